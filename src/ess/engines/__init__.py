@@ -1,0 +1,1 @@
+"""Two compilers of one checked tree: row by row, and column by column."""

@@ -1,0 +1,57 @@
+"""What an engine promises to the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ess.engines.batch import Batch
+from ess.language.tree import Slot
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A record that an expression could not process: its 0-based row in the batch, and why."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one batch became.
+
+    ``final`` holds the rows that reached the end of the chain (all inputs and created slots,
+    not the variables). ``written`` maps a sink to the batch for it. ``kept`` counts the rows
+    that reached the end or were written at least once; the others, apart from the rejected and
+    the unprocessed, were filtered. ``processed`` is the batch's height unless a ``-quit`` came
+    earlier; ``stopped`` says that no further batch shall be given.
+    """
+
+    final: Batch
+    written: Mapping[int, Batch]
+    kept: int
+    processed: int
+    rejections: tuple[Rejection, ...] = ()
+    stopped: bool = False
+
+
+class Runner(Protocol):
+    """A compiled program. It keeps variables from batch to batch, so batches go to it in order."""
+
+    def run(self, batch: Batch, first_row_number: int) -> BatchResult:
+        """Run the chain over a batch; ``first_row_number`` is the 1-based ``$RowNum`` of its first row."""
+        ...
+
+    def variables(self) -> Mapping[Slot, bytes | int | float]:
+        """The variables' values now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unsupported(Exception):
+    """Raised by the columnar compiler for what it leaves to the row engine; ``reason`` says why."""
+
+    reason: str
+    details: tuple[str, ...] = field(default=())

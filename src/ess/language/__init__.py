@@ -1,0 +1,1 @@
+"""The row language: lexer, parser, type checker, and the checked tree the engines compile."""

@@ -1,0 +1,103 @@
+"""A checked chain of rules: what the tools' options become and both engines compile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ess.language.tree import Node, Slot
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """``-eval``: store an expression into a slot, or drop its value (``target`` None).
+
+    The engine converts the value to the slot's width: integers keep their low bits, a FLOAT
+    stored into an integer slot is truncated towards zero. As a rule to check it is always true.
+    """
+
+    target: Slot | None
+    value: Node
+
+
+@dataclass(frozen=True)
+class Filter:
+    """``-filt``: a row for which ``condition`` is 0 goes no further; inside ``-if`` it only decides."""
+
+    condition: Node
+
+
+@dataclass(frozen=True)
+class Constantly:
+    """``-true`` and ``-false``. As a rule to run, ``-false`` filters the row out."""
+
+    value: bool
+
+
+@dataclass(frozen=True)
+class Write:
+    """``-o``/``-c`` or ``-imp`` at this point of the chain: hand the slots' values to a sink.
+
+    ``sink`` is an index that the caller gave; the engine delivers, for each sink, a batch whose
+    columns are ``slots`` in that order. Rows arrive in chain order.
+    """
+
+    sink: int
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class Skip:
+    """``-skip``: the row goes no further."""
+
+
+@dataclass(frozen=True)
+class Quit:
+    """``-quit``: stop now, without this row; ``after_row`` (``-quitafter``): once this row is through."""
+
+    after_row: bool = False
+
+
+@dataclass(frozen=True)
+class Branch:
+    """``-if[not]``/``-elif[not]`` with its body; ``check`` None is ``-else``."""
+
+    check: Rule | None
+    negated: bool
+    body: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """``-if ... -endif``: the body of the first branch whose check holds runs."""
+
+    branches: tuple[Branch, ...]
+
+
+Rule = Evaluate | Filter | Constantly | Write | Skip | Quit | Conditional
+
+
+@dataclass(frozen=True)
+class Variable:
+    """``-var``: a slot that keeps its value from row to row, and the value it starts with."""
+
+    slot: Slot
+    initial: bytes | int | float
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything an engine needs.
+
+    Args:
+        inputs: The slots that a batch arrives with, in order.
+        created: The slots that rules create; each is 0 or blank in a row until a rule sets it.
+        variables: Slots that live as long as the run.
+        rules: The chain.
+        random_seed: Where ``$Random`` starts.
+    """
+
+    inputs: tuple[Slot, ...]
+    created: tuple[Slot, ...]
+    variables: tuple[Variable, ...]
+    rules: tuple[Rule, ...]
+    random_seed: int = 1

@@ -1,0 +1,117 @@
+"""Column specs, ``Type[,Attribute...]:Name``, as in ``-d s,trm:user i:count X``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ess.errors import OptionError
+from ess.schema.types import ColumnType
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}\Z")
+
+
+@dataclass(frozen=True)
+class ColumnAttributes:
+    """What stands between the type and the colon.
+
+    ``extract_length`` is ``n=Len`` in bytes. ``others`` holds, in lower case and in order, the
+    attributes that only some options know (``key``, ``cmb``, ``pkey``, ``+add`` ...); who reads
+    the spec says which of them it accepts.
+    """
+
+    extract_length: int | None = None
+    escape: bool = False
+    common_log: bool = False
+    hexadecimal: bool = False
+    trim: bool = False
+    lower: bool = False
+    upper: bool = False
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an input, a table or a chain of rules.
+
+    ``name`` keeps the user's spelling; names compare without regard to case (use ``key``).
+    An unwanted ``X`` column has ``wanted=False`` and may have neither name nor type.
+    ``path`` is the key spec of ``jsn`` and ``xml`` columns.
+    """
+
+    name: str
+    type: ColumnType
+    attributes: ColumnAttributes = field(default_factory=ColumnAttributes)
+    wanted: bool = True
+    path: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name as it is compared."""
+        return self.name.lower()
+
+
+def valid_name(name: str) -> bool:
+    """Whether ``name`` can name a column: 1 to 31 letters, digits and ``_``, no digit first."""
+    return _NAME.match(name) is not None
+
+
+def parse_column(spec: str, *, where: str, extra: frozenset[str] = frozenset(), with_path: bool = False) -> Column:
+    """Parse one column spec.
+
+    Args:
+        spec: For example ``i,trm:count``, ``X``, ``s`` (a bare name means a string column).
+        where: The option it stands in, for the error.
+        extra: The attributes accepted beside the standard ones, in lower case.
+        with_path: Whether a key spec follows the name (``S:Col1:key1``).
+
+    Raises:
+        OptionError: If the spec is not of that form.
+    """
+    head, colon, name = spec.partition(":")
+    path: str | None = None
+    if with_path and colon:
+        name, second_colon, rest = name.partition(":")
+        path = rest if second_colon else None
+    parts = head.split(",")
+    letters = parts[0].strip().upper()
+    if not colon and not letters.startswith("X") and valid_name(spec):
+        return Column(spec, ColumnType.S)
+    wanted = not (letters.startswith("X") and (letters == "X" or letters[1:] in ColumnType.__members__))
+    type_letters = letters if wanted else (letters[1:] or "S")
+    if type_letters not in ColumnType.__members__:
+        raise OptionError(
+            f"unknown column type '{parts[0]}' in '{spec}'", where=where, hint="the types are S F L LS I IS IP and X"
+        )
+    if wanted and not valid_name(name):
+        raise OptionError(
+            f"bad column name '{name}' in '{spec}'",
+            where=where,
+            hint="a name has 1 to 31 letters, digits and '_', and does not begin with a digit",
+        )
+    return Column(name, ColumnType[type_letters], _attributes(parts[1:], spec, where, extra), wanted, path)
+
+
+def _attributes(words: list[str], spec: str, where: str, extra: frozenset[str]) -> ColumnAttributes:
+    length: int | None = None
+    flags: set[str] = set()
+    others: list[str] = []
+    for word in words:
+        lowered = word.strip().lower()
+        if lowered.startswith("n=") and lowered[2:].isdigit() and int(lowered[2:]) > 0:
+            length = int(lowered[2:])
+        elif lowered in _FLAGS:
+            flags.add(lowered)
+        elif lowered in extra or lowered.split("=")[0] + "=" in extra:
+            others.append(lowered)
+        else:
+            known = sorted({"n=Len", *_FLAGS, *extra})
+            raise OptionError(
+                f"unknown column attribute '{word}' in '{spec}'", where=where, hint=f"known are {' '.join(known)}"
+            )
+    return ColumnAttributes(
+        length, "esc" in flags, "clf" in flags, "hex" in flags, "trm" in flags, "lo" in flags, "up" in flags, tuple(others)
+    )
+
+
+_FLAGS = frozenset({"esc", "clf", "hex", "trm", "lo", "up"})
