@@ -94,6 +94,9 @@ class Program:
         variables: Slots that live as long as the run.
         rules: The chain.
         random_seed: Where ``$Random`` starts.
+        stop_at_rejection: Whether ``Runner.run`` returns right after the first row it rejects, with
+            ``processed`` counting that row. The caller then gives up, or gives the rest of the batch;
+            that is how a run without ``eok`` ends at the same row whatever the batch size is.
     """
 
     inputs: tuple[Slot, ...]
@@ -101,3 +104,4 @@ class Program:
     variables: tuple[Variable, ...]
     rules: tuple[Rule, ...]
     random_seed: int = 1
+    stop_at_rejection: bool = False
