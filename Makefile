@@ -1,0 +1,52 @@
+# Every target sets up what it needs; `make` alone lists them.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt pages conformance bench fuzz lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+setup: $(STAMP) ## make .venv with the locked versions and the commands
+
+$(STAMP): requirements/dev.txt pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## run the main job from sample logs to the answer
+	@bash scripts/demo.sh
+
+test: $(STAMP) ## run all tests
+	@$(BIN)/python -m pytest -n $${TEST_WORKERS:-2} --dist loadfile
+
+check: $(STAMP) ## format, lint, strict types, layering, stale pages
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_layering.py tests/test_pages.py
+
+fmt: $(STAMP) ## format and mend what can be mended
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+pages: $(STAMP) ## write the reference pages anew from the option and function tables
+	@$(BIN)/python scripts/pages.py
+
+conformance: $(STAMP) ## compare with the published outputs
+	@bash scripts/conformance.sh
+
+bench: $(STAMP) ## time the cleaning of a file beside DuckDB and Polars
+	@$(BIN)/python scripts/bench.py
+
+fuzz: $(STAMP) ## a longer run of the generated tests
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -q tests/differential
+
+lock: ## resolve the locked versions anew (needs uv)
+	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements/runtime.txt
+	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 --extra dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .demo .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

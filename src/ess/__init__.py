@@ -1,0 +1,1 @@
+"""Essentia: from raw, dirty, compressed log files to an answer."""
