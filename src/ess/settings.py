@@ -104,9 +104,9 @@ def engine() -> str:
 def _folder(variable: str) -> Path:
     text = setting(variable)
     try:
-        return Path(os.path.abspath(os.path.expanduser(text)))
-    except FileNotFoundError as error:
-        raise SystemFailure("the current folder no longer exists", where=variable, hint="cd to another folder") from error
+        return Path(text).expanduser().absolute()
+    except (FileNotFoundError, RuntimeError) as error:
+        raise SystemFailure(f"there is no folder '{text}'", where=variable, hint="cd to another folder") from error
 
 
 def make_private_folder(folder: Path) -> Path:
@@ -157,10 +157,10 @@ def write_private(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
             raise
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -168,7 +168,9 @@ def write_private(path: Path, content: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise SystemFailure(f"cannot write ({error.strerror})", where=str(path), hint="check space and rights") from error
+        raise SystemFailure(
+            f"cannot write ({error.strerror})", where=str(path), hint="check space and rights"
+        ) from error
 
 
 def write_state(path: Path, version: int, state: Mapping[str, Any]) -> None:
@@ -191,20 +193,29 @@ def read_state(path: Path, version: int) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise InitializationError(f"cannot read ({error.strerror})", where=str(path), hint="check its rights") from error
+        raise InitializationError(
+            f"cannot read ({error.strerror})", where=str(path), hint="check its rights"
+        ) from error
     check_private(path.parent)
     check_private(path)
     try:
         state = json.loads(content)
         found = state.pop("version")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InitializationError("the file is damaged", where=str(path), hint="mend the JSON or delete the file") from error
+        raise damaged(path) from error
     if found != version:
         raise InitializationError(
-            f"it has format {found}, this Essentia reads format {version}", where=str(path), hint="use the Essentia that made it"
+            f"it has format {found}, this Essentia reads format {version}",
+            where=str(path),
+            hint="use the Essentia that made it",
         )
     assert isinstance(state, dict)
     return state
+
+
+def damaged(path: Path) -> InitializationError:
+    """The error for a settings file whose content makes no sense."""
+    return InitializationError("the settings file is damaged", where=str(path), hint="mend its JSON or delete it")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,344 @@
+"""Dates in file names: found automatically, by ``--dateregex`` or by the older ``--dateformat``.
+
+Everything here is a pure function of the path. A file without a (valid) date belongs to
+1970-01-01, :data:`NO_DATE`, as the manual says (category rules, "Date Regex").
+
+The automatic rules, which the manual leaves open:
+
+- Years are 1900 to 2099. ``YYYYMMDD``, ``YYYY-MM-DD`` (also with ``_``, ``.`` or ``/``), and
+  month names as ``2014-Sep-01``, ``01Sep2014`` or ``Sep-01-2014``.
+- A run of 8, 10 (with hour), 12 (minute) or 14 (second) digits is a date if it is valid; a run
+  of any other length is not, and neither is a number of seconds since 1970, which cannot be
+  told from an identifier.
+- A time may follow: ``T`` and 2, 4 or 6 digits; after ``YYYYMMDD`` also ``-``, ``_`` or ``.``
+  and 4 or 6 digits; after a date with separators also ``-``, ``_``, ``.`` or a space, and hours,
+  minutes and seconds with or without separators. A time that is not valid is no time.
+- The first valid date in the file's name counts; if there is none, the first in the folders
+  below the fixed part of the pattern (``logs/2014/09/01/x.gz``).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from ess.errors import OptionError
+
+#: The date of a file that has none in its name.
+NO_DATE = datetime(1970, 1, 1)
+
+_MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)} | {
+    name[:3]: number for number, name in enumerate(_MONTHS, 1)
+}
+_MONTH_NAME = "(?:" + "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True)) + ")"
+
+
+class DateRuleKind(enum.Enum):
+    """How the date of a file is found."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REGEX = "regex"
+    FORMAT = "format"
+
+
+@dataclass(frozen=True)
+class DateRule:
+    """How to find the date, or the number, in a path. ``text`` is the regex or format as typed."""
+
+    kind: DateRuleKind
+    text: str = ""
+
+
+AUTO = DateRule(DateRuleKind.AUTO)
+
+
+@dataclass(frozen=True)
+class FileDate:
+    """What a path says: a date, or the number that ``[:%f:]`` found."""
+
+    date: datetime = NO_DATE
+    number: int | None = None
+
+
+def date_rule(dateregex: str | None, dateformat: str | None) -> DateRule:
+    """The rule that the two options ask for; automatic if neither is given.
+
+    Raises:
+        OptionError: If both are given, or the rule is not valid.
+
+    >>> date_rule(None, "YMD.csv").kind
+    <DateRuleKind.FORMAT: 'format'>
+    """
+    if dateregex and dateformat:
+        raise OptionError("two rules for the date", where="--dateregex, --dateformat", hint="give one of them")
+    text = dateregex or dateformat or "auto"
+    if text.lower() in ("auto", "none"):
+        return DateRule(DateRuleKind(text.lower()))
+    rule = DateRule(DateRuleKind.REGEX if dateregex else DateRuleKind.FORMAT, text)
+    DateFinder(rule)
+    return rule
+
+
+# --- automatic ------------------------------------------------------------------------------
+
+_AUTO = re.compile(
+    r"""(?<![0-9])(?:
+      (?P<run>[0-9]{14}|[0-9]{12}|[0-9]{10}|(?P<day>[0-9]{8}))(?![0-9])
+      (?(day)(?:T(?P<t1>[0-9]{2}(?:[0-9]{2}){0,2})(?![0-9])|[-_.](?P<t2>[0-9]{4}(?:[0-9]{2})?)(?![0-9]))?)
+    | (?P<Y1>[0-9]{4})(?P<s1>[-_./])(?P<m1>[0-9]{2})(?P=s1)(?P<d1>[0-9]{2})(?![0-9])
+    | (?P<Y2>[0-9]{4})(?P<s2>[-_./]?)(?P<b2>MONTH)(?P=s2)(?P<d2>[0-9]{2})(?![0-9])
+    | (?P<d3>[0-9]{2})(?P<s3>[-_./]?)(?P<b3>MONTH)(?P=s3)(?P<Y3>[0-9]{4})(?![0-9])
+    | (?<![A-Za-z])(?P<b4>MONTH)(?P<s4>[-_./])(?P<d4>[0-9]{2})(?P=s4)(?P<Y4>[0-9]{4})(?![0-9])
+    )""".replace("MONTH", _MONTH_NAME),
+    re.VERBOSE | re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"[-_. T](?:([0-9]{2})(?:[-_.:]([0-9]{2})(?:[-_.:]([0-9]{2}))?)?|([0-9]{4}|[0-9]{6}))(?![0-9])", re.IGNORECASE
+)
+
+
+def automatic_date(text: str) -> datetime | None:
+    """The first date in ``text`` by the automatic rules of this module.
+
+    >>> automatic_date("browse_20140901.gz")
+    datetime.datetime(2014, 9, 1, 0, 0)
+    >>> automatic_date("account12345678_20140609.csv")
+    datetime.datetime(2014, 6, 9, 0, 0)
+    >>> automatic_date("2015-04-30-00-05-22-63C8146U29G91")
+    datetime.datetime(2015, 4, 30, 0, 5, 22)
+    >>> automatic_date("order 201409013 of 20149999")
+    """
+    at = 0
+    while (found := _AUTO.search(text, at)) is not None:
+        date = _date_of_match(text, found)
+        if date is not None:
+            return date
+        at = found.start() + 1  # later dates may overlap, e.g. 99-2014-09-01
+    return None
+
+
+def _date_of_match(text: str, found: re.Match[str]) -> datetime | None:
+    run = found["run"]
+    if run:
+        times = run[8:] or found["t1"] or found["t2"] or ""
+        day = _datetime(run[:4], run[4:6], run[6:8])
+        if day is None or not times:
+            return day
+        with_time = _with_time(day, times[:2], times[2:4], times[4:6])
+        return with_time if with_time or len(run) > 8 else day
+    for number in "1234":
+        if found[f"Y{number}"]:
+            month = found["m1"] if number == "1" else str(_MONTH_NUMBERS[found[f"b{number}"].lower()])
+            day = _datetime(found[f"Y{number}"], month, found[f"d{number}"])
+            if day is None:
+                return None
+            time = _TIME.match(text, found.end())
+            if time is None:
+                return day
+            packed = time[4] or ""
+            if packed:
+                return _with_time(day, packed[:2], packed[2:4], packed[4:]) or day
+            return _with_time(day, time[1], time[2] or "", time[3] or "") or _with_time(day, time[1], "", "") or day
+    return None
+
+
+def _datetime(year: str, month: str, day: str) -> datetime | None:
+    if not 1900 <= int(year) <= 2099:
+        return None
+    try:
+        return datetime(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def _with_time(day: datetime, hour: str, minute: str, second: str) -> datetime | None:
+    try:
+        return day.replace(hour=int(hour), minute=int(minute or 0), second=int(second or 0))
+    except ValueError:
+        return None
+
+
+# --- by a rule of the user ------------------------------------------------------------------
+
+_CLASS = re.compile(r"\[:%([A-Za-z])(?::\{([^}]*)\})?:?\]")
+_CLASS_PATTERNS = {
+    "Y": "[0-9]{4}",
+    "y": "[0-9]{2}",
+    "m": "[0-9]{2}",
+    "b": "(?i:" + "|".join(name[:3] for name in _MONTHS) + ")",
+    "B": "(?i:" + "|".join(_MONTHS) + ")",
+    "d": "[0-9]{2}",
+    "H": "[0-9]{2}",
+    "M": "[0-9]{2}",
+    "S": "[0-9]{2}",
+    "z": "(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})",
+    "p": "(?i:[ap]m)",
+}
+_FORMAT_PATTERNS = {
+    "Y": ("Y", _CLASS_PATTERNS["Y"]),
+    "y": ("y", _CLASS_PATTERNS["y"]),
+    "M": ("m", "(?:[0-9]{2}|(?i:" + _MONTH_NAME + "))"),
+    "D": ("d", _CLASS_PATTERNS["d"]),
+    "h": ("H", _CLASS_PATTERNS["H"]),
+    "m": ("M", _CLASS_PATTERNS["M"]),
+    "s": ("S", _CLASS_PATTERNS["S"]),
+    "Z": ("z", _CLASS_PATTERNS["z"]),
+    "P": ("p", _CLASS_PATTERNS["p"]),
+    "#": ("f", "[0-9]+"),
+}
+
+
+def _compile_regex(text: str) -> re.Pattern[str]:
+    where = "--dateregex"
+    known = "known are " + " ".join(f"[:%{letter}:]" for letter in _CLASS_PATTERNS) + " [:%f:{min,max}]"
+    parts: list[str] = []
+    seen: set[str] = set()
+    at = 0
+    for found in _CLASS.finditer(text):
+        letter, lengths = found[1], found[2]
+        if letter in seen:
+            raise OptionError(f"[:%{letter}:] stands twice in '{text}'", where=where, hint="leave one of them out")
+        seen.add(letter)
+        if letter == "f":
+            if lengths is None or not re.fullmatch(r"[0-9]{1,4}(,[0-9]{0,4})?", lengths):
+                raise OptionError(f"bad lengths in '{found[0]}'", where=where, hint="write [:%f:{8,}] or [:%f:{4,8}]")
+            pattern = f"[0-9]{{{lengths if ',' in lengths else lengths + ','}}}"
+        elif letter not in _CLASS_PATTERNS or lengths is not None:
+            raise OptionError(f"unknown date class '{found[0]}'", where=where, hint=known)
+        else:
+            pattern = _CLASS_PATTERNS[letter]
+        parts.append(text[at : found.start()] + f"(?P<ess_{letter}>{pattern})")
+        at = found.end()
+    if not seen:
+        raise OptionError(f"no date class in '{text}'", where=where, hint=known)
+    parts.append(text[at:])
+    try:
+        return re.compile("".join(parts), re.DOTALL)
+    except (re.error, OverflowError) as error:
+        raise OptionError(
+            f"bad regular expression '{text}': {error}", where=where, hint="see the page on categories"
+        ) from error
+
+
+def _compile_format(text: str) -> re.Pattern[str]:
+    where = "--dateformat"
+    parts: list[str] = []
+    seen: set[str] = set()
+    # a word with any other letter in it, such as "csv" or "account", is itself
+    for word in re.findall(r"[A-Za-z]+|[^A-Za-z]", text):
+        codes = word == "#" or all(char in _FORMAT_PATTERNS or char in "Tt" for char in word)
+        for char in word:
+            if not codes or char not in _FORMAT_PATTERNS:
+                parts.append({"*": ".*", "?": "."}.get(char) or re.escape(char))
+                continue
+            letter, pattern = _FORMAT_PATTERNS[char]
+            if char in seen:
+                raise OptionError(
+                    f"'{char}' stands twice in '{text}'",
+                    where=where,
+                    hint="use --dateregex to match such a letter itself",
+                )
+            seen.add(char)
+            parts.append(f"(?P<ess_{letter}>{pattern})")
+    if not seen:
+        raise OptionError(f"no date part in '{text}'", where=where, hint="the parts are Y y M D h m s Z P and #")
+    return re.compile("".join(parts), re.DOTALL)
+
+
+class DateFinder:
+    """A date rule, compiled; raises OptionError if the rule is not valid.
+
+    >>> rule = DateRule(DateRuleKind.REGEX, "account[:%f:{4,4}]")
+    >>> DateFinder(rule).find("/logs/account12345678_20140609.csv").number
+    1234
+    """
+
+    def __init__(self, rule: DateRule) -> None:
+        self._pattern: re.Pattern[str] | None = None
+        self._automatic = rule.kind is DateRuleKind.AUTO
+        if rule.kind is DateRuleKind.REGEX:
+            self._pattern = _compile_regex(rule.text)
+        elif rule.kind is DateRuleKind.FORMAT:
+            self._pattern = _compile_format(rule.text)
+
+    @property
+    def numbers(self) -> bool:
+        """Whether the rule finds numbers in place of dates."""
+        return self._pattern is not None and "ess_f" in self._pattern.groupindex
+
+    def find(self, path: str, base_length: int = 0) -> FileDate:
+        """The date or number of ``path``.
+
+        Args:
+            path: The whole path.
+            base_length: How many of its characters are the fixed part of the pattern, which the
+                automatic rule does not look at for a date in a folder's name.
+        """
+        name_at = path.rfind("/") + 1
+        if self._automatic:
+            date = automatic_date(path[name_at:])
+            if date is None and base_length < name_at:
+                date = automatic_date(path[base_length:name_at])
+            return FileDate(date or NO_DATE)
+        if self._pattern is None:
+            return FileDate()
+        found = self._pattern.search(path[name_at:]) or self._pattern.search(path)
+        return _date_of_parts(found.groupdict()) if found else FileDate()
+
+
+def _date_of_parts(groups: dict[str, str | None]) -> FileDate:
+    parts = {name[4:]: value for name, value in groups.items() if name.startswith("ess_") and value is not None}
+    if "f" in parts:
+        return FileDate(number=int(parts["f"]))
+    month = parts.get("b") or parts.get("B") or parts.get("m") or "1"
+    hour = int(parts.get("H", 0))
+    if "p" in parts:
+        if not 1 <= hour <= 12:
+            return FileDate()
+        hour = hour % 12 + (12 if parts["p"].lower() == "pm" else 0)
+    try:
+        date = datetime(
+            _year(parts),
+            int(month) if month.isdigit() else _MONTH_NUMBERS[month.lower()],
+            int(parts.get("d", 1)),
+            hour,
+            int(parts.get("M", 0)),
+            int(parts.get("S", 0)),
+        )
+        return FileDate(_to_utc(date, parts["z"]) if "z" in parts else date)
+    except (ValueError, OverflowError):
+        return FileDate()
+
+
+def _year(parts: dict[str, str]) -> int:
+    if "Y" in parts:
+        return int(parts["Y"])
+    if "y" in parts:
+        two = int(parts["y"])  # the rule of POSIX strptime
+        return two + (1900 if two >= 69 else 2000)
+    return NO_DATE.year
+
+
+def _to_utc(date: datetime, zone: str) -> datetime:
+    if zone in ("Z", "UTC", "GMT"):
+        return date
+    sign = -1 if zone[0] == "-" else 1
+    offset = timezone(sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:])))
+    return date.replace(tzinfo=offset).astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,247 @@
+"""Finding out how the records of a file are laid out, from a sample of its bytes.
+
+Pure functions: bytes in, :class:`Dialect` out. The guess is made once, when a category is made,
+and is careful: a column is only a number or an address if every non-blank value in the sample
+is one, so a single ``TBD`` makes it a string column.
+"""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ess.schema import ColumnType
+
+#: Delimiters in the order they are preferred when several fit.
+_DELIMITERS = (",", "\t", "|", ";", "\x01", " ", ":")
+_MOST_JOINED_LINES = 50
+_MOST_RECORDS_TO_SPLIT = 2000
+_LONGEST_NAME = 31
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})\Z")
+_FLOAT = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
+_TIMELIKE = re.compile(r"[0-9]{1,4}[-/.:][0-9A-Za-z]{1,9}[-/.:][0-9]{1,4}")
+_WORDLIKE = re.compile(r"[A-Za-z_#@$][\w .()%/#@$-]*\Z")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How records are laid out.
+
+    ``format`` is ``text`` (delimited, or one column a line), ``json``, ``xml``, ``binary`` or
+    ``empty``. ``delimiter`` is one character, blank if there is one column or none.
+    ``header`` says whether the first line names the columns. ``columns`` are column specs
+    (``S:name``), none if the format is not ``text``. ``lines`` are the first lines as text,
+    where bytes that are not UTF-8 stand as lone surrogates.
+    """
+
+    format: str
+    delimiter: str
+    header: bool
+    columns: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+
+def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> Dialect:
+    """The dialect of some files of one kind.
+
+    Args:
+        samples: The beginning of each file; a last line that is cut is not looked at if there
+            are others. The first decides about delimiter and header, all about the types.
+        delimiter: The delimiter, if it is known.
+
+    >>> find_dialect([b"day,count\\n2014-09-01,7\\n2014-09-02,TBD\\n"]).columns
+    ('S:day', 'S:count')
+    """
+    lines = _first_lines(samples[0]) if samples else ()
+    kind = _format(samples[0]) if samples else "empty"
+    if kind != "text":
+        return Dialect(kind, delimiter or "", False, (), lines)
+    texts = [_logical_lines(sample.decode("latin-1").removeprefix("ï»¿")) for sample in samples]
+    chosen = delimiter if delimiter is not None else _find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
+    first = _split(texts[0], chosen)
+    width = Counter(len(record) for record in first).most_common(1)[0][0]
+    header = _is_header(first, width)
+    body = [record for record in first[header:] if len(record) == width]
+    for text in texts[1:]:
+        others = _split(text, chosen)
+        body += [record for record in others[header and others[:1] == first[:1] :] if len(record) == width]
+    names = column_names(first[0] if header else [""] * width)
+    types = [_column_type(record[index] for record in body) for index in range(width)]
+    columns = tuple(f"{kind.name}:{name}" for kind, name in zip(types, names, strict=True))
+    return Dialect("text", chosen, header, columns, lines)
+
+
+def _first_lines(sample: bytes, count: int = 5, longest: int = 1000) -> tuple[str, ...]:
+    lines = sample.split(b"\n", count)[:count]
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(line.rstrip(b"\r")[:longest].decode("utf-8", "surrogateescape") for line in lines)
+
+
+def _format(sample: bytes) -> str:
+    start = sample.lstrip()
+    if not start:
+        return "empty"
+    odd = sum(sample.count(bytes([code])) for code in range(32) if code not in (1, 9, 10, 12, 13, 27))
+    if odd * 20 > len(sample):
+        return "binary"
+    if start[:1] in b"{[":
+        first = start.split(b"\n", 1)[0]
+        try:
+            json.loads(first)
+            return "json"
+        except ValueError:
+            return "json" if re.match(rb'[{\[]\s*(["{\[]|\Z)', start) else "text"
+    return "xml" if re.match(rb"<(\?xml|!DOCTYPE|[A-Za-z][^>]*>)", start) else "text"
+
+
+def _logical_lines(text: str) -> list[str]:
+    """Lines, joined where a quoted field holds a line end; a cut last line and empty lines are left out."""
+    lines = text.split("\n")
+    if len(lines) > 1:
+        lines.pop()  # what follows the last line end: nothing, or a cut line
+    lines = [line.removesuffix("\r") for line in lines]
+    joined: list[str] = []
+    at = 0
+    while at < len(lines):
+        quotes, end = lines[at].count('"'), at + 1
+        while quotes % 2 and end < min(len(lines), at + _MOST_JOINED_LINES):
+            quotes += lines[end].count('"')
+            end += 1
+        if quotes % 2:
+            end = at + 1  # a stray quote costs its own line only
+        if lines[at]:
+            joined.append("\n".join(lines[at:end]))
+        at = end
+    return joined or [""]
+
+
+def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    if not delimiter:
+        return [[line] for line in lines]
+    records: list[list[str]] = []
+    for line in lines:
+        if '"' not in line:
+            records.append(line.split(delimiter))
+            continue
+        try:
+            records.append(next(csv.reader([line], delimiter=delimiter)))
+        except (csv.Error, StopIteration):
+            continue  # a field too long for the csv module says nothing about the dialect
+    return records or [[""]]
+
+
+def _find_delimiter(lines: Sequence[str]) -> str:
+    """The delimiter that splits most lines into the same number of fields; blank if none does."""
+    shares: dict[str, float] = {}
+    for delimiter in _DELIMITERS:
+        widths = Counter(len(record) for record in _split(lines, delimiter))
+        width, count = widths.most_common(1)[0]
+        if width > 1:
+            shares[delimiter] = count / widths.total()
+    good = [delimiter for delimiter, share in shares.items() if share >= 0.8]
+    if good:
+        return good[0]
+    best = max(shares, key=lambda delimiter: shares[delimiter], default="")
+    # dirty data may have many odd records, but spaces and colons are in any prose
+    return best if best and shares[best] >= 0.5 and best not in " :" else ""
+
+
+def _is_header(records: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the first record names the columns: unlike the others, words and no values."""
+    first = [field.strip() for field in records[0]]
+    if len(first) != width or len({field.lower() for field in first}) != width:
+        return False
+    if not all(_WORDLIKE.match(field) or (not field and index == 0) for index, field in enumerate(first)):
+        return False
+    body = [record for record in records[1:] if len(record) == width]
+    if not body:
+        return width > 1 or _is_identifier(first[0])
+    for index in range(width):
+        values = [value for value in (record[index].strip() for record in body) if value]
+        if values and sum(_is_value(value) for value in values) * 2 > len(values):
+            return True
+    if width == 1 or not all(_is_identifier(field) for field in first if field):
+        return False
+    return all(first[index] not in {record[index].strip() for record in body} for index in range(width))
+
+
+def _is_identifier(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ .-]{0,40}", text) is not None
+
+
+def _is_value(text: str) -> bool:
+    return bool(_FLOAT.match(text) or _TIMELIKE.match(text) or text.isdigit() or _is_address(text))
+
+
+def _is_address(text: str) -> bool:
+    if not (text.count(".") == 3 or text.count(":") >= 2):
+        return False
+    try:
+        ipaddress.ip_address(text)
+        return "%" not in text
+    except ValueError:
+        return False
+
+
+def _column_type(values: Iterator[str]) -> ColumnType:
+    """The narrowest type that takes every value; blanks say nothing."""
+    kinds: set[str] = set()
+    low = high = 0
+    for value in values:
+        if not value:
+            continue
+        if _INTEGER.match(value):
+            kinds.add("integer")
+            number = int(value)
+            low, high = min(low, number), max(high, number)
+        elif _FLOAT.match(value):
+            kinds.add("float")
+        elif _is_address(value):
+            kinds.add("address")
+        else:
+            return ColumnType.S
+        if "address" in kinds and len(kinds) > 1:
+            return ColumnType.S
+    if not kinds:
+        return ColumnType.S
+    if kinds == {"address"}:
+        return ColumnType.IP
+    if "float" in kinds:
+        return ColumnType.F
+    # Half of a 32-bit range is left for values that the sample does not show.
+    if low >= 0:
+        return ColumnType.I if high < 2**31 else ColumnType.L if high < 2**64 else ColumnType.S
+    if low >= -(2**30) and high < 2**30:
+        return ColumnType.IS
+    return ColumnType.LS if low >= -(2**63) and high < 2**63 else ColumnType.S
+
+
+def column_names(labels: Sequence[str]) -> list[str]:
+    """Valid column names, no two alike, from the labels of a header line.
+
+    >>> column_names(["User ID", "2nd", "user_id", ""])
+    ['User_ID', '_2nd', 'user_id_2', 'col4']
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for index, label in enumerate(labels, 1):
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", label.strip())
+        if not name.strip("_"):
+            name = f"col{index}"
+        if name[0].isdigit():
+            name = f"_{name}"
+        name = name[:_LONGEST_NAME]
+        unique, number = name, 1
+        while unique.lower() in taken:
+            number += 1
+            unique = f"{name[: _LONGEST_NAME - len(str(number)) - 1]}_{number}"
+        taken.add(unique.lower())
+        names.append(unique)
+    return names

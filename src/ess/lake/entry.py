@@ -1,0 +1,38 @@
+"""One file of a datastore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ess.lake.dates import NO_DATE
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What a listing knows about a file.
+
+    ``path`` is absolute; bytes that are not UTF-8 stand in it as ``os.fsdecode`` leaves them, so
+    it opens as it is. ``size`` counts bytes, ``modified`` seconds since 1970 (with a fraction).
+    ``date`` is the date in the name (1970-01-01 if there is none), without a zone; ``number``
+    what ``[:%f:]`` found. ``datastore`` is the label of the datastore. A folder, which only
+    ``ess ls`` lists, has ``folder=True`` and a path that ends in ``/``.
+    """
+
+    path: str
+    size: int
+    modified: float
+    date: datetime = NO_DATE
+    datastore: str = "local"
+    number: int | None = None
+    folder: bool = False
+
+    @property
+    def modified_at(self) -> datetime:
+        """When it was changed, in UTC."""
+        return datetime.fromtimestamp(self.modified, UTC)
+
+    @property
+    def order(self) -> tuple[datetime, int, str]:
+        """The place of the file among others: by date, then number, then path."""
+        return (self.date, -1 if self.number is None else self.number, self.path)

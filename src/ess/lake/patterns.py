@@ -1,0 +1,177 @@
+"""Glob patterns: what a user types to name files.
+
+Several patterns are separated by spaces; quotes or a backslash keep a space inside one. ``*``
+stands for any characters, also across folders, ``?`` for one character, ``[abc]``, ``[a-z]``
+and ``[!abc]`` for one of a set. Patterns are pure text here; who walks the folders is
+:mod:`ess.lake.listing`.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from ess.errors import OptionError
+
+_WILD = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One absolute glob pattern.
+
+    ``text`` is the pattern; ``prefix`` its fixed beginning, up to the first wildcard (the whole
+    text if there is none).
+    """
+
+    text: str
+
+    @property
+    def prefix(self) -> str:
+        """The fixed beginning."""
+        wild = _WILD.search(self.text)
+        return self.text[: wild.start()] if wild else self.text
+
+    @property
+    def has_wildcard(self) -> bool:
+        """Whether it can name more than one file."""
+        return _WILD.search(self.text) is not None
+
+    @property
+    def with_content(self) -> Pattern:
+        """The pattern of everything in it, if it names a folder; else the pattern itself."""
+        text = self.text
+        if not text.endswith("/") and not self.has_wildcard and Path(text).is_dir():
+            text += "/"
+        return Pattern(text + "*") if text.endswith("/") else self
+
+    @property
+    def base(self) -> str:
+        """The deepest folder all of its files are below, ending in ``/``."""
+        return self.prefix[: self.prefix.rfind("/") + 1]
+
+
+def parse_patterns(text: str, *, folder: str, where: str) -> tuple[Pattern, ...]:
+    """Split ``text`` into patterns and make them absolute.
+
+    Args:
+        text: One or more patterns, e.g. ``'logs/*a* logs/"b c"*'``; ``~/`` is the home folder.
+        folder: The folder that relative patterns start from.
+        where: The option or argument it stands in, for the error.
+
+    Raises:
+        OptionError: If a quote is not closed or there is no pattern.
+
+    >>> [p.text for p in parse_patterns('a* /b/../c/"d e"', folder="/home", where="pattern")]
+    ['/home/a*', '/c/d e']
+    """
+    if "\0" in text:
+        raise OptionError("a pattern cannot hold a NUL character", where=where, hint="leave it out")
+    try:
+        words = _words(text)
+    except ValueError as error:
+        raise OptionError(
+            f"cannot read the pattern '{text}': {str(error).lower()}",
+            where=where,
+            hint="close the quote, or put a quote character in the other kind of quotes",
+        ) from error
+    if not words:
+        raise OptionError("the pattern is empty", where=where, hint="give a pattern such as 'logs/*2014*'")
+    return tuple(Pattern(absolute(word, folder)) for word in words)
+
+
+def _words(text: str) -> list[str]:
+    """Split at spaces like a shell, but leave comment signs alone."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    return list(lexer)
+
+
+def absolute(path: str, folder: str) -> str:
+    """``path`` seen from ``folder``, without ``.``, ``..`` and doubled slashes; a final slash stays."""
+    # pathlib would drop the final slash and cannot take ".." out of a pattern
+    expanded = os.path.expanduser(path)  # noqa: PTH111
+    normal = os.path.normpath(os.path.join(folder, expanded))  # noqa: PTH118
+    if normal.startswith("//"):
+        normal = normal[1:]
+    return normal + "/" if path.endswith("/") and normal != "/" else normal
+
+
+def compile_globs(texts: tuple[str, ...], *, cross: bool = True) -> re.Pattern[str]:
+    """One regular expression that matches a whole path if one of the globs does.
+
+    Args:
+        texts: Globs.
+        cross: Whether a wildcard also stands for ``/``.
+    """
+    return re.compile("|".join(f"(?:{_translate(text, cross)})" for text in texts) + r"\Z", re.DOTALL)
+
+
+def _translate(glob: str, cross: bool) -> str:
+    any_one = "." if cross else "[^/]"
+    parts: list[str] = []
+    at = 0
+    while at < len(glob):
+        char = glob[at]
+        at += 1
+        if char == "*":
+            if not parts or parts[-1] != any_one + "*":
+                parts.append(any_one + "*")
+        elif char == "?":
+            parts.append(any_one)
+        elif char == "[":
+            end = glob.find("]", at + 2 if glob[at : at + 1] == "!" else at + 1)
+            if end < 0:
+                parts.append(r"\[")
+                continue
+            parts.append(_translate_set(glob[at:end], cross))
+            at = end + 1
+        else:
+            parts.append(re.escape(char))
+    return "".join(parts)
+
+
+def _translate_set(inside: str, cross: bool) -> str:
+    negated = inside.startswith("!")
+    members = inside[1:] if negated else inside
+    ranges: list[str] = []
+    at = 0
+    while at < len(members):
+        if members[at + 1 : at + 2] == "-" and at + 2 < len(members):
+            low, high = members[at], members[at + 2]
+            if low <= high:
+                ranges.append(f"{re.escape(low)}-{re.escape(high)}")
+            at += 3
+        else:
+            ranges.append(re.escape(members[at]))
+            at += 1
+    if not ranges:
+        return "." if negated else r"(?!)"
+    body = f"[{'^' if negated else ''}{''.join(ranges)}]"
+    return body if cross else f"(?!/){body}"
+
+
+def compile_exclude(text: str | None, *, where: str) -> re.Pattern[str] | None:
+    """The regular expression of an ``--exclude``, which is a part of ``pattern``'s matches.
+
+    A relative exclude pattern may match any end of the path that begins at a folder or file
+    name (``*_old*`` excludes ``/logs/x_old.gz``; ``tmp/*`` excludes ``/logs/tmp/x``).
+
+    Raises:
+        OptionError: If a quote is not closed.
+    """
+    if text is None or not text.strip():
+        return None
+    globs: list[str] = []
+    for pattern in parse_patterns(text, folder="/", where=where):
+        globs.append(pattern.text)
+    relative = [not word.startswith(("/", "~")) for word in _words(text)]
+    parts = [
+        ("(?:.*)" if is_relative else "") + f"(?:{_translate(glob, cross=True)})"
+        for glob, is_relative in zip(globs, relative, strict=True)
+    ]
+    return re.compile("|".join(f"(?:{part})" for part in parts) + r"\Z", re.DOTALL)
