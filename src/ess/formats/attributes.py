@@ -1,0 +1,289 @@
+"""The attributes of ``-f`` and ``-o``: one table each, parsed into frozen values.
+
+The words come from the option's text split at commas, so that ``-f,sep=,,eok`` arrives as
+``["sep=", "", "eok"]``; an empty word after ``sep=`` is therefore the comma.
+Source: manual pages ``aq-input`` and ``aq-output``.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+from ess.errors import OptionError
+
+#: ``bz``: the longest record, in bytes, without its line end.
+DEFAULT_RECORD_LIMIT = 65536
+
+
+class Format(enum.Enum):
+    """How records and their fields are told apart; the value is the attribute's name."""
+
+    SEPARATED = "csv"  #: ``csv``, ``sep=`` and ``tsv``
+    FIXED = "fix"  #: columns of fixed byte lengths
+    DIVIDED = "div"  #: separators that change from field to field
+    JSON = "jsn"  #: one object a line (output only)
+
+
+@dataclass(frozen=True)
+class InputAttributes:
+    """What ``-f,...`` says about an input.
+
+    Args:
+        format: How fields are told apart.
+        separator: One byte, for ``SEPARATED``.
+        quoted: Whether ``"`` has its CSV meaning; without, quotes are data (``sep=`` alone, ``tsv``).
+        escape: Whether a backslash makes the next byte data, in every column.
+        skip: What to skip at the start of each file, counted in ``skip_unit``.
+        skip_unit: ``l`` lines, ``r`` records or ``b`` bytes.
+        no_extra: Whether a record with more fields than columns is rejected.
+        errors_ok: Whether a rejected record is left out and counted instead of ending the run.
+        error_limit: How many rejected records a file may have (None: any number) ...
+        error_window: ... and within how many rows (None: in the whole file).
+        quiet: Whether rejected records are not reported.
+        messages: With ``quiet``, how many are reported for each file first.
+        record_limit: The longest record in bytes.
+        others: Further attributes that the caller accepts, in lower case.
+    """
+
+    format: Format = Format.SEPARATED
+    separator: bytes = b","
+    quoted: bool = True
+    escape: bool = False
+    skip: int = 0
+    skip_unit: str = "l"
+    no_extra: bool = False
+    errors_ok: bool = False
+    error_limit: int | None = None
+    error_window: int | None = None
+    quiet: bool = False
+    messages: int = 0
+    record_limit: int = DEFAULT_RECORD_LIMIT
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutputAttributes:
+    """What ``-o,...`` says about an output.
+
+    Args:
+        format: How fields are told apart.
+        separator: One byte, for ``SEPARATED``.
+        quoted: Whether strings stand between ``"`` (``csv``); without, they are printed bare.
+        title: Whether the column labels come first.
+        short_floats: ``fmt_g``: print floats with ``%g``.
+        escape: Put a backslash before the separator, ``"`` and the backslash.
+        append: Add to a file that exists.
+        nodelay: Hand over every batch at once.
+        others: Further attributes that the caller accepts (``fvar``), in lower case.
+    """
+
+    format: Format = Format.SEPARATED
+    separator: bytes = b","
+    quoted: bool = True
+    title: bool = True
+    short_floats: bool = False
+    escape: bool = False
+    append: bool = False
+    nodelay: bool = False
+    others: tuple[str, ...] = ()
+
+
+#: Attribute -> what it does, for the help pages. ``parse_input_attributes`` knows exactly these.
+INPUT_ATTRIBUTES: dict[str, str] = {
+    "csv": 'comma separated values, quoted with " where needed (default)',
+    "sep=c": "values separated by the byte c, also \\t or \\xHH; quotes are data unless csv is given too",
+    "tsv": "the same as sep=\\t",
+    "fix": "columns of fixed length, given as n=Len in the column specs",
+    "div": "separators that differ from field to field, given as sep:Text between the column specs",
+    "esc": "a backslash makes the next byte data",
+    "+Num[b|r|l]": "skip Num bytes, records or lines (default) at the start of each file",
+    "nox": "reject records with more fields than columns",
+    "eok[=Num[/Rows]]": "leave out bad records (at most Num a file, or Num every Rows rows) and go on",
+    "qui[=Num]": "do not report bad records (after the first Num of each file)",
+    "bz=BufSize": "the longest record in bytes (default 65536)",
+}
+
+OUTPUT_ATTRIBUTES: dict[str, str] = {
+    "csv": "comma separated values, strings quoted (default)",
+    "sep=c": "values separated by the byte c, also \\t or \\xHH, and not quoted unless csv is given too",
+    "tsv": "the same as sep=\\t",
+    "fix": "columns of fixed length, given as n=Len (n=-Len: to the right) after the column names",
+    "jsn": "one JSON object a line",
+    "notitle": "no line of column labels",
+    "fmt_g": "print floats with %g instead of 17 digits",
+    "esc": 'a backslash before the separator, " and the backslash',
+    "app": "append to the file",
+    "nodelay": "hand over every batch of rows at once",
+}
+
+_NOT_YET_INPUT = frozenset({"tab", "jsn", "xml", "bin", "aq"})
+_NOT_YET_OUTPUT = frozenset({"bin", "aq"})
+_SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
+_EOK = re.compile(r"eok=([0-9]+)(?:/([1-9][0-9]*))?\Z")
+_ESCAPES = {"\\t": b"\t", "\\b": b"\b", "\\f": b"\f", "\\v": b"\v", "\\0": b"\0", "\\\\": b"\\"}
+
+
+def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str] = frozenset()) -> InputAttributes:
+    r"""The attributes of an input option.
+
+    Args:
+        words: The option's words after its name.
+        where: The option, for the error.
+        extra: Further attributes the caller accepts (``all`` of ``-cmb``; ``x=`` for a valued one).
+
+    Raises:
+        OptionError: If a word is unknown, wrong or contradicts another.
+
+    >>> parse_input_attributes(["+1", "eok"], where="-f").skip
+    1
+    >>> parse_input_attributes(["sep=\\x7c"], where="-f").separator
+    b'|'
+    """
+    formats, separator, words = _take_formats(words, where, frozenset({"fix", "div"}), _NOT_YET_INPUT)
+    escape = no_extra = errors_ok = quiet = False
+    skip, skip_unit = 0, "l"
+    error_limit: int | None = None
+    error_window: int | None = None
+    messages, record_limit = 0, DEFAULT_RECORD_LIMIT
+    others: list[str] = []
+    for word in words:
+        lowered = word.strip().lower()
+        if match := _SKIP.match(lowered):
+            skip, skip_unit = int(match[1]), match[2] or "l"
+        elif lowered == "esc":
+            escape = True
+        elif lowered == "nox":
+            no_extra = True
+        elif lowered == "eok":
+            errors_ok = True
+        elif match := _EOK.match(lowered):
+            errors_ok, error_limit = True, int(match[1])
+            error_window = int(match[2]) if match[2] else None
+        elif lowered == "qui":
+            quiet = True
+        elif lowered.startswith("qui="):
+            quiet, messages = True, _positive(word, where)
+        elif lowered.startswith("bz="):
+            record_limit = _positive(word, where)
+        else:
+            others.append(_other(lowered, word, where, extra, INPUT_ATTRIBUTES))
+    format_, quoted = _format_of(formats, separator, where)
+    return InputAttributes(
+        format=format_,
+        separator=separator or b",",
+        quoted=quoted,
+        escape=escape,
+        skip=skip,
+        skip_unit=skip_unit,
+        no_extra=no_extra,
+        errors_ok=errors_ok,
+        error_limit=error_limit,
+        error_window=error_window,
+        quiet=quiet,
+        messages=messages,
+        record_limit=record_limit,
+        others=tuple(others),
+    )
+
+
+def parse_output_attributes(words: list[str], *, where: str, extra: frozenset[str] = frozenset()) -> OutputAttributes:
+    """The attributes of an output option; arguments and errors as in `parse_input_attributes`.
+
+    >>> parse_output_attributes(["tsv", "notitle"], where="-o").quoted
+    False
+    """
+    formats, separator, words = _take_formats(words, where, frozenset({"fix", "jsn"}), _NOT_YET_OUTPUT)
+    flags: set[str] = set()
+    others: list[str] = []
+    for word in words:
+        lowered = word.strip().lower()
+        if lowered in {"notitle", "fmt_g", "esc", "app", "nodelay"}:
+            flags.add(lowered)
+        else:
+            others.append(_other(lowered, word, where, extra, OUTPUT_ATTRIBUTES))
+    format_, quoted = _format_of(formats, separator, where)
+    return OutputAttributes(
+        format=format_,
+        separator=separator or b",",
+        quoted=quoted,
+        title="notitle" not in flags,
+        short_floats="fmt_g" in flags,
+        escape="esc" in flags,
+        append="app" in flags,
+        nodelay="nodelay" in flags,
+        others=tuple(others),
+    )
+
+
+def _take_formats(
+    words: list[str], where: str, known: frozenset[str], not_yet: frozenset[str]
+) -> tuple[set[str], bytes | None, list[str]]:
+    """The format words, the separator, and the words that are left."""
+    formats: set[str] = set()
+    separator: bytes | None = None
+    rest: list[str] = []
+    at = 0
+    while at < len(words):
+        word = words[at]
+        lowered = word.strip().lower()
+        at += 1
+        if lowered == "csv" or lowered in known:
+            formats.add(lowered)
+        elif lowered == "tsv":
+            separator = b"\t"
+        elif lowered in not_yet:
+            raise OptionError(
+                f"the format '{lowered}' is not available yet", where=where, hint=f"use csv, sep=c, {', '.join(known)}"
+            )
+        elif word.lower().startswith("sep="):
+            text = word[4:]
+            if not text and at < len(words) and not words[at]:
+                text, at = ",", at + 1
+            separator = _separator(text, where)
+        elif word:
+            rest.append(word)
+    return formats, separator, rest
+
+
+def _separator(text: str, where: str) -> bytes:
+    if text in _ESCAPES:
+        return _ESCAPES[text]
+    if re.fullmatch(r"\\x[0-9a-fA-F]{2}", text):
+        value = bytes.fromhex(text[2:])
+    else:
+        value = text.encode("utf-8", "surrogateescape")
+    if len(value) != 1:
+        raise OptionError(
+            f"a separator is a single byte, not '{text}'", where=where, hint="e.g. sep=: or sep=\\x01; see also div"
+        )
+    if value in (b"\n", b"\r", b'"'):
+        raise OptionError(
+            f"'{text}' cannot be a separator", where=where, hint="line ends and quotes have their own use"
+        )
+    return value
+
+
+def _format_of(formats: set[str], separator: bytes | None, where: str) -> tuple[Format, bool]:
+    """The format, and whether quotes have a meaning."""
+    if len(formats) > 1 or (separator is not None and formats - {"csv"}):
+        names = sorted(formats) + (["sep="] if separator is not None else [])
+        raise OptionError(f"{' and '.join(names)} exclude each other", where=where, hint="give one format")
+    if formats and formats != {"csv"}:
+        return Format(next(iter(formats))), False
+    return Format.SEPARATED, separator is None or "csv" in formats
+
+
+def _positive(word: str, where: str) -> int:
+    number = word.partition("=")[2].strip()
+    if not (number.isascii() and number.isdigit() and int(number) > 0):
+        raise OptionError(f"'{word}' needs a positive number", where=where)
+    return int(number)
+
+
+def _other(lowered: str, word: str, where: str, extra: frozenset[str], table: dict[str, str]) -> str:
+    if lowered in extra or (lowered.split("=")[0] + "=") in extra:
+        return lowered
+    known = " ".join(sorted({*table, *extra}))
+    raise OptionError(f"unknown attribute '{word}'", where=where, hint=f"known are {known}")

@@ -1,0 +1,70 @@
+"""Cutting a stream into blocks that end with a line, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ess.errors import InputReadError
+
+
+@dataclass
+class RawBlock:
+    """Bytes that end with a LF, or with the input (``final``).
+
+    The taker sets ``consumed`` to where the first unfinished record begins; what follows is put
+    in front of the next block.
+    """
+
+    data: bytes
+    end: int
+    final: bool
+    consumed: int = 0
+
+
+def blocks(stream: BinaryIO, size: int, record_limit: int) -> Iterator[RawBlock]:
+    """The stream in blocks made from reads of ``size`` bytes.
+
+    A line that is longer than the record limit is cut to a little more than the limit, so that it is
+    still rejected for its length but takes no memory. If the stream breaks, the complete
+    lines before the break are delivered before the error is raised; the broken line is not,
+    because half a value can look like a value.
+
+    Raises:
+        InputReadError: If the stream breaks.
+    """
+    rest = b""
+    # One more than the limit makes a line too long; its last byte may be a CR, which does not count.
+    kept = record_limit + 2
+    cutting = False
+    while True:
+        piece, error = _read(stream, size)
+        if not piece:
+            if error is not None:
+                raise error
+            break
+        if cutting:
+            newline = piece.find(b"\n")
+            if newline < 0:
+                continue
+            piece, cutting = piece[newline:], False
+        data = rest + piece if rest else piece
+        end = data.rfind(b"\n") + 1
+        if len(data) - end > kept:
+            data, cutting = data[: end + kept], True
+        if end:
+            block = RawBlock(data, end, final=False)
+            yield block
+            rest = data[block.consumed :]
+        else:
+            rest = data
+    if rest:
+        yield RawBlock(rest, len(rest), final=True)
+
+
+def _read(stream: BinaryIO, size: int) -> tuple[bytes, InputReadError | None]:
+    try:
+        return stream.read(size), None
+    except InputReadError as error:
+        return b"", error

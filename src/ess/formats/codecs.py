@@ -1,0 +1,307 @@
+"""Undoing compression: gzip, bzip2, xz, zstd, and the members of zip and tar archives.
+
+What a stream is, its first bytes say; names do not matter. Compressed members may follow each
+other. An archive is read as its files one after the other, in the archive's order; a
+file in it may be compressed, and an archive may (``.tar.gz``), but an archive in an archive is data.
+
+Damage is met late: whatever could be read up to it is delivered, and only then is
+`InputReadError` raised, with the offset near which the compressed stream breaks.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol, cast
+
+import zstandard
+from isal import igzip_lib, isal_zlib
+
+from ess.errors import InputOpenError, InputReadError
+
+#: Where the magic of a tar archive ends, and so how many bytes tell what a stream is.
+_SNIFFED = 262
+_SOURCE_READ = 1 << 18
+#: A decompressor that fails returns nothing for the piece it failed on, so pieces are small ...
+_PIECE = 1024
+#: ... and the last bytes, where the check sums stand, are given to it one by one.
+_HELD_BACK = 32
+_SPOOL_IN_MEMORY = 8 << 20
+
+
+class _Decompressor(Protocol):
+    """What gzip, bzip2, xz and zstd decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class _Codec:
+    name: str
+    magic: bytes
+    make: Callable[[], _Decompressor]
+    damage: tuple[type[Exception], ...]
+
+
+_CODECS = (
+    _Codec(
+        "gzip",
+        b"\x1f\x8b\x08",
+        lambda: cast(_Decompressor, isal_zlib.decompressobj(31)),
+        (cast(type[Exception], igzip_lib.IsalError), zlib.error, ValueError),
+    ),
+    _Codec("bzip2", b"BZh", lambda: cast(_Decompressor, bz2.BZ2Decompressor()), (OSError, ValueError, EOFError)),
+    _Codec("xz", b"\xfd7zXZ\x00", lambda: cast(_Decompressor, lzma.LZMADecompressor()), (lzma.LZMAError, EOFError)),
+    _Codec(
+        "zstd",
+        b"\x28\xb5\x2f\xfd",
+        lambda: cast(_Decompressor, zstandard.ZstdDecompressor().decompressobj()),
+        (zstandard.ZstdError,),
+    ),
+)
+_BZIP2_BLOCK = (b"1AY&SY", b"\x17rE8P\x90")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+
+
+class DecodedStream(io.RawIOBase):
+    """A readable stream made of byte pieces.
+
+    ``read(n)`` returns n bytes unless the stream ends first or breaks. Where it breaks, the bytes
+    before the break are returned first and the error is raised by the next call.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self._close = close
+        self._rest: memoryview = memoryview(b"")
+        self._error: Exception | None = None
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most ``size`` bytes (all without); no bytes at the end."""
+        wanted = -1 if size is None else size
+        parts: list[memoryview | bytes] = []
+        got = 0
+        while wanted < 0 or got < wanted:
+            if not self._rest:
+                piece = self._next_piece(got)
+                if piece is None:
+                    break
+                self._rest = memoryview(piece)
+                continue
+            part = self._rest if wanted < 0 else self._rest[: wanted - got]
+            self._rest = self._rest[len(part) :]
+            parts.append(part)
+            got += len(part)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    def readall(self) -> bytes:
+        """Everything that is left."""
+        return self.read(-1)
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """Fill ``buffer``; 0 at the end."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close what the bytes come from."""
+        if not self.closed:
+            self._close()
+        super().close()
+
+    def _next_piece(self, got: int) -> bytes | None:
+        if self._error is None:
+            try:
+                return next(self._pieces, None)
+            except InputReadError as error:
+                self._error = error
+                if got:
+                    return None
+        raise self._error
+
+
+def open_decompressed(source: str | Path | BinaryIO, *, name: str = "") -> BinaryIO:
+    """The bytes of a file or stream without their compression.
+
+    Args:
+        source: A path, or an open binary stream, which is not closed.
+        name: How messages call it; the path if it is not given.
+
+    Raises:
+        InputOpenError: If the path cannot be opened.
+        InputReadError: From ``read``, where the input breaks off or is damaged.
+    """
+    if isinstance(source, str | Path):
+        label = name or str(source)
+        try:
+            opened: BinaryIO = Path(source).open("rb")  # noqa: SIM115 - the stream closes it
+        except OSError as error:
+            raise InputOpenError(
+                f"cannot open it: {error.strerror}", where=label, hint="check the name and the permissions"
+            ) from None
+        stream = DecodedStream(_decoded(_read_pieces(opened, label), label, archives=True), opened.close)
+    else:
+        label = name or "standard input"
+        stream = DecodedStream(_decoded(_read_pieces(source, label), label, archives=True), lambda: None)
+    return cast(BinaryIO, stream)
+
+
+def _read_pieces(source: BinaryIO, label: str) -> Iterator[bytes]:
+    # read1 hands over what a pipe has instead of waiting for a full piece.
+    read = getattr(source, "read1", source.read)
+    try:
+        while piece := read(_SOURCE_READ):
+            yield piece
+    except OSError as error:
+        raise InputReadError(f"cannot read it: {error.strerror}", where=label) from None
+
+
+def _decoded(pieces: Iterator[bytes], label: str, *, archives: bool) -> Iterator[bytes]:
+    head, pieces = _sniff(pieces)
+    for codec in _CODECS:
+        if head.startswith(codec.magic) and (codec.name != "bzip2" or head[4:10] in _BZIP2_BLOCK):
+            inner = _decompressed(pieces, codec, label)
+            yield from _unpacked(inner, label) if archives else inner
+            return
+    if archives:
+        yield from _unpacked(pieces, label)
+    else:
+        yield from pieces
+
+
+def _unpacked(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
+    """The files of an archive, or the bytes themselves."""
+    head, pieces = _sniff(pieces)
+    if head[257:262] == b"ustar":
+        yield from _tar_files(pieces, label)
+    elif head.startswith(_ZIP):
+        yield from _zip_files(pieces, label)
+    else:
+        yield from pieces
+
+
+def _sniff(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, and an iterator that still has them."""
+    taken: list[bytes] = []
+    size = 0
+    broken: InputReadError | None = None
+    while size < _SNIFFED:
+        try:
+            piece = next(pieces, None)
+        except InputReadError as error:
+            broken = error
+            break
+        if piece is None:
+            break
+        taken.append(piece)
+        size += len(piece)
+
+    def again() -> Iterator[bytes]:
+        yield from taken
+        if broken is not None:
+            raise broken
+        yield from pieces
+
+    return b"".join(taken)[:_SNIFFED], again()
+
+
+def _decompressed(pieces: Iterator[bytes], codec: _Codec, label: str) -> Iterator[bytes]:
+    decompressor = codec.make()
+    offset = 0
+    for piece in _small_pieces(pieces):
+        begin, rest = offset, piece
+        offset += len(piece)
+        while rest:
+            if decompressor.eof:
+                # Between members: another one, or the zeros that pad a tape block.
+                if not rest.strip(b"\0"):
+                    break
+                decompressor = codec.make()
+            try:
+                data = decompressor.decompress(rest)
+            except codec.damage as error:
+                raise InputReadError(
+                    f"the {codec.name} data is damaged near byte {begin} ({error})",
+                    where=label,
+                    hint="what came before it was read; get the file again",
+                ) from None
+            if data:
+                yield data
+            rest = decompressor.unused_data if decompressor.eof else b""
+    if not decompressor.eof:
+        raise InputReadError(
+            f"the {codec.name} data breaks off at byte {offset}",
+            where=label,
+            hint="what came before it was read; get the file again",
+        )
+
+
+def _small_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces whose borders do not depend on how the source was read."""
+    held = b""
+    for piece in pieces:
+        held += piece
+        at = 0
+        while len(held) - at >= _PIECE + _HELD_BACK:
+            yield held[at : at + _PIECE]
+            at += _PIECE
+        held = held[at:]
+    cut = max(0, len(held) - _HELD_BACK)
+    if cut:
+        yield held[:cut]
+    for at in range(cut, len(held)):
+        yield held[at : at + 1]
+
+
+def _tar_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
+    source = DecodedStream(pieces, lambda: None)
+    try:
+        with tarfile.open(fileobj=cast(BinaryIO, source), mode="r|") as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None:
+                    yield from _decoded(_read_pieces(cast(BinaryIO, content), label), label, archives=False)
+    except (tarfile.TarError, EOFError) as error:
+        raise InputReadError(f"the tar archive is damaged ({error})", where=label) from None
+
+
+def _zip_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
+    # The directory of a zip archive stands at its end, so a stream is kept aside first.
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY) as spool:
+        shutil.copyfileobj(DecodedStream(pieces, lambda: None), spool, _SOURCE_READ)
+        try:
+            with zipfile.ZipFile(cast(BinaryIO, spool)) as archive:
+                for member in archive.infolist():
+                    if not member.is_dir():
+                        with archive.open(member) as content:
+                            yield from _decoded(_zip_pieces(content), label, archives=False)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise InputReadError(
+                f"the zip archive is damaged or not readable ({error})", where=label, hint="try it with unzip -t"
+            ) from None
+
+
+def _zip_pieces(content: IO[bytes]) -> Iterator[bytes]:
+    read = getattr(content, "read1", content.read)
+    while piece := read(_SOURCE_READ):
+        yield piece

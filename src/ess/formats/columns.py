@@ -1,0 +1,65 @@
+"""Column specs of an input: ``-d`` as its format wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ess.errors import OptionError
+from ess.formats.attributes import Format, InputAttributes
+from ess.schema.columns import Column, parse_column
+
+
+@dataclass(frozen=True)
+class InputColumns:
+    """The columns of an input and, for ``div``, what stands between them.
+
+    ``separators`` has one entry before each column and one after the last, blank for none; it is
+    empty for the other formats.
+    """
+
+    columns: tuple[Column, ...]
+    separators: tuple[bytes, ...] = ()
+
+
+def parse_input_columns(
+    words: Sequence[str], attributes: InputAttributes, *, where: str, extra: frozenset[str] = frozenset()
+) -> InputColumns:
+    """The columns that ``-d`` gives.
+
+    Args:
+        words: The arguments of ``-d``.
+        attributes: Those of the input.
+        where: The option, for errors.
+        extra: Further column attributes that the caller accepts.
+
+    Raises:
+        OptionError: If a spec is wrong, a name comes twice, or a separator is out of place.
+
+    >>> from ess.formats.attributes import parse_input_attributes
+    >>> divided = parse_input_attributes(["div"], where="-f")
+    >>> parse_input_columns(["s:a", "sep: - ", "i:b"], divided, where="-d").separators
+    (b'', b' - ', b'')
+    """
+    columns: list[Column] = []
+    separators: list[bytes] = [b""]
+    names: set[str] = set()
+    divided = attributes.format is Format.DIVIDED
+    for word in words:
+        if word[:4].lower() == "sep:":
+            if not divided:
+                raise OptionError(
+                    f"'{word}' is for 'div' inputs only", where=where, hint="give -f,div, or -f,sep=c for one separator"
+                )
+            if separators[-1] or not word[4:]:
+                raise OptionError(f"'{word}' is out of place", where=where, hint="one separator between two columns")
+            separators[-1] = word[4:].encode("utf-8", "surrogateescape")
+            continue
+        column = parse_column(word, where=where, extra=extra)
+        if column.wanted and column.key in names:
+            raise OptionError(f"column '{column.name}' is given twice", where=where, hint="give it another name")
+        if column.wanted:
+            names.add(column.key)
+        columns.append(column)
+        separators.append(b"")
+    return InputColumns(tuple(columns), tuple(separators) if divided else ())

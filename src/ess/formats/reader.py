@@ -1,0 +1,135 @@
+"""Reading inputs into batches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ess.engines.batch import Batch
+from ess.formats.attributes import InputAttributes
+from ess.formats.blocks import RawBlock, blocks
+from ess.formats.codecs import open_decompressed
+from ess.formats.exact import Block, parse_block_exactly
+from ess.formats.records import Layout, line_at, make_layout, parse_record
+from ess.schema.columns import Column
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that could not be read.
+
+    Args:
+        before_row: How many good rows of the batch precede it.
+        record: Its 1-based number among the records of its file, good and bad, after the skipped ones.
+        column: The column it failed on; ``#3`` for a third column without a name.
+        reason: Why, with the offending bytes made printable.
+    """
+
+    before_row: int
+    record: int
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class InputBatch:
+    """Some consecutive records of one file.
+
+    Args:
+        frame: The good records: the wanted columns in order, named by their keys.
+        read: How many records it stands for: ``frame.height + len(rejects)``.
+        rejects: The bad records, in order.
+        file: The file's name; ``-`` for the standard input.
+    """
+
+    frame: Batch
+    read: int
+    rejects: tuple[Reject, ...]
+    file: str
+
+
+def read_input(
+    files: Sequence[str],
+    attributes: InputAttributes,
+    columns: Sequence[Column],
+    *,
+    separators: Sequence[bytes] = (),
+    batch_bytes: int = 8 << 20,
+    stdin: BinaryIO | None = None,
+    where: str = "-f",
+) -> Iterator[InputBatch]:
+    """The records of ``files``, one after the other.
+
+    A rejected record does not end the iteration; the caller decides (``eok``). Records, skip counts
+    and record numbers begin anew in each file; the files of an archive count as one.
+
+    Args:
+        files: Paths; ``-`` is the standard input; none at all is the standard input too.
+        attributes: How to read them.
+        columns: The columns of a record in order, unwanted ones included.
+        separators: For ``div``: one before each column and one after the last, blank for none.
+        batch_bytes: How many decompressed bytes make a batch, about.
+        stdin: What to read for ``-`` instead of the process's standard input.
+        where: The option, for errors.
+
+    Raises:
+        OptionError: If attributes and columns do not fit together (at the first batch).
+        InputOpenError: If a file cannot be opened.
+        InputReadError: If a file breaks off or is damaged, after what came before the damage.
+    """
+    layout = make_layout(attributes, tuple(columns), tuple(separators), where=where)
+    for file in files or ("-",):
+        if file == "-":
+            source = stdin if stdin is not None else sys.stdin.buffer
+            yield from _read_stream(open_decompressed(source, name="standard input"), file, layout, batch_bytes)
+        else:
+            with open_decompressed(file) as stream:
+                yield from _read_stream(stream, file, layout, batch_bytes)
+
+
+def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) -> Iterator[InputBatch]:
+    attributes = layout.attributes
+    to_skip = attributes.skip
+    if attributes.skip_unit == "b":
+        while to_skip and (dropped := stream.read(min(to_skip, batch_bytes))):
+            to_skip -= len(dropped)
+        to_skip = 0
+    records = 0
+    for raw in blocks(stream, batch_bytes, attributes.record_limit):
+        start = 0
+        while to_skip and start < raw.end:
+            after = _after_skipped(raw, start, layout)
+            if after is None:
+                break
+            start, to_skip = after, to_skip - 1
+        if to_skip:
+            raw.consumed = start
+            continue
+        block = parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)
+        raw.consumed = block.consumed
+        if block.records:
+            yield _batch(block, records, file, layout)
+            records += block.records
+
+
+def _after_skipped(raw: RawBlock, start: int, layout: Layout) -> int | None:
+    """Where the line or record after the one at ``start`` begins; None if that is in a later block."""
+    if layout.attributes.skip_unit == "l":
+        return line_at(raw.data, start, raw.end)[0]
+    record = parse_record(raw.data, start, raw.end, final=raw.final, layout=layout)
+    return None if record is None else record.end
+
+
+def _batch(block: Block, records_before: int, file: str, layout: Layout) -> InputBatch:
+    rejects = tuple(
+        Reject(
+            reject.before_row,
+            records_before + reject.record + 1,
+            layout.columns[reject.column].name or f"#{reject.column + 1}",
+            reject.reason,
+        )
+        for reject in block.rejects
+    )
+    return InputBatch(block.frame, block.records, rejects, file)

@@ -1,0 +1,301 @@
+r"""The exact record parser: it defines where records and fields begin and end.
+
+Separated records (``csv``, ``sep=``, ``tsv``):
+
+* LF and CRLF end a record, and so does the end of the input. A CR elsewhere, a NUL and bytes that
+  are not UTF-8 are data. An empty line is a record of one blank field.
+* With quoting, a field that begins with ``"`` ends at the next ``"`` that is not doubled; it may
+  hold separators and line ends. A quote inside a field that does not begin with one is data.
+* A quote that is not closed within the record limit or before the end of the input, or that is closed
+  before anything but a separator or a line end, spoils the record up to the end of the line
+  on which that quote stands. Reading goes on with the next line, so one stray quote costs one record.
+* Fields beyond the columns are split in the same way, so where records end does not depend on the columns.
+* With ``esc`` (or ``clf`` on the column) a separator or quote after a backslash is data; a line end is not.
+
+Divided records (``div``) and fixed records (``fix``) are lines.
+
+`ess.formats.split` does the same to the plain lines of a block at once; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ess.errors import OptionError
+from ess.formats.attributes import Format, InputAttributes
+from ess.formats.values import shown
+from ess.schema.columns import Column
+
+_LF = 0x0A
+_CR = 0x0D
+_QUOTE = 0x22
+_BACKSLASH = 0x5C
+_QUOTE_OR_BACKSLASH = re.compile(rb'["\\]')
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_COMMON_LOG = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([rntvf\"\\]))")
+_COMMON_LOG_LETTERS = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"v": b"\v", b"f": b"\f", b'"': b'"', b"\\": b"\\"}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: the position after it, and its raw field values or why it has none.
+
+    ``fields`` holds as many values as there are columns, unwanted ones included, with quotes and
+    escapes undone. ``column`` is the 0-based column where a bad record went wrong.
+    """
+
+    end: int
+    fields: tuple[bytes, ...]
+    column: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Attributes and columns of an input together.
+
+    ``separators`` is for ``div``: one before each column and one after the last, blank for none.
+    """
+
+    attributes: InputAttributes
+    columns: tuple[Column, ...]
+    separators: tuple[bytes, ...] = ()
+
+    def escapes(self, column: int) -> bool:
+        """Whether a backslash has a meaning in that column (also beyond the last)."""
+        if self.attributes.escape:
+            return True
+        if column >= len(self.columns):
+            return False
+        own = self.columns[column].attributes
+        return own.escape or own.common_log
+
+    @property
+    def any_escape(self) -> bool:
+        """Whether a backslash has a meaning somewhere."""
+        return any(self.escapes(index) for index in range(len(self.columns) + 1))
+
+    @property
+    def any_length(self) -> bool:
+        """Whether a column has ``n=Len``."""
+        return any(column.attributes.extract_length is not None for column in self.columns)
+
+
+def make_layout(
+    attributes: InputAttributes, columns: tuple[Column, ...], separators: tuple[bytes, ...], *, where: str
+) -> Layout:
+    """A checked `Layout`.
+
+    Raises:
+        OptionError: If there are no columns, or the columns do not say how to tell their values apart.
+    """
+    if not columns:
+        raise OptionError("no columns are given", where=where, hint="give them with -d, e.g. -d s:name i:count")
+    if attributes.format is Format.FIXED:
+        for column in columns:
+            if column.attributes.extract_length is None:
+                raise OptionError(
+                    f"column '{column.name or 'X'}' of a 'fix' input has no length", where=where, hint="e.g. s,n=5:name"
+                )
+    elif attributes.format is Format.DIVIDED:
+        if len(separators) != len(columns) + 1:
+            raise OptionError("a 'div' input needs separators between its columns", where=where, hint="e.g. sep:' - '")
+        for left, separator in zip(columns, separators[1:-1], strict=False):
+            if not separator and left.attributes.extract_length is None:
+                raise OptionError(
+                    f"nothing separates column '{left.name or 'X'}' from the next",
+                    where=where,
+                    hint="put sep:Text between them, or give the column a length n=Len",
+                )
+    elif any(separators):
+        raise OptionError("sep:Text is for 'div' inputs only", where=where, hint="give -f,div or -f,sep=c")
+    return Layout(attributes, columns, separators)
+
+
+def parse_record(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Record | None:
+    """The record that begins at ``start``.
+
+    Args:
+        data: The input; only ``data[start:end]`` is looked at.
+        start: Less than ``end``.
+        end: Behind a LF unless ``final``.
+        final: Whether the input ends at ``end``.
+        layout: How to read it.
+
+    Returns:
+        The record, or None if it goes on behind ``end``.
+    """
+    if layout.attributes.format is Format.SEPARATED:
+        return _parse_separated(data, start, end, final, layout)
+    next_start, content_end = line_at(data, start, end)
+    if content_end - start > layout.attributes.record_limit:
+        return _too_long(next_start, layout)
+    parse = _parse_fixed if layout.attributes.format is Format.FIXED else _parse_divided
+    return parse(data, start, content_end, next_start, layout)
+
+
+def line_at(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Where the next line begins, and where the line's content ends."""
+    newline = data.find(b"\n", start, end)
+    next_start, content_end = (newline + 1, newline) if newline >= 0 else (end, end)
+    if content_end > start and data[content_end - 1] == _CR:
+        content_end -= 1
+    return next_start, content_end
+
+
+def _too_long(next_start: int, layout: Layout) -> Record:
+    return Record(next_start, (), 0, f"the record is longer than {layout.attributes.record_limit} bytes (bz)")
+
+
+def _short(next_start: int, found: int, layout: Layout) -> Record:
+    return Record(next_start, (), found, f"the record has {found} of {len(layout.columns)} fields")
+
+
+def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Layout) -> Record | None:
+    attributes = layout.attributes
+    separator, quoted = attributes.separator, attributes.quoted
+    limit = start + attributes.record_limit
+    width = len(layout.columns)
+    next_start, content_end = line_at(data, start, end)
+    fields: list[bytes] = []
+    count = 0
+    position = start
+    while True:
+        escapes = layout.escapes(count)
+        length = layout.columns[count].attributes.extract_length if count < width else None
+        if length is not None:
+            stop = position + length
+            if stop > content_end or (stop < content_end and data[stop : stop + 1] != separator):
+                return Record(next_start, (), count, f"the field is not {length} bytes long")
+            raw = data[position:stop]
+        elif quoted and position < content_end and data[position] == _QUOTE:
+            close = _closing_quote(data, position + 1, min(end, limit), escapes)
+            if close < 0:
+                if end < limit and not final:
+                    return None
+                return Record(line_at(data, position, end)[0], (), count, "a quote is not closed")
+            if close >= content_end:
+                next_start, content_end = line_at(data, close + 1, end)
+            stop = close + 1
+            if stop < content_end and data[stop : stop + 1] != separator:
+                reason = f"{shown(data[stop : stop + 10])} follows a closing quote"
+                return Record(line_at(data, position, end)[0], (), count, reason)
+            raw = data[position + 1 : close]
+            if b'"' in raw:
+                raw = _undouble(raw, escapes)
+        else:
+            stop = _bare_end(data, position, content_end, separator, escapes)
+            raw = data[position:stop]
+        if count < width:
+            fields.append(_unescaped(raw, layout, count))
+        count += 1
+        if stop >= content_end:
+            break
+        position = stop + 1
+    if content_end - start > attributes.record_limit:
+        return _too_long(next_start, layout)
+    if count < width:
+        return _short(next_start, count, layout)
+    if count > width and attributes.no_extra:
+        return Record(next_start, (), width - 1, f"the record has more than {width} fields (nox)")
+    return Record(next_start, tuple(fields))
+
+
+def _closing_quote(data: bytes, position: int, end: int, escapes: bool) -> int:
+    """Where the quote that closes a field stands; -1 if it is not before ``end``."""
+    while True:
+        if escapes:
+            match = _QUOTE_OR_BACKSLASH.search(data, position, end)
+            if match is None:
+                return -1
+            at = match.start()
+            if data[at] == _BACKSLASH:
+                position = at + 2
+                continue
+        else:
+            at = data.find(b'"', position, end)
+            if at < 0:
+                return -1
+        if data[at + 1 : at + 2] != b'"':
+            return at
+        position = at + 2
+
+
+def _bare_end(data: bytes, position: int, content_end: int, separator: bytes, escapes: bool) -> int:
+    """Where a field without quotes ends: at a separator or with the line."""
+    if not escapes or data.find(b"\\", position, content_end) < 0:
+        at = data.find(separator, position, content_end)
+        return content_end if at < 0 else at
+    at = _find_separator(data, position, content_end, separator, escapes=True)
+    return content_end if at < 0 else at
+
+
+def _undouble(raw: bytes, escapes: bool) -> bytes:
+    if not escapes:
+        return raw.replace(b'""', b'"')
+    # A backslash keeps its next byte, so that \"" is an escaped quote and the one that pairs with a third.
+    return re.sub(rb'(\\.)|""', lambda match: match[1] or b'"', raw, flags=re.DOTALL)
+
+
+def _unescaped(raw: bytes, layout: Layout, column: int) -> bytes:
+    if b"\\" not in raw or not layout.escapes(column):
+        return raw
+    if layout.columns[column].attributes.common_log:
+        return _COMMON_LOG.sub(_common_log_byte, raw)
+    return _ESCAPED.sub(rb"\1", raw)
+
+
+def _common_log_byte(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode("ascii")) if match[1] else _COMMON_LOG_LETTERS[match[2]]
+
+
+def _parse_fixed(data: bytes, start: int, content_end: int, next_start: int, layout: Layout) -> Record:
+    fields: list[bytes] = []
+    position = start
+    for index, column in enumerate(layout.columns):
+        stop = position + (column.attributes.extract_length or 0)
+        if stop > content_end:
+            return Record(next_start, (), index, f"the record ends after {content_end - start} bytes")
+        fields.append(_unescaped(data[position:stop], layout, index))
+        position = stop
+    if position < content_end:
+        return Record(next_start, (), len(fields) - 1, f"the record has {content_end - position} bytes too many")
+    return Record(next_start, tuple(fields))
+
+
+def _parse_divided(data: bytes, start: int, content_end: int, next_start: int, layout: Layout) -> Record:
+    first = layout.separators[0]
+    if (first and data[start : start + len(first)] != first) or start + len(first) > content_end:
+        return Record(next_start, (), 0, f"the record does not begin with {shown(first)}")
+    position = start + len(first)
+    fields: list[bytes] = []
+    for index, column in enumerate(layout.columns):
+        separator = layout.separators[index + 1]
+        length = column.attributes.extract_length
+        if length is not None:
+            stop = position + length
+            if stop > content_end or not data.startswith(separator, stop, content_end):
+                return Record(next_start, (), index, f"the field is not {length} bytes long")
+        elif separator:
+            stop = _find_separator(data, position, content_end, separator, layout.escapes(index))
+            if stop < 0:
+                return Record(next_start, (), index, f"{shown(separator)} does not follow the field")
+        else:
+            stop = content_end
+        fields.append(_unescaped(data[position:stop], layout, index))
+        position = stop + len(separator)
+    if position < content_end:
+        rest = shown(data[position:content_end])
+        return Record(next_start, (), len(fields) - 1, f"{rest} follows the last separator")
+    return Record(next_start, tuple(fields))
+
+
+def _find_separator(data: bytes, position: int, end: int, separator: bytes, escapes: bool) -> int:
+    if not escapes:
+        return data.find(separator, position, end)
+    while position < end:
+        if data.startswith(separator, position, end):
+            return position
+        position += 2 if data[position] == _BACKSLASH else 1
+    return -1
