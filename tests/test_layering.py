@@ -1,0 +1,124 @@
+"""The layering of ARCHITECTURE.md, read from the imports: a part uses only the parts before it.
+
+Imports inside functions count too: they save start-up time, they do not change who depends on whom.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "ess"
+
+ORDER = (
+    "errors",
+    "settings",
+    "certificates",
+    "schema",
+    "language",
+    "engines",
+    "formats",
+    "pipeline",
+    "udb",
+    "tools",
+    "lake",
+    "cluster",
+    "warehouse",
+    "sql",
+    "web",
+    "api",
+    "__init__",
+    "cli",
+)
+
+ADAPTERS = {
+    "polars": {"engines", "formats", "udb", "api"},
+    "pyarrow": {"formats", "udb", "engines"},
+    "isal": {"formats"},
+    "zstandard": {"formats"},
+    "cryptography": {"certificates"},
+    "dask": {"cluster"},
+    "distributed": {"cluster"},
+    "tornado": {"cluster"},
+    "psutil": {"cluster"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "click": {"cli"},
+}
+"""Who may import what is not Python's own. A package that is not named here may not be imported at all."""
+
+LONGEST = 550
+"""Lines of a file: past about 500 it holds two concepts (house rule 2)."""
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    """The part a file belongs to: its first folder, or its own name."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Every import of a file as (line, absolute dotted name), wherever it stands, ``TYPE_CHECKING`` apart."""
+    package = ["ess", *path.relative_to(SOURCE).parts[:-1]]
+    tree = ast.parse(path.read_text("utf-8"), str(path))
+    for_types_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # `from ess import api` imports the part `api`, not the package's own names.
+            yield from ((node.lineno, f"{module}.{alias.name}" if module == "ess" else module) for alias in node.names)
+
+
+def target_part(name: str) -> str:
+    """The part of ``ess`` that a dotted name means; a name that ``ess`` itself exports means ``__init__``."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ORDER else "__init__"
+
+
+def test_every_part_has_its_place_in_the_order() -> None:
+    assert {part_of(path) for path in FILES} <= set(ORDER)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_part_imports_only_what_stands_before_it(path: Path) -> None:
+    part = part_of(path)
+    allowed = ORDER[: ORDER.index(part) + 1]
+    wrong: list[str] = []
+    for line, name in imported(path):
+        top = name.split(".")[0]
+        if top == "ess":
+            if target_part(name) not in allowed:
+                wrong.append(f"line {line}: {part} must not use {target_part(name)} ({name})")
+        elif top not in sys.stdlib_module_names and part not in ADAPTERS.get(top, set()):
+            wrong.append(f"line {line}: {top} is not for {part}, only for {sorted(ADAPTERS.get(top, set()))}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_file_holds_one_concept(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= LONGEST
+    assert path.stem not in {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def test_the_package_is_light_to_import() -> None:
+    """Every ``aq_*`` start imports ``ess``: engines load where they are used."""
+    code = f"import sys, ess; print(*sorted(set({sorted(ADAPTERS)}) & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == []
