@@ -48,14 +48,14 @@ class Dialect:
 
 
 def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> Dialect:
-    """The dialect of some files of one kind.
+    r"""The dialect of some files of one kind.
 
     Args:
         samples: The beginning of each file; a last line that is cut is not looked at if there
             are others. The first decides about delimiter and header, all about the types.
         delimiter: The delimiter, if it is known.
 
-    >>> find_dialect([b"day,count\\n2014-09-01,7\\n2014-09-02,TBD\\n"]).columns
+    >>> find_dialect([b"day,count\n2014-09-01,7\n2014-09-02,TBD\n"]).columns
     ('S:day', 'S:count')
     """
     lines = _first_lines(samples[0]) if samples else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ess.lake.dates import NO_DATE
+from ess.lake.dates import NO_DATE, FileDate
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class FileEntry:
     def modified_at(self) -> datetime:
         """When it was changed, in UTC."""
         return datetime.fromtimestamp(self.modified, UTC)
+
+    @property
+    def file_date(self) -> FileDate:
+        """The date or number in its name."""
+        return FileDate(self.date, self.number)
 
     @property
     def order(self) -> tuple[datetime, int, str]:

@@ -91,6 +91,15 @@ def _words(text: str) -> list[str]:
     return list(lexer)
 
 
+def quote_pattern(text: str) -> str:
+    """A pattern as a user would type it among others.
+
+    >>> quote_pattern("/logs/b test*")
+    "'/logs/b test*'"
+    """
+    return shlex.quote(text) if re.search(r"[\s'\"\\]", text) else text
+
+
 def absolute(path: str, folder: str) -> str:
     """``path`` seen from ``folder``, without ``.``, ``..`` and doubled slashes; a final slash stays."""
     # pathlib would drop the final slash and cannot take ".." out of a pattern

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import io
+from typing import BinaryIO, cast
 
 from ess.errors import InputOpenError
 from ess.lake.entry import FileEntry
+
+#: What ``--compression`` takes.
+COMPRESSIONS = ("none", "gzip", "bzip2", "xz", "zstd", "zip", "tar")
+
+_MAGIC = (
+    ("gzip", 0, b"\x1f\x8b\x08"),
+    ("bzip2", 0, b"BZh"),
+    ("xz", 0, b"\xfd7zXZ\x00"),
+    ("zstd", 0, b"\x28\xb5\x2f\xfd"),
+    ("zip", 0, b"PK\x03\x04"),
+    ("tar", 257, b"ustar"),
+)
+
+
+def compression_of(head: bytes) -> str:
+    """The compression that the first 512 bytes of a file show: one of :data:`COMPRESSIONS`."""
+    return next((name for name, at, magic in _MAGIC if head[at : at + len(magic)] == magic), "none")
 
 
 def open_raw(entry: FileEntry) -> BinaryIO:
@@ -15,10 +33,10 @@ def open_raw(entry: FileEntry) -> BinaryIO:
         InputOpenError: If it cannot be opened.
     """
     try:
-        return open(entry.path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+        return open(entry.path, "rb")  # noqa: PTH123 - the caller closes it
     except OSError as error:
         raise InputOpenError(
-            f"cannot open ({error.strerror})", where=entry.path, hint="check that the file is there and readable"
+            f"cannot open it: {error.strerror}", where=entry.path, hint="check that the file is there and readable"
         ) from error
 
 
@@ -33,9 +51,8 @@ def open_data(entry: FileEntry, compression: str = "") -> BinaryIO:
         InputOpenError: If it cannot be opened.
         InputReadError: From ``read``, if the compressed data is damaged.
     """
-    raw = open_raw(entry)
     if compression == "none":
-        return raw
+        return open_raw(entry)
     from ess.formats.codecs import open_decompressed  # loads the decompressors
 
-    return open_decompressed(raw)
+    return io.BufferedReader(cast(io.RawIOBase, open_decompressed(entry.path)))

@@ -1,0 +1,187 @@
+"""Making and changing categories: patterns are resolved, files found, and a sample of them probed."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from ess.errors import OptionError, SystemFailure
+from ess.lake import categories
+from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
+from ess.lake.datastores import datastore
+from ess.lake.dates import date_rule
+from ess.lake.entry import FileEntry
+from ess.lake.listing import Listing
+from ess.lake.patterns import absolute, compile_exclude, parse_patterns
+from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe_files
+from ess.lake.select import files_in_use, look, scan, with_new_files
+from ess.schema import parse_column
+
+
+@dataclass(frozen=True)
+class CategoryOptions:
+    """The options of ``ess category add``, as typed."""
+
+    exclude: str | None = None
+    dateregex: str | None = None
+    dateformat: str | None = None
+    archive: str | None = None
+    compression: str | None = None
+    delimiter: str | None = None
+    columnspec: str | None = None
+    preprocess: str | None = None
+    alls: bool = False
+    allx: bool = False
+    overwrite: bool = False
+    comment: str | None = None
+    noprobe: bool = False
+    usecache: bool = False
+    pkey: str | None = None
+
+
+def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None = None) -> tuple[Category, Listing]:
+    """Make a category, and return it with its files.
+
+    Raises:
+        OptionError: If the name is taken or not valid, no file matches, or an option is not valid.
+        InputReadError: If none of the sample files can be read.
+    """
+    where = "ess category add"
+    check_name(name, where=where)
+    store = datastore(label)
+    if name in categories.categories(store) and not options.overwrite:
+        raise categories.taken(name)
+    if options.archive is not None:
+        raise OptionError(
+            "choosing the members of an archive is not available yet",
+            where="--archive",
+            hint="leave it out to read all members, or unpack the archives",
+        )
+    if sum((options.alls, options.allx, options.columnspec is not None)) > 1:
+        raise OptionError("these exclude each other", where="--alls, --allx, --columnspec", hint="give one of them")
+    patterns = parse_patterns(pattern, folder=_current_folder(), where="pattern")
+    compile_exclude(options.exclude, where="--exclude")
+    new = Category(
+        name=name,
+        datastore=store.label,
+        patterns=tuple(part.text for part in patterns),
+        exclude=options.exclude,
+        date_rule=date_rule(options.dateregex, options.dateformat),
+        compression=check_compression(options.compression) if options.compression else "",
+        delimiter=parse_delimiter(options.delimiter) if options.delimiter else "",
+        columns=parse_columnspec(options.columnspec, where="--columnspec") if options.columnspec else (),
+        preprocess=options.preprocess or "",
+        pkey=options.pkey or "",
+        usecache=options.usecache,
+        comment=options.comment or "",
+        probed=not options.noprobe,
+    )
+    listing = look(new)
+    if not listing.files and not options.noprobe:
+        raise OptionError(
+            f"no file matches '{new.pattern}'",
+            where=where,
+            hint="a space separates patterns, quote one that holds a space; look with: ess ls -r PATTERN"
+            if len(patterns) > 1
+            else "look with: ess ls -r PATTERN; --noprobe makes a category before its files are there",
+        )
+    new = with_new_files(new, listing)
+    if new.probed:
+        new = _with_layout(new, probe_category(new, listing), options)
+    _check_pkey(new)
+    categories.put(new, label=label, overwrite=options.overwrite)
+    if new.usecache:
+        scan(new)
+    return new, listing
+
+
+def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -> Category:
+    found = probed.dialect
+    columns = new.columns or found.columns
+    if options.alls or options.allx:
+        letter = "S" if options.alls else "X"
+        columns = tuple(f"{letter}:{parse_column(spec, where='probe').name}" for spec in columns)
+    return dataclasses.replace(
+        new,
+        compression=probed.compression,
+        delimiter=new.delimiter or found.delimiter,
+        header=found.header,
+        columns=columns,
+        lines=found.lines,
+    )
+
+
+def _check_pkey(new: Category) -> None:
+    if not new.pkey or not new.columns:
+        return
+    names = [parse_column(spec, where="columns", with_path=True).name for spec in new.columns if ":" in spec]
+    if new.pkey.lower() not in (name.lower() for name in names):
+        raise OptionError(f"no column '{new.pkey}'", where="--pkey", hint=f"the columns are {' '.join(names)}")
+
+
+def probe_category(
+    category: Category, listing: Listing, *, file: str | None = None, sample_bytes: int = SAMPLE_BYTES
+) -> ProbeResult:
+    """Probe the files of a category, or one file of it; nothing is stored.
+
+    Raises:
+        OptionError: If the file does not belong to the category, or there are none.
+    """
+    files: tuple[FileEntry, ...] = listing.files
+    if file is not None:
+        path = absolute(file, _current_folder())
+        files = tuple(entry for entry in files if entry.path == path)
+        if not files:
+            raise OptionError(
+                f"the category '{category.name}' has no such file",
+                where=f"--file {file}",
+                hint="see: ess ls --cat NAME",
+            )
+    return probe_files(
+        files,
+        compression=category.compression or None,
+        delimiter=category.delimiter or None,
+        preprocess=category.preprocess,
+        sample_bytes=sample_bytes,
+    )
+
+
+def change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
+    """Give a category other columns."""
+    columns = parse_columnspec(columnspec, where="ess category change columnspec")
+    return categories.change(name, lambda now: dataclasses.replace(now, columns=columns), label=label)
+
+
+def change_date_rule(
+    name: str, *, dateregex: str | None = None, dateformat: str | None = None, label: str | None = None
+) -> Category:
+    """Give a category another rule for the dates of its files."""
+    rule = date_rule(dateregex, dateformat)
+    changed = categories.change(name, lambda now: dataclasses.replace(now, date_rule=rule), label=label)
+    return with_new_files(changed, scan(changed))
+
+
+def change_usecache(name: str, usecache: bool, *, label: str | None = None) -> Category:
+    """Let a category keep its file list, or look at the disk each time."""
+    changed = categories.change(name, lambda now: dataclasses.replace(now, usecache=usecache), label=label)
+    return with_new_files(changed, scan(changed)) if usecache else changed
+
+
+def change_comment(name: str, comment: str, *, label: str | None = None) -> Category:
+    """Give a category another comment."""
+    return categories.change(name, lambda now: dataclasses.replace(now, comment=comment), label=label)
+
+
+def files_by_pattern(category: Category, pattern: str | None) -> tuple[FileEntry, ...]:
+    """The files of a category, or those of them that a pattern names (any end of the path will do)."""
+    files = files_in_use(category).files
+    wanted = compile_exclude(pattern, where="pattern")
+    return tuple(entry for entry in files if wanted is None or wanted.match(entry.path))
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError as error:
+        raise SystemFailure("the current folder no longer exists", where="ess", hint="cd to another folder") from error

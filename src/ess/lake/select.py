@@ -1,0 +1,158 @@
+"""Which files of a category a command works on.
+
+Every use of a category looks at the disk anew and refreshes the numbers that ``ess summary``
+shows, except for ``--usecache`` categories: these have their file list in a file, made when it
+is first needed and remade by ``ess summary NAME --scan``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ess import settings
+from ess.errors import EssError, InputOpenError, OptionError
+from ess.lake import categories
+from ess.lake.categories import Category, Stats, shown_date
+from ess.lake.datastores import datastore
+from ess.lake.dates import NO_DATE, DateFinder
+from ess.lake.entry import FileEntry
+from ess.lake.listing import Listing, list_files
+from ess.lake.patterns import Pattern, compile_exclude
+from ess.lake.ranges import parse_range
+
+INDEX_VERSION = 1
+
+
+def files_of(
+    category: str | Category,
+    lower: str = "*",
+    upper: str = "*",
+    *,
+    exclude: str | None = None,
+    limit: int | None = None,
+    label: str | None = None,
+) -> list[FileEntry]:
+    """The files of a category between two dates, both included, sorted by (date, number, path).
+
+    Args:
+        category: The category, or its name.
+        lower: The first date, e.g. ``2014-09-01`` or ``*`` (see :mod:`ess.lake.ranges`).
+        upper: The last date.
+        exclude: A pattern of files to leave out, beside the category's own.
+        limit: At most so many files, the first ones.
+        label: The datastore, if it is not the selected one and ``category`` is a name.
+
+    Raises:
+        OptionError: If the category does not exist or the range, pattern or limit is not valid.
+        InputOpenError: If a folder that may hold files of the category cannot be read.
+    """
+    chosen = categories.category(category, label=label) if isinstance(category, str) else category
+    wanted = parse_range(lower, upper, numbers=DateFinder(chosen.date_rule).numbers)
+    unwanted = compile_exclude(exclude, where="--exclude")
+    check_limit(limit)
+    listing = files_in_use(chosen)
+    if listing.unreadable:
+        raise InputOpenError(
+            f"{len(listing.unreadable)} folder(s) of category '{chosen.name}' cannot be read",
+            where=listing.unreadable[0],
+            hint="check the permissions, or leave the folder out with a narrower pattern or --exclude",
+        )
+    files = [
+        entry
+        for entry in listing.files
+        if wanted.covers(entry.file_date) and not (unwanted and unwanted.match(entry.path))
+    ]
+    return files[:limit]
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a limit that is not positive."""
+    if limit is not None and limit < 1:
+        raise OptionError(f"bad limit {limit}", where="--limit", hint="give a whole number from 1")
+
+
+def files_in_use(category: Category) -> Listing:
+    """All files of a category: from its cached list with ``--usecache``, else from the disk."""
+    if category.usecache:
+        cached = _read_index(category)
+        if cached is not None:
+            return cached
+    return scan(category)
+
+
+def look(category: Category) -> Listing:
+    """All files of a category, from the disk; nothing is stored."""
+    return list_files(
+        [Pattern(text) for text in category.patterns],
+        label=category.datastore,
+        exclude=compile_exclude(category.exclude, where="--exclude"),
+        rule=category.date_rule,
+    )
+
+
+def scan(category: Category) -> Listing:
+    """All files of a category, from the disk; refreshes its cached list and the numbers of ``ess summary``."""
+    listing = look(category)
+    stats = stats_of(listing.files)
+    # The numbers are a convenience: who may only read the settings can still use the category.
+    with contextlib.suppress(EssError, OSError):
+        if category.usecache:
+            _write_index(category, listing)
+        if stats != category.stats:
+            categories.change(
+                category.name, lambda now: dataclasses.replace(now, stats=stats), label=category.datastore
+            )
+    return listing
+
+
+def stats_of(files: Sequence[FileEntry]) -> Stats:
+    """The numbers of ``ess summary`` for these files; files without a date do not count for the range."""
+    numbers = [entry.number for entry in files if entry.number is not None]
+    dates = [entry.date for entry in files if entry.date != NO_DATE]
+    size = sum(entry.size for entry in files)
+    if numbers:
+        return Stats(len(files), size, str(min(numbers)), str(max(numbers)))
+    if not files:
+        return Stats()
+    return Stats(len(files), size, shown_date(min(dates, default=NO_DATE)), shown_date(max(dates, default=NO_DATE)))
+
+
+def _index_path(category: Category) -> Path:
+    return categories.index_path(category, datastore(category.datastore))
+
+
+def _write_index(category: Category, listing: Listing) -> None:
+    # One line a file, so that a person can read it and it stays small.
+    rows = ",\n".join(
+        json.dumps([entry.path, entry.size, entry.modified, entry.date.isoformat(" "), entry.number])
+        for entry in listing.files
+    )
+    fields = json.dumps(["path", "size", "modified", "date", "number"])
+    text = f'{{"version": {INDEX_VERSION}, "fields": {fields}, "files": [\n{rows}\n]}}\n'
+    settings.write_private(_index_path(category), text.encode("ascii"))
+
+
+def _read_index(category: Category) -> Listing | None:
+    path = _index_path(category)
+    state = settings.read_state(path, INDEX_VERSION)
+    if not state:
+        return None
+    try:
+        return Listing(
+            tuple(
+                FileEntry(name, size, modified, datetime.fromisoformat(date), category.datastore, number)
+                for name, size, modified, date, number in state["files"]
+            )
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise settings.damaged(path) from error
+
+
+def with_new_files(category: Category, listing: Listing) -> Category:
+    """The category with the numbers of a listing."""
+    return dataclasses.replace(category, stats=stats_of(listing.files))
