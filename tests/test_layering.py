@@ -38,14 +38,15 @@ ORDER = (
 
 ADAPTERS = {
     "polars": {"engines", "formats", "udb", "api"},
-    "pyarrow": {"formats", "udb", "engines"},
+    "pyarrow": {"engines", "formats", "udb"},
+    "numpy": {"engines", "formats", "udb"},
     "isal": {"formats"},
     "zstandard": {"formats"},
     "cryptography": {"certificates"},
     "dask": {"cluster"},
     "distributed": {"cluster"},
     "tornado": {"cluster"},
-    "psutil": {"cluster"},
+    "psutil": {"udb", "cluster"},
     "typer": {"cli"},
     "rich": {"cli"},
     "click": {"cli"},

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def machine(request: pytest.FixtureRequest, shell: Shell) -> Shell:
     """The shell on one machine without a cluster, then with a local cluster of two workers."""
     if request.param == "two workers":
         shell.run("ess cluster create --number 2")
+        return replace(shell, workers=2)
     return shell
 
 

@@ -14,6 +14,7 @@ class Shell:
 
     folder: Path
     environment: dict[str, str]
+    workers: int = 0
 
     def run(self, command: str, *, code: int = 0, seconds: float = 120) -> bytes:
         """The standard output of a command line that must end with ``code``."""

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+
 from published.shell import Shell, unpacked
 
 PURCHASE_COLUMNS = "S:purchaseDate S:userID I:articleID f:price I:refID"
@@ -43,11 +44,6 @@ def sales(shop: Shell) -> Shell:
     return shop
 
 
-def is_clustered(shell: Shell) -> bool:
-    """Whether the commands of this shell run on a cluster."""
-    return b"2" in shell.run("ess cluster status")
-
-
 def test_lines_of_a_week_come_file_by_file_in_order(shop: Shell, shared: Path) -> None:
     lines = shop.run("ess stream browse 2014-09-01 2014-09-07 'wc -l'")
     assert lines == (shared / "published/woodworking/browse-wc-l-first-week.txt").read_bytes()
@@ -68,7 +64,7 @@ def test_the_import_holds_the_published_rows(sales: Shell, shared: Path) -> None
     published = unpacked(shared / "published/woodworking/allsales.csv.gz")
     if export == published:
         return
-    assert is_clustered(sales), "one server gives the published bytes: keys in first-seen order"
+    assert sales.workers, "one server gives the published bytes: keys in first-seen order"
     title, *rows = export.splitlines()
     wanted_title, *wanted = published.splitlines()
     assert title == wanted_title
@@ -85,7 +81,7 @@ def test_the_best_users_are_the_published_ones(sales: Shell, shared: Path) -> No
     )
     best = sales.run('ess exec "aq_udb -exp wood:usersales -sort,dec total -top 10"')
     published = (shared / "published/woodworking/usersales-top10.csv").read_bytes()
-    if not is_clustered(sales):
+    if not sales.workers:
         assert best == published
     assert rounded(best) == rounded(published)
 
