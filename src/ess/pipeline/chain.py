@@ -1,0 +1,348 @@
+"""The chain: option uses, in their order, become the checked program that the engines run.
+
+``ChainBuilder`` keeps what grows from left to right (names, created slots, sinks). Each option
+that is a rule has one small function in ``RULES``; an option that only defines something
+(``-var``, ``-alias``, ``-renam``) has one in ``DEFINITIONS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ess.errors import OptionError
+from ess.formats.attributes import OutputAttributes, parse_output_attributes
+from ess.language.checker import check_constant, check_expression, check_filter, fit
+from ess.language.program import (
+    Branch,
+    Conditional,
+    Constantly,
+    Evaluate,
+    Filter,
+    Quit,
+    Rule,
+    Skip,
+    Variable,
+    Write,
+)
+from ess.language.scope import Scope
+from ess.language.tree import Slot
+from ess.pipeline.options import Use
+from ess.pipeline.selection import Selected, distinct_slots, select
+from ess.pipeline.sinks import STDOUT, ImportOpener, ImportRequest, ImportSink, RowOutput, VariablesOutput
+from ess.schema.columns import parse_column
+from ess.schema.types import ColumnType
+
+_ENDS = ("-elif", "-elifnot", "-else", "-endif")
+
+
+class Cursor:
+    """A place in a sequence of option uses."""
+
+    def __init__(self, uses: Sequence[Use]) -> None:
+        self._uses = uses
+        self._next = 0
+
+    def peek(self) -> Use | None:
+        """The use that comes next, or None at the end."""
+        return self._uses[self._next] if self._next < len(self._uses) else None
+
+    def take(self) -> Use:
+        """The next use; there must be one."""
+        use = self._uses[self._next]
+        self._next += 1
+        return use
+
+    def take_if(self, *names: str) -> Use | None:
+        """The next use if it is one of these options."""
+        use = self.peek()
+        return self.take() if use is not None and use.name in names else None
+
+
+@dataclass(frozen=True)
+class OpenedImport:
+    """An ``-imp`` in the chain, with its sink's number."""
+
+    sink: int
+    target: str
+    into: ImportSink
+
+
+class ChainBuilder:
+    """Builds the rules of one command line. After ``build``, its attributes hold what they refer to.
+
+    Args:
+        scope: The input's columns; names that the options define are added to it.
+        open_import: How ``-imp`` gets its sink; None where a tool has no such option.
+    """
+
+    def __init__(self, scope: Scope, open_import: ImportOpener | None = None) -> None:
+        self.scope = scope
+        self.created: list[Slot] = []
+        self.variables: list[Variable] = []
+        self.outputs: list[RowOutput] = []
+        self.variable_outputs: list[VariablesOutput] = []
+        self.imports: list[OpenedImport] = []
+        self._open_import = open_import
+        self._import_database = ""
+        self._allow_missing_columns = False
+
+    def build(self, uses: Sequence[Use]) -> list[Rule]:
+        """The rules of these uses.
+
+        Raises:
+            OptionError: For a wrong expression, name or group.
+        """
+        # -ddef, the old form of -imp,ddef, holds for every import, wherever it stands.
+        self._allow_missing_columns = any(use.name == "-ddef" for use in uses)
+        cursor = Cursor(uses)
+        rules = self._rules(cursor)
+        stray = cursor.peek()
+        if stray is not None:
+            raise OptionError(f"{stray.name} without an -if before it", where=stray.where)
+        return rules
+
+    def create(self, spec: str, *, where: str) -> Slot:
+        """Define the column of a column spec; it starts as 0 or blank in every row."""
+        slot = self.scope.add(parse_column(spec, where=where), where=where)
+        self.created.append(slot)
+        return slot
+
+    def target(self, word: str, *, where: str) -> Slot:
+        """What ``ColSpec|ColName`` means: a new column, or a column or variable that is there."""
+        return self.create(word, where=where) if ":" in word else self.scope.get(word, where=where)
+
+    def next_sink(self) -> int:
+        """A number for the next sink."""
+        return len(self.outputs) + len(self.imports)
+
+    def add_output(
+        self, target: str, attributes: OutputAttributes, selected: Sequence[Selected], variable: Slot | None = None
+    ) -> Write:
+        """Add an output of rows at this point of the chain."""
+        slots = distinct_slots(selected)
+        if variable is not None:
+            target = self._initial_text(variable)
+            if all(slot.key != variable.key for slot in slots):
+                slots = (*slots, variable)
+        output = RowOutput(self.next_sink(), target, attributes, tuple(selected), slots, variable)
+        self.outputs.append(output)
+        return Write(output.sink, slots)
+
+    def _initial_text(self, variable: Slot) -> str:
+        value = next(v.initial for v in self.variables if v.slot.key == variable.key)
+        assert isinstance(value, bytes)
+        return value.decode("utf-8", "surrogateescape")
+
+    def _rules(self, cursor: Cursor) -> list[Rule]:
+        rules: list[Rule] = []
+        while True:
+            use = cursor.peek()
+            if use is None or use.name in _ENDS:
+                return rules
+            cursor.take()
+            if use.name in DEFINITIONS:
+                DEFINITIONS[use.name](self, use)
+            elif use.name in ("-if", "-ifnot"):
+                rules.append(self._group(use, cursor))
+            elif use.name in OUTPUTS:
+                rule = OUTPUTS[use.name](self, use, cursor)
+                if rule is not None:
+                    rules.append(rule)
+            else:
+                rules.append(self._rule(use))
+
+    def _rule(self, use: Use) -> Rule:
+        if use.name not in RULES:
+            raise OptionError(f"{use.name} cannot stand here", where=use.where)
+        return RULES[use.name](self, use)
+
+    def _group(self, opening: Use, cursor: Cursor) -> Conditional:
+        """``-if[not] Rule ... -elif[not] Rule ... -else ... -endif``; the opening word is taken already."""
+        branches = [self._branch(opening, cursor)]
+        while True:
+            use = cursor.take_if(*_ENDS)
+            if use is None:
+                raise OptionError("no -endif for this group", where=opening.where)
+            if use.name == "-endif":
+                return Conditional(tuple(branches))
+            if branches[-1].check is None:
+                raise OptionError(f"{use.name} after -else", where=use.where, hint="-else comes last in its group")
+            if use.name == "-else":
+                branches.append(Branch(None, False, tuple(self._rules(cursor))))
+            else:
+                branches.append(self._branch(use, cursor))
+
+    def _branch(self, opening: Use, cursor: Cursor) -> Branch:
+        use = cursor.peek()
+        if use is None or (use.name not in RULES and use.name not in ("-o", "-c", "-imp")):
+            found = f"not {use.name}" if use is not None else "nothing follows"
+            raise OptionError(
+                f"{opening.name} needs a rule to check, {found}",
+                where=opening.where,
+                hint=f"e.g. {opening.name} -filt 'Col > 0'",
+            )
+        if use.name in ("-skip", "-quit", "-quitafter"):
+            raise OptionError(f"{use.name} cannot be checked", where=opening.where, hint="put it behind the check")
+        cursor.take()
+        check = OUTPUTS[use.name](self, use, cursor) if use.name in OUTPUTS else RULES[use.name](self, use)
+        negated = opening.name in ("-ifnot", "-elifnot")
+        return Branch(check, negated, tuple(self._rules(cursor)))
+
+    def import_into(self, use: Use, servers: tuple[str, ...], local: bool) -> Write:
+        """Add an import at this point of the chain."""
+        if self._open_import is None:
+            raise OptionError("imports are not possible here", where=use.where)
+        target = use.arguments[0]
+        if self._import_database and ":" not in target:
+            target = f"{self._import_database}:{target}"
+        attributes = use.attributes
+        if self._allow_missing_columns and "ddef" not in attributes:
+            attributes = (*attributes, "ddef")
+        available = tuple(
+            Slot(slot.key, name, slot.type, slot.is_variable) for name, slot in self.scope.names().items()
+        )
+        into = self._open_import(
+            ImportRequest(target, available, attributes, servers, local, use.where, len(self.imports))
+        )
+        self.imports.append(OpenedImport(self.next_sink(), target, into))
+        return Write(self.imports[-1].sink, tuple(into.slots))
+
+    def set_import_database(self, use: Use) -> None:
+        """``-udb [DbName]``, the old way to begin an import; the name holds for the ``-imp TabName`` after it."""
+        if len(use.arguments) > 1:
+            raise OptionError("-udb takes one database name", where=use.where)
+        self._import_database = use.arguments[0] if use.arguments else ""
+
+
+# Rules: one function an option. --------------------------------------------------------------------------------------
+
+
+def _evaluate(builder: ChainBuilder, use: Use) -> Rule:
+    word, text = use.arguments
+    where = f"{use.where} {word}"
+    node = check_expression(text, builder.scope, where=where)
+    if word == "-":
+        return Evaluate(None, node)
+    target = builder.target(word, where=where)  # after the check: a new column cannot occur in its own expression
+    return Evaluate(target, fit(node, target.type, where=where))
+
+
+def _filter(builder: ChainBuilder, use: Use) -> Rule:
+    return Filter(check_filter(use.arguments[0], builder.scope, where=use.where))
+
+
+RuleMaker = Callable[[ChainBuilder, Use], Rule]
+
+#: The options that are rules by themselves; the modules of further rules add theirs in ``rules``.
+RULES: dict[str, RuleMaker] = {
+    "-eval": _evaluate,
+    "-filt": _filter,
+    "-true": lambda _builder, _use: Constantly(True),
+    "-false": lambda _builder, _use: Constantly(False),
+    "-skip": lambda _builder, _use: Skip(),
+    "-quit": lambda _builder, _use: Quit(),
+    "-quitafter": lambda _builder, _use: Quit(after_row=True),
+}
+
+
+# Definitions: they change what names mean, not the row. --------------------------------------------------------------
+
+
+def _variable(builder: ChainBuilder, use: Use) -> None:
+    spec, text = use.arguments
+    column = parse_column(spec, where=use.where)
+    slot = builder.scope.add(column, variable=True, where=use.where)
+    value = check_constant(text, column.type, where=f"{use.where} {spec}")
+    builder.variables.append(Variable(slot, value))
+
+
+def _alias(builder: ChainBuilder, use: Use) -> None:
+    builder.scope.alias(use.arguments[0], use.arguments[1], where=use.where)
+
+
+def _rename(builder: ChainBuilder, use: Use) -> None:
+    builder.scope.rename(use.arguments[0], use.arguments[1], where=use.where)
+
+
+DEFINITIONS: dict[str, Callable[[ChainBuilder, Use], None]] = {
+    "-var": _variable,
+    "-alias": _alias,
+    "-renam": _rename,
+    "-udb": ChainBuilder.set_import_database,
+    "-ddef": lambda _builder, _use: None,  # see ChainBuilder.build
+    "-emod": lambda _builder, _use: None,  # functions need no module any more
+}
+
+
+# Outputs: options that belong together with the options right behind them. -------------------------------------------
+
+
+def _output(builder: ChainBuilder, use: Use, cursor: Cursor) -> Rule:
+    attributes = parse_output_attributes(list(use.attributes), where=use.where, extra=frozenset({"fvar"}))
+    target = use.arguments[0]
+    chosen = cursor.take_if("-c")
+    selected = _selection(builder, chosen, builder.scope.columns())
+    variable = _target_variable(builder, target, use.where) if "fvar" in attributes.others else None
+    return builder.add_output(target, attributes, selected, variable)
+
+
+def _columns_alone(builder: ChainBuilder, use: Use, _cursor: Cursor) -> Rule:
+    return builder.add_output(STDOUT, OutputAttributes(), _selection(builder, use, builder.scope.columns()))
+
+
+def _selection(builder: ChainBuilder, use: Use | None, everything: Sequence[Slot]) -> list[Selected]:
+    if use is None:
+        if not everything:
+            raise OptionError("there are no columns to output", hint="define columns with -d")
+        return [Selected(slot, slot.name) for slot in everything]
+    return select(use.arguments, builder.scope, everything, where=use.where)
+
+
+def _target_variable(builder: ChainBuilder, name: str, where: str) -> Slot:
+    slot = builder.scope.get(name, where=where)
+    if not slot.is_variable or slot.type is not ColumnType.S:
+        raise OptionError(
+            f"'{name}' is not a string variable", where=where, hint="define it with -var s:Name '\"File\"'"
+        )
+    return slot
+
+
+def _variables_output(builder: ChainBuilder, use: Use, cursor: Cursor) -> None:
+    attributes = parse_output_attributes(list(use.attributes), where=use.where, extra=frozenset({"fvar"}))
+    chosen = cursor.take_if("-c")
+    variables = builder.scope.variables()
+    if not variables:
+        raise OptionError("there are no variables to output", where=use.where, hint="define one with -var")
+    selected = _selection(builder, chosen, variables)
+    for column in selected:
+        if not column.slot.is_variable:
+            raise OptionError(
+                f"'{column.slot.name}' is not a variable", where=use.where, hint="-ovar outputs what -var defines"
+            )
+    if "fvar" in attributes.others:
+        raise OptionError("fvar is not available yet for -ovar", where=use.where, hint="name the file itself")
+    builder.variable_outputs.append(
+        VariablesOutput(use.arguments[0], attributes, tuple(selected), distinct_slots(selected))
+    )
+
+
+def _import(builder: ChainBuilder, use: Use, cursor: Cursor) -> Rule:
+    servers: tuple[str, ...] = ()
+    local = False
+    while (detail := cursor.take_if("-server", "-local")) is not None:
+        if detail.name == "-server":
+            servers += detail.arguments
+        else:
+            local = True
+    return builder.import_into(use, servers, local)
+
+
+OutputMaker = Callable[[ChainBuilder, Use, Cursor], Rule | None]
+
+OUTPUTS: dict[str, OutputMaker] = {
+    "-o": _output,
+    "-c": _columns_alone,
+    "-ovar": _variables_output,
+    "-imp": _import,
+}

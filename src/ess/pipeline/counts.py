@@ -1,0 +1,63 @@
+"""The counts of a run: they add up, are printed by ``-stat``, and can be left in a file for the cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: Names the file that gets one JSON line for each run of a tool; the task runner sets it.
+COUNTS_VARIABLE = "ESS_COUNTS"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the records of a run.
+
+    ``read = out + filtered + rejected`` always holds. ``out`` counts the records that reached the
+    end of the chain or an output on the way; ``imported`` the rows that UDB committed (a record may be
+    imported into several tables, so it is not a part of the sum).
+    """
+
+    read: int = 0
+    out: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    imported: int = 0
+
+    def add_up(self) -> bool:
+        """Whether every record read is accounted for."""
+        return self.read == self.out + self.filtered + self.rejected
+
+
+def statistics_line(tool: str, counts: Counts, *, with_out: bool = True) -> str:
+    """The line that ``-stat`` prints.
+
+    >>> statistics_line("aq_pp", Counts(read=10, out=7, filtered=2, rejected=1))
+    'aq_pp: rec=10 err=1 out=7'
+    """
+    line = f"{tool}: rec={counts.read} err={counts.rejected}"
+    return f"{line} out={counts.out}" if with_out else line
+
+
+def leave_counts(tool: str, argv: Sequence[str], counts: Counts) -> None:
+    """Append the counts to the file that ``ESS_COUNTS`` names, if any, as one line in one write."""
+    path = os.environ.get(COUNTS_VARIABLE)
+    if not path:
+        return
+    line = {
+        "tool": tool,
+        "argv": list(argv),
+        "read": counts.read,
+        "out": counts.out,
+        "filtered": counts.filtered,
+        "rejected": counts.rejected,
+        "imported": counts.imported,
+    }
+    # Several tools of one pipeline append to the same file: one write to a file opened for appending stays whole.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(handle, (json.dumps(line) + "\n").encode("ascii"))
+    finally:
+        os.close(handle)

@@ -1,0 +1,179 @@
+"""Option tables, and the parser that turns a command line into a sequence of option uses.
+
+A tool's command line is a small program: the order of the options is the order of the work.
+So the parser groups words under the option they follow and keeps everything in order; what
+an option means is decided by who reads the uses (``chain``, ``plan``, a tool).
+
+An option word is a ``-`` and a letter; ``-`` alone and ``-5`` are arguments. What stands
+between a comma and the end of the option word are its attributes: ``-f,+1,sep=,``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ess.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row of an option table.
+
+    Args:
+        name: With its dash, ``-eval``.
+        arguments: The names of the arguments that must follow, taken as they are (an expression
+            may begin with ``-``).
+        more: The name of an argument that may follow any number of times after them, up to the next option.
+        attributes: Whether attributes may follow the name, ``-f,+1``.
+        group: The heading it stands under on the help page.
+        help: One or two sentences for the help page.
+        shown: The synopsis when the arguments alone do not say it well.
+        obsolete: Accepted for old scripts; not on the help page.
+    """
+
+    name: str
+    help: str
+    arguments: tuple[str, ...] = ()
+    more: str = ""
+    attributes: bool = False
+    group: str = ""
+    shown: str = ""
+    obsolete: bool = False
+
+    @property
+    def synopsis(self) -> str:
+        """How the option is written, ``-eval ColSpec|ColName Expr``."""
+        if self.shown:
+            return self.shown
+        words = [self.name + ("[,AtrLst]" if self.attributes else ""), *self.arguments]
+        if self.more:
+            words.append(f"[{self.more} ...]")
+        return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Use:
+    """An option as it stands on a command line.
+
+    ``where`` is the option word as the user wrote it, for error messages.
+    """
+
+    option: Option
+    attributes: tuple[str, ...]
+    arguments: tuple[str, ...]
+    where: str
+
+    @property
+    def name(self) -> str:
+        """The option's name, with its dash."""
+        return self.option.name
+
+
+@dataclass(frozen=True)
+class OptionTable:
+    """The options of one tool.
+
+    Args:
+        tool: The command's name.
+        summary: What the tool does, for the head of the help page.
+        options: The rows, in the order of the help page.
+        missing: Options of the reference manual that this version does not have: name -> what to use instead.
+    """
+
+    tool: str
+    summary: str
+    options: tuple[Option, ...]
+    missing: tuple[tuple[str, str], ...] = ()
+
+    def find(self, name: str) -> Option | None:
+        """The row of an option, by its name with the dash."""
+        return next((option for option in self.options if option.name == name), None)
+
+    def parse(self, argv: Sequence[str]) -> list[Use]:
+        """Group a command line under its options, in order.
+
+        Raises:
+            OptionError: For an unknown option, one that is not available yet, attributes where none are taken,
+                a missing argument, or a word that belongs to no option.
+
+        >>> table = OptionTable("demo", "", (Option("-c", "", ("ColName",), more="ColName"), Option("-stat", "")))
+        >>> [(use.name, use.arguments) for use in table.parse(["-c", "a", "b", "-stat"])]
+        [('-c', ('a', 'b')), ('-stat', ())]
+        """
+        uses: list[Use] = []
+        position = 0
+        while position < len(argv):
+            word = argv[position]
+            if not is_option_word(word):
+                raise OptionError(f"'{word}' belongs to no option", where=self._after(uses), hint=self._see_help())
+            name, comma, rest = word.partition(",")
+            option = self._row(name)
+            if comma and not option.attributes:
+                raise OptionError(f"{name} takes no attributes, but ',{rest}' was given", where=self.tool)
+            position += 1
+            arguments = list(argv[position : position + len(option.arguments)])
+            if len(arguments) < len(option.arguments):
+                raise OptionError(
+                    f"{name} lacks its {option.arguments[len(arguments)]}",
+                    where=self.tool,
+                    hint=f"usage: {option.synopsis}",
+                )
+            position += len(arguments)
+            while option.more and position < len(argv) and not is_option_word(argv[position]):
+                arguments.append(argv[position])
+                position += 1
+            uses.append(Use(option, split_attributes(rest) if comma else (), tuple(arguments), word))
+        return uses
+
+    def _row(self, name: str) -> Option:
+        option = self.find(name)
+        if option is not None:
+            return option
+        for missing, instead in self.missing:
+            if missing == name:
+                raise OptionError(f"{name} is not available yet", where=self.tool, hint=instead)
+        raise OptionError(f"unknown option {name}", where=self.tool, hint=self._nearest(name))
+
+    def _nearest(self, name: str) -> str:
+        import difflib  # only an error needs it
+
+        names = [option.name for option in self.options if not option.obsolete]
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        return f"did you mean {near[0]}?" if near else self._see_help()
+
+    def _see_help(self) -> str:
+        return f"see {self.tool} -h"
+
+    def _after(self, uses: list[Use]) -> str:
+        return f"{self.tool}: after {uses[-1].where}" if uses else self.tool
+
+
+def is_option_word(word: str) -> bool:
+    """Whether a word starts an option: a dash and a letter.
+
+    >>> [is_option_word(word) for word in ("-f,+1", "-", "-5", "--", "x")]
+    [True, False, False, False, False]
+    """
+    return len(word) > 1 and word[0] == "-" and word[1].isalpha()
+
+
+def split_attributes(text: str) -> tuple[str, ...]:
+    """Split an attribute list at its commas; the character after ``sep=`` is taken as it is.
+
+    >>> split_attributes("+1,sep=,,eok")
+    ('+1', 'sep=,', 'eok')
+    >>> split_attributes("notitle")
+    ('notitle',)
+    """
+    words: list[str] = []
+    position = 0
+    while position <= len(text):
+        start = position
+        if text[position : position + 5].lower() == "sep=,":
+            position += 5
+        end = text.find(",", position)
+        end = len(text) if end < 0 else end
+        words.append(text[start:end])
+        position = end + 1
+    return tuple(word for word in words if word)

@@ -1,0 +1,103 @@
+"""Help pages, made from the option tables."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from ess.errors import OptionError
+from ess.language.functions.table import Function, Value
+from ess.pipeline.options import OptionTable
+
+_WIDTH = 100
+
+
+def help_text(table: OptionTable, words: Sequence[str]) -> str:
+    """What ``-h`` and the words after it ask for: the tool's page, or the entries of options and functions.
+
+    Raises:
+        OptionError: If a word names neither.
+    """
+    if not words:
+        return help_page(table)
+    return "\n".join(option_page(table, word) or function_page(table, word) for word in words)
+
+
+def help_page(table: OptionTable) -> str:
+    """The page that ``-h`` prints: usage, the options by group, and what is missing.
+
+    Options of one group stand together in the order of the table; obsolete ones are left out.
+    """
+    lines = [f"usage: {table.tool} [-h [Name]] Option ...", "", *_wrap(table.summary, "")]
+    group = ""
+    for option in table.options:
+        if option.obsolete:
+            continue
+        if option.group != group:
+            group = option.group
+            lines += ["", f"{group}:"]
+        lines += ["", *_wrap(option.synopsis, "  ", hanging="      "), *_wrap(option.help, "      ")]
+    if table.missing:
+        lines += ["", "Not available yet:", ""]
+        lines += _wrap(" ".join(name for name, _ in table.missing), "  ")
+    return "\n".join(lines) + "\n"
+
+
+def option_page(table: OptionTable, name: str) -> str | None:
+    """The entry of one option (``eval`` or ``-eval``), or None when the tool has no such option."""
+    option = table.find(name if name.startswith("-") else f"-{name}")
+    if option is None or option.obsolete:
+        return None
+    return "\n".join([option.synopsis, *_wrap(option.help, "    ")]) + "\n"
+
+
+def function_page(table: OptionTable, name: str) -> str:
+    """The page of a function of the expression language.
+
+    Raises:
+        OptionError: If there is none of that name.
+    """
+    from ess.language.functions import FUNCTIONS  # the whole table; only help and expressions need it
+
+    function = FUNCTIONS.get(name.lower().removesuffix("()"))
+    if function is None:
+        import difflib
+
+        near = difflib.get_close_matches(name.lower(), FUNCTIONS, n=1)
+        hint = f"did you mean {FUNCTIONS[near[0]].name}?" if near else f"see {table.tool} -h for the options"
+        raise OptionError(f"there is no option or function '{name}'", where=f"{table.tool} -h", hint=hint)
+    return _function_entry(function)
+
+
+def _function_entry(function: Function) -> str:
+    lines = [function.signature, "", *_wrap(function.summary, "    ")]
+    for parameter in (*function.parameters, *function.repeated, *function.trailing):
+        if parameter.words:
+            lines += _wrap(f"{parameter.name}: {' '.join(sorted(parameter.words))}", "    ", hanging="        ")
+    if function.unavailable:
+        lines += ["", *_wrap(f"Not available yet: {function.unavailable}", "    ")]
+    if function.differences:
+        lines += ["", *_wrap(f"Differs from the reference: {function.differences}", "    ")]
+    if function.examples:
+        lines += ["", "    Examples:"]
+    for example in function.examples:
+        stored = "".join(f", {name} = {_shown(value)}" for name, value in example.stores)
+        lines.append(f"        {example.expression}  =>  {_shown(example.result)}{stored}")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bytes):
+        return '"' + value.decode("utf-8", "backslashreplace").replace('"', '\\"') + '"'
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def _wrap(text: str, indent: str, hanging: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=hanging or indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

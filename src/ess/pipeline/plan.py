@@ -1,0 +1,178 @@
+"""The plan: everything a run needs, checked, before the first byte is read."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ess.errors import OptionError
+from ess.formats.attributes import InputAttributes, OutputAttributes, parse_input_attributes
+from ess.formats.columns import InputColumns, parse_input_columns
+from ess.language.program import Branch, Conditional, Evaluate, Program, Rule, Write
+from ess.language.scope import Scope
+from ess.language.tree import Builtin, BuiltinName, Slot
+from ess.pipeline.chain import ChainBuilder, OpenedImport
+from ess.pipeline.options import Use
+from ess.pipeline.selection import Selected
+from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
+from ess.schema.columns import Column
+from ess.schema.types import ColumnType
+
+#: The input that means the standard input.
+STDIN = "-"
+
+#: Options that say where records come from or how the tool behaves; they may stand anywhere on the command line.
+INPUT_OPTIONS = frozenset({"-f", "-d", "-seed"})
+GLOBAL_OPTIONS = frozenset({"-stat", "-verb", "-test"})
+
+#: The number of a row, for outputs that share a target. No column of a user can have this key.
+_ROW_SLOT = Slot("#row", "#row", ColumnType.LS)
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """Where records come from.
+
+    ``files`` holds names as given, ``-`` for stdin; ``separators`` is for the ``div`` format (see ``InputColumns``).
+    """
+
+    files: tuple[str, ...]
+    attributes: InputAttributes
+    columns: tuple[Column, ...]
+    separators: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked command line.
+
+    ``row_slot``, where outputs share a target, is the slot that ends each batch for such an output:
+    the row's number, by which the outputs interleave.
+    """
+
+    input: InputPlan
+    program: Program
+    outputs: tuple[RowOutput, ...]
+    variable_outputs: tuple[VariablesOutput, ...]
+    imports: tuple[OpenedImport, ...]
+    row_slot: Slot | None = None
+
+
+def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
+    """The input that ``-f`` and ``-d`` describe; without ``-f`` it is stdin.
+
+    Raises:
+        OptionError: For a wrong attribute or column spec, or no columns (where ``required``).
+    """
+    source = single_use(uses, "-f")
+    definition = single_use(uses, "-d")
+    attributes = parse_input_attributes(list(source.attributes), where=source.where) if source else InputAttributes()
+    given = parse_input_columns(definition.arguments, attributes, where="-d") if definition else InputColumns(())
+    if required and not any(column.wanted for column in given.columns):
+        raise OptionError("no input columns are defined", where="-d", hint="e.g. -d s:Name i:Count X")
+    files = source.arguments if source and source.arguments else (STDIN,)
+    return InputPlan(files, attributes, given.columns, given.separators)
+
+
+def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan:
+    """The plan of an ``aq_pp`` command line.
+
+    Raises:
+        OptionError: For anything in it that is wrong or unknown.
+        EssError: What ``open_import`` raises.
+    """
+    source = plan_input(uses)
+    scope = Scope()
+    inputs = tuple(scope.add(column, where="-d") for column in source.columns if column.wanted)
+    builder = ChainBuilder(scope, open_import)
+    rules = builder.build([use for use in uses if use.name not in INPUT_OPTIONS | GLOBAL_OPTIONS])
+    if not (builder.outputs or builder.variable_outputs or builder.imports):
+        selected = [Selected(slot, slot.name) for slot in scope.columns()]
+        rules.append(builder.add_output(STDOUT, OutputAttributes(), selected))
+    outputs = tuple(builder.outputs)
+    created = tuple(builder.created)
+    row_slot = _ROW_SLOT if shared_targets(outputs) else None
+    if row_slot is not None:
+        outputs, created, rules = _number_rows(outputs, created, rules, row_slot)
+    program = Program(
+        inputs,
+        created,
+        tuple(builder.variables),
+        tuple(rules),
+        random_seed=_seed(single_use(uses, "-seed")),
+        # A run that may end at a rejection must not have done more than the rows before it.
+        stop_at_rejection=not source.attributes.errors_ok or source.attributes.error_limit is not None,
+    )
+    return Plan(source, program, outputs, tuple(builder.variable_outputs), tuple(builder.imports), row_slot)
+
+
+def single_use(uses: Sequence[Use], name: str) -> Use | None:
+    """The only use of an option, or None.
+
+    Raises:
+        OptionError: If it is used twice.
+    """
+    found = [use for use in uses if use.name == name]
+    if len(found) > 1:
+        raise OptionError(f"{name} is given twice", where=found[1].where, hint=f"give everything after one {name}")
+    return found[0] if found else None
+
+
+def shared_targets(outputs: Sequence[RowOutput]) -> frozenset[str]:
+    """The targets (see ``target_identity``) that more than one output of rows writes to."""
+    counts = Counter(target_identity(output.target) for output in outputs if output.target_variable is None)
+    return frozenset(target for target, count in counts.items() if count > 1)
+
+
+def target_identity(target: str) -> str:
+    """One text for all ways to write the same target."""
+    return target if target == STDOUT or "@" in target else os.path.realpath(target)
+
+
+def _seed(use: Use | None) -> int:
+    if use is None:
+        return 1
+    text = use.arguments[0]
+    if not (text.isascii() and text.isdigit()):
+        raise OptionError(f"'{text}' is not a seed", where="-seed", hint="give a number from 0 up")
+    return int(text)
+
+
+def _number_rows(
+    outputs: tuple[RowOutput, ...], created: tuple[Slot, ...], rules: list[Rule], row_slot: Slot
+) -> tuple[tuple[RowOutput, ...], tuple[Slot, ...], list[Rule]]:
+    """Let the outputs that share a target get the row's number as their last slot."""
+    shared = shared_targets(outputs)
+    numbered = tuple(
+        replace(output, slots=(*output.slots, row_slot))
+        if output.target_variable is None and target_identity(output.target) in shared
+        else output
+        for output in outputs
+    )
+    slots = {output.sink: output.slots for output in numbered}
+    number = Evaluate(row_slot, Builtin(BuiltinName.ROW_NUMBER))
+    return numbered, (*created, row_slot), [number, *_with_slots(rules, slots)]
+
+
+def _with_slots(rules: Sequence[Rule], slots: dict[int, tuple[Slot, ...]]) -> list[Rule]:
+    """The rules, with other slots for the sinks that are named."""
+    return [_rule_with_slots(rule, slots) for rule in rules]
+
+
+def _rule_with_slots(rule: Rule, slots: dict[int, tuple[Slot, ...]]) -> Rule:
+    if isinstance(rule, Write):
+        return replace(rule, slots=slots.get(rule.sink, rule.slots))
+    if isinstance(rule, Conditional):
+        return Conditional(
+            tuple(
+                Branch(
+                    None if branch.check is None else _rule_with_slots(branch.check, slots),
+                    branch.negated,
+                    tuple(_with_slots(branch.body, slots)),
+                )
+                for branch in rule.branches
+            )
+        )
+    return rule

@@ -1,0 +1,68 @@
+"""What happens to a record that cannot be processed: ``eok``, its limits, and ``qui``.
+
+Without ``eok`` the first one ends the run. With it, each is counted and reported in one line on
+stderr, unless ``qui``; ``eok=Num`` and ``eok=Num/Rows`` bound how many a file may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ess.errors import InputDataError, printable
+from ess.formats.attributes import InputAttributes
+
+
+class RejectionPolicy:
+    """Counts the rejected records of a run, file by file.
+
+    Args:
+        attributes: What ``-f,...`` says.
+        report: Gets the message of a record that is left out.
+    """
+
+    def __init__(self, attributes: InputAttributes, report: Callable[[str], None]) -> None:
+        self._attributes = attributes
+        self._report = report
+        self._reported = 0
+        self._in_file = 0
+        self._window = 0
+        self.rejected = 0
+
+    def next_file(self) -> None:
+        """Begin counting anew: limits hold for each file."""
+        self._in_file = self._reported = self._window = 0
+
+    def reject(self, file: str, record: int, column: str, reason: str) -> None:
+        """Leave a record out.
+
+        Args:
+            file: Its file as the user named it.
+            record: Its number there, from 1, counted after the skipped part.
+            column: The column that is wrong, or blank.
+            reason: What is wrong.
+
+        Raises:
+            InputDataError: If it ends the run.
+        """
+        self.rejected += 1
+        self._in_file += 1
+        where = f"{'stdin' if file == '-' else file}: record {record}" + (f", column {column}" if column else "")
+        attributes = self._attributes
+        if not attributes.errors_ok:
+            raise InputDataError(reason, where=where, hint="add eok to the attributes of -f to leave such records out")
+        if attributes.error_limit is not None:
+            self._check_limit(where, record, reason, attributes.error_limit)
+        if not attributes.quiet or self._reported < attributes.messages:
+            self._reported += 1
+            self._report(printable(f"{where}: {reason}"))
+
+    def _check_limit(self, where: str, record: int, reason: str, limit: int) -> None:
+        rows = self._attributes.error_window
+        allowed = f"{limit} bad records are allowed in a file"
+        if rows is not None:
+            window = (record - 1) // rows
+            if window != self._window:
+                self._window, self._in_file = window, 1
+            allowed = f"{limit} bad records are allowed in {rows} rows"
+        if self._in_file > limit:
+            raise InputDataError(reason, where=where, hint=allowed)

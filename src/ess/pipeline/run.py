@@ -1,0 +1,173 @@
+"""The run of a plan: batches from the reader through the engine to the sinks, and the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ess.engines.base import BatchResult, Runner
+from ess.engines.batch import Batch
+from ess.engines.select import compile_program
+from ess.errors import EssError
+from ess.formats.reader import InputBatch, Reject, read_input
+from ess.pipeline.counts import Counts
+from ess.pipeline.outputs import Outputs
+from ess.pipeline.plan import InputPlan, Plan
+from ess.pipeline.rejections import RejectionPolicy
+
+#: ``-verb`` prints a line whenever this many more records have been processed.
+PROGRESS_STEP = 10_000_000
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What a run reads and prints beside its files.
+
+    ``stdin`` and ``stdout`` None are those of the process. ``report`` gets each message about a record that
+    was left out, ``progress`` the number of records processed, every ``PROGRESS_STEP``.
+    """
+
+    stdin: BinaryIO | None
+    stdout: BinaryIO | None
+    report: Callable[[str], None]
+    progress: Callable[[int], None] | None = None
+
+
+class RunError(Exception):
+    """A run that ended with an error: what it is, and what had been counted by then."""
+
+    def __init__(self, error: EssError, counts: Counts) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.counts = counts
+
+
+def run(plan: Plan, streams: Streams, *, engine: str = "auto") -> Counts:
+    """Run a plan to its end.
+
+    Rows are printed as batches are done. Imports become visible only when everything else has succeeded.
+
+    Raises:
+        RunError: For any EssError on the way; the rows before it have been printed, imports are dropped.
+    """
+    return _Run(plan, streams, engine).run()
+
+
+class _Run:
+    def __init__(self, plan: Plan, streams: Streams, engine: str) -> None:
+        self._plan = plan
+        self._streams = streams
+        self._runner: Runner = compile_program(plan.program, engine=engine)
+        self._imports = {opened.sink: opened.into for opened in plan.imports}
+        self._policy = RejectionPolicy(plan.input.attributes, streams.report)
+        self._rows = 0  # rows the engine has processed, so also $RowNum
+        self._kept = 0
+        self._rejected_by_rules = 0
+        self._imported = 0
+        self._stopped = False
+
+    def run(self) -> Counts:
+        outputs: Outputs | None = None
+        try:
+            for into in self._imports.values():
+                into.connect()
+            outputs = Outputs(self._plan.outputs, self._plan.row_slot, self._streams.stdout)
+            self._read(outputs)
+            outputs.close()
+            if self._plan.variable_outputs:
+                values = self._runner.variables()
+                for output in self._plan.variable_outputs:
+                    outputs.write_variables(output, values)
+            for into in self._imports.values():
+                self._imported += into.commit()
+        except EssError as error:
+            self._give_up(outputs)
+            raise RunError(error, self._counts()) from error
+        except BaseException:
+            self._give_up(outputs)
+            raise
+        return self._counts()
+
+    def _give_up(self, outputs: Outputs | None) -> None:
+        for into in self._imports.values():
+            into.abort()
+        if outputs is not None:
+            outputs.abandon()  # the rows before a bad record were processed, so what is buffered still goes out
+
+    def _counts(self) -> Counts:
+        rejected = self._policy.rejected
+        entered = self._rows - self._rejected_by_rules
+        return Counts(entered + rejected, self._kept, entered - self._kept, rejected, self._imported)
+
+    def _read(self, outputs: Outputs) -> None:
+        process = self._process_to_rejection if self._plan.program.stop_at_rejection else self._process_all
+        for file in self._plan.input.files:
+            self._policy.next_file()
+            records = 0
+            for batch in read_file(self._plan.input, file, self._streams.stdin):
+                before = self._rows + self._policy.rejected
+                process(batch, records, outputs)
+                self._announce(before, self._rows + self._policy.rejected)
+                if self._stopped:
+                    return
+                records += batch.read
+
+    def _process_all(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
+        """Take a whole batch through the chain; no rejection can end the run."""
+        result = self._advance(batch.frame, outputs) if batch.frame.height else None
+        met = batch.rejects
+        events = []
+        if result is not None:
+            if result.stopped:  # what stands behind the last row was not read
+                met = tuple(reject for reject in met if reject.before_row < result.processed)
+            for rejection in result.rejections:
+                record = _record_of(rejection.row, batch.rejects, records_before)
+                events.append((record, "", rejection.reason))
+        events += [(reject.record, reject.column, reject.reason) for reject in met]
+        for record, column, reason in sorted(events):
+            self._policy.reject(batch.file, record, column, reason)
+
+    def _process_to_rejection(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
+        """Take a batch through the chain, meeting each rejection before any later row is touched."""
+        row = 0
+        for reject in (*batch.rejects, None):
+            end = batch.frame.height if reject is None else reject.before_row
+            while row < end:
+                result = self._advance(batch.frame.slice(row, end - row), outputs)
+                for rejection in result.rejections:
+                    record = _record_of(row + rejection.row, batch.rejects, records_before)
+                    self._policy.reject(batch.file, record, "", rejection.reason)
+                if result.stopped:
+                    return
+                row += result.processed
+            if reject is not None:
+                self._policy.reject(batch.file, reject.record, reject.column, reject.reason)
+
+    def _advance(self, rows: Batch, outputs: Outputs) -> BatchResult:
+        """Take rows through the chain and hand the sinks what came out."""
+        result = self._runner.run(rows, self._rows + 1)
+        self._rows += result.processed
+        self._kept += result.kept
+        self._rejected_by_rules += len(result.rejections)
+        self._stopped = result.stopped
+        outputs.write(result.written)
+        for sink, into in self._imports.items():
+            written = result.written.get(sink)
+            if written is not None and written.height:
+                into.write(written)
+        return result
+
+    def _announce(self, before: int, after: int) -> None:
+        if self._streams.progress is not None and after // PROGRESS_STEP > before // PROGRESS_STEP:
+            self._streams.progress(after // PROGRESS_STEP * PROGRESS_STEP)
+
+
+def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:
+    """The batches of one file of an input; read one by one, so that record numbers and limits begin anew in each."""
+    return read_input([file], plan.attributes, plan.columns, separators=plan.separators, stdin=stdin)
+
+
+def _record_of(row: int, rejects: Sequence[Reject], records_before: int) -> int:
+    """The number in its file of the record that became row ``row`` of a batch."""
+    return records_before + row + 1 + sum(1 for reject in rejects if reject.before_row <= row)

@@ -1,0 +1,58 @@
+"""Option rows that several tools have."""
+
+from __future__ import annotations
+
+from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
+from ess.pipeline.options import Option
+
+GLOBAL = "Global options"
+INPUT = "Input"
+OUTPUT = "Output"
+
+
+def _listed(attributes: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {meaning}" for name, meaning in attributes.items())
+
+
+VERB = Option("-verb", "Print a line to stderr for every 10,000,000 records processed.", group=GLOBAL)
+STAT = Option("-stat", "Print a line with the record counts to stderr at the end.", group=GLOBAL)
+TEST = Option(
+    "-test",
+    "Check the command line and end; given twice, also open the inputs and reach the database servers.",
+    group=GLOBAL,
+)
+FILES = Option(
+    "-f",
+    "Read records from the files, - for the standard input, which is also read when there is no -f. Compressed files "
+    f"are recognized by their content. Attributes are {_listed(INPUT_ATTRIBUTES)}.",
+    more="File",
+    attributes=True,
+    group=INPUT,
+)
+COLUMNS = Option(
+    "-d",
+    "Name the columns of a record in order, each Type[,AtrLst]:ColName. The types are S (string), F (double), L and "
+    "LS (64-bit unsigned and signed integer), I and IS (32-bit), IP (address) and X (unwanted). Attributes are n=Len "
+    "(exactly Len bytes), esc and clf (backslash escapes), hex (hexadecimal integer), trm (trim spaces), lo and up "
+    "(change case).",
+    more="ColSpec",
+    group=INPUT,
+)
+ROWS_TO = Option(
+    "-o",
+    "Print the rows that get here to a file, - for the standard output: all columns, or those of a -c right behind it. "
+    f"Attributes are {_listed(OUTPUT_ATTRIBUTES)}.",
+    ("File",),
+    attributes=True,
+    group=OUTPUT,
+)
+SELECT = Option(
+    "-c",
+    "Select the columns of the -o before it, or print them to the standard output: * for all; ColName, also with a "
+    "length, a new label or a printf format for a number; ^ColName to change and ~ColName to drop one that is "
+    "selected.",
+    ("ColName",),
+    more="ColName",
+    group=OUTPUT,
+    shown="-c ColName[,n=Len][:NewName][+NumPrintFormat] ... | * | ^ColName... | ~ColName ...",
+)

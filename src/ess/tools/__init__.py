@@ -1,0 +1,1 @@
+"""One file a command: its option table, its plan, its start."""

@@ -1,0 +1,198 @@
+"""``aq_pp``: reads records, passes each through a chain of rules, and hands rows to outputs and imports."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from ess.errors import InputDataError
+from ess.pipeline import shared_options
+from ess.pipeline.counts import Counts, leave_counts, statistics_line
+from ess.pipeline.options import Option, OptionTable
+from ess.pipeline.page import help_text
+from ess.pipeline.plan import STDIN, Plan, plan_chain
+from ess.pipeline.sinks import ImportRequest, ImportSink
+from ess.tools.process import run_tool
+
+_PREPARE = "Preparation"
+_RULES = "Rules, done for each row in the order of the command line"
+_GROUPS = "Conditional groups"
+
+OPTIONS = OptionTable(
+    "aq_pp",
+    "Reads records, passes each through the rules of the command line in their order, and prints or imports what comes "
+    "out. Without an output or import, all columns go to the standard output as CSV.",
+    (
+        shared_options.VERB,
+        shared_options.STAT,
+        shared_options.TEST,
+        shared_options.FILES,
+        shared_options.COLUMNS,
+        Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_PREPARE),
+        Option(
+            "-var",
+            "Define a variable, which keeps its value from row to row, and what it starts with.",
+            ("ColSpec", "Val"),
+            group=_PREPARE,
+        ),
+        Option("-alias", "Let a column be known by another name too.", ("ColName", "AltName"), group=_PREPARE),
+        Option("-renam", "Give a column another name.", ("ColName", "NewName"), group=_PREPARE),
+        Option(
+            "-eval",
+            "Store the value of an expression in a new column, in a column or variable that is there, or nowhere (-).",
+            ("ColSpec|ColName|-", "Expr"),
+            group=_RULES,
+        ),
+        Option("-filt", "Let only the rows go on for which the condition holds.", ("FilterSpec",), group=_RULES),
+        Option(
+            "-if",
+            "Start a group; its rules run for the rows that pass the check. Groups may stand within groups.",
+            group=_GROUPS,
+            shown="-if RuleToCheck Rule ...",
+        ),
+        Option("-ifnot", "As -if, for the rows that do not pass.", group=_GROUPS, shown="-ifnot RuleToCheck Rule ..."),
+        Option(
+            "-elif",
+            "What to check for the rows that no check took so far.",
+            group=_GROUPS,
+            shown="-elif RuleToCheck ...",
+        ),
+        Option("-elifnot", "As -elif, for the rows that do not pass.", group=_GROUPS, shown="-elifnot RuleToCheck ..."),
+        Option("-else", "The rules for the rows that no check took.", group=_GROUPS),
+        Option("-endif", "End the group.", group=_GROUPS),
+        Option("-true", "A check that holds.", group=_GROUPS),
+        Option("-false", "A check that fails; as a rule it drops the row.", group=_GROUPS),
+        Option("-skip", "The row goes no further.", group=_GROUPS),
+        Option("-quit", "Stop everything now, without this row.", group=_GROUPS),
+        Option("-quitafter", "Stop everything once this row is through.", group=_GROUPS),
+        shared_options.ROWS_TO,
+        shared_options.SELECT,
+        Option(
+            "-ovar",
+            "Print the final values of all variables, or of those of a -c right behind it, to a file (- for stdout).",
+            ("File",),
+            attributes=True,
+            group=shared_options.OUTPUT,
+        ),
+        Option(
+            "-imp",
+            "Import the rows that get here into a table or vector of a database, columns matched by name. Without "
+            "TabName only the primary keys are imported. The attribute ddef fills columns that are missing with 0 or "
+            "blank.",
+            ("DbName[:TabName]",),
+            attributes=True,
+            group=shared_options.OUTPUT,
+        ),
+        Option(
+            "-server",
+            "The servers of the -imp before it, instead of those in the database's spec.",
+            ("AdrSpec",),
+            more="AdrSpec",
+            group=shared_options.OUTPUT,
+        ),
+        Option("-local", "The -imp before it uses this machine's servers only.", group=shared_options.OUTPUT),
+        Option("-udb", "The old way to begin an import.", more="DbName", obsolete=True),
+        Option("-ddef", "The old form of -imp,ddef.", obsolete=True),
+        Option("-emod", "Function modules need no loading any more.", ("Module",), obsolete=True),
+    ),
+    missing=(
+        ("-exp", "use aq_udb -exp Db:Table -o - | aq_pp"),
+        ("-cnt", "use aq_udb -cnt Db:Table -o - | aq_pp"),
+        ("-cat", "name files of one format behind -f"),
+        ("-mapf", ""),
+        ("-mapc", ""),
+        ("-map", ""),
+        ("-kenc", ""),
+        ("-kdec", ""),
+        ("-sub", ""),
+        ("-grep", ""),
+        ("-cmb", ""),
+        ("-pmod", ""),
+        ("-mod", ""),
+    ),
+)
+
+NAME = OPTIONS.tool
+
+
+def main(argv: list[str]) -> int:
+    """Run ``aq_pp`` with these arguments; the exit code.
+
+    Raises:
+        EssError: If it fails.
+    """
+    if argv and argv[0] in ("-h", "--help"):
+        sys.stdout.write(help_text(OPTIONS, argv[1:]))
+        return 0
+    uses = OPTIONS.parse(argv)
+    plan = plan_chain(uses, open_import=_open_import)
+    names = [use.name for use in uses]
+    if tests := names.count("-test"):
+        _check_outputs(plan)
+        if tests > 1:
+            _reach(plan)
+        return 0
+    return _run(argv, plan, statistics="-stat" in names, verbose="-verb" in names)
+
+
+def command() -> NoReturn:
+    """The command ``aq_pp``."""
+    run_tool(NAME, main)
+
+
+def _run(argv: list[str], plan: Plan, *, statistics: bool, verbose: bool) -> int:
+    from ess.pipeline.run import RunError, Streams, run  # loads the engines
+
+    streams = Streams(None, None, say, _say_progress if verbose else None)
+    try:
+        counts = run(plan, streams)
+    except RunError as failure:
+        if isinstance(failure.error, InputDataError):  # the rows before the bad record are out, so they count
+            _tell_counts(argv, failure.counts, statistics)
+        raise failure.error from None
+    _tell_counts(argv, counts, statistics)
+    return 0
+
+
+def _tell_counts(argv: list[str], counts: Counts, statistics: bool) -> None:
+    leave_counts(NAME, argv, counts)
+    if statistics:
+        print(statistics_line(NAME, counts), file=sys.stderr)
+
+
+def _say_progress(records: int) -> None:
+    say(f"{records:,} records processed")
+
+
+def say(text: str) -> None:
+    """Print a line about the run to stderr."""
+    print(f"{NAME}: {text}", file=sys.stderr)
+
+
+def _check_outputs(plan: Plan) -> None:
+    """Whether each output's format can print its columns, without opening it."""
+    from ess.formats.render import Renderer
+    from ess.pipeline.outputs import columns_of
+
+    for output in (*plan.outputs, *plan.variable_outputs):
+        Renderer(output.attributes, columns_of(output.columns), where="-o")
+
+
+def _reach(plan: Plan) -> None:
+    """The second ``-test``: open every input and reach the servers of every import."""
+    from ess.formats.codecs import open_decompressed
+
+    for file in plan.input.files:
+        if file != STDIN:
+            open_decompressed(file).close()
+    for opened in plan.imports:
+        try:
+            opened.into.connect()
+        finally:
+            opened.into.abort()
+
+
+def _open_import(request: ImportRequest) -> ImportSink:
+    from ess.udb.client import open_import  # heavy, and most runs have no import
+
+    return open_import(request)

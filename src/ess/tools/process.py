@@ -1,0 +1,88 @@
+"""The start and the end of a tool's process: signals, errors, exit codes.
+
+A tool is a ``main(argv) -> int`` that raises an EssError for what goes wrong. Here that becomes
+one line on stderr and the error's exit code, and here the process takes the habits of a Unix
+filter: a closed pipe ends it at once and silently, Ctrl-C ends it with 130.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from ess.errors import EssError, OutOfMemory, OutputWriteError, SystemFailure
+
+#: What a shell reports for a command that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+def run_tool(name: str, main: Callable[[list[str]], int]) -> NoReturn:
+    """Run a tool as this process: ``main`` gets the arguments and its result is the exit code.
+
+    The process ends without the interpreter's teardown, which would cost as long as a small run
+    once the engines are loaded; what was printed has been flushed before.
+    """
+    # Python ignores SIGPIPE; a filter whose reader has gone must end at once instead.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    code = exit_code(name, lambda: main(sys.argv[1:]))
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def exit_code(name: str, work: Callable[[], int]) -> int:
+    """Do a tool's work, report its failure on stderr, and return the exit code."""
+    try:
+        code = work()
+        flush_stdout()
+        return code
+    except EssError as error:
+        _flush_rows_before(error)
+        return _report(name, error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _die_of_broken_pipe()
+    except MemoryError:
+        return _report(name, OutOfMemory("out of memory", hint="process fewer records or columns at a time"))
+    except OSError as error:
+        return _report(name, SystemFailure(error.strerror or str(error), where=str(error.filename or "")))
+
+
+def flush_stdout() -> None:
+    """Hand what was printed to the system; a full disk is an OutputWriteError."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputWriteError(error.strerror or str(error), where="stdout") from error
+
+
+def _flush_rows_before(error: EssError) -> None:
+    """Rows before a bad record have been output by definition, so they come before its message."""
+    if isinstance(error, OutputWriteError):
+        return
+    with contextlib.suppress(EssError, BrokenPipeError):
+        flush_stdout()
+
+
+def _report(name: str, error: EssError) -> int:
+    text = str(error)
+    line = text if text.startswith(f"{name}:") else f"{name}: {text}"
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+    return error.exit_code
+
+
+def _die_of_broken_pipe() -> int:
+    """Where SIGPIPE was not the death already (a socket, say), make it so."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGPIPE)
+    return 128 + signal.SIGPIPE  # not reached unless the signal is blocked
