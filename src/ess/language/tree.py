@@ -79,9 +79,14 @@ class BuiltinName(enum.Enum):
 
 @dataclass(frozen=True)
 class Builtin:
-    """A builtin variable; always an INTEGER."""
+    """A builtin variable; always an INTEGER.
+
+    ``site`` numbers the references to ``$Random`` of one run, in the order they were written:
+    each reference has its own sequence (see ``ess.language.random_sequence``).
+    """
 
     name: BuiltinName
+    site: int = 0
     type: ValueType = ValueType.INTEGER
 
 

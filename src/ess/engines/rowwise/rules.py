@@ -1,0 +1,291 @@
+"""Rules to the statements of the loop over a batch's rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ess.engines.batch import blank
+from ess.engines.rowwise.expressions import ExpressionCompiler
+from ess.errors import OptionError
+from ess.language.functions.table import RecordError
+from ess.language.program import (
+    Branch,
+    Conditional,
+    Constantly,
+    Evaluate,
+    Filter,
+    Program,
+    Quit,
+    Rule,
+    Skip,
+    Write,
+)
+from ess.language.tree import Slot, ValueType
+from ess.language.values import LARGEST, SMALLEST
+from ess.language.walk import assigned_slots, read_slots, rules_of
+from ess.schema.types import INTEGER_RANGES, ColumnType
+
+#: How deep -if may nest; Python's own limit is near 100 levels.
+MAX_NESTING = 60
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A compiled loop, and how to call it.
+
+    ``function(columns, height, first, variables)`` takes a list of values for each slot of
+    ``loaded`` and the variables' values, and returns a tuple:
+
+    0. the rows that reached the end of the chain (None: all of them),
+    1. for each slot of ``collected``, its values in those rows,
+    2. for each sink, the rows written and the values of its changed slots (``sink_slots``),
+    3. the rejections as (row, reason),
+    4. the number of rows processed, and whether the run shall stop,
+    5. the variables' values.
+    """
+
+    source: str
+    namespace: dict[str, object]
+    loaded: tuple[Slot, ...]
+    collected: tuple[Slot, ...]
+    variables: tuple[Slot, ...]
+    sinks: dict[int, tuple[Slot, ...]]
+    sink_slots: dict[int, tuple[Slot, ...]]
+
+
+def compile_loop(program: Program) -> Loop:
+    """The Python source of a program's loop."""
+    return _LoopCompiler(program).loop()
+
+
+class _LoopCompiler:
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._expressions = ExpressionCompiler(program.random_seed)
+        self._lines: list[str] = []
+        self._indent = 0
+        self._assigned = assigned_slots(program)
+        self._input_keys = {slot.key for slot in program.inputs}
+        rules = list(rules_of(program.rules))
+        self._quits_after = any(isinstance(rule, Quit) and rule.after_row for rule in rules)
+        self._can_drop = any(
+            isinstance(rule, Filter | Skip | Quit) or (isinstance(rule, Constantly) and not rule.value)
+            for rule in rules
+        )
+        self._sinks = {rule.sink: rule.slots for rule in rules if isinstance(rule, Write)}
+        self._sink_slots = {
+            sink: tuple(dict.fromkeys(slot for slot in slots if self._changes(slot)))
+            for sink, slots in self._sinks.items()
+        }
+
+        self._variables = tuple(variable.slot for variable in program.variables)
+        self._collected = tuple(slot for slot in (*program.inputs, *program.created) if self._changes(slot))
+        self._rejects = False
+
+    def _changes(self, slot: Slot) -> bool:
+        """Whether a slot's value in the loop may differ from the batch's."""
+        return slot.key in self._assigned or slot.key not in self._input_keys
+
+    def loop(self) -> Loop:
+        body = self._body()
+        touched = {*self._assigned, *self._expression_slots()}
+        loaded = tuple(slot for slot in self._program.inputs if slot.key in touched)
+        self._lines = []
+        self._head(loaded)
+        self._lines += body
+        self._foot()
+        namespace = {**self._expressions.namespace, "RecordError": RecordError}
+        source = "\n".join(self._lines) + "\n"
+        return Loop(source, namespace, loaded, self._collected, self._variables, self._sinks, self._sink_slots)
+
+    def _expression_slots(self) -> dict[str, Slot]:
+        """What expressions read; a slot that is only written out is taken from the batch."""
+        rules = tuple(rule for rule in rules_of(self._program.rules) if isinstance(rule, Evaluate | Filter))
+        return read_slots(Program((), (), (), rules))
+
+    # The parts of the function
+
+    def _head(self, loaded: tuple[Slot, ...]) -> None:
+        local = self._expressions.local
+        self._lines = [
+            "def run(columns, height, first, variables):",
+            *(f"    {local(slot)} = variables[{n}]" for n, slot in enumerate(self._variables)),
+            "    rejected = []",
+            "    rows = []",
+            "    kept = rows.append",
+            "    i = -1",
+            "    processed = height",
+            "    stopped = last = False",
+        ]
+        for n in range(len(self._collected)):
+            self._lines += [f"    c{n} = []", f"    a{n} = c{n}.append"]
+        for sink, slots in self._sink_slots.items():
+            self._lines += [f"    w{sink} = []", f"    x{sink} = w{sink}.append"]
+            for n in range(len(slots)):
+                self._lines += [f"    w{sink}_{n} = []", f"    x{sink}_{n} = w{sink}_{n}.append"]
+        names = "".join(f", {local(slot)}" for slot in loaded)
+        self._lines.append(f"    for i{names or ','} in zip(range(height), *columns):")
+
+    def _body(self) -> list[str]:
+        """The statements inside the loop."""
+        local = self._expressions.local
+        self._lines, self._indent = [], 3
+        for rule in self._program.rules:
+            self._rule(rule)
+        self._rejects = self._expressions.can_reject
+        if self._can_drop or self._rejects:
+            self._emit("kept(i)")
+        for n, slot in enumerate(self._collected):
+            self._emit(f"a{n}({local(slot)})")
+        if self._quits_after:
+            self._emit("if last: break")
+        statements = self._lines or ["            pass"]
+        resets = [f"        {local(slot)} = {blank(slot.type)!r}" for slot in self._program.created]
+        if not self._rejects:
+            return resets + [line[4:] for line in statements]
+        changing = [slot for slot in self._variables if slot.key in self._assigned]
+        saved = [f"        b{n} = {local(slot)}" for n, slot in enumerate(changing)]
+        return [*resets, *saved, "        try:", *statements, *self._handler(changing)]
+
+    def _handler(self, changing: list[Slot]) -> list[str]:
+        """A rejected record leaves no trace: not in the variables, not in what was written."""
+        self._lines, self._indent = [], 2
+        self._emit("except RecordError as error:")
+        self._indent = 3
+        self._emit("rejected.append((i, error.reason))")
+        for n, slot in enumerate(changing):
+            self._emit(f"{self._expressions.local(slot)} = b{n}")
+        for sink, slots in self._sink_slots.items():
+            lists = [f"w{sink}", *(f"w{sink}_{n}" for n in range(len(slots)))]
+            self._emit(f"while w{sink} and w{sink}[-1] == i: " + "; ".join(f"{name}.pop()" for name in lists))
+        if self._program.stop_at_rejection:
+            self._emit("processed = i + 1")
+            self._emit("last = False")
+            self._emit("break")
+        elif self._quits_after:
+            self._emit("if last: break")
+        return self._lines
+
+    def _foot(self) -> None:
+        local = self._expressions.local
+        if self._quits_after:
+            self._lines += ["    if last:", "        processed = i + 1", "        stopped = True"]
+        rows = "rows" if self._can_drop or self._rejects else "None"
+        values = "".join(f"c{n}, " for n in range(len(self._collected)))
+        sinks = "".join(
+            f"{sink}: (w{sink}, ({''.join(f'w{sink}_{n}, ' for n in range(len(slots)))})), "
+            for sink, slots in self._sink_slots.items()
+        )
+        state = "".join(f"{local(slot)}, " for slot in self._variables)
+        self._lines.append(f"    return {rows}, ({values}), {{{sinks}}}, rejected, processed, stopped, ({state})")
+
+    def _emit(self, line: str) -> None:
+        self._lines.append("    " * self._indent + line)
+
+    # One method a rule
+
+    def _rule(self, rule: Rule) -> None:
+        match rule:
+            case Evaluate():
+                self._evaluate(rule)
+            case Filter(condition):
+                self._emit(f"if not ({self._expressions.condition(condition).text}):")
+                self._leave_below()
+            case Constantly(value):
+                if not value:
+                    self._leave()
+            case Write():
+                self._write(rule)
+            case Skip():
+                self._leave()
+            case Quit(after_row):
+                self._quit(after_row)
+            case Conditional(branches):
+                self._conditional(branches)
+
+    def _leave_below(self) -> None:
+        self._indent += 1
+        self._leave()
+        self._indent -= 1
+
+    def _leave(self) -> None:
+        """The row goes no further."""
+        if self._quits_after:
+            self._emit("if last: break")
+        self._emit("continue")
+
+    def _quit(self, after_row: bool) -> None:
+        if after_row:
+            self._emit("last = True")
+            return
+        self._emit("stopped = True")
+        written = " or ".join(f"(w{sink} and w{sink}[-1] == i)" for sink in self._sink_slots)
+        self._emit(f"processed = i + 1 if {written} else i" if written else "processed = i")
+        self._emit("last = False")
+        self._emit("break")
+
+    def _evaluate(self, rule: Evaluate) -> None:
+        target, node = rule.target, rule.value
+        code = self._expressions.value(node)
+        if target is None:
+            self._emit(code.exact().text)
+            return
+        name = self._expressions.local(target)
+        if node.type is ValueType.FLOAT and target.type.is_integer:
+            self._emit(f"{name} = {self._expressions.store_function(target)}({code.text})")
+        elif node.type is ValueType.INTEGER and target.type is ColumnType.F:
+            self._emit(f"{name} = float({code.exact().text})")
+        elif node.type is not ValueType.INTEGER:
+            self._emit(f"{name} = {code.text}")
+        else:
+            low, high = INTEGER_RANGES[target.type]
+            if target.type is ColumnType.L:
+                low, high = SMALLEST, LARGEST
+            if low <= code.low and code.high <= high:
+                self._emit(f"{name} = {code.text}")
+            elif target.type is ColumnType.I:
+                self._emit(f"{name} = {code.at(5)} & {high}")
+            else:  # out of range is rare, and wrapping costs more than looking
+                self._emit(f"{name} = {code.text}")
+                self._emit(f"if not {low} <= {name} <= {high}: {name} = ({name} + {-low} & {high - low}) - {-low}")
+
+    def _write(self, rule: Write) -> None:
+        self._emit(f"x{rule.sink}(i)")
+        for n, slot in enumerate(self._sink_slots[rule.sink]):
+            self._emit(f"x{rule.sink}_{n}({self._expressions.local(slot)})")
+
+    def _conditional(self, branches: tuple[Branch, ...]) -> None:
+        """``if``, ``elif`` and ``else``; a check that takes statements opens an ``else`` of its own."""
+        outer = self._indent
+        word = "if"
+        for branch in branches:
+            if self._indent > MAX_NESTING:
+                raise OptionError(
+                    f"conditions nest more than {MAX_NESTING} deep", where="-if", hint="use -filt as the check"
+                )
+            check = branch.check
+            if check is None:
+                self._emit("else:")
+            elif isinstance(check, Filter):
+                condition = self._expressions.condition(check.condition).text
+                self._emit(f"{word} {f'not ({condition})' if branch.negated else condition}:")
+            elif isinstance(check, Constantly):
+                self._emit(f"{word} {check.value != branch.negated}:")
+            else:  # it does something, and holds by having been done
+                if word == "elif":
+                    self._emit("else:")
+                    self._indent += 1
+                self._rule(check)
+                self._emit(f"if {not branch.negated}:")
+            self._block(branch.body)
+            word = "elif"
+        self._indent = outer
+
+    def _block(self, rules: tuple[Rule, ...]) -> None:
+        self._indent += 1
+        start = len(self._lines)
+        for rule in rules:
+            self._rule(rule)
+        if len(self._lines) == start:
+            self._emit("pass")
+        self._indent -= 1

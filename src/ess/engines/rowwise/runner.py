@@ -1,0 +1,111 @@
+"""Running a compiled loop over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from ess.engines.base import BatchResult, Rejection
+from ess.engines.batch import PHYSICAL, Batch
+from ess.engines.rowwise.rules import Loop, compile_loop
+from ess.language.program import Program
+from ess.language.tree import Slot
+from ess.language.values import wrap
+from ess.schema.types import ColumnType
+
+Value = bytes | int | float
+
+
+def compile_rowwise(program: Program) -> RowRunner:
+    """Compile a program to a Python function over the rows of a batch.
+
+    Raises:
+        OptionError: If the program nests deeper than Python can express.
+    """
+    return RowRunner(program, compile_loop(program))
+
+
+class RowRunner:
+    """Runs one program; it keeps the variables from batch to batch."""
+
+    def __init__(self, program: Program, loop: Loop) -> None:
+        self._program = program
+        self._loop = loop
+        self._state: tuple[Value, ...] = tuple(
+            wrap(variable.initial) if isinstance(variable.initial, int) else variable.initial
+            for variable in program.variables
+        )
+        namespace = dict(loop.namespace)
+        exec(compile(loop.source, "<row engine>", "exec"), namespace)
+        self._function: Any = namespace["run"]
+
+    @property
+    def source(self) -> str:
+        """The generated Python, for tests and for the curious."""
+        return self._loop.source
+
+    def run(self, batch: Batch, first_row_number: int) -> BatchResult:
+        """Run the chain over a batch (see ``Runner``)."""
+        columns = [_to_list(batch.get_column(slot.key), slot.type) for slot in self._loop.loaded]
+        rows, collected, written, rejected, processed, stopped, self._state = self._function(
+            columns, batch.height, first_row_number, self._state
+        )
+        slots = (*self._program.inputs, *self._program.created)
+        final = _gather(batch, slots, rows, self._loop.collected, collected)
+        sinks = {
+            sink: _gather(batch, self._loop.sinks[sink], taken, self._loop.sink_slots[sink], values)
+            for sink, (taken, values) in written.items()
+        }
+        return BatchResult(
+            final,
+            sinks,
+            self._count(rows, [taken for taken, _ in written.values()], batch.height),
+            processed,
+            tuple(Rejection(row, reason) for row, reason in rejected),
+            stopped,
+        )
+
+    def variables(self) -> Mapping[Slot, Value]:
+        """The variables' values now."""
+        return {
+            slot: value % 2**64 if slot.type is ColumnType.L and isinstance(value, int) else value
+            for slot, value in zip(self._loop.variables, self._state, strict=True)
+        }
+
+    @staticmethod
+    def _count(rows: list[int] | None, written: list[list[int]], height: int) -> int:
+        """How many rows were kept: at the end of the chain or in any sink."""
+        if rows is None or len(rows) == height:
+            return height
+        if not any(written):
+            return len(rows)
+        return len(set(rows).union(*written))
+
+
+def _to_list(series: pl.Series, kind: ColumnType) -> list[Any]:
+    """A column's values; those of L as the signed numbers of the same bits."""
+    return (series.reinterpret(signed=True) if kind is ColumnType.L else series).to_list()
+
+
+def _to_series(slot: Slot, values: Sequence[Any]) -> pl.Series:
+    if slot.type is ColumnType.L:
+        return pl.Series(slot.key, values, dtype=pl.Int64).reinterpret(signed=False)
+    return pl.Series(slot.key, values, dtype=PHYSICAL[slot.type])
+
+
+def _gather(
+    batch: Batch,
+    slots: Sequence[Slot],
+    rows: list[int] | None,
+    changed: Sequence[Slot],
+    values: Sequence[Sequence[Any]],
+) -> Batch:
+    """A batch of ``slots`` for some rows: changed slots from ``values``, the others from ``batch``."""
+    fresh = {slot.key: _to_series(slot, given) for slot, given in zip(changed, values, strict=True)}
+    kept = [slot.key for slot in slots if slot.key not in fresh]
+    taken = batch.select(kept)
+    if rows is not None and len(rows) != batch.height:
+        taken = taken[rows] if rows else taken.clear()
+    return pl.DataFrame([fresh.get(slot.key, taken[slot.key] if slot.key in kept else None) for slot in slots])

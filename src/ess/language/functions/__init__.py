@@ -1,0 +1,20 @@
+"""The table of functions, by lower-case name."""
+
+from __future__ import annotations
+
+from ess.language.functions import (
+    arithmetic,
+    comparison,
+    conversion,
+    dates,
+    strings,
+)
+from ess.language.functions.table import Function
+
+FUNCTIONS: dict[str, Function] = {
+    function.key: function
+    for module in (strings, arithmetic, comparison, conversion, dates)
+    for function in module.FUNCTIONS
+}
+
+__all__ = ["FUNCTIONS", "Function"]

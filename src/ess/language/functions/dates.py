@@ -1,0 +1,110 @@
+"""DateToTime, TimeToDate and their GMT siblings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from ess.language.date_format import FormatError, compile_date_format
+from ess.language.functions.table import (
+    Argument,
+    ArgumentError,
+    Example,
+    Function,
+    RowFunction,
+    Specialize,
+    constant,
+    fixed_text,
+    text,
+    whole,
+)
+from ess.language.tree import ValueType
+
+#: The longest date TimeToDate gives, in bytes.
+LONGEST_DATE = 127
+_REMEMBERED = 8192
+
+
+def _to_time(*, local: bool) -> Specialize:
+    def specialize(arguments: Sequence[Argument]) -> RowFunction:
+        try:
+            return compile_date_format(fixed_text(arguments[1]), local=local)
+        except FormatError as error:
+            raise ArgumentError(
+                str(error), argument=1, hint="the codes are Y y m b d H I M S p z and . for one other character"
+            ) from None
+
+    return specialize
+
+
+def _to_date(split: Callable[[float], time.struct_time]) -> Specialize:
+    def specialize(arguments: Sequence[Argument]) -> RowFunction:
+        spec = fixed_text(arguments[1]).decode("utf-8", "surrogateescape")
+        known: dict[int, bytes] = {}
+
+        def to_date(seconds: int) -> bytes:
+            date = known.get(seconds)
+            if date is None:
+                try:
+                    date = time.strftime(spec, split(seconds)).encode("utf-8", "surrogateescape")[:LONGEST_DATE]
+                except (OverflowError, ValueError, OSError):
+                    date = b""  # beyond what the C library can name
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[seconds] = date
+            return date
+
+        return to_date
+
+    return specialize
+
+
+_TO_TIME = (
+    "The UNIX time of a date in seconds, or in smaller units if the format has %S1 (tenths) to %S9. In the format, "
+    "Y y m b d H I M S p z, each with or without a leading %, stand for the parts of a date and . for one other "
+    "character. Text that does not fit gives 0. Without z (an offset such as -0800) the date is "
+)
+_TO_DATE = "The date of a UNIX time in seconds, by a format of C's strftime; at most 127 bytes. The date is "
+
+FUNCTIONS = (
+    Function(
+        "DateToTime",
+        (text("DateVal"), constant("DateFmt")),
+        ValueType.INTEGER,
+        _TO_TIME + "in the program's time zone (environment TZ).",
+        (
+            Example("DateToTime('1969-12-31 16:00:01.1234 -0800', '%Y.%m.%d.%H.%M.%S......%z')", 1),
+            Example("DateToTime('1969-12-31 16:00:01.1234 -0800', '%Y.%m.%d.%H.%M.%S3.%z')", 1123),
+            Example("DateToTime('15/Sep/2014:00:00:01 +0000', 'd.b.Y.H.M.S.z')", 1410739201),
+            Example("DateToTime('TBD', 'Y.m.d')", 0),
+        ),
+        specialize=_to_time(local=True),
+    ),
+    Function(
+        "GmDateToTime",
+        (text("DateVal"), constant("DateFmt")),
+        ValueType.INTEGER,
+        _TO_TIME + "in GMT.",
+        (
+            Example("GmDateToTime('2014-09-15', 'Y.m.d')", 1410739200),
+            Example("GmDateToTime('9/15/14 1:02:03 PM', 'm.d.y.I.M.S.p')", 1410786123),
+        ),
+        specialize=_to_time(local=False),
+    ),
+    Function(
+        "TimeToDate",
+        (whole("TimeVal"), constant("DateFmt")),
+        ValueType.STRING,
+        _TO_DATE + "in the program's time zone (environment TZ).",
+        (Example("SLeng(TimeToDate(1410739201, '%Y-%m-%d %H:%M:%S'))", 19),),
+        specialize=_to_date(time.localtime),
+    ),
+    Function(
+        "TimeToGmDate",
+        (whole("TimeVal"), constant("DateFmt")),
+        ValueType.STRING,
+        _TO_DATE + "in GMT.",
+        (Example("TimeToGmDate(1410739201, '%Y-%m-%d %H:%M:%S')", b"2014-09-15 00:00:01"),),
+        specialize=_to_date(time.gmtime),
+    ),
+)
