@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ess.errors import OptionError, SystemFailure
+from ess.errors import InputOpenError, OptionError, SystemFailure
 from ess.lake import categories
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
 from ess.lake.datastores import datastore
 from ess.lake.dates import date_rule
 from ess.lake.entry import FileEntry
-from ess.lake.listing import Listing
-from ess.lake.patterns import absolute, compile_exclude, parse_patterns
+from ess.lake.listing import Listing, list_files, list_level
+from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe_files
-from ess.lake.select import files_in_use, look, scan, with_new_files
+from ess.lake.select import check_limit, files_in_use, look, scan, with_new_files
 from ess.schema import parse_column
 
 
@@ -40,8 +42,8 @@ class CategoryOptions:
     pkey: str | None = None
 
 
-def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None = None) -> tuple[Category, Listing]:
-    """Make a category, and return it with its files.
+def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None = None) -> Category:
+    """Make a category.
 
     Raises:
         OptionError: If the name is taken or not valid, no file matches, or an option is not valid.
@@ -88,12 +90,12 @@ def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None 
         )
     new = with_new_files(new, listing)
     if new.probed:
-        new = _with_layout(new, probe_category(new, listing), options)
+        new = _with_layout(new, _probe(new, listing.files, SAMPLE_BYTES), options)
     _check_pkey(new)
     categories.put(new, label=label, overwrite=options.overwrite)
     if new.usecache:
         scan(new)
-    return new, listing
+    return new
 
 
 def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -> Category:
@@ -120,15 +122,15 @@ def _check_pkey(new: Category) -> None:
         raise OptionError(f"no column '{new.pkey}'", where="--pkey", hint=f"the columns are {' '.join(names)}")
 
 
-def probe_category(
-    category: Category, listing: Listing, *, file: str | None = None, sample_bytes: int = SAMPLE_BYTES
-) -> ProbeResult:
+def probe_category(category: Category, *, file: str | None = None, sample_bytes: int | None = None) -> ProbeResult:
     """Probe the files of a category, or one file of it; nothing is stored.
 
     Raises:
-        OptionError: If the file does not belong to the category, or there are none.
+        OptionError: If the file does not belong to the category, or the size is not positive.
     """
-    files: tuple[FileEntry, ...] = listing.files
+    if sample_bytes is not None and sample_bytes < 1:
+        raise OptionError(f"bad size {sample_bytes}", where="--size", hint="give a number of bytes from 1")
+    files = files_in_use(category).files
     if file is not None:
         path = absolute(file, _current_folder())
         files = tuple(entry for entry in files if entry.path == path)
@@ -136,8 +138,12 @@ def probe_category(
             raise OptionError(
                 f"the category '{category.name}' has no such file",
                 where=f"--file {file}",
-                hint="see: ess ls --cat NAME",
+                hint=f"see: ess ls --cat {category.name}",
             )
+    return _probe(category, files, sample_bytes or SAMPLE_BYTES)
+
+
+def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) -> ProbeResult:
     return probe_files(
         files,
         compression=category.compression or None,
@@ -173,11 +179,60 @@ def change_comment(name: str, comment: str, *, label: str | None = None) -> Cate
     return categories.change(name, lambda now: dataclasses.replace(now, comment=comment), label=label)
 
 
-def files_by_pattern(category: Category, pattern: str | None) -> tuple[FileEntry, ...]:
-    """The files of a category, or those of them that a pattern names (any end of the path will do)."""
-    files = files_in_use(category).files
-    wanted = compile_exclude(pattern, where="pattern")
-    return tuple(entry for entry in files if wanted is None or wanted.match(entry.path))
+def list_by_pattern(
+    pattern: str | None,
+    *,
+    exclude: str | None = None,
+    cat: str | None = None,
+    recursive: bool = False,
+    dateregex: str | None = None,
+    limit: int | None = None,
+    label: str | None = None,
+) -> Listing:
+    """The files that ``ess ls`` shows; see :func:`ess.api.ls`."""
+    check_limit(limit)
+    store = datastore(label)
+    unwanted = compile_exclude(exclude, where="--exclude")
+    rule = date_rule(dateregex, None)
+    if cat is not None:
+        category = categories.category(cat, label=label)
+        if dateregex is not None:
+            category = dataclasses.replace(category, date_rule=rule)
+        found = files_in_use(category) if dateregex is None else look(category)
+        wanted = compile_exclude(pattern, where="pattern")
+        kept = (
+            entry
+            for entry in found.files
+            if (wanted is None or wanted.match(entry.path)) and not (unwanted and unwanted.match(entry.path))
+        )
+        return Listing(tuple(kept)[:limit], found.unreadable)
+    folder = _current_folder()
+    patterns = parse_patterns(pattern or quote_pattern(folder + "/"), folder=folder, where="pattern")
+    walk = list_files if recursive else list_level
+    found = walk(patterns, label=store.label, exclude=unwanted, rule=rule)
+    if not found.files:
+        for part in patterns:
+            if not part.has_wildcard and not Path(part.text).exists():
+                raise InputOpenError("there is no such file or folder", where=part.text, hint="check the name")
+    return Listing(found.files[:limit], found.unreadable)
+
+
+def file_entry(filename: str, *, label: str | None = None) -> FileEntry:
+    """The file of that name.
+
+    Raises:
+        InputOpenError: If it is not there, or not a file.
+    """
+    store = datastore(label)
+    path = absolute(filename, _current_folder())
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputOpenError(f"cannot open it: {reason}", where=filename, hint="look with: ess ls") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise InputOpenError("it is not a file", where=filename, hint="look with: ess ls")
+    return FileEntry(path, status.st_size, status.st_mtime, datastore=store.label)
 
 
 def _current_folder() -> str:

@@ -1,0 +1,412 @@
+"""The public Python surface: the verbs of the ``ess`` command as functions.
+
+``import ess`` gives them. They return dataclasses, Polars frames or iterators, raise
+:class:`ess.errors.EssError`, and print nothing; the command line is written on top of them. The
+settings they use are those of the command line (``ESS_CACHE_DIR``, ``ESS_WORK_DIR``), so what
+one defines the other sees.
+
+Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from ess.lake.archives import Member
+    from ess.lake.categories import Category
+    from ess.lake.datastores import Datastore, Repository
+    from ess.lake.entry import FileEntry
+    from ess.lake.listing import Listing
+    from ess.lake.probing import ProbeResult
+
+__all__ = [
+    "DatastoreSummary",
+    "cat",
+    "category",
+    "category_add",
+    "category_change_columnspec",
+    "category_change_comment",
+    "category_change_dateformat",
+    "category_change_dateregex",
+    "category_change_usecache",
+    "category_copy",
+    "category_delete",
+    "files",
+    "ls",
+    "lsa",
+    "probe",
+    "purge",
+    "repository",
+    "select",
+    "summary",
+]
+
+
+# --- datastores -----------------------------------------------------------------------------
+
+
+def select(source: str = "local", *, label: str | None = None, overwrite: bool = False) -> Datastore:
+    """Select the datastore that later calls work on, and define it if need be.
+
+    Args:
+        source: ``local`` (this machine's disk) or the label of a datastore that is defined.
+        label: A name for the datastore; each label has its own categories.
+        overwrite: Whether the label may be taken from another source.
+
+    Raises:
+        OptionError: If the source is not known or not available yet, or the label is not valid.
+
+    >>> import ess
+    >>> ess.select("local").label
+    'local'
+    """
+    from ess.lake import datastores
+
+    return datastores.select(source, label=label, overwrite=overwrite)
+
+
+def repository() -> Repository:
+    """All datastores that are defined, and the label of the selected one.
+
+    >>> import ess
+    >>> _ = ess.select("local")
+    >>> ess.repository().selected
+    'local'
+    """
+    from ess.lake import datastores
+
+    return datastores.repository()
+
+
+def purge(label: str) -> None:
+    """Forget a datastore and its categories. Its files are not touched.
+
+    Raises:
+        OptionError: If there is no such label.
+    """
+    from ess.lake import datastores
+
+    datastores.purge(label)
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+def ls(
+    pattern: str | None = None,
+    *,
+    exclude: str | None = None,
+    cat: str | None = None,
+    recursive: bool = False,
+    dateregex: str | None = None,
+    limit: int | None = None,
+    label: str | None = None,
+) -> Listing:
+    """List the files that a pattern names.
+
+    Args:
+        pattern: Globs separated by spaces, absolute or seen from the current folder; without one,
+            the current folder. With ``cat`` it narrows the files of the category.
+        exclude: Globs of files to leave out; a relative one may match any end of a path.
+        cat: A category whose files to list.
+        recursive: Whether ``*`` also stands for ``/``, so that files in all folders below match.
+        dateregex: How to find the date in a name: ``auto``, ``none`` or a pattern.
+        limit: At most so many.
+        label: The datastore, if not the selected one.
+
+    Returns:
+        The files (and, without ``recursive``, folders), sorted by date and path, and the folders
+        that could not be read.
+
+    Raises:
+        OptionError: If an argument is not valid or the category does not exist.
+        InputOpenError: If a pattern without wildcards names nothing.
+
+    >>> import ess
+    >>> _ = ess.select("local")
+    >>> [entry.path for entry in ess.ls("/et*").files]
+    ['/etc/']
+    """
+    from ess.lake import organize
+
+    return organize.list_by_pattern(
+        pattern, exclude=exclude, cat=cat, recursive=recursive, dateregex=dateregex, limit=limit, label=label
+    )
+
+
+def files(
+    category: str,
+    lower: str = "*",
+    upper: str = "*",
+    *,
+    exclude: str | None = None,
+    limit: int | None = None,
+    label: str | None = None,
+) -> list[FileEntry]:
+    """The files of a category between two dates, both included, sorted by (date, number, path).
+
+    Args:
+        category: Its name.
+        lower: The first date: ``2014-09-01``, ``2014-09-01 13:05``, ``2014-09`` or ``*``; a
+            whole number if the category's files are numbered.
+        upper: The last date.
+        exclude: Globs of files to leave out, beside the category's own.
+        limit: At most so many, the first ones.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If the category does not exist or an argument is not valid.
+        InputOpenError: If a folder that may hold files of the category cannot be read.
+    """
+    from ess.lake.select import files_of
+
+    return files_of(category, lower, upper, exclude=exclude, limit=limit, label=label)
+
+
+def cat(filename: str, *, decompress: bool = False, label: str | None = None) -> BinaryIO:
+    """Open a file of the datastore for reading bytes; the caller closes it.
+
+    Args:
+        filename: Its path, absolute or seen from the current folder.
+        decompress: Whether to undo its compression, which its first bytes show.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        InputOpenError: If it cannot be opened.
+        InputReadError: From ``read``, if the compressed data is damaged.
+    """
+    from ess.lake import organize, store
+
+    entry = organize.file_entry(filename, label=label)
+    return store.open_data(entry) if decompress else store.open_raw(entry)
+
+
+def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) -> list[Member]:
+    """The files in a zip or tar archive.
+
+    Args:
+        filename: The archive's path.
+        pattern: Globs that the names must match.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If it is no archive.
+        InputOpenError: If it cannot be opened.
+        InputReadError: If it is damaged.
+    """
+    from ess.lake import archives, organize
+
+    return archives.members(organize.file_entry(filename, label=label), pattern)
+
+
+# --- categories -----------------------------------------------------------------------------
+
+
+def category_add(
+    name: str,
+    pattern: str,
+    *,
+    exclude: str | None = None,
+    dateregex: str | None = None,
+    dateformat: str | None = None,
+    archive: str | None = None,
+    compression: str | None = None,
+    delimiter: str | None = None,
+    columnspec: str | None = None,
+    preprocess: str | None = None,
+    alls: bool = False,
+    allx: bool = False,
+    overwrite: bool = False,
+    comment: str | None = None,
+    noprobe: bool = False,
+    usecache: bool = False,
+    pkey: str | None = None,
+    label: str | None = None,
+) -> Category:
+    r"""Group the files that a pattern names, and find out how their data is laid out.
+
+    Args:
+        name: Letters, digits, ``_``, ``-`` and ``.``.
+        pattern: Globs separated by spaces; ``*`` also stands for ``/``.
+        exclude: Globs of files to leave out.
+        dateregex: How to find the date in a name: ``auto``, ``none``, or a regular expression
+            with ``[:%Y:]``, ``[:%m:]`` ... or ``[:%f:{min,max}]``.
+        dateformat: The older way to say it, such as ``*Y-M-D*``.
+        archive: Not available yet.
+        compression: What the compression must be; ``none`` takes the bytes as they are.
+        delimiter: One character, ``\t`` or ``\xHH``, in place of the one that is found.
+        columnspec: Column specs in place of those that are found.
+        preprocess: A shell command that each file's data goes through first.
+        alls: Make every column a string.
+        allx: Leave every column out.
+        overwrite: Replace a category of that name.
+        comment: A note for people.
+        noprobe: Do not look into the files; the layout stays unknown.
+        usecache: Keep the list of files until it is scanned again.
+        pkey: The column that ``ess summary NAME pkey`` shows.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If the name is taken, no file matches, or an argument is not valid.
+        InputReadError: If none of the sample files can be read.
+
+    >>> import ess, pathlib, tempfile
+    >>> _ = ess.select("local")
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "visits_20140901.csv").write_text("day,user\n2014-09-01,7\n2014-09-01,8\n")
+    >>> ess.category_add("visits", f"{folder}/visits*", overwrite=True).columnspec
+    'S:day I:user'
+    """
+    from ess.lake import organize
+
+    options = organize.CategoryOptions(
+        exclude=exclude,
+        dateregex=dateregex,
+        dateformat=dateformat,
+        archive=archive,
+        compression=compression,
+        delimiter=delimiter,
+        columnspec=columnspec,
+        preprocess=preprocess,
+        alls=alls,
+        allx=allx,
+        overwrite=overwrite,
+        comment=comment,
+        noprobe=noprobe,
+        usecache=usecache,
+        pkey=pkey,
+    )
+    return organize.add(name, pattern, options, label=label)
+
+
+def category_change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
+    """Give a category other columns, e.g. ``"S:eventDate S:userID I:articleID"``."""
+    from ess.lake import organize
+
+    return organize.change_columnspec(name, columnspec, label=label)
+
+
+def category_change_dateregex(name: str, dateregex: str, *, label: str | None = None) -> Category:
+    """Give a category another ``dateregex``: ``auto``, ``none`` or a pattern."""
+    from ess.lake import organize
+
+    return organize.change_date_rule(name, dateregex=dateregex, label=label)
+
+
+def category_change_dateformat(name: str, dateformat: str, *, label: str | None = None) -> Category:
+    """Give a category another ``dateformat``: ``auto``, ``none`` or a pattern."""
+    from ess.lake import organize
+
+    return organize.change_date_rule(name, dateformat=dateformat, label=label)
+
+
+def category_change_usecache(name: str, usecache: bool, *, label: str | None = None) -> Category:
+    """Let a category keep its list of files, or look at the disk each time."""
+    from ess.lake import organize
+
+    return organize.change_usecache(name, usecache, label=label)
+
+
+def category_change_comment(name: str, comment: str, *, label: str | None = None) -> Category:
+    """Give a category another comment."""
+    from ess.lake import organize
+
+    return organize.change_comment(name, comment, label=label)
+
+
+def category_copy(source: str, target: str, *, label: str | None = None) -> Category:
+    """Make a category with the same settings under another name.
+
+    Raises:
+        OptionError: If ``source`` does not exist or ``target`` does.
+    """
+    from ess.lake import categories
+
+    return categories.copy(source, target, label=label)
+
+
+def category_delete(name: str, *, label: str | None = None) -> None:
+    """Forget a category. Its files are not touched.
+
+    Raises:
+        OptionError: If it does not exist.
+    """
+    from ess.lake import categories
+
+    categories.delete(name, label=label)
+
+
+@dataclass(frozen=True)
+class DatastoreSummary:
+    """A datastore and its categories, in the order they were made."""
+
+    datastore: Datastore
+    categories: tuple[Category, ...]
+
+    @property
+    def count(self) -> int:
+        """Files of all categories."""
+        return sum(category.stats.count for category in self.categories)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all categories."""
+        return sum(category.stats.size for category in self.categories)
+
+
+def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary:
+    """A datastore and its categories.
+
+    Args:
+        scan: Whether to look at the disk; otherwise the numbers are those of the last look.
+        label: The datastore, if not the selected one.
+    """
+    from ess.lake import categories, datastores
+
+    store = datastores.datastore(label)
+    known = tuple(categories.categories(store).values())
+    return DatastoreSummary(store, tuple(_scanned(item) for item in known) if scan else known)
+
+
+def category(name: str, *, scan: bool = False, label: str | None = None) -> Category:
+    """A category with all that is known of it.
+
+    Args:
+        name: Its name.
+        scan: Whether to look at the disk; otherwise the numbers are those of the last look.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If it does not exist.
+    """
+    from ess.lake import categories
+
+    found = categories.category(name, label=label)
+    return _scanned(found) if scan else found
+
+
+def _scanned(item: Category) -> Category:
+    from ess.lake import select as lake_select
+
+    return lake_select.with_new_files(item, lake_select.scan(item))
+
+
+def probe(name: str, *, file: str | None = None, size: int | None = None, label: str | None = None) -> ProbeResult:
+    """Look into the files of a category, or one of them, and tell how the data is laid out.
+
+    The category stays as it is.
+
+    Args:
+        name: The category.
+        file: One of its files.
+        size: How many bytes of content to read of each file.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If the category or file does not exist.
+    """
+    from ess.lake import categories, organize
+
+    return organize.probe_category(categories.category(name, label=label), file=file, sample_bytes=size)
