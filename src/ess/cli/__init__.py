@@ -1,0 +1,8 @@
+"""The ``ess`` command: parse, call :mod:`ess.api`, render, exit."""
+
+
+def main() -> None:
+    """The console entry point of ``ess``."""
+    from ess.cli.app import main as run  # the terminal libraries load only when the command is run
+
+    run()

@@ -1,0 +1,122 @@
+"""The command ``ess``: its subcommands, and what becomes of errors and signals.
+
+Whatever goes wrong is one line on stderr that says where, what and what to try. Wrong usage
+exits with 2, other failures with the code of their class in :mod:`ess.errors`, Ctrl-C with 130.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from ess.cli import lake
+from ess.errors import EssError, OptionError, OutputWriteError, printable
+
+app = typer.Typer(
+    name="ess",
+    help="Raw, dirty, compressed log files in; answers out.",
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"essentia {version('essentia-lake')}")
+        except PackageNotFoundError:
+            typer.echo("essentia (not installed)")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _ess(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("-v", "--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+lake.add_commands(app)
+
+
+def run(arguments: list[str]) -> int:
+    """Run ``ess`` with these arguments and return its exit code; errors are printed to stderr."""
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="ess", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except EssError as error:
+        return _fail(error)
+    except typer.TyperException as error:
+        return _fail(_usage_error(error))
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        _silence_stdout()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        return _fail(OutputWriteError(error.strerror or str(error), where=str(error.filename or "ess")))
+
+
+def _fail(error: EssError) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _silence_stdout()
+    print(f"ess: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _silence_stdout() -> None:
+    """Nobody reads stdout any more; keep the interpreter from complaining when it flushes it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _usage_error(error: typer.TyperException) -> OptionError:
+    """The error of the argument parser in our words: one line, with the nearest command or option."""
+    context = getattr(error, "ctx", None)
+    where = context.command_path.removeprefix("ess").strip() if context is not None else ""
+    command = f"ess {where}".strip()
+    what = " ".join(error.format_message().split()).rstrip(".")
+    hint = f"see: {command} --help"
+    known: list[str] = []
+    if what.startswith("No such command"):
+        wrong = what.split("'")[1] if "'" in what else ""
+        what, known = f"unknown command '{wrong}'", sorted(context.command.commands) if context is not None else []
+        close = difflib.get_close_matches(wrong, known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"the commands are: {', '.join(known)}"
+    elif what.startswith("Missing command"):
+        known = sorted(context.command.commands) if context is not None else []
+        what, hint = "a subcommand is missing", f"give one of: {', '.join(known)}"
+    elif what.startswith("No such option"):
+        option = str(getattr(error, "option_name", ""))
+        close = list(getattr(error, "possibilities", None) or [])
+        what = f"unknown option '{option}'"
+        hint = f"did you mean '{close[0]}'?" if close else hint
+    else:
+        what = what[:1].lower() + what[1:]
+    return OptionError(printable(what), where=where, hint=hint)
+
+
+def main() -> NoReturn:
+    """The console entry point."""
+    # names in any bytes must come out even where the terminal's character set is narrow
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    code = run(sys.argv[1:])
+    sys.exit(code)

@@ -1,0 +1,311 @@
+"""The commands on datastores, files and categories."""
+
+from __future__ import annotations
+
+import enum
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from ess import api
+from ess.cli import render
+from ess.errors import OptionError
+
+Label = Annotated[str | None, typer.Option("--label", metavar="LABEL", help="Datastore to use.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
+
+
+class Parameter(enum.StrEnum):
+    """What ``ess summary CATEGORY`` can be narrowed to."""
+
+    PKEY = "pkey"
+    COLUMNSPEC = "columnspec"
+    SCHEMA = "schema"
+    DELIMITER = "delimiter"
+    COMPRESSION = "compression"
+    PREPROCESS = "preprocess"
+
+
+def _show(lines: Iterable[str]) -> None:
+    """Print lines to stdout in one go."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _note(text: str) -> None:
+    """Tell the user something that is not the result."""
+    print(f"ess: {render.shown(text)}", file=sys.stderr)
+
+
+def select(
+    source: Annotated[str, typer.Argument(help="'local', or the label of a datastore.", show_default=False)],
+    region: Annotated[str | None, typer.Option(help="Region of an S3 datastore.")] = None,
+    credentials: Annotated[str | None, typer.Option(help="File with credentials for a cloud datastore.")] = None,
+    aws_access_key: Annotated[str | None, typer.Option("--aws_access_key", help="S3 access key.")] = None,
+    aws_secret_access_key: Annotated[str | None, typer.Option("--aws_secret_access_key", help="S3 secret key.")] = None,
+    account_name: Annotated[str | None, typer.Option("--account_name", help="Azure account.")] = None,
+    account_key: Annotated[str | None, typer.Option("--account_key", help="Azure account key.")] = None,
+    label: Annotated[str | None, typer.Option(help="Name to give the datastore.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a label to another source.")] = False,
+) -> None:
+    """Choose the datastore to work on (S3 and Azure are not available yet)."""
+    cloud = {
+        "--region": region,
+        "--credentials": credentials,
+        "--aws_access_key": aws_access_key,
+        "--aws_secret_access_key": aws_secret_access_key,
+        "--account_name": account_name,
+        "--account_key": account_key,
+    }
+    chosen = api.select(source, label=label, overwrite=overwrite)
+    for option in (name for name, value in cloud.items() if value is not None):
+        raise OptionError("the option is for cloud datastores", where=option, hint="leave it out")
+    _show([f"selected datastore {chosen.label}"])
+
+
+def repository() -> None:
+    """List the datastores."""
+    _show(render.repository(api.repository()))
+
+
+def purge(label: Annotated[str, typer.Argument(help="Label of the datastore.", show_default=False)]) -> None:
+    """Forget a datastore and its categories. The files stay."""
+    api.purge(label)
+
+
+def ls(
+    pattern: Annotated[
+        str | None, typer.Argument(help="Patterns, separated by spaces.", show_default="the current folder")
+    ] = None,
+    exclude: Annotated[str | None, typer.Option(help="Patterns of files to leave out.")] = None,
+    cat: Annotated[str | None, typer.Option(help="List the files of this category.")] = None,
+    label: Label = None,
+    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Let * match in all folders below.")] = False,
+    dateregex: Annotated[
+        str | None, typer.Option(help="Where the date stands in a name: auto, none or a pattern.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="List at most so many files.")] = None,
+    nameonly: Annotated[bool, typer.Option("--nameonly", help="Show names only.")] = False,
+    nosize: Annotated[bool, typer.Option("--nosize", help="Show dates and names.")] = False,
+    nodate: Annotated[bool, typer.Option("--nodate", help="Show sizes and names.")] = False,
+) -> None:
+    """List files by pattern, with the dates found in their names."""
+    if nameonly + nosize + nodate > 1:
+        raise OptionError("these exclude each other", where="--nameonly, --nosize, --nodate", hint="give one of them")
+    found = api.ls(
+        pattern, exclude=exclude, cat=cat, recursive=recursive, dateregex=dateregex, limit=limit, label=label
+    )
+    _show(render.listing(found.files, size=not (nameonly or nosize), date=not (nameonly or nodate)))
+    for folder in found.unreadable:
+        _note(f"{folder}: cannot be read, its files are not listed")
+    if not found.files:
+        _note("no file matches")
+
+
+def cat(
+    filename: Annotated[str, typer.Argument(help="The file.", show_default=False)],
+    label: Label = None,
+    decompress: Annotated[bool, typer.Option("--decompress", help="Undo the file's compression.")] = False,
+) -> None:
+    """Write the content of a file to standard output."""
+    with api.cat(filename, decompress=decompress, label=label) as source:
+        shutil.copyfileobj(source, sys.stdout.buffer, 1 << 18)
+    sys.stdout.buffer.flush()
+
+
+def lsa(
+    filename: Annotated[str, typer.Argument(help="The archive (zip, tar, compressed tar).", show_default=False)],
+    pattern: Annotated[str | None, typer.Option(help="Patterns that the names must match.")] = None,
+    label: Label = None,
+) -> None:
+    """List the files in an archive."""
+    _show(render.members(api.lsa(filename, pattern=pattern, label=label)))
+
+
+def summary(
+    category: Annotated[str | None, typer.Argument(help="A category.", show_default="all")] = None,
+    parameter: Annotated[Parameter | None, typer.Argument(help="Show only this.", show_default=False)] = None,
+    label: Label = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Look at the disk and update the numbers.")] = False,
+    short: Annotated[bool, typer.Option("--short", help="With --scan: show number of files and bytes only.")] = False,
+) -> None:
+    """Show the categories of a datastore, or all about one of them."""
+    if short and not scan:
+        raise OptionError("it needs --scan", where="--short", hint="add --scan")
+    if category is None:
+        content = api.summary(scan=scan, label=label)
+        _show([f"{content.count} {content.size}"] if short else render.datastore_summary(content))
+        return
+    item = api.category(category, scan=scan, label=label)
+    if short:
+        _show([f"{item.stats.count} {item.stats.size}"])
+    elif parameter is None:
+        _show(render.category_summary(item))
+    elif parameter is Parameter.SCHEMA:
+        _show(render.schema(item))
+    else:
+        values = {
+            Parameter.PKEY: item.pkey,
+            Parameter.COLUMNSPEC: item.columnspec,
+            Parameter.DELIMITER: render.delimiter_text(item.delimiter),
+            Parameter.COMPRESSION: item.compression,
+            Parameter.PREPROCESS: item.preprocess,
+        }
+        _show([values[parameter]])
+
+
+def probe(
+    category: Name,
+    file: Annotated[str | None, typer.Option(help="Probe this file of the category.")] = None,
+    label: Label = None,
+    pcmd: Annotated[str | None, typer.Option(help="Not available yet.")] = None,
+    size: Annotated[int | None, typer.Option(help="Bytes of content to read of each file.")] = None,
+) -> None:
+    """Look into files of a category and show how the data is laid out."""
+    if pcmd is not None:
+        raise OptionError("another probe command is not available yet", where="--pcmd", hint="leave it out")
+    _show(render.probe_result(api.probe(category, file=file, size=size, label=label)))
+
+
+def category_add(
+    name: Annotated[str, typer.Argument(help="Name of the category.", show_default=False)],
+    pattern: Annotated[
+        str, typer.Argument(help="Patterns, separated by spaces; * crosses folders.", show_default=False)
+    ],
+    exclude: Annotated[str | None, typer.Option(help="Patterns of files to leave out.")] = None,
+    dateregex: Annotated[
+        str | None, typer.Option(help="Where the date stands in a name: auto, none or a pattern.")
+    ] = None,
+    dateformat: Annotated[str | None, typer.Option(help="The older form of --dateregex, e.g. *Y-M-D*.")] = None,
+    archive: Annotated[str | None, typer.Option(help="Not available yet.")] = None,
+    compression: Annotated[
+        str | None, typer.Option(help="What the compression must be; none: take bytes as they are.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help=r"One character, \t or \xHH.")] = None,
+    columnspec: Annotated[str | None, typer.Option(help="Columns, e.g. 'S:day I:user X'.")] = None,
+    preprocess: Annotated[str | None, typer.Option(help="Shell command that the data goes through first.")] = None,
+    alls: Annotated[bool, typer.Option("--alls", help="Make all columns strings.")] = False,
+    allx: Annotated[bool, typer.Option("--allx", help="Leave all columns out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a category of that name.")] = False,
+    label: Label = None,
+    comment: Annotated[str | None, typer.Option(help="A note about the category.")] = None,
+    noprobe: Annotated[bool, typer.Option("--noprobe", help="Do not look into the files.")] = False,
+    usecache: Annotated[
+        bool, typer.Option("--usecache", help="Keep the list of files until it is scanned again.")
+    ] = False,
+    pkey: Annotated[str | None, typer.Option(help="Name of the key column.")] = None,
+) -> None:
+    """Group the files that patterns name, and find out how their data is laid out."""
+    made = api.category_add(
+        name,
+        pattern,
+        exclude=exclude,
+        dateregex=dateregex,
+        dateformat=dateformat,
+        archive=archive,
+        compression=compression,
+        delimiter=delimiter,
+        columnspec=columnspec,
+        preprocess=preprocess,
+        alls=alls,
+        allx=allx,
+        overwrite=overwrite,
+        comment=comment,
+        noprobe=noprobe,
+        usecache=usecache,
+        pkey=pkey,
+        label=label,
+    )
+    stats = made.stats
+    dates = f", {stats.first} - {stats.last}" if stats.count else ""
+    _show(
+        [f"{made.name}: {stats.count} files, {render.human_size(stats.size)}{dates}", *_columns_line(made.columnspec)]
+    )
+
+
+def _columns_line(columnspec: str) -> list[str]:
+    return [f"columns: {columnspec}"] if columnspec else []
+
+
+def category_copy(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="The category.", show_default=False)],
+    target: Annotated[str, typer.Argument(metavar="DEST", help="Name of the copy.", show_default=False)],
+    label: Label = None,
+) -> None:
+    """Make a category with the same settings under another name."""
+    api.category_copy(source, target, label=label)
+
+
+def category_delete(category: Name, label: Label = None) -> None:
+    """Forget a category. The files stay."""
+    api.category_delete(category, label=label)
+
+
+def change_columnspec(
+    category: Name,
+    columnspec: Annotated[str, typer.Argument(help="Columns, e.g. 'S:day I:user X'.", show_default=False)],
+    label: Label = None,
+) -> None:
+    """Change the columns."""
+    api.category_change_columnspec(category, columnspec, label=label)
+
+
+def change_dateformat(
+    category: Name,
+    dateformat: Annotated[str, typer.Argument(help="auto, none, or e.g. *Y-M-D*.", show_default=False)],
+    label: Label = None,
+) -> None:
+    """Change where the date stands in a name, in the older form."""
+    api.category_change_dateformat(category, dateformat, label=label)
+
+
+def change_dateregex(
+    category: Name,
+    dateregex: Annotated[str, typer.Argument(help="auto, none, or a pattern with [:%Y:] ...", show_default=False)],
+    label: Label = None,
+) -> None:
+    """Change where the date stands in a name."""
+    api.category_change_dateregex(category, dateregex, label=label)
+
+
+def change_usecache(
+    category: Name,
+    usecache: Annotated[
+        bool | None,
+        typer.Option("--usecache/--nocache", help="Keep the list of files, or look at the disk each time."),
+    ] = None,
+    label: Label = None,
+) -> None:
+    """Change whether the list of files is kept."""
+    if usecache is None:
+        raise OptionError("nothing to change to", where="category change usecache", hint="add --usecache or --nocache")
+    api.category_change_usecache(category, usecache, label=label)
+
+
+def change_comment(
+    category: Name,
+    comment: Annotated[str, typer.Argument(help="The comment.", show_default=False)],
+    label: Label = None,
+) -> None:
+    """Change the comment."""
+    api.category_change_comment(category, comment, label=label)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this module to ``ess``."""
+    for command in (select, summary, repository, probe, purge, ls, cat, lsa):
+        app.command(command.__name__, rich_help_panel="Data lake")(command)
+    category = typer.Typer(help="Make and change categories: groups of files.")
+    category.command("add")(category_add)
+    category.command("copy")(category_copy)
+    category.command("delete")(category_delete)
+    change = typer.Typer(help="Change a setting of a category.")
+    change.command("columnspec")(change_columnspec)
+    change.command("dateformat")(change_dateformat)
+    change.command("dateregex")(change_dateregex)
+    change.command("usecache")(change_usecache)
+    change.command("comment")(change_comment)
+    category.add_typer(change, name="change")
+    app.add_typer(category, name="category", rich_help_panel="Data lake")

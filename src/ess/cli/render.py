@@ -1,0 +1,184 @@
+"""Results as text for a terminal. Pure functions: values in, lines out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ess.api import DatastoreSummary
+    from ess.lake.archives import Member
+    from ess.lake.categories import Category
+    from ess.lake.datastores import Repository
+    from ess.lake.entry import FileEntry
+    from ess.lake.probing import ProbeResult
+
+_WIDTH = 72
+
+
+def shown(text: str) -> str:
+    r"""``text`` as one line that a terminal shows as it is: control characters and bytes that are not UTF-8 escaped.
+
+    >>> shown("a\nb\udcff")
+    'a\\nb\\xff'
+    """
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def human_size(size: int) -> str:
+    """A number of bytes with at most two significant digits more than its unit needs, e.g. ``1.9M``.
+
+    >>> [human_size(n) for n in (0, 999, 2021925, 64 << 30)]
+    ['0', '999', '1.9M', '64G']
+    """
+    value, units = float(size), iter(("", "K", "M", "G", "T", "P", "E"))
+    unit = next(units)
+    while value >= 1024:
+        value /= 1024
+        unit = next(units)
+    if not unit:
+        return str(size)
+    return f"{value:.1f}{unit}" if value < 9.95 else f"{math.floor(value + 0.5)}{unit}"
+
+
+def date_text(date: datetime) -> str:
+    """A date, with its time if it has one."""
+    return date.strftime("%Y-%m-%d") if date.time() == datetime.min.time() else date.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def listing(files: Iterable[FileEntry], *, size: bool, date: bool) -> list[str]:
+    """One line a file: its date, its size in bytes and its name, or what of these is wanted."""
+    lines: list[str] = []
+    for entry in files:
+        parts: list[str] = []
+        if date:
+            when = str(entry.number) if entry.number is not None else date_text(entry.date)
+            parts.append(f"{'' if entry.folder else when:<19}")
+        if size:
+            parts.append(f"{'' if entry.folder else entry.size:>13}")
+        lines.append("  ".join([*parts, shown(entry.path)]))
+    return lines
+
+
+def members(found: Iterable[Member]) -> list[str]:
+    """One line a file of an archive."""
+    return [f"{item.modified:%Y-%m-%d %H:%M:%S}  {item.size:>13}  {shown(item.name)}" for item in found]
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+    """A table with a rule under its headings; ``right`` says which columns are numbers."""
+    widths = [max(len(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
+
+    def line(cells: Sequence[str]) -> str:
+        parts = [
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(cells, widths, right, strict=True)
+        ]
+        return "  ".join(parts).rstrip()
+
+    return [line(headings), "  ".join("-" * width for width in widths), *(line(row) for row in rows)]
+
+
+def datastore_summary(content: DatastoreSummary) -> list[str]:
+    """``ess summary``: the datastore and one line a category."""
+    rule = "-" * _WIDTH
+    lines = [rule, f" {content.datastore.label} ".center(_WIDTH, "-"), rule, ""]
+    if not content.categories:
+        return [*lines, "no categories yet; make one with: ess category add NAME PATTERN"]
+    rows = [
+        [item.name, str(item.stats.count), human_size(item.stats.size), item.stats.first, item.stats.last]
+        for item in content.categories
+    ]
+    body = table(["Name", "Count", "Size", "first", "last"], rows, [False, True, True, False, False])
+    return [*lines, " File summary ".center(max(_WIDTH, len(body[1])), "="), *body]
+
+
+def category_summary(item: Category) -> list[str]:
+    """``ess summary NAME``: all that is known of a category."""
+    stats, rule = item.stats, item.date_rule
+    fields = [
+        ("Name", item.name),
+        ("Pattern", item.pattern),
+        ("Exclude", item.exclude or "None"),
+        ("Date Format", "" if rule.kind.value == "regex" else rule.text or rule.kind.value),
+        ("Date Regex", rule.text if rule.kind.value == "regex" else ""),
+        ("Archive", ""),
+        ("Compression", item.compression),
+        ("Delimiter", delimiter_text(item.delimiter)),
+        ("# of files", str(stats.count)),
+        ("Total size", human_size(stats.size)),
+        ("File range", f"{stats.first} - {stats.last}" if stats.count else ""),
+        ("# columns", str(len(item.columns))),
+        ("Column Spec", item.columnspec),
+        ("Preprocess", item.preprocess),
+        ("usecache", str(item.usecache)),
+    ]
+    fields += [(name, value) for name, value in (("Pkey", item.pkey), ("Comment", item.comment)) if value]
+    lines = [f"{name + ':':<13}{shown(value)}".rstrip() for name, value in fields]
+    if item.lines:
+        lines += ["", "First few lines:", *map(shown, item.lines)]
+    return lines
+
+
+def delimiter_text(delimiter: str) -> str:
+    r"""A delimiter as ``sep=`` takes it: itself, or ``\xHH`` if it cannot be seen."""
+    return delimiter if delimiter.isprintable() else f"\\x{ord(delimiter):02x}"
+
+
+def schema(item: Category) -> list[str]:
+    """``ess summary NAME schema``: one line a column, its name and its type."""
+    lines: list[str] = []
+    for spec in item.columns:
+        head, _, name = spec.partition(":")
+        if head.lower() != "sep":
+            lines.append(f"{name.partition(':')[0]} {_TYPE_WORDS.get(head.split(',')[0].upper(), 'unused')}")
+    return lines
+
+
+_TYPE_WORDS = {
+    "S": "string",
+    "F": "float",
+    "L": "unsigned long",
+    "LS": "long",
+    "I": "unsigned integer",
+    "IS": "integer",
+    "IP": "ip address",
+}
+
+
+def probe_result(result: ProbeResult) -> list[str]:
+    """``ess probe``: what a look into the files found."""
+    found = result.dialect
+    fields = [
+        ("File", result.file.path if result.file else ""),
+        ("Compression", result.compression),
+        ("Format", found.format),
+        ("Delimiter", delimiter_text(found.delimiter)),
+        ("Header", "yes" if found.header else "no"),
+        ("# columns", str(len(found.columns))),
+        ("Column Spec", " ".join(found.columns)),
+    ]
+    lines = [f"{name + ':':<13}{shown(value)}".rstrip() for name, value in fields]
+    if found.lines:
+        lines += ["", "First few lines:", *map(shown, found.lines)]
+    return lines
+
+
+def repository(content: Repository) -> list[str]:
+    """``ess repository``: one line a datastore, the selected one marked."""
+    if not content.datastores:
+        return ["no datastores yet; select one with: ess select local"]
+    rows = [
+        ["*" if label == content.selected else "", label, store.kind, store.source]
+        for label, store in sorted(content.datastores.items())
+    ]
+    return table(["", "Label", "Type", "Source"], rows, [False] * 4)
