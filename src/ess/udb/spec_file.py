@@ -1,0 +1,269 @@
+"""The ``udb.spec`` file format: sections that begin with a keyword, words between blanks and line ends."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ess.errors import OptionError
+from ess.schema.columns import valid_name
+from ess.udb.spec import (
+    DEFAULT_PORT,
+    MAX_WEIGHT,
+    VAR,
+    Definition,
+    Kind,
+    Server,
+    Spec,
+    Table,
+    TableColumn,
+    make_definition,
+    make_table,
+)
+
+MAX_LINE_BYTES = 2046
+
+_COMMENT = re.compile(r"(?:^|(?<=[^A-Za-z0-9]))#")
+_SERVER = re.compile(
+    r"(?P<host>\[[^\]]*\]|[^|:*\[\]]+)(?:\|(?P<alternate>[^:*\[\]|]+))?(?::(?P<port>\d+))?(?:\*(?P<weight>\d+))?\Z"
+)
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
+_KEYWORD = re.compile(r"@(?P<word>[A-Za-z]+):?(?P<rest>.*)\Z")
+
+
+@dataclass(frozen=True)
+class _Word:
+    text: str
+    where: str
+
+
+@dataclass
+class _Section:
+    keyword: str
+    name: str
+    where: str
+    words: list[_Word]
+
+
+def read_spec(path: Path) -> Spec:
+    """Read a spec file.
+
+    Raises:
+        OptionError: If it cannot be read, or is wrong: with file and line.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8"
+        raise OptionError(f"cannot read the database spec ({reason})", where=str(path)) from error
+    return parse_spec(text, source=str(path))
+
+
+def parse_spec(text: str, *, source: str, needs_servers: bool = True) -> Spec:
+    """Parse the text of a spec file; ``source`` names it in errors.
+
+    Raises:
+        OptionError: With the line, if a section, a server or a column is wrong.
+
+    >>> spec = parse_spec("@Server: 127.0.0.1 @PKey: s:user @Vector:sums f,+add:total", source="wood.spec")
+    >>> spec.servers[0].address, [column.name for column in spec.definition.tables[0].columns]
+    ('127.0.0.1:10010', ['user', 'total'])
+    """
+    port = DEFAULT_PORT
+    servers: list[tuple[_Word, int]] = []
+    key: list[TableColumn] = []
+    tables: list[Table] = []
+    seen: dict[str, str] = {}
+    key_apart = False
+    node = -1
+    for section in _sections(text, source):
+        if section.keyword in ("port", "pkey", VAR):
+            if section.keyword in seen:
+                raise OptionError(f"a second @{section.keyword} section", where=section.where)
+            seen[section.keyword] = section.where
+        if section.keyword == "server":
+            node += 1
+            servers.extend((word, node) for word in section.words)
+        elif section.keyword == "port":
+            port = _port(section)
+        elif section.keyword == "pkey":
+            key_apart = True
+            key = _key_columns(section)
+        else:
+            tables.append(_table(section))
+    definition = make_definition(key, tables, where=source)
+    made = tuple(_server(word, at, port) for word, at in servers)
+    if needs_servers and not made:
+        raise OptionError("there is no server in the spec", where=source, hint="add a section: @Server: 127.0.0.1")
+    if len({server.address for server in made}) < len(made):
+        raise OptionError("a server stands in the spec twice", where=source)
+    return Spec(made, definition, port, key_apart)
+
+
+def parse_definition(text: str, *, source: str) -> Definition:
+    """The definition in a spec text that need not name servers."""
+    return parse_spec(text, source=source, needs_servers=False).definition
+
+
+def format_spec(spec: Spec) -> str:
+    """The text of a spec file; reading it gives an equal spec."""
+    lines = ["# Database spec (udb.spec format). One @Server section a machine."]
+    nodes = sorted({server.node for server in spec.servers})
+    for node in nodes:
+        lines += ["@Server:", *(f"  {format_server(server)}" for server in spec.servers if server.node == node)]
+    lines.append(f"@Port:{spec.port}")
+    return "\n".join(lines) + "\n" + format_definition(spec.definition, key_apart=spec.key_apart)
+
+
+def format_definition(definition: Definition, *, key_apart: bool = False) -> str:
+    """The sections of a definition."""
+    lines: list[str] = []
+    if key_apart:
+        lines += ["@PKey:", *(f"  {column.type.value.lower()}:{column.name}" for column in definition.key)]
+    for table in definition.tables:
+        lines.append("@Var:" if table.kind is Kind.VAR else f"@{table.kind.value}:{table.name}")
+        shown = table.values if key_apart else table.columns
+        lines += [f"  {format_column(column)}" for column in shown]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def format_column(column: TableColumn) -> str:
+    """A column as a spec writes it, ``f,+add:total``."""
+    words = [column.type.value.lower()]
+    words += ["pkey"] * column.primary + ["tkey"] * column.time + ["+key"] * column.merge_key
+    if column.merge.value != "+last" or column.skip_zero:
+        words.append(column.merge.value)
+    words += ["+nozero"] * column.skip_zero
+    return f"{','.join(words)}:{column.name}"
+
+
+def format_server(server: Server) -> str:
+    """A server as a spec writes it, with its port always."""
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    alternate = f"|{server.alternate}" if server.alternate else ""
+    weight = f"*{server.weight}" if server.weight != 1 else ""
+    return f"{host}{alternate}:{server.port}{weight}"
+
+
+def parse_server(text: str, *, where: str, default_port: int = DEFAULT_PORT, node: int = 0) -> Server:
+    """A server spec, ``Host[|Alternate][:Port][*Weight]``.
+
+    Raises:
+        OptionError: If it is not of that form, or the port or weight is out of range.
+
+    >>> parse_server("[::1]:10012*3", where="-server")
+    Server(host='::1', port=10012, alternate='', weight=3, node=0)
+    """
+    match = _SERVER.match(text)
+    if match is None:
+        raise OptionError(f"bad server '{text}'", where=where, hint="the form is Host[|Alternate][:Port][*Weight]")
+    host = match["host"]
+    if host.startswith("["):
+        host = host[1:-1]
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise OptionError(f"bad IPv6 address in server '{text}'", where=where) from None
+    elif not _HOST.match(host):
+        raise OptionError(f"bad host name in server '{text}'", where=where)
+    port = int(match["port"]) if match["port"] else default_port
+    weight = int(match["weight"]) if match["weight"] else 1
+    if not 0 < port < 65536:
+        raise OptionError(f"bad port {port} in server '{text}'", where=where, hint="a port is from 1 to 65535")
+    if not 0 < weight <= MAX_WEIGHT:
+        raise OptionError(f"bad weight {weight} in server '{text}'", where=where, hint=f"it is from 1 to {MAX_WEIGHT}")
+    return Server(host, port, match["alternate"] or "", weight, node)
+
+
+def _sections(text: str, source: str) -> list[_Section]:
+    sections: list[_Section] = []
+    pending_name = False
+    for word in _words(text, source):
+        match = _KEYWORD.match(word.text)
+        if match is None:
+            if not sections:
+                raise OptionError(
+                    f"'{word.text}' stands before any section", where=word.where, hint="begin with @Server:"
+                )
+            if pending_name and ":" not in word.text:
+                sections[-1].name = word.text
+            else:
+                sections[-1].words.append(word)
+            pending_name = False
+            continue
+        keyword = match["word"].lower()
+        if keyword not in ("server", "port", "pkey", "table", "vector", VAR):
+            raise OptionError(
+                f"unknown section '{word.text}'",
+                where=word.where,
+                hint="known are @Server: @Port: @PKey: @Table: @Vector: and @Var:",
+            )
+        named = keyword in ("port", "table", "vector")
+        sections.append(_Section(keyword, match["rest"] if named else "", word.where, []))
+        if not named and match["rest"]:
+            sections[-1].words.append(_Word(match["rest"], word.where))
+        pending_name = named and not match["rest"]
+    return sections
+
+
+def _words(text: str, source: str) -> list[_Word]:
+    words: list[_Word] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        where = f"{source} line {number}"
+        if len(line.encode("utf-8", "surrogateescape")) > MAX_LINE_BYTES:
+            raise OptionError(
+                f"the line is longer than {MAX_LINE_BYTES} bytes", where=where, hint="break it at a blank"
+            )
+        comment = _COMMENT.search(line)
+        kept = line[: comment.start()] if comment else line
+        words.extend(_Word(part, where) for part in kept.split())
+    return words
+
+
+def _port(section: _Section) -> int:
+    text = section.name
+    if section.words or not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise OptionError("bad @Port section", where=section.where, hint="write @Port:10010")
+    return int(text)
+
+
+def _key_columns(section: _Section) -> list[TableColumn]:
+    columns: list[TableColumn] = []
+    for word in section.words:
+        table = make_table("key", Kind.VAR, [word.text], where=word.where)
+        column = table.columns[0]
+        if column != TableColumn(column.name, column.type):
+            raise OptionError(f"'{word.text}': a key column has no attributes", where=word.where)
+        if any(other.key == column.key for other in columns):
+            raise OptionError(f"key column '{column.name}' is defined twice", where=word.where)
+        columns.append(TableColumn(column.name, column.type, primary=True))
+    if not columns:
+        raise OptionError("the key has no column", where=section.where, hint="write e.g. @PKey: s:userid")
+    return columns
+
+
+def _table(section: _Section) -> Table:
+    kind = {"table": Kind.TABLE, "vector": Kind.VECTOR, VAR: Kind.VAR}[section.keyword]
+    name = VAR if kind is Kind.VAR else section.name
+    if not valid_name(name) or (kind is not Kind.VAR and name.lower() in (VAR, "pkey")):
+        raise OptionError(
+            f"bad name '{name}' for a {kind.value.lower()}",
+            where=section.where,
+            hint="a name has 1 to 31 letters, digits and '_', does not begin with a digit, and is not 'var' or 'pkey'",
+        )
+    columns: list[TableColumn] = []
+    for word in section.words:
+        column = make_table(name, kind, [word.text], where=word.where).columns[0]
+        if any(other.key == column.key for other in columns):
+            raise OptionError(f"column '{column.name}' is defined twice", where=word.where)
+        columns.append(column)
+    if not columns:
+        raise OptionError(f"{kind.value.lower()} '{name}' has no column", where=section.where)
+    # Once more as a whole: some rules concern the columns together.
+    return make_table(name, kind, [format_column(column) for column in columns], where=section.where)
+
+
+def _server(word: _Word, node: int, port: int) -> Server:
+    return parse_server(word.text, where=word.where, default_port=port, node=node)

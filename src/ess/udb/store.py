@@ -1,0 +1,250 @@
+"""One server's share of a database: keys, and the rows that hang on them. No input or output.
+
+Keys are numbered in the order in which they were first seen, over all tables of the database.
+A table keeps its rows sorted by key number, and of each row only what is not the key. Imports
+are appended as they come and worked in when somebody looks ("settled"): then new keys get their
+numbers, and all new rows are sorted and merged at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ess.engines.batch import PHYSICAL, Batch, blank
+from ess.udb.merge import KEY_NUMBER, is_zero, merge_rows
+from ess.udb.ordering import sort_columns
+from ess.udb.spec import Definition, Kind, Table, TableColumn
+
+
+@dataclass(frozen=True)
+class Import:
+    """Rows to be worked in.
+
+    Args:
+        table: Where they go; None if only their keys count.
+        rows: All columns of the table (or the key's), any number of batches.
+        job: Imports of one job belong together.
+        sequence: Their order within the job.
+        only_known: Drop rows whose key is not there yet (``nonew``).
+        only_new: Drop rows whose key is there already (``noold``).
+    """
+
+    table: Table | None
+    rows: tuple[Batch, ...]
+    job: str = ""
+    sequence: int = 0
+    only_known: bool = False
+    only_new: bool = False
+
+    @property
+    def height(self) -> int:
+        """The number of rows."""
+        return sum(batch.height for batch in self.rows)
+
+
+class Shard:
+    """The store. Frames that it hands out are never changed afterwards."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self._keys = empty_frame(definition.key)
+        self._rows: dict[str, Batch] = {}
+        self._pending: list[Import] = []
+        self._jobs: dict[str, int] = {}
+        self._add_tables()
+
+    def extend(self, definition: Definition) -> None:
+        """Take over a definition that has more tables."""
+        if not self.definition.key:
+            self._keys = empty_frame(definition.key)
+        self.definition = definition
+        self._add_tables()
+
+    def append(self, rows: Import) -> None:
+        """Take in a committed import; cheap, the work is done when somebody looks."""
+        # An import that belongs to no job is a job by itself.
+        job = rows.job or f"#{len(self._jobs)}"
+        self._jobs.setdefault(job, len(self._jobs))
+        self._pending.append(dataclasses.replace(rows, job=job))
+
+    def size(self) -> int:
+        """About how many bytes the rows take."""
+        frames = [self._keys, *self._rows.values(), *(batch for rows in self._pending for batch in rows.rows)]
+        return sum(int(frame.estimated_size()) for frame in frames)
+
+    # Looking ------------------------------------------------------------------------------------------------------
+
+    def keys(self) -> Batch:
+        """``#key`` and the key's columns, a row a key, in order."""
+        self._settle()
+        return self._keys.with_row_index(KEY_NUMBER)
+
+    def view(self, table: Table) -> Batch:
+        """``#key`` and all columns of a table, in key order; of a vector a row for every key there is.
+
+        The Var vector gives one row, without a ``#key`` of meaning.
+        """
+        self._settle()
+        rows = self._rows[table.key]
+        if table.kind is Kind.VAR:
+            return rows if rows.height else blank_rows(table.values, pl.Series(KEY_NUMBER, [0], dtype=pl.UInt32))
+        if table.kind is Kind.VECTOR:
+            rows = _complete(table, rows, self._keys.height)
+        numbers = rows[KEY_NUMBER]
+        columns = [
+            self._keys[column.key].gather(numbers) if column.primary else rows[column.key] for column in table.columns
+        ]
+        return pl.DataFrame([numbers, *columns])
+
+    def counts(self) -> dict[str, int]:
+        """The number of keys (``pkey``) and of the rows of each table; 1 for the Var vector."""
+        self._settle()
+        found = {"pkey": self._keys.height}
+        for table in self.definition.tables:
+            rows = {Kind.TABLE: self._rows[table.key].height, Kind.VECTOR: self._keys.height, Kind.VAR: 1}
+            found[table.key] = rows[table.kind]
+        return found
+
+    # Changing -----------------------------------------------------------------------------------------------------
+
+    def replace(self, table: Table, columns: Mapping[str, pl.Series]) -> None:
+        """Give value columns new values, in the order of ``view``."""
+        self._settle()
+        rows = self._rows[table.key]
+        if table.kind is Kind.TABLE:
+            self._rows[table.key] = rows.with_columns([series.alias(name) for name, series in columns.items()])
+            return
+        if table.kind is Kind.VAR:
+            self._rows[table.key] = self.view(table).with_columns([s.alias(name) for name, s in columns.items()])
+            return
+        full = _complete(table, rows, self._keys.height)
+        full = full.with_columns([series.alias(name) for name, series in columns.items()])
+        # A row that nothing was imported into and that is still blank stays one that a +first will fill.
+        kept = np.zeros(full.height, dtype=bool)
+        kept[rows[KEY_NUMBER].to_numpy()] = True
+        for column in table.values:
+            kept |= ~is_zero(column, full[column.key])
+        self._rows[table.key] = full.filter(pl.Series(kept))
+
+    def clear(self, table: Table) -> None:
+        """Remove a table's rows, or make a vector's columns 0 or blank. Keys stay."""
+        self._settle()
+        self._rows[table.key] = empty_rows(table)
+
+    def order_rows(self, table: Table, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
+        """Sort the rows of each key; rows that compare equal keep their order."""
+        self._settle()
+        by = [column for column in columns if not column.primary]
+        if table.kind is Kind.TABLE and by:
+            rows = self._rows[table.key]
+            self._rows[table.key] = sort_columns(
+                rows, by, descending=descending, ignore_case=ignore_case, first=KEY_NUMBER
+            )
+
+    def order_keys(self, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
+        """Sort the keys; their rows go with them."""
+        keys = self.keys()
+        ordered = sort_columns(keys, columns, descending=descending, ignore_case=ignore_case)
+        places = np.empty(keys.height, dtype=np.uint32)
+        places[ordered[KEY_NUMBER].to_numpy()] = np.arange(keys.height, dtype=np.uint32)
+        self._keys = ordered.drop(KEY_NUMBER)
+        for table in self.definition.tables:
+            if table.kind is not Kind.VAR:
+                rows = self._rows[table.key]
+                moved = pl.Series(KEY_NUMBER, places[rows[KEY_NUMBER].to_numpy()], dtype=pl.UInt32)
+                self._rows[table.key] = rows.with_columns(moved).sort(KEY_NUMBER, maintain_order=True)
+
+    # Settling -----------------------------------------------------------------------------------------------------
+
+    def _add_tables(self) -> None:
+        for table in self.definition.tables:
+            self._rows.setdefault(table.key, empty_rows(table))
+
+    def _settle(self) -> None:
+        if not self._pending:
+            return
+        ordered = sorted(self._pending, key=lambda rows: (self._jobs[rows.job], rows.sequence))
+        arrived: dict[str, list[Batch]] = {}
+        together: list[Import] = []
+        for rows in ordered:
+            if rows.only_known or rows.only_new:  # depends on the keys that are there when its turn comes
+                self._number(together, arrived)
+                self._number([rows], arrived)
+                together = []
+            else:
+                together.append(rows)
+        self._number(together, arrived)
+        for name, batches in arrived.items():
+            table = self.definition.get(name, where=name)
+            self._rows[name] = merge_rows(table, pl.concat([self._rows[name], *batches]))
+        self._pending.clear()
+        self._jobs.clear()
+
+    def _number(self, imports: Sequence[Import], arrived: dict[str, list[Batch]]) -> None:
+        """Number the keys of imports and put their rows, without key columns, into ``arrived``."""
+        parts: list[tuple[Import, Batch]] = []
+        for rows in imports:
+            if rows.table is not None and rows.table.kind is Kind.VAR:
+                zero = pl.lit(0, dtype=pl.UInt32).alias(KEY_NUMBER)
+                arrived.setdefault(rows.table.key, []).extend(b.select(zero, pl.all()) for b in rows.rows if b.height)
+            else:
+                parts.extend((rows, batch) for batch in rows.rows if batch.height)
+        if not parts:
+            return
+        names = [column.key for column in self.definition.key]
+        seen = pl.concat([batch.select(names) for _, batch in parts])
+        known = self._keys.height
+        only_known = imports[0].only_known
+        if not only_known:
+            self._add_keys(seen)
+        table = self._keys.with_row_index(KEY_NUMBER)
+        numbers = seen.join(table, on=names, how="left", maintain_order="left", nulls_equal=True)[KEY_NUMBER]
+        position = 0
+        for rows, batch in parts:
+            own = numbers.slice(position, batch.height)
+            position += batch.height
+            if rows.table is None:
+                continue
+            values = batch.select(own, *(pl.col(column.key) for column in rows.table.values))
+            if only_known:
+                values = values.filter(pl.col(KEY_NUMBER).is_not_null())
+            elif imports[0].only_new:
+                values = values.filter(pl.col(KEY_NUMBER) >= known)
+            arrived.setdefault(rows.table.key, []).append(values)
+
+    def _add_keys(self, seen: Batch) -> None:
+        names = seen.columns
+        fresh = seen.unique(maintain_order=True)
+        if self._keys.height:
+            fresh = fresh.join(self._keys, on=names, how="anti", maintain_order="left", nulls_equal=True)
+        self._keys = pl.concat([self._keys, fresh], rechunk=True)
+
+
+def empty_frame(columns: Sequence[TableColumn]) -> Batch:
+    """A batch of these columns without rows."""
+    return pl.DataFrame([pl.Series(column.key, [], dtype=PHYSICAL[column.type]) for column in columns])
+
+
+def empty_rows(table: Table) -> Batch:
+    """What a table stores when it is empty."""
+    return empty_frame(table.values).insert_column(0, pl.Series(KEY_NUMBER, [], dtype=pl.UInt32))
+
+
+def blank_rows(columns: Sequence[TableColumn], numbers: pl.Series) -> Batch:
+    """Rows of these key numbers whose columns are 0 or blank."""
+    blanks = [pl.lit(blank(column.type), dtype=PHYSICAL[column.type]).alias(column.key) for column in columns]
+    return pl.DataFrame([numbers]).with_columns(blanks)
+
+
+def _complete(table: Table, rows: Batch, keys: int) -> Batch:
+    """A vector's rows with a blank one for every key that has none."""
+    if rows.height == keys:
+        return rows
+    numbers = pl.Series(KEY_NUMBER, np.arange(keys, dtype=np.uint32), dtype=pl.UInt32)
+    missing = numbers.filter(~numbers.is_in(rows[KEY_NUMBER].implode()))
+    return pl.concat([rows, blank_rows(table.values, missing)]).sort(KEY_NUMBER)
