@@ -35,8 +35,8 @@ def blocks(stream: BinaryIO, size: int, record_limit: int) -> Iterator[RawBlock]
         InputReadError: If the stream breaks.
     """
     rest = b""
-    # One more than the limit makes a line too long; its last byte may be a CR, which does not count.
-    kept = record_limit + 2
+    # Two more than the limit make a line too long, CR or not; a few more, for the text of messages.
+    kept = record_limit + 64
     cutting = False
     while True:
         piece, error = _read(stream, size)

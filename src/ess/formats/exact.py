@@ -65,7 +65,7 @@ def parse_block_exactly(data: bytes, start: int, end: int, *, final: bool, layou
             for target, value in zip(values, row, strict=True):
                 target.append(value)
             rows += 1
-    frame = make_batch(
-        [(column.key, column.type, target) for (_, column, _), target in zip(wanted, values, strict=True)], rows
-    )
-    return Block(frame if wanted else pl.DataFrame(height=rows), tuple(rejects), position)
+    if not wanted:
+        return Block(pl.DataFrame(height=rows), tuple(rejects), position)
+    typed = [(column.key, column.type, target) for (_, column, _), target in zip(wanted, values, strict=True)]
+    return Block(make_batch(typed, rows), tuple(rejects), position)

@@ -11,7 +11,8 @@ from ess.engines.batch import Batch
 from ess.formats.attributes import InputAttributes
 from ess.formats.blocks import RawBlock, blocks
 from ess.formats.codecs import open_decompressed
-from ess.formats.exact import Block, parse_block_exactly
+from ess.formats.exact import Block
+from ess.formats.fast import parse_block
 from ess.formats.records import Layout, line_at, make_layout, parse_record
 from ess.schema.columns import Column
 
@@ -23,7 +24,7 @@ class Reject:
     Args:
         before_row: How many good rows of the batch precede it.
         record: Its 1-based number among the records of its file, good and bad, after the skipped ones.
-        column: The column it failed on; ``#3`` for a third column without a name.
+        column: The column it failed on; ``#3`` for a third field without a name.
         reason: Why, with the offending bytes made printable.
     """
 
@@ -104,10 +105,10 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
             if after is None:
                 break
             start, to_skip = after, to_skip - 1
-        if to_skip:
+        if to_skip or start == raw.end:
             raw.consumed = start
             continue
-        block = parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)
+        block = parse_block(raw.data, start, raw.end, final=raw.final, layout=layout)
         raw.consumed = block.consumed
         if block.records:
             yield _batch(block, records, file, layout)
@@ -127,9 +128,14 @@ def _batch(block: Block, records_before: int, file: str, layout: Layout) -> Inpu
         Reject(
             reject.before_row,
             records_before + reject.record + 1,
-            layout.columns[reject.column].name or f"#{reject.column + 1}",
+            _column_name(reject.column, layout),
             reject.reason,
         )
         for reject in block.rejects
     )
     return InputBatch(block.frame, block.records, rejects, file)
+
+
+def _column_name(index: int, layout: Layout) -> str:
+    name = layout.columns[index].name if index < len(layout.columns) else ""
+    return name or f"#{index + 1}"

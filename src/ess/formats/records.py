@@ -179,7 +179,7 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
                 next_start, content_end = line_at(data, close + 1, end)
             stop = close + 1
             if stop < content_end and data[stop : stop + 1] != separator:
-                reason = f"{shown(data[stop : stop + 10])} follows a closing quote"
+                reason = f"{shown(data[stop : min(stop + 10, content_end)])} follows a closing quote"
                 return Record(line_at(data, position, end)[0], (), count, reason)
             raw = data[position + 1 : close]
             if b'"' in raw:

@@ -1,0 +1,62 @@
+"""A block of input to a batch, column by column: the same as `ess.formats.exact`, faster."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from ess.formats.attributes import Format
+from ess.formats.convert import BlockBytes, convert_column
+from ess.formats.exact import Block, BlockReject, parse_block_exactly
+from ess.formats.records import Layout
+from ess.formats.split import Fields, split_block
+
+#: Below this many bytes the set-up of the fast path costs more than it saves.
+_SMALL = 2000
+
+
+def parse_block(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Block:
+    """The records of ``data[start:end]``; arguments as in `ess.formats.records.parse_record`."""
+    if layout.attributes.format is not Format.SEPARATED or layout.any_length or end - start < _SMALL:
+        return parse_block_exactly(data, start, end, final=final, layout=layout)
+    return parse_block_fast(data, start, end, final=final, layout=layout)
+
+
+def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Block:
+    """The same for separated formats without ``n=Len``, whatever the size of the block (at least a byte)."""
+    fields = split_block(data, start, end, final=final, layout=layout)
+    block = BlockBytes(fields.content)
+    series: list[pl.Series] = []
+    bad: dict[int, tuple[int, str]] = {}
+    for index, column in enumerate(layout.columns):
+        if not column.wanted:
+            continue
+        converted = convert_column(block, fields.starts[index], fields.lengths[index], column)
+        series.append(converted.values.alias(column.key))
+        for row, reason in converted.bad.items():
+            bad.setdefault(row, (index, reason))
+    frame = pl.DataFrame(series) if series else pl.DataFrame(height=len(fields.lines))
+    if bad:
+        kept = np.ones(len(fields.lines), dtype=np.bool_)
+        kept[list(bad)] = False
+        frame = frame.filter(pl.Series(kept)) if series else pl.DataFrame(height=int(kept.sum()))
+    return Block(frame, _rejects(fields, bad), fields.consumed)
+
+
+def _rejects(fields: Fields, bad: dict[int, tuple[int, str]]) -> tuple[BlockReject, ...]:
+    """Both kinds of rejected records in order, with the number of good rows before each."""
+    found = [(reject.line, reject.column, reject.reason) for reject in fields.rejects]
+    if bad:
+        lines = fields.lines[list(bad)].tolist()
+        found.extend((line, column, reason) for line, (column, reason) in zip(lines, bad.values(), strict=True))
+        found.sort()
+    if not found:
+        return ()
+    bad_rows = np.array(sorted(bad), dtype=np.int64)
+    lines_of = np.array([line for line, _, _ in found], dtype=np.int64)
+    rows_before = np.searchsorted(fields.lines, lines_of)
+    good_before = rows_before - np.searchsorted(bad_rows, rows_before)
+    return tuple(
+        BlockReject(before, before + number, column, reason)
+        for number, (before, (_, column, reason)) in enumerate(zip(good_before.tolist(), found, strict=True))
+    )

@@ -1,0 +1,117 @@
+"""The fast path gives what the exact record parser gives, whatever the data and the chunks."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ess.formats import fast
+from ess.formats.attributes import InputAttributes, parse_input_attributes
+from ess.formats.exact import Block, parse_block_exactly
+from ess.formats.reader import read_input
+from ess.formats.records import make_layout
+from ess.schema.columns import Column, parse_column
+
+SPECS = [
+    "s:a i:b f:c",
+    "s,trm,lo:a is,trm:b s,up:c",
+    "X s:a ls:b",
+    "l:a",
+    "s:a",
+    "ip:a i,hex:b X",
+    "f:a f,trm:b s,clf:c",
+    "s,esc:a i:b",
+    "X X X",
+]
+OPTIONS = ["", "nox", "esc", "sep=;", "tsv", "sep=;,csv", "bz=12", "bz=40", "tsv,esc"]
+
+ATOMS = [
+    b"a", b"B\xff", b"12", b"-7", b"+3", b"0x1F", b"1e5", b"2.50", b".", b"-", b"TBD", b"99999999999", b"inf", b"1e999",
+    b"nan", b" 5 ", b"18446744073709551615", b"18446744073709551616", b"-9223372036854775808", b"1.4099999999999999",
+    b"127.0.0.1", b"::1", b"\0", b"\xe9t\xe9", b"0000000000000000000000000001", b"a long string of more than 12 bytes",
+    b'""', b'"', b'"x"', b'"a""b"', b'"', b"\\", b'\\"', b"\\x41", b"\r", b"\n", b"\t", b",", b";", b"|", b" ",
+]  # fmt: skip
+fields = st.one_of(
+    st.sampled_from(ATOMS),
+    st.lists(st.sampled_from(ATOMS), max_size=3).map(b"".join),
+    st.lists(st.sampled_from(ATOMS), max_size=3).map(lambda parts: b'"' + b"".join(parts).replace(b'"', b'""') + b'"'),
+)
+
+
+@st.composite
+def dirty(draw: st.DrawFn) -> bytes:
+    separator = draw(st.sampled_from([b",", b",", b";", b"\t"]))
+    end = draw(st.sampled_from([b"\n", b"\r\n"]))
+    lines = draw(st.lists(st.lists(fields, max_size=4).map(separator.join), max_size=12))
+    return end.join(lines) + draw(st.sampled_from([b"", end, b"\r", b'"']))
+
+
+def columns_of(spec: str) -> tuple[Column, ...]:
+    return tuple(parse_column(word, where="-d") for word in spec.split())
+
+
+def attributes_of(options: str) -> InputAttributes:
+    return parse_input_attributes(options.split(",") if options else [], where="-f")
+
+
+def comparable(block: Block) -> tuple[object, ...]:
+    rows = [tuple("nan" if isinstance(v, float) and math.isnan(v) else v for v in row) for row in block.frame.rows()]
+    return block.frame.columns, block.frame.dtypes, block.frame.height, rows, block.rejects, block.consumed
+
+
+@settings(max_examples=400, deadline=None)
+@given(dirty(), st.sampled_from(SPECS), st.sampled_from(OPTIONS), st.booleans())
+@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True)
+@example(b'a,1,"2"\r\n"b""c",2,3\r', SPECS[0], "", True)
+@example(b'"""",1,2\n"""x,1,2\n', SPECS[0], "", True)
+def test_fast_path_agrees_with_exact_parser(data: bytes, spec: str, options: str, final: bool) -> None:
+    layout = make_layout(attributes_of(options), columns_of(spec), (), where="-f")
+    end = len(data) if final else data.rfind(b"\n") + 1
+    if end == 0:
+        return
+    quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
+    exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
+    assert comparable(quick) == comparable(exact)
+
+
+def read_all(data: bytes, options: str, spec: str, size: int, small: int) -> tuple[list[object], list[object]]:
+    rows: list[object] = []
+    rejects: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "_SMALL", small)
+        for batch in read_input(
+            ["-"], attributes_of(options), columns_of(spec), batch_bytes=size, stdin=io.BytesIO(data)
+        ):
+            assert batch.read == batch.frame.height + len(batch.rejects)
+            rejects += [(r.before_row + len(rows), r.record, r.column, r.reason) for r in batch.rejects]
+            rows += [tuple(str(v) for v in row) for row in batch.frame.rows()] or [()] * batch.frame.height
+    return rows, rejects
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    dirty(),
+    st.sampled_from(SPECS),
+    st.sampled_from(OPTIONS),
+    st.sampled_from(["", "+1", "+2r", "+3b"]),
+    st.integers(1, 60),
+    st.sampled_from([0, 10**9]),
+)
+def test_results_do_not_depend_on_chunk_size(
+    data: bytes, spec: str, options: str, skip: str, size: int, small: int
+) -> None:
+    together = f"{options},{skip}"
+    assert read_all(data, together, spec, size, small) == read_all(data, together, spec, 1 << 20, 0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(dirty(), st.sampled_from(["", "tsv", "bz=20"]))
+def test_records_do_not_depend_on_the_columns_selected(data: bytes, options: str) -> None:
+    all_of_them = read_all(data, options, "s:a s:b s:c", 1 << 20, 0)
+    some = read_all(data, options, "s:a X s:c", 1 << 20, 0)
+    assert [(row[0], row[2]) for row in all_of_them[0]] == some[0]  # type: ignore[index]
+    assert all_of_them[1] == [(*r[:2], {"#2": "b"}.get(r[2], r[2]), r[3]) for r in some[1]]  # type: ignore[index]
