@@ -1,0 +1,232 @@
+"""One command on one input: feed it, wait for it, stop it when told, read the counts it left."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ess.cluster.groups import Groups
+from ess.cluster.reaper import session_members
+from ess.errors import EssError, SystemFailure
+from ess.pipeline.counts import Counts
+
+#: How often a running command is checked for a request to stop, in seconds.
+STOP_INTERVAL = 0.1
+
+#: How long processes that outlive their shell (as those of ``>(...)``) may take to end, in seconds.
+LEFTOVER_SECONDS = 5.0
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class ToolRun:
+    """What one ``aq_*`` command of a pipeline reported when it ended."""
+
+    tool: str
+    counts: Counts
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended.
+
+    ``exit_code`` is the shell's, or that of the error if the input could not be read.
+    ``problem`` says what went wrong apart from the command itself. ``stopped`` means that it
+    was told to stop.
+    """
+
+    exit_code: int
+    seconds: float
+    tools: tuple[ToolRun, ...] = ()
+    problem: str = ""
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a command sees around it: the caller's environment, folder and umask."""
+
+    environment: Mapping[str, str]
+    folder: str
+    umask: int
+
+
+class Feeder:
+    """Copies an input into a command's standard input, in a thread of its own."""
+
+    def __init__(self, source: BinaryIO, groups: Groups) -> None:
+        self._source = source
+        self._groups = groups
+        self.reading_end, self._writing_end = os.pipe()
+        with contextlib.suppress(OSError):  # a larger pipe means fewer switches; the kernel may refuse
+            fcntl.fcntl(self._writing_end, fcntl.F_SETPIPE_SZ, _CHUNK)
+        self._token = groups.hold(self._writing_end)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.error: EssError | None = None
+
+    def start(self) -> None:
+        """Begin to copy; the command has its own copy of the reading end by now."""
+        os.close(self.reading_end)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while chunk := self._source.read(_CHUNK):
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(self._writing_end, view) :]
+        except BrokenPipeError:
+            pass  # the command wants no more, as `head` does
+        except EssError as error:
+            self.error = error
+            return  # the input stays open: the command must not take this for the end of its file
+        except OSError as error:
+            self.error = SystemFailure(f"cannot read ({error.strerror})", where="input of the command")
+            return
+        self._end()
+
+    def _end(self) -> None:
+        os.close(self._writing_end)
+        self._groups.release(self._token)
+
+    def discard(self) -> None:
+        """Close everything; no command was started."""
+        os.close(self.reading_end)
+        self._end()
+
+    def abandon(self) -> None:
+        """Close what is still open, once the command is gone."""
+        self._thread.join()
+        if self.error is not None:
+            self._end()
+
+
+def run_command(
+    command: str,
+    *,
+    setting: Setting,
+    groups: Groups,
+    stdout: Path,
+    stderr: Path,
+    counts: Path,
+    source: BinaryIO | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Ended:
+    """Run ``bash -c command`` to its end.
+
+    Args:
+        command: Ready for bash (see :func:`ess.cluster.substitution.substitute`).
+        setting: Environment, folder and umask.
+        groups: Watches over the command.
+        stdout: The file its output goes to, replaced.
+        stderr: The file its messages go to, replaced.
+        counts: The file its ``aq_*`` commands add their counts to; it must not exist.
+        source: Its standard input; None is an empty one. An input that turns out to be damaged
+            stops the command, so that it cannot take the part for the whole.
+        stop: Asked every :data:`STOP_INTERVAL` seconds; true stops the command.
+
+    Raises:
+        InitializationError: If the command cannot be started.
+    """
+    began = time.monotonic()
+    environment = dict(setting.environment) | {"ESS_COUNTS": str(counts)}
+    with _create(stdout) as out, _create(stderr) as err:
+        feeder = Feeder(source, groups) if source is not None else None
+        try:
+            process = groups.start(
+                command,
+                environment=environment,
+                folder=setting.folder,
+                umask=setting.umask,
+                stdin=feeder.reading_end if feeder else None,
+                stdout=out,
+                stderr=err,
+            )
+        except EssError:
+            if feeder:
+                feeder.discard()
+            raise
+        if feeder:
+            feeder.start()
+        stopped = _wait(process, feeder, groups, stop)
+        exit_code = _finish(process, groups, kill=stopped or bool(feeder and feeder.error))
+    if feeder:
+        feeder.abandon()
+    seconds = time.monotonic() - began
+    if feeder and feeder.error and not stopped:
+        return Ended(feeder.error.exit_code, seconds, (), str(feeder.error))
+    reported = read_counts(counts)
+    if exit_code == 0:
+        # In `aq_pp ... | gzip` the shell tells only how gzip ended.
+        exit_code = next((each.exit_code for each in reported if each.exit_code), 0)
+    return Ended(exit_code, seconds, reported, "", stopped)
+
+
+def _create(path: Path) -> BinaryIO:
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    except OSError as error:
+        raise SystemFailure(
+            f"cannot write ({error.strerror})", where=str(path), hint="check space and rights"
+        ) from error
+
+
+def _wait(process: subprocess.Popen[bytes], feeder: Feeder | None, groups: Groups, stop: Callable[[], bool]) -> bool:
+    """Wait until the command ends, its input turns out damaged (it is killed), or it is told to stop (also)."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(STOP_INTERVAL * 1000):
+            if stop():
+                groups.kill(process)
+                return True
+            if feeder and feeder.error:
+                groups.kill(process)
+                return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _finish(process: subprocess.Popen[bytes], groups: Groups, *, kill: bool) -> int:
+    """Reap the command; what it left running in its session gets a moment to end, then is killed."""
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    deadline = time.monotonic() + (0 if kill else LEFTOVER_SECONDS)
+    pause = 0.002
+    while session_members(process.pid):
+        if time.monotonic() >= deadline:
+            groups.kill(process)
+            break
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)
+    return groups.finish(process)
+
+
+def read_counts(path: Path) -> tuple[ToolRun, ...]:
+    """The counts that the ``aq_*`` commands wrote (JSON lines); lines of anything else are passed over."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return ()
+    found = []
+    for line in lines:
+        try:
+            values = json.loads(line)
+            numbers = [int(values[name]) for name in ("read", "out", "filtered", "rejected", "imported")]
+            found.append(ToolRun(str(values["tool"]), Counts(*numbers), int(values.get("exit", 0))))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return tuple(found)

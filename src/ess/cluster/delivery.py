@@ -1,0 +1,112 @@
+"""Output in order: what commands wrote to files of their own is passed on file by file, as soon as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from ess.cluster.work import Outcome
+
+_CHUNK = 1 << 20
+
+
+class Sink(Protocol):
+    """Where output goes: a binary stream, or what stands before one."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write all of ``data``."""
+        ...
+
+    def flush(self) -> object:
+        """Pass on what is buffered."""
+        ...
+
+
+class Delivery:
+    """Passes on the output of tasks in the order of their indices.
+
+    Args:
+        stdout: Takes what the commands wrote, unchanged.
+        stderr: Takes their messages; each line begins with the node if there are several.
+        several_nodes: Whether there are.
+        delivered: Told of each task once its output is passed on.
+    """
+
+    def __init__(
+        self,
+        stdout: Sink,
+        stderr: Sink,
+        *,
+        several_nodes: bool,
+        delivered: Callable[[Outcome], None],
+    ) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self._several_nodes = several_nodes
+        self._delivered = delivered
+        self._waiting: dict[int, Outcome] = {}
+        self._skipped: set[int] = set()
+        self._next = 0
+
+    def skip(self, index: int) -> None:
+        """Do not wait for a task that an earlier run of the job has done."""
+        self._skipped.add(index)
+
+    def take(self, outcome: Outcome) -> None:
+        """Take a task's outcome, and pass on what is its turn.
+
+        Raises:
+            BrokenPipeError: If nobody reads the output any more.
+        """
+        self._waiting[outcome.index] = outcome
+        while True:
+            if self._next in self._skipped:
+                self._next += 1
+                continue
+            following = self._waiting.pop(self._next, None)
+            if following is None:
+                return
+            self._pass_on(following)
+            self._next += 1
+
+    def rest(self) -> None:
+        """Pass on what waits, in order, although tasks before it are missing (they never ran)."""
+        for index in sorted(self._waiting):
+            self._pass_on(self._waiting.pop(index))
+
+    def _pass_on(self, outcome: Outcome) -> None:
+        if not outcome.stdout:  # its node was lost, with all it wrote
+            self._delivered(outcome)
+            return
+        stdout, stderr = Path(outcome.stdout), Path(outcome.stderr)
+        prefix = f"node {outcome.node_id}: ".encode() if self._several_nodes else b""
+        if not outcome.ended.stopped:
+            _copy_lines(stderr, self._stderr, prefix)
+            if not outcome.ended.problem:
+                _copy(stdout, self._stdout)
+        for path in (stdout, stderr):
+            path.unlink(missing_ok=True)
+        self._delivered(outcome)
+
+
+def _copy(path: Path, target: Sink) -> None:
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                target.write(chunk)
+    except FileNotFoundError:
+        return
+    target.flush()
+
+
+def _copy_lines(path: Path, target: Sink, prefix: bytes) -> None:
+    try:
+        if not path.stat().st_size:
+            return
+    except OSError:
+        return
+    with path.open("rb") as file:
+        for line in file:
+            target.write(prefix + line if line.endswith(b"\n") else prefix + line + b"\n")
+    target.flush()

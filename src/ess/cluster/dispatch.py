@@ -1,0 +1,130 @@
+"""Which bundle runs where: a state machine fed with what happened, and what a runtime must offer it.
+
+It knows no processes and no network, so that losing nodes at any moment is a plain test.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ess.cluster.work import Job, Outcome, Task
+
+#: After so many nodes were lost while they ran it, a bundle is not tried again: it may be what kills them.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, order=True)
+class Slot:
+    """A place that runs one bundle at a time: a thread of a node, both counted from 0."""
+
+    node_id: int
+    thread_id: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A bundle came to its end in ``slot``, with one outcome for each of its tasks."""
+
+    slot: Slot
+    bundle: int
+    attempt: int
+    outcomes: Sequence[Outcome]
+
+
+@dataclass(frozen=True)
+class NodeLost:
+    """A node is gone, with all it was running."""
+
+    node_id: int
+
+
+Event = Finished | NodeLost
+
+
+class Runtime(Protocol):
+    """Where bundles run: in this process, or on a cluster."""
+
+    def slots(self) -> Sequence[Slot]:
+        """The places there are now; nodes may be lost and replaced."""
+        ...
+
+    def start(self, slot: Slot, bundle: int, attempt: int, job: Job, tasks: list[Task]) -> None:
+        """Begin a bundle in a slot that is idle."""
+        ...
+
+    def wait(self, seconds: float) -> list[Event]:
+        """What happened; returns early when something did."""
+        ...
+
+    def stop(self) -> None:
+        """Kill all running commands of this runtime's jobs and return when they are gone."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back. Stops what still runs."""
+        ...
+
+
+class Dispatch:
+    """The bundles of a job: waiting, running, done, or given up."""
+
+    def __init__(self, nodes: Sequence[int | None], *, attempts: int = ATTEMPTS) -> None:
+        """Args: the node each bundle has to run on (None: any), and how often one is tried at most."""
+        self._nodes = nodes
+        self._waiting = list(range(len(nodes)))
+        self._running: dict[Slot, int] = {}
+        self._tried = [0] * len(nodes)
+        self._most = attempts
+        self._done: set[int] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing waits or runs any more."""
+        return len(self._done) == len(self._nodes)
+
+    @property
+    def running(self) -> int:
+        """How many bundles run."""
+        return len(self._running)
+
+    def assign(self, slots: Iterable[Slot]) -> list[tuple[Slot, int, int]]:
+        """Give waiting bundles, the earliest first, to idle slots: ``(slot, bundle, attempt)``, attempts from 1.
+
+        Nodes take turns, so that a few bundles do not all go to the threads of one node.
+        """
+        idle = sorted(
+            (slot for slot in slots if slot not in self._running), key=lambda slot: (slot.thread_id, slot.node_id)
+        )
+        assigned = []
+        for slot in idle:
+            bundle = next((each for each in self._waiting if self._nodes[each] in (None, slot.node_id)), None)
+            if bundle is None:
+                continue
+            self._waiting.remove(bundle)
+            self._running[slot] = bundle
+            self._tried[bundle] += 1
+            assigned.append((slot, bundle, self._tried[bundle]))
+        return assigned
+
+    def finished(self, slot: Slot, bundle: int, attempt: int) -> bool:
+        """Take a bundle's end; False if it is one that was given to another node meanwhile."""
+        if self._running.get(slot) != bundle or self._tried[bundle] != attempt:
+            return False
+        del self._running[slot]
+        self._done.add(bundle)
+        return True
+
+    def lost(self, node_id: int) -> list[int]:
+        """Take the loss of a node: its bundles wait again; returns those given up, which count as done."""
+        given_up = []
+        for slot in [slot for slot in self._running if slot.node_id == node_id]:
+            bundle = self._running.pop(slot)
+            if self._tried[bundle] >= self._most:
+                self._done.add(bundle)
+                given_up.append(bundle)
+            else:
+                bisect.insort(self._waiting, bundle)
+        return given_up

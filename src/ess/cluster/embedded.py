@@ -1,0 +1,68 @@
+"""The runtime without a cluster: this process runs the commands itself. No Dask, no daemon."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from ess.cluster.dispatch import Event, Finished, Slot
+from ess.cluster.groups import Groups
+from ess.cluster.substitution import Place
+from ess.cluster.work import Job, Task, run_bundle
+
+
+class EmbeddedRuntime:
+    """One node (0) with ``threads`` slots.
+
+    The default of one thread runs file after file, as the manual promises for one machine:
+    commands that append to one file see them in order.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
+        self._groups = Groups()
+        self._stopping = threading.Event()
+        self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
+        self._running: list[threading.Thread] = []
+
+    def slots(self) -> list[Slot]:
+        """The threads of node 0."""
+        return [Slot(0, thread_id) for thread_id in range(self._threads)]
+
+    def start(self, slot: Slot, bundle: int, attempt: int, job: Job, tasks: list[Task]) -> None:
+        """Run the bundle in a thread."""
+        place = Place(0, 1, slot.thread_id, self._threads)
+
+        def run() -> None:
+            try:
+                outcomes = run_bundle(job, tasks, place, attempt, self._groups, self._stopping.is_set)
+                self._events.put(Finished(slot, bundle, attempt, outcomes))
+            except BaseException as error:  # told to the main thread, which raises it
+                self._events.put(error)
+
+        self._running = [thread for thread in self._running if thread.is_alive()]
+        thread = threading.Thread(target=run, daemon=True)
+        self._running.append(thread)
+        thread.start()
+
+    def wait(self, seconds: float) -> list[Event]:
+        """The next thing that happened, if any."""
+        try:
+            event = self._events.get(timeout=seconds)
+        except queue.Empty:
+            return []
+        if isinstance(event, BaseException):
+            raise event
+        return [event]
+
+    def stop(self) -> None:
+        """Kill the running commands."""
+        self._stopping.set()
+        self._groups.kill_all()
+        for thread in self._running:
+            thread.join()
+
+    def close(self) -> None:
+        """Stop, and end the reaper."""
+        self.stop()
+        self._groups.close()

@@ -1,0 +1,69 @@
+"""``ess exec``: a command on every node, output in node order; a plain ``aq_udb`` call once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ess.cluster import ledger
+from ess.cluster.caller import surroundings
+from ess.cluster.delivery import Delivery, Sink
+from ess.cluster.driver import drive
+from ess.cluster.opening import open_runtime
+from ess.cluster.report import ExecResult, Failure
+from ess.cluster.whole_calls import asks_whole_database
+from ess.cluster.work import Job, Outcome, Task
+
+
+def execute(
+    command: str,
+    *,
+    stdout: Sink,
+    stderr: Sink,
+    master: bool = False,
+    trace: Callable[[str], None] | None = None,
+) -> ExecResult:
+    """Run ``command`` once on every node, or once on this machine if there is no cluster.
+
+    A command of plain ``aq_udb`` calls runs once on this machine, over the servers of all nodes.
+    In any other command on several nodes, ``aq_udb`` sees the servers of its node.
+
+    Args:
+        command: For bash; ``%num_nodes %node_id %num_threads %thread_id`` are substituted.
+        stdout: Takes the commands' output, node by node.
+        stderr: Takes their messages.
+        master: Run it here only.
+        trace: Gets a line for each node: how it ended.
+
+    Raises:
+        BrokenPipeError: If nobody reads the output any more; everything is stopped then.
+    """
+    job_id, folder = ledger.new_job()
+    book = ledger.Ledger(job_id, folder)
+    outcomes: list[Outcome] = []
+    delivery: Delivery | None = None
+    try:
+        book.begin(f"ess exec {command}", "")
+        runtime = open_runtime(threads=1, master=master or asks_whole_database(command))
+        try:
+            nodes = sorted({slot.node_id for slot in runtime.slots()})
+            delivery = Delivery(stdout, stderr, several_nodes=len(nodes) > 1, delivered=outcomes.append)
+            job = Job(job_id, command, str(folder), surroundings())
+            share = {node: {"ESS_UDB_NODE": f"{node}/{len(nodes)}"} if len(nodes) > 1 else {} for node in nodes}
+            tasks = [Task(index, None, share[node], node) for index, node in enumerate(nodes)]
+            drive(job, [[task] for task in tasks], runtime, outcome=delivery.take, attempts=1)
+        finally:
+            runtime.close()
+        failures = tuple(
+            Failure(f"node {each.node_id}", each.ended.exit_code, each.node_id, each.ended.problem)
+            for each in outcomes
+            if each.ended.exit_code != 0
+        )
+        if trace:
+            for each in outcomes:
+                trace(f"node {each.node_id}: exit code {each.ended.exit_code}, {each.ended.seconds:.2f} s")
+        exit_code = failures[0].exit_code if failures else 0
+        book.end(exit_code)
+        return ExecResult(exit_code, len(nodes), failures)
+    finally:
+        book.close()
+        ledger.clear_output(folder)

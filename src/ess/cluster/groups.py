@@ -1,0 +1,134 @@
+"""Running commands in sessions of their own that end with the process that started them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from ess.cluster import reaper
+from ess.errors import InitializationError
+
+
+class Groups:
+    """The commands a process runs, each in a session of its own, and the reaper that watches over them.
+
+    Use one per process; it may be used from several threads. Close it, or the reaper ends with
+    the process.
+    """
+
+    def __init__(self) -> None:
+        shell = shutil.which("bash")
+        if shell is None:
+            raise InitializationError("bash is not installed", where="PATH", hint="install it; commands run in bash")
+        self._shell = shell
+        self._lock = threading.Lock()
+        self._live: set[int] = set()
+        self._tokens = 0
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._reaper = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(reaper.__file__))],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+
+    @property
+    def reaper_pid(self) -> int:
+        """The reaper's process."""
+        return self._reaper.pid
+
+    def start(
+        self,
+        command: str,
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        umask: int,
+        stdin: int | None,
+        stdout: IO[bytes] | int,
+        stderr: IO[bytes] | int,
+    ) -> subprocess.Popen[bytes]:
+        """Start ``bash -c command`` in a new session; ``stdin`` None is an empty input.
+
+        Raises:
+            InitializationError: If the folder is gone or the shell cannot be started.
+        """
+        wire = self._ours.fileno()
+        # The shell reports its session before it becomes the command: whoever dies when, the reaper knows it.
+        bootstrap = f'printf "+$$" >&{wire} || exit 126; exec {wire}>&-; exec "$0" -c "$1" bash'
+        try:
+            process = subprocess.Popen(
+                [self._shell, "-c", bootstrap, self._shell, command],
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=dict(environment),
+                cwd=folder,
+                umask=umask,
+                start_new_session=True,
+                pass_fds=(wire,),
+            )
+        except OSError as error:
+            raise InitializationError(f"cannot start the command ({error.strerror})", where=folder) from error
+        with self._lock:
+            self._live.add(process.pid)
+        return process
+
+    def hold(self, descriptor: int) -> bytes:
+        """Have the reaper keep the writing end of a command's input open; returns a token for :meth:`release`."""
+        with self._lock:
+            self._tokens += 1
+            token = str(self._tokens).encode()
+        try:
+            socket.send_fds(self._ours, [b"h" + token], [descriptor])
+        except OSError as error:
+            raise InitializationError("the reaper process is gone", where="commands") from error
+        return token
+
+    def release(self, token: bytes) -> None:
+        """Let the input end, now that all of it was written."""
+        with contextlib.suppress(OSError):
+            self._ours.send(b"r" + token)
+
+    def finish(self, process: subprocess.Popen[bytes]) -> int:
+        """Reap a command that has ended; its exit code as a shell tells it (128 + signal number).
+
+        The reaper is told first: as long as the command is not reaped, its number is not given
+        to another process.
+        """
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(OSError):
+            self._ours.send(b"-%d" % process.pid)
+        code: int = process.wait()
+        with self._lock:
+            self._live.discard(process.pid)
+        return 128 - code if code < 0 else code
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a command and all it started in its session."""
+        reaper.kill_session(process.pid)
+
+    def kill_all(self) -> None:
+        """Kill all running commands."""
+        with self._lock:
+            live = list(self._live)
+        for session in live:
+            reaper.kill_session(session)
+
+    def close(self) -> None:
+        """Kill what still runs and end the reaper."""
+        self.kill_all()
+        self._ours.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._reaper.wait(timeout=10)

@@ -1,0 +1,233 @@
+"""The ledger of a job: JSON lines that say which files are done, so that an interrupted job can go on.
+
+A job has a folder ``jobs/<id>`` below ``ESS_CACHE_DIR``: its ``ledger.jsonl`` and, while it runs,
+the output of its commands. Only the process of ``ess stream`` writes the ledger, one line at a
+time: a header, a line for each file once its output was delivered, and a last line when the job
+has come to its end. A file whose line is missing is run again on ``--resume``; its rows are then
+imported under the same identity, so they count once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ess import settings
+from ess.cluster.commands import ToolRun
+from ess.cluster.processes import ProcessId, alive, this_process
+from ess.cluster.work import Outcome
+from ess.errors import SystemFailure
+from ess.lake.entry import FileEntry
+from ess.pipeline.counts import Counts
+
+VERSION = 1
+
+#: So many ended jobs keep their ledger.
+KEPT_JOBS = 20
+
+_NAME = "ledger.jsonl"
+
+
+@dataclass(frozen=True)
+class FileKey:
+    """A file's version: a changed file is another one."""
+
+    datastore: str
+    path: str
+    size: int
+    modified: float
+
+    @staticmethod
+    def of(entry: FileEntry) -> FileKey:
+        """The key of a file of a listing."""
+        return FileKey(entry.datastore, entry.path, entry.size, entry.modified)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A ledger line: a file whose output was delivered."""
+
+    file: FileKey
+    exit_code: int
+    attempt: int
+    node_id: int
+    seconds: float
+    tools: tuple[ToolRun, ...] = ()
+
+
+@dataclass(frozen=True)
+class History:
+    """What the ledger of a job tells. ``exit_code`` is None if the job did not come to its end."""
+
+    job: str
+    folder: Path
+    command_hash: str
+    owner: ProcessId
+    exit_code: int | None
+    done: dict[FileKey, Done] = field(default_factory=dict)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether something is left to do: it broke off (and its process is gone), or some file failed."""
+        return self.exit_code != 0 if self.exit_code is not None else not alive(self.owner)
+
+
+def jobs_folder() -> Path:
+    """Where the jobs of this user are."""
+    return settings.cache_dir() / "jobs"
+
+
+def command_hash(*parts: object) -> str:
+    """A name for what a job was asked to do; two jobs with the same name may continue each other."""
+    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode("ascii")).hexdigest()[:32]
+
+
+class Ledger:
+    """The open ledger of the job this process runs."""
+
+    def __init__(self, job: str, folder: Path) -> None:
+        self.job = job
+        self.folder = folder
+        try:
+            handle = os.open(folder / _NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise SystemFailure(f"cannot write ({error.strerror})", where=str(folder / _NAME)) from error
+        self._file = os.fdopen(handle, "ab", buffering=0)
+
+    def begin(self, description: str, name: str) -> None:
+        """Write the header: what is run (for a person), its hash, and who runs it."""
+        owner = this_process()
+        self._write(
+            {
+                "version": VERSION,
+                "job": self.job,
+                "command": description,
+                "command_hash": name,
+                "pid": owner.pid,
+                "pid_started": owner.started,
+                "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            }
+        )
+
+    def delivered(self, file: FileKey, outcome: Outcome) -> None:
+        """Note that a file is through, with its output."""
+        ended = outcome.ended
+        rows = ended.tools[0].counts.read if ended.tools else None
+        self._write(
+            {
+                **asdict(file),
+                "attempt": outcome.attempt,
+                "node": outcome.node_id,
+                "exit_code": ended.exit_code,
+                "problem": ended.problem,
+                "rows": rows,
+                "seconds": round(ended.seconds, 3),
+                "tools": [asdict(tool) for tool in ended.tools],
+            }
+        )
+
+    def end(self, exit_code: int) -> None:
+        """Note that the job came to its end."""
+        self._write({"ended": True, "exit_code": exit_code})
+
+    def close(self) -> None:
+        """Close the file; without :meth:`end`, the job counts as interrupted."""
+        self._file.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(line).encode("ascii") + b"\n")
+        except OSError as error:
+            raise SystemFailure(
+                f"cannot write ({error.strerror})", where=str(self.folder / _NAME), hint="check the space on the disk"
+            ) from error
+
+
+def new_job() -> tuple[str, Path]:
+    """The name and the folder of a new job; clears away what jobs of processes that are gone left."""
+    clear_leftovers()
+    job = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+    settings.make_private_folder(settings.cache_dir())
+    settings.make_private_folder(jobs_folder())
+    return job, settings.make_private_folder(jobs_folder() / job)
+
+
+def histories() -> Iterator[History]:
+    """The jobs that have a readable ledger, the latest first."""
+    for folder in _folders():
+        history = read_history(folder)
+        if history is not None:
+            yield history
+
+
+def read_history(folder: Path) -> History | None:
+    """Read a ledger; a last line that broke off is passed over. None if there is no header."""
+    try:
+        text = (folder / _NAME).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    lines: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            lines.append(value)
+    headers = [number for number, line in enumerate(lines) if line.get("version") == VERSION]
+    if not headers:
+        return None
+    header, after = lines[headers[-1]], lines[headers[-1] :]  # the latest of those who worked on it
+    done = [_done(line) for line in lines if "exit_code" in line and "path" in line]
+    return History(
+        str(header["job"]),
+        folder,
+        str(header["command_hash"]),
+        ProcessId(int(header["pid"]), int(header["pid_started"])),
+        next((int(line["exit_code"]) for line in after if "ended" in line), None),
+        {each.file: each for each in done},
+    )
+
+
+def clear_output(folder: Path) -> None:
+    """Delete the output files of a job, and keep its ledger."""
+    for path in folder.iterdir():
+        if path.name != _NAME:
+            path.unlink(missing_ok=True)
+
+
+def clear_leftovers() -> None:
+    """Delete the output of jobs whose process is gone, and the ledgers of old jobs."""
+    for number, folder in enumerate(_folders()):
+        history = read_history(folder)
+        if history is not None and alive(history.owner):
+            continue
+        if history is None and time.time() - folder.stat().st_mtime < 60:
+            continue  # it may be about to begin
+        if number >= KEPT_JOBS or history is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            clear_output(folder)
+
+
+def _folders() -> Sequence[Path]:
+    try:
+        return sorted((path for path in jobs_folder().iterdir() if path.is_dir()), reverse=True)
+    except OSError:
+        return []
+
+
+def _done(line: dict[str, Any]) -> Done:
+    tools = tuple(
+        ToolRun(str(tool["tool"]), Counts(**tool["counts"]), int(tool["exit_code"])) for tool in line.get("tools", [])
+    )
+    file = FileKey(str(line["datastore"]), str(line["path"]), int(line["size"]), float(line["modified"]))
+    return Done(file, int(line["exit_code"]), int(line["attempt"]), int(line["node"]), float(line["seconds"]), tools)

@@ -1,0 +1,65 @@
+"""Processes named so that a recycled number is never taken for the process that had it before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process: its number, and when it started in clock ticks since the machine's start."""
+
+    pid: int
+    started: int
+
+
+def this_process() -> ProcessId:
+    """The process that runs this."""
+    return identify(os.getpid()) or ProcessId(os.getpid(), 0)
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The identity of a running process; None if there is none (one that ended but was not reaped is none)."""
+    fields = _status(pid)
+    return ProcessId(pid, int(fields[19])) if fields and fields[0] not in (b"Z", b"X") else None
+
+
+def alive(process: ProcessId) -> bool:
+    """Whether the very process still runs."""
+    return identify(process.pid) == process
+
+
+def end(processes: Iterable[ProcessId], *, grace: float = 3.0) -> None:
+    """End processes: ask them (SIGTERM), after ``grace`` seconds make them (SIGKILL); return when they are gone."""
+    remaining = [process for process in processes if alive(process)]
+    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+        for process in remaining:
+            # Between the check and the signal lie microseconds; a number is not given out again that fast.
+            if alive(process):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process.pid, number)
+        deadline = time.monotonic() + seconds
+        while remaining and time.monotonic() < deadline:
+            _reap(remaining)
+            remaining = [process for process in remaining if alive(process)]
+            if remaining:
+                time.sleep(0.02)
+
+
+def _reap(processes: Iterable[ProcessId]) -> None:
+    for process in processes:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+
+
+def _status(pid: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - not a file of the user
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []

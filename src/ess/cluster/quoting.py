@@ -1,0 +1,126 @@
+"""How bash reads each character of a command: the quoting that a substituted value has to respect.
+
+Only what decides about quoting is followed: quotes, escapes, comments and nesting ``$(...)``,
+``(...)``, ``${...}`` and backquotes. Where this reading and bash's differ (here-documents, ``case``
+patterns inside ``$(...)``), a value may be split into words or show stray quotes. It is never run:
+values reach the shell as variables, see :mod:`ess.cluster.substitution`.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Quoting(enum.Enum):
+    """What surrounds a character."""
+
+    PLAIN = "plain"
+    ESCAPED = "escaped"  #: the character after a backslash, and the backslash
+    DOUBLE = '"'
+    SINGLE = "'"
+    DOLLAR_SINGLE = "$'"
+    COMMENT = "#"
+
+
+class _Frame(enum.Enum):
+    COMMAND = "command"
+    PARENTHESIS = "("
+    BACKQUOTE = "`"
+    BRACE = "${"
+    BRACE_IN_DOUBLE = '"${'
+    DOUBLE = '"'
+    SINGLE = "'"
+    DOLLAR_SINGLE = "$'"
+
+
+_QUOTING = {
+    _Frame.COMMAND: Quoting.PLAIN,
+    _Frame.PARENTHESIS: Quoting.PLAIN,
+    _Frame.BACKQUOTE: Quoting.PLAIN,
+    _Frame.BRACE: Quoting.PLAIN,
+    _Frame.BRACE_IN_DOUBLE: Quoting.DOUBLE,
+    _Frame.DOUBLE: Quoting.DOUBLE,
+    _Frame.SINGLE: Quoting.SINGLE,
+    _Frame.DOLLAR_SINGLE: Quoting.DOLLAR_SINGLE,
+}
+_LITERAL = {_Frame.SINGLE, _Frame.DOLLAR_SINGLE}
+_EXPANDING = {_Frame.DOUBLE, _Frame.BRACE_IN_DOUBLE}
+
+
+def quoting_of(command: str) -> list[Quoting]:
+    """The quoting of each character of ``command``; a quote character itself counts as outside of it.
+
+    >>> [q.value for q in quoting_of('a "b"')]
+    ['plain', 'plain', 'plain', '"', 'plain']
+    """
+    result: list[Quoting] = []
+    frames = [_Frame.COMMAND]
+    at = 0
+    while at < len(command):
+        frame, character = frames[-1], command[at]
+        quoting = _QUOTING[frame]
+        if character == "\\" and frame is not _Frame.SINGLE:
+            result += [Quoting.ESCAPED] * len(command[at : at + 2])
+            at += 2
+            continue
+        if character == "#" and quoting is Quoting.PLAIN and frame is not _Frame.BRACE and _begins_word(command, at):
+            end = command.find("\n", at)
+            end = len(command) if end < 0 else end
+            result += [Quoting.COMMENT] * (end - at)
+            at = end
+            continue
+        step = _literal_step(frames, character) if frame in _LITERAL else _step(frames, command, at)
+        # A closing quote belongs outside, like the opening one.
+        result += [_QUOTING[frames[-1]] if frame in _closed_by(character) else quoting] * step
+        at += step
+    return result
+
+
+def _closed_by(character: str) -> set[_Frame]:
+    if character == "'":
+        return {_Frame.SINGLE, _Frame.DOLLAR_SINGLE}
+    return {_Frame.DOUBLE} if character == '"' else set()
+
+
+def _begins_word(command: str, at: int) -> bool:
+    return at == 0 or command[at - 1] in " \t\n;|&()`"
+
+
+def _literal_step(frames: list[_Frame], character: str) -> int:
+    if character == "'":
+        frames.pop()
+    return 1
+
+
+def _step(frames: list[_Frame], command: str, at: int) -> int:
+    """Follow one opening or closing; return how many characters it takes."""
+    frame, character, pair = frames[-1], command[at], command[at : at + 2]
+    expanding = frame in _EXPANDING
+    if pair == "$(":
+        frames.append(_Frame.PARENTHESIS)
+        return 2
+    if pair == "${":
+        frames.append(_Frame.BRACE_IN_DOUBLE if expanding else _Frame.BRACE)
+        return 2
+    if pair == "$'" and not expanding:
+        frames.append(_Frame.DOLLAR_SINGLE)
+        return 2
+    if character == '"':
+        if frame is _Frame.DOUBLE:
+            frames.pop()
+        else:
+            frames.append(_Frame.DOUBLE)
+    elif character == "'" and not expanding:
+        frames.append(_Frame.SINGLE)
+    elif character == "`":
+        if frame is _Frame.BACKQUOTE:
+            frames.pop()
+        else:
+            frames.append(_Frame.BACKQUOTE)
+    elif character == "}" and frame in (_Frame.BRACE, _Frame.BRACE_IN_DOUBLE):
+        frames.pop()
+    elif character == "(" and not expanding:
+        frames.append(_Frame.PARENTHESIS)
+    elif character == ")" and frame is _Frame.PARENTHESIS:
+        frames.pop()
+    return 1

@@ -1,0 +1,117 @@
+"""What a job came to, in numbers and in lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ess.cluster.commands import ToolRun
+from ess.pipeline.counts import Counts
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file (or, without one, a node's command) that failed: its exit code, and why if known."""
+
+    name: str
+    exit_code: int
+    node_id: int
+    problem: str = ""
+
+    def __str__(self) -> str:
+        """One line."""
+        why = self.problem or f"the command failed with exit code {self.exit_code}"
+        return why if self.name and why.startswith(self.name) else f"{self.name}: {why}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The rows of one ``aq_*`` command of the pipeline, summed over all files."""
+
+    tool: str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What ``ess stream`` did.
+
+    ``exit_code`` is that of the first failing file in file order, or 0. ``files`` counts the
+    files that were run, ``resumed`` those an earlier run had done, ``not_run`` those left out
+    after a failure with ``quit_on_error``. ``stages`` has one entry for each ``aq_*`` command
+    that reported its rows.
+    """
+
+    exit_code: int
+    files: int
+    resumed: int
+    not_run: int
+    failures: tuple[Failure, ...]
+    stages: tuple[Stage, ...]
+    job: str
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether ``read = out + filtered + rejected`` for each stage."""
+        return all(stage.counts.add_up() for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What ``ess exec`` did: the exit code of the first failing node or 0, and on how many nodes it ran."""
+
+    exit_code: int
+    nodes: int
+    failures: tuple[Failure, ...]
+
+
+def sum_stages(runs: Iterable[Sequence[ToolRun]]) -> tuple[Stage, ...]:
+    """Sum what the commands of a pipeline reported, the first with the first, the second with the second.
+
+    >>> one = [ToolRun("aq_pp", Counts(10, 7, 2, 1, 7))]
+    >>> sum_stages([one, one])[0].counts
+    Counts(read=20, out=14, filtered=4, rejected=2, imported=14)
+    """
+    stages: list[Stage] = []
+    for tools in runs:
+        for position, run in enumerate(tools):
+            if position == len(stages):
+                stages.append(Stage(run.tool, Counts()))
+            before, more = stages[position].counts, run.counts
+            stages[position] = Stage(
+                stages[position].tool,
+                Counts(
+                    before.read + more.read,
+                    before.out + more.out,
+                    before.filtered + more.filtered,
+                    before.rejected + more.rejected,
+                    before.imported + more.imported,
+                ),
+            )
+    return tuple(stages)
+
+
+def reconciliation(result: StreamResult) -> list[str]:
+    """The lines that account for all rows; none if no command reported any.
+
+    >>> counts = Counts(read=41031, out=40373, filtered=0, rejected=658, imported=40373)
+    >>> reconciliation(StreamResult(0, 30, 0, 0, (), (Stage("aq_pp", counts),), "job"))
+    ['30 files: 41,031 rows read = 40,373 imported + 0 filtered + 658 rejected']
+    """
+    lines = []
+    total = result.files + result.resumed
+    files = f"{total:,} file{'' if total == 1 else 's'}"
+    for number, stage in enumerate(result.stages, 1):
+        counts = stage.counts
+        which = f", {stage.tool} ({number} of {len(result.stages)})" if len(result.stages) > 1 else ""
+        kept = f"{counts.out:,} out"
+        if counts.imported == counts.out:
+            kept = f"{counts.imported:,} imported"
+        elif counts.imported:
+            kept = f"{counts.out:,} out ({counts.imported:,} imported)"
+        sign = "=" if counts.add_up() else "DOES NOT EQUAL"
+        lines.append(
+            f"{files}{which}: {counts.read:,} rows read {sign} {kept} + {counts.filtered:,} filtered"
+            f" + {counts.rejected:,} rejected"
+        )
+    return lines

@@ -1,0 +1,253 @@
+"""``ess stream``: the files of a category, each through a command, on every node, output in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ess.cluster import ledger
+from ess.cluster.bundles import bundle
+from ess.cluster.caller import surroundings
+from ess.cluster.delivery import Delivery, Sink
+from ess.cluster.dispatch import Runtime
+from ess.cluster.driver import drive
+from ess.cluster.opening import open_runtime
+from ess.cluster.report import Failure, StreamResult, sum_stages
+from ess.cluster.substitution import column_words
+from ess.cluster.work import Job, Outcome, Task
+from ess.errors import OptionError
+from ess.lake.entry import FileEntry
+
+#: Each slot of a cluster gets about so many bundles, so that slow ones even out.
+BUNDLES_PER_SLOT = 8
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: files and bytes done, of all."""
+
+    files: int
+    all_files: int
+    bytes: int
+    all_bytes: int
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How to run a stream.
+
+    Attributes:
+        threads: So many files at a time on each node. One keeps the commands of a machine in file order.
+        master: Run here, although there is a cluster.
+        quit_on_error: Start no further file once one has failed, and kill those that run.
+        resume: Continue the latest job with the same category, range and command that broke off or had failures.
+        progress: Called whenever files are done.
+        trace: Gets a line for each file: where it ran, how long, how it ended.
+    """
+
+    threads: int = 1
+    master: bool = False
+    quit_on_error: bool = False
+    resume: bool = False
+    progress: Callable[[Progress], None] | None = None
+    trace: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of a stream, and what is known of their layout.
+
+    ``description`` is for the ledger's reader; ``name`` decides which jobs can continue each other.
+    """
+
+    entries: Sequence[FileEntry]
+    columns: tuple[str, ...] = ()
+    delimiter: str = ""
+    compression: str = ""
+    preprocess: str = ""
+    description: str = ""
+    name: str = ""
+
+
+def stream(
+    category: str,
+    lower: str,
+    upper: str,
+    command: str = "cat",
+    *,
+    stdout: Sink,
+    stderr: Sink,
+    exclude: str | None = None,
+    limit: int | None = None,
+    label: str | None = None,
+    options: StreamOptions = StreamOptions(),
+) -> StreamResult:
+    """Run ``command`` on each file of a category, with the file's decompressed content as its input.
+
+    Args:
+        category: Its name.
+        lower: The first date, or ``*``.
+        upper: The last date, or ``*``.
+        command: For bash; see :data:`ess.cluster.substitution.SUBSTITUTIONS`.
+        stdout: Takes the commands' output, in file order.
+        stderr: Takes their messages.
+        exclude: Files that match this pattern are left out.
+        limit: At most so many files.
+        label: The datastore, if not the selected one.
+        options: How to run it.
+
+    Raises:
+        OptionError: If an argument is wrong or there is nothing to resume.
+        BrokenPipeError: If nobody reads the output any more; everything is stopped then.
+    """
+    from ess.lake.categories import category as find_category  # loads the listing
+    from ess.lake.select import files_of
+
+    found = find_category(category, label=label)
+    source = Source(
+        files_of(found, lower, upper, exclude=exclude, limit=limit),
+        column_words(found.columnspec),
+        found.delimiter,
+        found.compression,
+        found.preprocess,
+        f"ess stream {category} {lower} {upper} {command}",
+        ledger.command_hash(found.datastore, category, lower, upper, command),
+    )
+    return stream_source(source, command, stdout=stdout, stderr=stderr, options=options)
+
+
+def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, options: StreamOptions) -> StreamResult:
+    """Like :func:`stream`, for a given list of files."""
+    if not 1 <= options.threads <= 1000:
+        raise OptionError(
+            f"bad number of threads {options.threads}", where="--threads", hint="give a number from 1 to 1000"
+        )
+    history = _to_resume(source.name) if options.resume else None
+    job_id, folder = (history.job, history.folder) if history else ledger.new_job()
+    book = ledger.Ledger(job_id, folder)
+    try:
+        book.begin(source.description, source.name)
+        runtime = open_runtime(threads=options.threads, master=options.master)
+        try:
+            run = _Run(source, command, job_id, folder, history, options, runtime)
+            result = run.to_its_end(book, stdout, stderr)
+        finally:
+            runtime.close()
+        book.end(result.exit_code)
+        return result
+    finally:
+        book.close()
+        ledger.clear_output(folder)
+
+
+class _Run:
+    """One run of a job: the first, or one that resumes it."""
+
+    def __init__(
+        self,
+        source: Source,
+        command: str,
+        job_id: str,
+        folder: Path,
+        history: ledger.History | None,
+        options: StreamOptions,
+        runtime: Runtime,
+    ) -> None:
+        self._source = source
+        self._options = options
+        self._runtime = runtime
+        self._keys = [ledger.FileKey.of(entry) for entry in source.entries]
+        done = history.done if history else {}
+        self._earlier = {key: line for key, line in done.items() if line.exit_code == 0}
+        self._tasks = [Task(i, entry) for i, entry in enumerate(source.entries) if self._keys[i] not in self._earlier]
+        self._outcomes: list[Outcome] = []
+        self._job = Job(
+            job_id,
+            command,
+            str(folder),
+            surroundings(),
+            source.columns,
+            source.delimiter,
+            source.compression,
+            source.preprocess,
+            options.quit_on_error,
+        )
+
+    def to_its_end(self, book: ledger.Ledger, stdout: Sink, stderr: Sink) -> StreamResult:
+        """Run everything and pass on the output."""
+        slots = self._runtime.slots()
+        several = len({slot.node_id for slot in slots}) > 1
+        delivery = Delivery(
+            stdout,
+            stderr,
+            several_nodes=several,
+            delivered=lambda outcome: book.delivered(self._keys[outcome.index], outcome),
+        )
+        for index, key in enumerate(self._keys):
+            if key in self._earlier:
+                delivery.skip(index)
+        sizes = [self._size(task.index) for task in self._tasks]
+        parts = BUNDLES_PER_SLOT * len(slots) if several else len(self._tasks)
+        bundles = [[self._tasks[i] for i in part] for part in bundle(sizes, max(parts, 1))]
+        self._tell_progress()
+        if not drive(self._job, bundles, self._runtime, outcome=lambda outcome: self._take(outcome, delivery)):
+            delivery.rest()
+        return self._result()
+
+    def _take(self, outcome: Outcome, delivery: Delivery) -> None:
+        if outcome.ended.stopped:
+            return
+        self._outcomes.append(outcome)
+        delivery.take(outcome)
+        if self._options.trace:
+            self._options.trace(_trace_line(outcome, self._source.entries[outcome.index]))
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        if self._options.progress:
+            done = sum(self._size(outcome.index) for outcome in self._outcomes)
+            all_bytes = sum(self._size(task.index) for task in self._tasks)
+            self._options.progress(Progress(len(self._outcomes), len(self._tasks), done, all_bytes))
+
+    def _size(self, index: int) -> int:
+        return self._source.entries[index].size
+
+    def _result(self) -> StreamResult:
+        outcomes = sorted(self._outcomes, key=lambda outcome: outcome.index)
+        failures = tuple(
+            Failure(self._source.entries[each.index].path, each.ended.exit_code, each.node_id, each.ended.problem)
+            for each in outcomes
+            if each.ended.exit_code != 0
+        )
+        resumed = [self._earlier[key].tools for key in self._keys if key in self._earlier]
+        return StreamResult(
+            exit_code=failures[0].exit_code if failures else 0,
+            files=len(outcomes),
+            resumed=len(resumed),
+            not_run=len(self._tasks) - len(outcomes),
+            failures=failures,
+            stages=sum_stages([*resumed, *(outcome.ended.tools for outcome in outcomes)]),
+            job=self._job.id,
+        )
+
+
+def _trace_line(outcome: Outcome, entry: FileEntry) -> str:
+    ended = outcome.ended
+    return (
+        f"{entry.path}: node {outcome.node_id}, attempt {outcome.attempt}, exit code {ended.exit_code}, "
+        f"{ended.seconds:.2f} s"
+    )
+
+
+def _to_resume(name: str) -> ledger.History:
+    for history in ledger.histories():
+        if history.command_hash == name:
+            if history.resumable:
+                return history
+            break
+    raise OptionError(
+        "there is no job with this category, range and command that broke off or failed",
+        where="--resume",
+        hint="run it without --resume",
+    )

@@ -1,0 +1,131 @@
+"""What a node does: run a job's command on the files of a bundle, one after the other.
+
+Everything here is plain data and functions, so that it can run in the process of ``ess stream``
+as well as in a worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ess.cluster.commands import Ended, Setting, run_command
+from ess.cluster.groups import Groups
+from ess.cluster.substitution import FileValues, Place, substitute, variables
+from ess.errors import EssError
+from ess.lake.entry import FileEntry
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of one ``ess stream`` or ``ess exec`` share.
+
+    ``folder`` takes the output of the commands until it is delivered. ``columns``, ``delimiter``,
+    ``compression`` and ``preprocess`` are those of the category. With ``quit_on_error``, a bundle
+    ends at its first failure.
+    """
+
+    id: str
+    command: str
+    folder: str
+    setting: Setting
+    columns: tuple[str, ...] = ()
+    delimiter: str = ""
+    compression: str = ""
+    preprocess: str = ""
+    quit_on_error: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of the command: on a file, or (``entry`` None) on no input.
+
+    ``index`` is its place in the output. ``node_id`` is the node it has to run on, if it has to.
+    """
+
+    index: int
+    entry: FileEntry | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    node_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended, where, and where its output lies."""
+
+    index: int
+    ended: Ended
+    node_id: int
+    attempt: int
+    stdout: str
+    stderr: str
+
+
+def run_bundle(
+    job: Job, tasks: list[Task], place: Place, attempt: int, groups: Groups, stop: Callable[[], bool]
+) -> list[Outcome]:
+    """Run the command on each task in turn; after a request to stop, the rest is left out."""
+    outcomes: list[Outcome] = []
+    for task in tasks:
+        if stop():
+            break
+        outcome = _run_task(job, task, place, attempt, groups, stop)
+        outcomes.append(outcome)
+        if job.quit_on_error and outcome.ended.exit_code:
+            break
+    return outcomes
+
+
+def import_identity(job_id: str, entry: FileEntry) -> str:
+    """The identity under which a file's rows are imported: the same for each attempt, so that they count once.
+
+    UDB reads the part before the colon: imports of one job are put in the order of its files.
+    """
+    text = f"{entry.datastore}\0{entry.path}\0{entry.size}\0{entry.modified!r}"
+    return f"{job_id}:{hashlib.sha256(os.fsencode(text)).hexdigest()[:20]}"
+
+
+def _run_task(job: Job, task: Task, place: Place, attempt: int, groups: Groups, stop: Callable[[], bool]) -> Outcome:
+    # A number that no other run of this task has, also if two nodes came to run it at once.
+    stem = Path(job.folder) / f"{task.index}.{attempt}.{place.node_id}.{os.getpid()}"
+    stdout, stderr, counts = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err", "counts"))
+    environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **task.environment}
+    file: FileValues | None = None
+    if task.entry is not None:
+        file = FileValues(task.entry.path, job.columns, job.delimiter)
+        environment |= variables(file)
+        environment |= {
+            "ESS_IMPORT_ID": import_identity(job.id, task.entry),
+            "ESS_IMPORT_SEQ": str(task.index),
+        }
+    command = substitute(job.command, place, file)
+    if job.preprocess:
+        # Braces keep a list of commands together; the newline ends a comment.
+        command = f"{{ {substitute(job.preprocess, place, file)}\n}} | {{ {command}\n}}"
+    try:
+        source = None
+        if task.entry is not None:
+            from ess.lake.store import open_data  # loads the decompressors
+
+            source = open_data(task.entry, job.compression)
+        try:
+            ended = run_command(
+                command,
+                setting=replace(job.setting, environment=environment),
+                groups=groups,
+                stdout=stdout,
+                stderr=stderr,
+                counts=counts,
+                source=source,
+                stop=stop,
+            )
+        finally:
+            if source is not None:
+                source.close()
+    except EssError as error:
+        ended = Ended(error.exit_code, 0.0, (), str(error))
+    counts.unlink(missing_ok=True)
+    return Outcome(task.index, ended, place.node_id, attempt, str(stdout), str(stderr))

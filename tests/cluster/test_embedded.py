@@ -1,0 +1,300 @@
+"""stream and exec without a cluster."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ess.cluster import ledger
+from ess.cluster.execute import execute
+from ess.cluster.groups import Groups
+from ess.cluster.reaper import session_members
+from ess.cluster.report import StreamResult
+from ess.cluster.stream import Progress, Source, StreamOptions, stream_source
+from ess.errors import OptionError
+from ess.lake.entry import FileEntry
+
+pytestmark = pytest.mark.usefixtures("places")
+
+
+DEFAULT = StreamOptions()
+
+
+def make_files(folder: Path, contents: list[bytes]) -> list[FileEntry]:
+    entries = []
+    for number, content in enumerate(contents):
+        path = folder / f"file_{number:02}.gz"
+        path.write_bytes(gzip.compress(content))
+        entries.append(FileEntry(str(path), path.stat().st_size, path.stat().st_mtime))
+    return entries
+
+
+def run(entries: list[FileEntry], command: str, options: StreamOptions = DEFAULT) -> tuple[StreamResult, bytes, str]:
+    stdout, stderr = io.BytesIO(), io.BytesIO()
+    whole = Source(entries, name=command, columns=("s:a", "i:b"))
+    result = stream_source(whole, command, stdout=stdout, stderr=stderr, options=options)
+    return result, stdout.getvalue(), stderr.getvalue().decode()
+
+
+def marked(marker: str) -> list[int]:
+    """The processes that carry ``marker`` in their environment, apart from this one."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            zombie = (entry / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
+            if marker.encode() in (entry / "environ").read_bytes() and not zombie:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until(condition: object, seconds: float = 10.0) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_output_comes_in_file_order_also_with_threads(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"x" * n for n in (5, 4, 3, 2, 1, 0)])
+    command = "n=$(wc -c); sleep 0.0$n; echo $n %file %thread_id/%num_threads"
+    for threads in (1, 3):
+        result, out, _ = run(entries, command, StreamOptions(threads=threads))
+        lines = out.decode().split("\n")[:-1]
+        assert [line.split()[:2] for line in lines] == [[str(5 - i), f"file_{i:02}"] for i in range(6)]
+        assert {line.split()[2] for line in lines} <= {f"{i}/{threads}" for i in range(threads)}
+        assert (result.exit_code, result.files) == (0, 6)
+
+
+def test_failures_are_named_and_the_others_run(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a", b"b", b"c", b"d"])
+    result, out, err = run(
+        entries, 'x=$(cat); echo "$x"; echo "bad $x" >&2; [ "$x" != b ] && [ "$x" != c ]; exit $(($? * 7))'
+    )
+    assert out == b"a\nb\nc\nd\n"
+    assert err == "bad a\nbad b\nbad c\nbad d\n"
+    assert result.exit_code == 7
+    assert [(failure.name, failure.exit_code) for failure in result.failures] == [(e.path, 7) for e in entries[1:3]]
+
+
+def test_quit_on_error_runs_nothing_after_the_failure(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a", b"b", b"c"])
+    result, out, _ = run(entries, 'read x; echo "$x"; [ "$x" = a ]', StreamOptions(quit_on_error=True))
+    assert (result.exit_code, result.files, result.not_run, out) == (1, 2, 1, b"a\nb\n")
+
+
+def test_a_command_that_does_not_read_its_input(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"x" * 3_000_000])
+    assert run(entries, "true")[0].exit_code == 0
+    assert run(entries, "head -c 2")[1] == b"xx"
+
+
+def test_damaged_and_missing_files_give_no_output_but_an_error(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a", os.urandom(3_000_000), b"c", b"d"])
+    damaged = Path(entries[1].path)
+    damaged.write_bytes(damaged.read_bytes()[:1_000_000])
+    Path(entries[2].path).unlink()
+    result, out, _ = run(entries, f"wc -c; touch {tmp_path}/ended_%file")
+    assert out == b"1\n1\n"
+    # The command must not take the part for the whole file and come to its regular end.
+    assert not (tmp_path / "ended_file_01").exists()
+    assert [failure.exit_code for failure in result.failures] == [12, 11]
+    assert all(entries[i + 1].path in str(failure) for i, failure in enumerate(result.failures))
+    assert result.exit_code == 12
+
+
+def test_signals_exit_codes_and_what_commands_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_SETTING", "seen")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    monkeypatch.chdir(tmp_path)
+    entries = make_files(tmp_path, [b"a"])
+    assert run(entries, "kill -9 $$")[0].exit_code == 137
+    _, out, _ = run(
+        entries, "cat >/dev/null; pwd; umask; echo $MY_SETTING-$AWS_SECRET_ACCESS_KEY- $ESS_NODE_ID $ESS_IMPORT_SEQ"
+    )
+    umask = os.umask(0)
+    os.umask(umask)
+    assert out.decode().split() == [str(tmp_path), f"{umask:04o}", "seen--", "0", "0"]
+    first, second = (run(entries, "echo $ESS_IMPORT_ID")[1] for _ in range(2))
+    assert first.count(b":") == 1
+    assert first != second  # another job
+
+
+def test_counts_are_summed_and_reported_failures_are_seen(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a\nb\n", b"c\n"])
+    line = {"tool": "aq_pp", "argv": [], "read": 3, "out": 2, "filtered": 0, "rejected": 1, "imported": 2}
+    result, _, _ = run(entries, f"cat > /dev/null; echo '{json.dumps(line)}' >> $ESS_COUNTS")
+    assert result.stages[0].counts.read == 6
+    assert result.adds_up
+    failing, _, _ = run(entries, f"echo '{json.dumps(line | {'exit': 13})}' >> $ESS_COUNTS | cat")
+    assert failing.exit_code == 13  # although the pipeline's last command ended well
+
+
+def test_what_is_left_of_a_command_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ess.cluster.commands.LEFTOVER_SECONDS", 0.3)
+    entries = make_files(tmp_path, [b"a"])
+    result, out, _ = run(entries, "cat > >(sleep 0.1; cat); sleep 60 & echo; echo $$")
+    assert result.exit_code == 0
+    assert sorted(out.split())[1] == b"a"  # what >(...) wrote after the command's end
+    assert session_members(int(sorted(out.split())[0])) == []
+
+
+def test_progress_and_trace(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a", b"b"])
+    seen: list[Progress] = []
+    lines: list[str] = []
+    run(entries, "cat", StreamOptions(progress=seen.append, trace=lines.append))
+    assert [(each.files, each.all_files) for each in seen] == [(0, 2), (1, 2), (2, 2)]
+    assert seen[-1].bytes == seen[-1].all_bytes > 0
+    assert len(lines) == 2
+    assert "exit code 0" in lines[1]
+
+
+def test_the_ledger_and_resume(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a", b"b", b"c"])
+    command = f'read x; echo "$x $ESS_IMPORT_ID"; [ "$x" != b ] || [ -e {tmp_path}/mended ]'
+    with pytest.raises(OptionError, match="broke off or failed"):
+        run(entries, command, StreamOptions(resume=True))
+    first, out, _ = run(entries, command)
+    assert first.exit_code == 1
+    (history,) = ledger.histories()
+    assert [done.exit_code for done in history.done.values()] == [0, 1, 0]
+    (tmp_path / "mended").touch()
+    again, out_again, _ = run(entries, command, StreamOptions(resume=True))
+    assert (again.exit_code, again.files, again.resumed) == (0, 1, 2)
+    assert out_again in out  # the same file with the same import identity
+    assert [path.name for path in history.folder.iterdir()] == ["ledger.jsonl"]
+    with pytest.raises(OptionError):
+        run(entries, command, StreamOptions(resume=True))
+
+
+def test_a_changed_file_is_another_file_on_resume(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a", b"b"])
+    run(entries, "cat; exit 1")
+    done = run(entries, "cat", StreamOptions())[0]
+    assert done.exit_code == 0
+    history = next(iter(ledger.histories()))
+    changed = make_files(tmp_path, [b"a", b"bb"])
+    assert ledger.FileKey.of(entries[0]) in history.done
+    assert ledger.FileKey.of(changed[1]) not in history.done
+
+
+def test_bad_threads(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="threads"):
+        run(make_files(tmp_path, [b"a"]), "cat", StreamOptions(threads=0))
+
+
+def test_exec_runs_once() -> None:
+    stdout, stderr = io.BytesIO(), io.BytesIO()
+    result = execute('echo "%node_id of %num_nodes" "${ESS_UDB_NODE-unset}"; cat; exit 5', stdout=stdout, stderr=stderr)
+    assert stdout.getvalue() == b"0 of 1 unset\n"
+    assert (result.exit_code, result.nodes) == (5, 1)
+
+
+PROGRAM = """
+import sys
+from ess.cluster.stream import Source, StreamOptions, stream_source
+from ess.lake.entry import FileEntry
+import os
+entries = [FileEntry(path, 1, 1.0) for path in sys.argv[2:]]
+out = os.fdopen(1, "wb", buffering=0, closefd=False)
+err = os.fdopen(2, "wb", buffering=0, closefd=False)
+try:
+    stream_source(Source(entries, name="p"), sys.argv[1], stdout=out, stderr=err, options=StreamOptions(threads=2))
+except KeyboardInterrupt:
+    sys.exit(130)
+except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(141)
+"""
+
+
+def start_program(command: str, entries: list[FileEntry], marker: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, command, *(entry.path for entry in entries)],
+        env={**os.environ, "TEST_MARKER": marker},
+        stdout=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_after_an_interruption(tmp_path: Path, number: signal.Signals) -> None:
+    marker = f"marker-{tmp_path}"
+    entries = make_files(tmp_path, [b"a" * 3_000_000, b"b" * 3_000_000])
+    # The input ends for nobody: a command that sees the end of a cut input would take it for the whole.
+    command = (
+        f"(sleep 300 | cat) & touch {tmp_path}/begun_%file; head -c 100 >/dev/null; "
+        f"sleep 300 | cat; cat; touch {tmp_path}/ended"
+    )
+    program = start_program(command, entries, marker)
+    wait_until(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
+    program.send_signal(number)
+    assert program.wait(20) == (130 if number == signal.SIGINT else -9)
+    wait_until(lambda: not marked(marker))
+    assert not (tmp_path / "ended").exists()
+    assert program.stdout
+    program.stdout.close()
+
+
+def test_the_worker_killed_while_feeding_does_not_end_the_input(tmp_path: Path) -> None:
+    marker = f"marker-{tmp_path}"
+    entries = make_files(tmp_path, [b"a" * 30_000_000])
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    # The command reads slowly; its feeder is killed in the middle of the file.
+    program = start_program(
+        f"head -c 1000000 >/dev/null; echo > {fifo}; sleep 0.5; wc -c > {tmp_path}/count", entries, marker
+    )
+    fifo.read_bytes()
+    program.kill()
+    program.wait()
+    wait_until(lambda: not marked(marker))
+    assert not (tmp_path / "count").exists() or (tmp_path / "count").read_bytes() == b""
+    assert program.stdout
+    program.stdout.close()
+
+
+def test_a_closed_output_stops_the_job(tmp_path: Path) -> None:
+    marker = f"marker-{tmp_path}"
+    entries = make_files(tmp_path, [b"a", b"b"])
+    program = start_program("cat; echo; [ %file = file_00 ] || sleep 300", entries, marker)
+    assert program.stdout
+    program.stdout.close()
+    assert program.wait(20) == 141
+    wait_until(lambda: not marked(marker))
+
+
+def test_groups_report_and_end_sessions(tmp_path: Path) -> None:
+    groups = Groups()
+    process = groups.start(
+        "sleep 300 & sleep 300",
+        environment=dict(os.environ),
+        folder=str(tmp_path),
+        umask=0o22,
+        stdin=None,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: len(session_members(process.pid)) >= 2)
+    killer = threading.Thread(target=groups.kill_all)
+    killer.start()
+    assert groups.finish(process) == 137
+    killer.join()
+    assert session_members(process.pid) == []
+    reaper = groups.reaper_pid
+    groups.close()
+    assert not Path(f"/proc/{reaper}").exists()
