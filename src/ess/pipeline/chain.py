@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_output_attributes
-from ess.language.checker import check_constant, check_expression, check_filter, fit
 from ess.language.program import (
     Branch,
     Conditional,
@@ -199,9 +198,7 @@ class ChainBuilder:
         attributes = use.attributes
         if self._allow_missing_columns and "ddef" not in attributes:
             attributes = (*attributes, "ddef")
-        available = tuple(
-            Slot(slot.key, name, slot.type, slot.is_variable) for name, slot in self.scope.names().items()
-        )
+        available = tuple(Slot(slot.key, name, slot.type, slot.is_variable) for name, slot in self.scope.names())
         into = self._open_import(
             ImportRequest(target, available, attributes, servers, local, use.where, len(self.imports))
         )
@@ -218,7 +215,12 @@ class ChainBuilder:
 # Rules: one function an option. --------------------------------------------------------------------------------------
 
 
+# The checker brings the whole function table; a run without expressions starts faster without it.
+
+
 def _evaluate(builder: ChainBuilder, use: Use) -> Rule:
+    from ess.language.checker import check_expression, fit
+
     word, text = use.arguments
     where = f"{use.where} {word}"
     node = check_expression(text, builder.scope, where=where)
@@ -229,6 +231,8 @@ def _evaluate(builder: ChainBuilder, use: Use) -> Rule:
 
 
 def _filter(builder: ChainBuilder, use: Use) -> Rule:
+    from ess.language.checker import check_filter
+
     return Filter(check_filter(use.arguments[0], builder.scope, where=use.where))
 
 
@@ -250,6 +254,8 @@ RULES: dict[str, RuleMaker] = {
 
 
 def _variable(builder: ChainBuilder, use: Use) -> None:
+    from ess.language.checker import check_constant
+
     spec, text = use.arguments
     column = parse_column(spec, where=use.where)
     slot = builder.scope.add(column, variable=True, where=use.where)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
-from ess.language.functions.table import Function, Value
 from ess.pipeline.options import OptionTable
+
+if TYPE_CHECKING:
+    from ess.language.functions.table import Function, Value
 
 _WIDTH = 100
 

@@ -11,6 +11,7 @@ from ess.engines.batch import Batch
 from ess.engines.select import compile_program
 from ess.errors import EssError
 from ess.formats.reader import InputBatch, Reject, read_input
+from ess.language.program import Conditional, Quit, Rule
 from ess.pipeline.counts import Counts
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.plan import InputPlan, Plan
@@ -101,7 +102,10 @@ class _Run:
         return Counts(entered + rejected, self._kept, entered - self._kept, rejected, self._imported)
 
     def _read(self, outputs: Outputs) -> None:
-        process = self._process_to_rejection if self._plan.program.stop_at_rejection else self._process_all
+        # A run that can end in the middle meets rejects and rows in turn, so that it ends at the same record
+        # whatever the batches are; any other takes each batch at once, which is faster.
+        can_end = self._plan.program.stop_at_rejection or can_quit(self._plan.program.rules)
+        process = self._process_in_turn if can_end else self._process_at_once
         for file in self._plan.input.files:
             self._policy.next_file()
             records = 0
@@ -113,22 +117,17 @@ class _Run:
                     return
                 records += batch.read
 
-    def _process_all(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
-        """Take a whole batch through the chain; no rejection can end the run."""
-        result = self._advance(batch.frame, outputs) if batch.frame.height else None
-        met = batch.rejects
-        events = []
-        if result is not None:
-            if result.stopped:  # what stands behind the last row was not read
-                met = tuple(reject for reject in met if reject.before_row < result.processed)
-            for rejection in result.rejections:
+    def _process_at_once(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
+        """Take a whole batch through the chain."""
+        events = [(reject.record, reject.column, reject.reason) for reject in batch.rejects]
+        if batch.frame.height:
+            for rejection in self._advance(batch.frame, outputs).rejections:
                 record = _record_of(rejection.row, batch.rejects, records_before)
                 events.append((record, "", rejection.reason))
-        events += [(reject.record, reject.column, reject.reason) for reject in met]
         for record, column, reason in sorted(events):
             self._policy.reject(batch.file, record, column, reason)
 
-    def _process_to_rejection(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
+    def _process_in_turn(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
         """Take a batch through the chain, meeting each rejection before any later row is touched."""
         row = 0
         for reject in (*batch.rejects, None):
@@ -166,6 +165,15 @@ class _Run:
 def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:
     """The batches of one file of an input; read one by one, so that record numbers and limits begin anew in each."""
     return read_input([file], plan.attributes, plan.columns, separators=plan.separators, stdin=stdin)
+
+
+def can_quit(rules: Sequence[Rule]) -> bool:
+    """Whether one of these rules, at any depth, ends the run."""
+    return any(
+        isinstance(rule, Quit)
+        or (isinstance(rule, Conditional) and any(can_quit(branch.body) for branch in rule.branches))
+        for rule in rules
+    )
 
 
 def _record_of(row: int, rejects: Sequence[Reject], records_before: int) -> int:
