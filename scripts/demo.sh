@@ -11,7 +11,7 @@ workers=2
 [ "${1:-}" = --embedded ] && workers=0
 
 root=$PWD
-place=$root/.demo
+place=${DEMO_DIR:-$root/.demo}
 rm -rf "$place"
 mkdir -p "$place"
 export PATH="$root/.venv/bin:$PATH"
@@ -20,6 +20,7 @@ export ESS_CACHE_DIR="$place/.ess" ESS_WORK_DIR="$place/.conf"
 ESS_UDB_PORT=$(python "$root/scripts/left_over.py" free-ports)
 export ESS_UDB_PORT
 cd "$place"
+scripts=$(realpath --relative-to=. "$root/scripts")
 
 bold='' dim='' plain=''
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; fi
@@ -38,8 +39,7 @@ stop_all() {
 trap stop_all EXIT
 
 say "1. Sample data: thirty days of compressed logs of a shop, with the dirt that logs have"
-printf '%s$ python scripts/sample_logs.py logs%s\n' "$bold" "$plain"
-python "$root/scripts/sample_logs.py" logs
+run "python $scripts/sample_logs.py logs"
 
 if [ "$workers" -gt 0 ]; then
     say "2. A cluster of two worker processes on this machine"
@@ -63,14 +63,16 @@ say "5. Clean and import thirty days: real times for dates, article numbers move
 run "ess stream purchase 2014-09-01 2014-09-30 \"aq_pp -f,+1,eok - -d %cols \\
     -eval i:ptime 'DateToTime(purchaseDate,\\\"Y.m.d.H.M.S\\\")' \\
     -eval is:t 'ptime - DateToTime(\\\"2014-09-15\\\",\\\"Y.m.d\\\")' \\
-    -if -filt 't>0' -eval articleID 'articleID+1' -endif -imp wood:allsales\" 2> >(tee stream.txt >&2)"
+    -if -filt 't>0' -eval articleID 'articleID+1' -endif -imp wood:allsales\""
 
 say "6. Sort by time, sum by user, and ask for the ten best"
 run 'ess exec "aq_udb -ord wood:allsales"'
 run 'ess exec "aq_udb -exp wood:allsales -o,notitle - | aq_pp -f - -d s:userid X i:articleid f:total X -imp wood:usersales"'
 run 'ess exec "aq_udb -exp wood:usersales -sort,dec total -top 10"'
 
-say "7. Every row is accounted for"
+say "7. Every row is accounted for: the line at the end of step 5, and both of its ends counted independently"
+run 'zcat logs/purchase_*.gz | grep -c -v ^purchaseDate'
+run 'ess exec "aq_udb -exp wood:allsales -o,notitle -" | wc -l'
 
 say "8. Nothing stays behind"
 if [ "$workers" -gt 0 ]; then

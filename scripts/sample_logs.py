@@ -21,7 +21,7 @@ FIRST_DAY = date(2014, 9, 1)
 USERS = 8000
 ARTICLES = 52
 SHORT_A_DAY, LONG_A_DAY, NOT_UTF8_A_DAY = 2, 2, 3
-TBD_SHARE, REFERRED_SHARE = 0.016, 0.35
+TBD_SHARE, REFERRED_SHARE = 0.016, 0.8
 
 
 def times_of(day: date, count: int, chance: random.Random) -> list[str]:

@@ -1,0 +1,185 @@
+"""Writes the reference pages of docs/reference from the tables that the programs run by.
+
+    python scripts/pages.py            write them
+    python scripts/pages.py --check    say which are stale, and fail then
+
+Nothing in docs/reference is written by hand: an option, function, setting or exit code is described where it is
+defined. A test runs the check.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import typer
+
+import ess.language.functions
+from ess import errors
+from ess.cli.app import app
+from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
+from ess.language.functions.table import Function, Value
+from ess.pipeline.options import Option, OptionTable
+from ess.settings import SETTINGS
+from ess.tools import aq_pp, aq_udb, udbd
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTICE = "<!-- Made by `make pages` from the tables in the source; do not edit. -->"
+
+
+def page(title: str, *blocks: str) -> str:
+    """A page of blocks with a blank line between them."""
+    return "\n\n".join([f"# {title}", NOTICE, *(block for block in blocks if block)]) + "\n"
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def tool_page(options: OptionTable) -> str:
+    """A tool's options by group, and what it does not have yet."""
+    groups: dict[str, list[Option]] = {}
+    for option in options.options:
+        if not option.obsolete:
+            groups.setdefault(option.group or "General", []).append(option)
+    blocks = [options.summary]
+    for name, members in groups.items():
+        blocks.append(f"## {name}")
+        blocks += [f"`{option.synopsis}`\n: {option.help}" for option in members]
+    if options.missing:
+        blocks.append("## Not available yet")
+        blocks.append(table(("option", "instead"), ((f"`{name}`", hint) for name, hint in options.missing)))
+    return page(options.tool, *blocks)
+
+
+def attributes_page() -> str:
+    """The attributes of -f and -o."""
+    blocks: list[str] = []
+    for option, rows in (("-f", INPUT_ATTRIBUTES), ("-o", OUTPUT_ATTRIBUTES)):
+        blocks.append(f"## {option}")
+        blocks.append(table(("attribute", "meaning"), ((f"`{name}`", text) for name, text in rows.items())))
+    return page("Attributes of input and output", *blocks)
+
+
+def shown(value: Value) -> str:
+    """A value as an expression would write it."""
+    if isinstance(value, bytes):
+        return '"' + value.decode("utf-8", "backslashreplace").replace('"', '\\"') + '"'
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def function_block(function: Function) -> str:
+    """One function's entry."""
+    lines = [f"### {function.name}", "", f"`{function.signature}`", "", function.summary]
+    for parameter in (*function.parameters, *function.repeated, *function.trailing):
+        if parameter.words:
+            lines += ["", f"`{parameter.name}`: " + " ".join(f"`{word}`" for word in sorted(parameter.words))]
+    if function.unavailable:
+        lines += ["", f"**Not available yet**: {function.unavailable}"]
+    if function.differences:
+        lines += ["", f"Differs from the reference: {function.differences}"]
+    if function.examples:
+        lines += ["", "```"]
+        for example in function.examples:
+            stored = "".join(f", {name} = {shown(value)}" for name, value in example.stores)
+            lines.append(f"{example.expression}  =>  {shown(example.result)}{stored}")
+        lines.append("```")
+    return "\n".join(lines)
+
+
+def functions_page() -> str:
+    """All functions of the expression language, by the module that defines them."""
+    blocks: list[str] = []
+    for info in pkgutil.iter_modules(ess.language.functions.__path__):
+        module = importlib.import_module(f"ess.language.functions.{info.name}")
+        functions: tuple[Function, ...] = getattr(module, "FUNCTIONS", ())
+        if functions:
+            blocks.append(f"## {info.name.capitalize()}")
+            blocks += [function_block(function) for function in functions]
+    return page("Functions", *blocks)
+
+
+def settings_page() -> str:
+    """The environment variables."""
+    public = [row for row in SETTINGS.values() if not row.internal]
+    internal = [row for row in SETTINGS.values() if row.internal]
+    return page(
+        "Environment",
+        table(("variable", "default", "meaning"), ((f"`{s.variable}`", s.default, s.meaning) for s in public)),
+        "Set by the task runner for the commands it starts:",
+        table(("variable", "meaning"), ((f"`{s.variable}`", s.meaning) for s in internal)),
+    )
+
+
+def exit_codes_page() -> str:
+    """The exit codes, from the error classes."""
+    classes = [
+        member for _, member in inspect.getmembers(errors, inspect.isclass) if issubclass(member, errors.EssError)
+    ]
+    by_code: dict[int, str] = {0: "It went well.", 130: "Ctrl-C ended it."}
+    for member in sorted(classes, key=lambda member: member is not errors.EssError):
+        first = (inspect.getdoc(member) or "").splitlines()[0]
+        by_code[member.exit_code] = first.split(" (exit code")[0].rstrip(".") + "."
+    return page("Exit codes", table(("code", "meaning"), ((str(code), by_code[code]) for code in sorted(by_code))))
+
+
+def command_blocks(command: click.Command, name: str) -> list[str]:
+    """A command's entry and, if it is a group, those of its commands."""
+    if isinstance(command, click.Group):
+        return [
+            block
+            for verb in sorted(command.commands)
+            for block in command_blocks(command.commands[verb], f"{name} {verb}")
+        ]
+    context = click.Context(command, info_name=name)
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    rows = [record for parameter in command.params if (record := parameter.get_help_record(context))]
+    lines = [f"## {name}", "", f"`{usage}`", "", inspect.cleandoc(command.help or "").split("\f")[0].strip()]
+    if rows:
+        lines += ["", table(("argument", "meaning"), ((f"`{shape}`", text) for shape, text in rows))]
+    return ["\n".join(lines)]
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    return {
+        "aq_pp.md": tool_page(aq_pp.OPTIONS),
+        "aq_udb.md": tool_page(aq_udb.OPTIONS),
+        "udbd.md": tool_page(udbd.OPTIONS),
+        "attributes.md": attributes_page(),
+        "functions.md": functions_page(),
+        "ess.md": page("ess", *command_blocks(typer.main.get_command(app), "ess")),
+        "environment.md": settings_page(),
+        "exit-codes.md": exit_codes_page(),
+    }
+
+
+def stale() -> list[str]:
+    """The pages that differ from the tables, or that no table stands behind."""
+    wanted = pages()
+    found = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.md")}
+    return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+
+
+def main() -> None:
+    """Write or check."""
+    if sys.argv[1:] == ["--check"]:
+        if old := stale():
+            sys.exit(f"stale pages in docs/reference: {' '.join(old)}; run: make pages")
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in stale():
+        (FOLDER / name).unlink(missing_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
