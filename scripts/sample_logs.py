@@ -4,7 +4,7 @@
 
 The same arguments give the same bytes. Each day gets `browse_YYYYMMDD.gz` (eventDate,userID,articleID) and
 `purchase_YYYYMMDD.gz` (purchaseDate,userID,articleID,price,refID): a header line, CRLF line ends, rows in order
-of time. Of the purchases about 1.6 % have `TBD` where the number of the referring article belongs, most have it
+of time. Of the purchases about 1.6 % have `TBD` where the number of the referring article belongs, a fifth has it
 blank, and each day has a few records that are too short, too long, or hold bytes that are not UTF-8.
 """
 

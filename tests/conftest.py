@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:  # the generator form of a hook wrapper
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI a test that is skipped because a part is missing fails; only the published data may be absent."""
     report: pytest.TestReport = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
@@ -43,12 +41,12 @@ def shared() -> Path:
 
 
 @pytest.fixture
-def port_base(worker_id: str) -> int:
+def port_base() -> int:
     """The first of twelve TCP ports in a row that are free now, in a range of this test process alone.
 
-    ``worker_id`` is pytest-xdist's name of the process (``gw0``; ``master`` without it). The ranges lie below
-    those from which Linux takes ports for outgoing connections (32768 and up).
+    The ranges lie below those from which Linux takes ports for outgoing connections (32768 and up).
     """
+    worker_id = os.environ.get("PYTEST_XDIST_WORKER", "")
     number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 15
     first = 12000 + 1200 * number
     start = first + 12 * (os.getpid() % 50)
