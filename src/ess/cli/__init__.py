@@ -1,8 +1,13 @@
 """The ``ess`` command: parse, call :mod:`ess.api`, render, exit."""
 
+import sys
+
 
 def main() -> None:
     """The console entry point of ``ess``."""
-    from ess.cli.app import main as run  # the terminal libraries load only when the command is run
+    try:
+        from ess.cli.app import main as run  # the terminal libraries load only when the command is run
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)

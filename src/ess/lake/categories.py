@@ -221,7 +221,7 @@ def copy(source: str, target: str, *, label: str | None = None) -> Category:
     Raises:
         OptionError: If ``source`` does not exist, or ``target`` does.
     """
-    check_name(target, where="ess category copy")
+    check_name(target, where="category copy")
     store = datastore(label)
     with settings.lock(store.folder):
         known = categories(store)

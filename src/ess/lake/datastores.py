@@ -83,7 +83,7 @@ def select(source: str, *, label: str | None = None, overwrite: bool = False) ->
     Raises:
         OptionError: If the source or label is not valid.
     """
-    where = "ess select"
+    where = "select"
     for scheme, name in _CLOUD.items():
         if source.lower().startswith(scheme):
             raise OptionError(
@@ -121,7 +121,7 @@ def purge(label: str) -> None:
     """
     with settings.lock(settings.cache_dir()):
         known = repository()
-        store = _known(known, label, "ess purge")
+        store = _known(known, label, "purge")
         rest = {name: other for name, other in known.datastores.items() if name != label}
         # The entry goes first: categories without a datastore do no harm, the reverse would.
         _save(Repository(rest, None if known.selected == label else known.selected))
@@ -139,7 +139,7 @@ def datastore(label: str | None = None) -> Datastore:
     if label is not None:
         return _known(known, label, "--label")
     if known.selected is None or known.selected not in known.datastores:
-        raise InitializationError("no datastore is selected", where="ess", hint="run: ess select local")
+        raise InitializationError("no datastore is selected", where="datastore", hint="run: ess select local")
     return known.datastores[known.selected]
 
 

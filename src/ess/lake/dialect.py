@@ -150,7 +150,7 @@ def _find_delimiter(lines: Sequence[str]) -> str:
         return good[0]
     best = max(shares, key=lambda delimiter: shares[delimiter], default="")
     # dirty data may have many odd records, but spaces and colons are in any prose
-    return best if best and shares[best] >= 0.5 and best not in " :" else ""
+    return best if best and shares[best] >= 0.7 and best not in " :" else ""
 
 
 def _is_header(records: Sequence[Sequence[str]], width: int) -> bool:

@@ -49,7 +49,7 @@ def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None 
         OptionError: If the name is taken or not valid, no file matches, or an option is not valid.
         InputReadError: If none of the sample files can be read.
     """
-    where = "ess category add"
+    where = "category add"
     check_name(name, where=where)
     store = datastore(label)
     if name in categories.categories(store) and not options.overwrite:
@@ -155,7 +155,7 @@ def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) ->
 
 def change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
     """Give a category other columns."""
-    columns = parse_columnspec(columnspec, where="ess category change columnspec")
+    columns = parse_columnspec(columnspec, where="category change columnspec")
     return categories.change(name, lambda now: dataclasses.replace(now, columns=columns), label=label)
 
 
@@ -239,4 +239,6 @@ def _current_folder() -> str:
     try:
         return str(Path.cwd())
     except FileNotFoundError as error:
-        raise SystemFailure("the current folder no longer exists", where="ess", hint="cd to another folder") from error
+        raise SystemFailure(
+            "the current folder no longer exists", where="current folder", hint="cd to another folder"
+        ) from error

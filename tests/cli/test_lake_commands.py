@@ -1,0 +1,273 @@
+"""The commands on datastores, files and categories, run as a user runs them."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ess.cli.app import run
+
+RULE = "-" * 72
+
+
+@pytest.fixture
+def logs(places, tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for day in range(1, 4):
+        rows = f"eventDate,userID,articleID\r\n2014-09-0{day}T00:00:02,{day},23\r\n2014-09-0{day}T00:00:03,7,TBD\r\n"
+        (folder / f"browse_2014090{day}.gz").write_bytes(gzip.compress(rows.encode(), mtime=0))
+    return folder
+
+
+@pytest.fixture
+def ess(logs, capfdbinary):
+    """Run ``ess`` with arguments; returns (exit code, stdout, stderr)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run(list(arguments))
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    assert call("select", "local") == (0, "selected datastore local\n", "")
+    return call
+
+
+def test_the_tutorial(ess, logs):
+    code, out, err = ess("category", "add", "browse", f"{logs}/*browse*")
+    assert (code, err) == (0, "")
+    assert "browse: 3 files" in out
+    assert "S:eventDate I:userID S:articleID" in out
+    code, out, err = ess("summary")
+    lines = out.splitlines()
+    assert lines[:4] == [RULE, "-------------------------------- local ---------------------------------", RULE, ""]
+    assert lines[4] == "============================= File summary ============================="
+    assert lines[5].split() == ["Name", "Count", "Size", "first", "last"]
+    assert lines[7].split() == [
+        "browse",
+        "3",
+        str(sum(p.stat().st_size for p in logs.iterdir())),
+        "2014-09-01",
+        "2014-09-03",
+    ]
+
+
+def test_the_summary_of_a_category(ess, logs):
+    ess("category", "add", "browse", f"{logs}/*browse*", "--comment", "tab\there")
+    code, out, err = ess("summary", "browse")
+    size = sum(path.stat().st_size for path in logs.iterdir())
+    assert out.splitlines() == [
+        "Name:        browse",
+        f"Pattern:     {logs}/*browse*",
+        "Exclude:     None",
+        "Date Format: auto",
+        "Date Regex:",
+        "Archive:",
+        "Compression: gzip",
+        "Delimiter:   ,",
+        "# of files:  3",
+        f"Total size:  {size}",
+        "File range:  2014-09-01 - 2014-09-03",
+        "# columns:   3",
+        "Column Spec: S:eventDate I:userID S:articleID",
+        "Preprocess:",
+        "usecache:    False",
+        r"Comment:     tab\there",
+        "",
+        "First few lines:",
+        "eventDate,userID,articleID",
+        "2014-09-01T00:00:02,1,23",
+        "2014-09-01T00:00:03,7,TBD",
+    ]
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("pkey", "userID\n"),
+        ("columnspec", "S:eventDate I:userID S:articleID\n"),
+        ("schema", "eventDate string\nuserID unsigned integer\narticleID string\n"),
+        ("delimiter", ",\n"),
+        ("compression", "gzip\n"),
+        ("preprocess", "cat\n"),
+    ],
+)
+def test_one_parameter_of_a_category(ess, logs, parameter, expected):
+    ess("category", "add", "browse", f"{logs}/*browse*", "--pkey", "userID", "--preprocess", "cat")
+    assert ess("summary", "browse", parameter) == (0, expected, "")
+
+
+def test_scan_updates_the_numbers(ess, logs):
+    ess("category", "add", "browse", f"{logs}/*browse*")
+    (logs / "browse_20140905.gz").write_bytes(b"12345")
+    assert " 3 " in ess("summary")[1]
+    size = sum(path.stat().st_size for path in logs.iterdir())
+    assert ess("summary", "--scan", "--short")[1] == f"4 {size}\n"
+    assert ess("summary", "browse", "--scan", "--short")[1] == f"4 {size}\n"
+    assert "2014-09-05" in ess("summary")[1]
+
+
+def test_ls(ess, logs, monkeypatch):
+    monkeypatch.chdir(logs)
+    (logs / "deep").mkdir()
+    (logs / "deep" / "x.csv").write_text("hello")
+    out = ess("ls", "b*1.gz")[1]
+    size = (logs / "browse_20140901.gz").stat().st_size
+    assert out == f"2014-09-01           {size:>13}  {logs}/browse_20140901.gz\n"
+    assert ess("ls", "b*1.gz", "--nosize")[1] == f"2014-09-01           {logs}/browse_20140901.gz\n"
+    assert ess("ls", "b*1.gz", "--nodate")[1] == f"{size:>13}  {logs}/browse_20140901.gz\n"
+    assert ess("ls", "--nameonly")[1].splitlines() == [
+        f"{logs}/deep/",
+        *(f"{logs}/browse_2014090{day}.gz" for day in (1, 2, 3)),
+    ]
+    assert ess("ls", "-r", "--nameonly", "--exclude", "*.gz")[1] == f"{logs}/deep/x.csv\n"
+    assert ess("ls", "-r", "--nameonly", "--limit", "1", "*.gz")[1] == f"{logs}/browse_20140901.gz\n"
+    assert ess("ls", "b*1.gz", "--dateregex", "none")[1].startswith("1970-01-01")
+    assert ess("ls", "b*1.gz", "--dateregex", "_[:%f:{8,}]")[1].startswith("20140901 ")
+    assert ess("ls", "nothing*") == (0, "", "ess: no file matches\n")
+    ess("category", "add", "browse", "b*")
+    assert ess("ls", "-r", "--cat", "browse", "--nameonly", "*2.gz")[1] == f"{logs}/browse_20140902.gz\n"
+
+
+def test_odd_names_are_shown_on_one_line(ess, logs):
+    (logs / "a\nb\udcff\x1b[31m\u00e9").touch()
+    assert ess("ls", f"{logs}/a*", "--nameonly")[1] == f"{logs}/a\\nb\\xff\\x1b[31mé\n"
+
+
+def test_cat_gives_bytes(logs, places):
+    path = logs / "browse_20140901.gz"
+    command = [sys.executable, "-c", "from ess.cli import main; main()"]
+    subprocess.run([*command, "select", "local"], env=places, check=True, stdout=subprocess.DEVNULL)
+    raw = subprocess.run([*command, "cat", str(path)], env=places, check=True, capture_output=True)
+    assert raw.stdout == path.read_bytes()
+    done = subprocess.run([*command, "cat", "--decompress", str(path)], env=places, check=True, capture_output=True)
+    assert done.stdout == gzip.decompress(path.read_bytes())
+
+
+def test_lsa(ess, logs):
+    with zipfile.ZipFile(logs / "a.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("x/one.csv", (2014, 9, 1, 2, 3, 4)), "12345")
+        archive.writestr("two.txt", "1")
+    assert ess("lsa", f"{logs}/a.zip", "--pattern", "*.csv") == (
+        0,
+        "2014-09-01 02:03:04              5  x/one.csv\n",
+        "",
+    )
+    assert ess("lsa", f"{logs}/browse_20140901.gz")[0] == 2
+
+
+def test_changing_a_category(ess, logs):
+    ess("category", "add", "browse", f"{logs}/*browse*")
+    for arguments in (
+        ("columnspec", "browse", "S:eventDate S:userID I:articleID"),
+        ("comment", "browse", "This category deserves a comment"),
+        ("dateregex", "browse", "[:%Y:][:%m:][:%d:]"),
+        ("usecache", "browse", "--usecache"),
+    ):
+        assert ess("category", "change", *arguments) == (0, "", "")
+    out = ess("summary", "browse")[1]
+    assert "Column Spec: S:eventDate S:userID I:articleID\n" in out
+    assert "Date Format:\nDate Regex:  [:%Y:][:%m:][:%d:]\n" in out
+    assert "usecache:    True\n" in out
+    assert ess("category", "copy", "browse", "other") == (0, "", "")
+    assert ess("category", "delete", "browse") == (0, "", "")
+    assert "other" in ess("summary")[1]
+
+
+def test_probe_and_repository_and_purge(ess, logs):
+    ess("category", "add", "browse", f"{logs}/*browse*")
+    assert "Header:      yes\n" in ess("probe", "browse")[1]
+    assert ess("repository")[1].splitlines()[2].split() == ["*", "local", "local", "local"]
+    assert ess("purge", "local") == (0, "", "")
+    code, out, err = ess("summary")
+    assert (code, out) == (3, "")
+    assert err == "ess: datastore: no datastore is selected; run: ess select local\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("sumary", "unknown command 'sumary'; did you mean 'summary'?"),
+        ("nonsense", "unknown command 'nonsense'; the commands are: "),
+        ("query", "query: the command is not available yet"),
+        ("summary --labell x", "summary: unknown option '--labell'; did you mean '--label'?"),
+        ("--nope", "unknown option '--nope'; see: ess --help"),
+        ("category", "category: a subcommand is missing; give one of: add, change, copy, delete"),
+        ("category ad x y", "category: unknown command 'ad'; did you mean 'add'?"),
+        ("category add x", "category add: missing argument 'pattern'"),
+        ("category change usecache x", "add --usecache or --nocache"),
+        ("category add x /nosuch/*", "no file matches '/nosuch/*'"),
+        ("category add x /nosuch/* --archive *", "--archive: "),
+        ("summary nobody", "no category 'nobody'"),
+        ("summary --short", "--short: it needs --scan"),
+        ("summary a colour", "'colour' is not one of 'pkey'"),
+        ("ls --limit x", "'--limit'"),
+        ("ls --limit 0", "--limit: bad limit 0"),
+        ("ls --nameonly --nodate", "exclude each other"),
+        ("ls a b", "unexpected extra argument"),
+        ("ls --label other", "no datastore 'other'"),
+        ("probe x --pcmd y", "--pcmd: "),
+        ("select s3://bucket", "S3 datastores are not available yet"),
+        ("select local --region x", "--region: "),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(ess, arguments, words):
+    code, out, err = ess(*arguments.split())
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.startswith("ess: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("cat /nosuch", 11), ("cat /", 11), ("ls /nosuch/file", 11), ("lsa /nosuch", 11)]
+)
+def test_other_failures_keep_their_codes(ess, arguments, code):
+    found, out, err = ess(*arguments.split())
+    assert (found, out, err.count("\n")) == (code, "", 1)
+
+
+def test_help_and_version(ess):
+    code, out, err = ess("--help")
+    assert (code, err) == (0, "")
+    assert "category" in out
+    assert ess()[0] == 0
+    assert ess("category", "add", "-h")[1].count("--dateregex") >= 1
+    assert ess("--version")[1].startswith("essentia ")
+
+
+def test_help_loads_nothing_heavy(places):
+    code = "import sys; from ess.cli.app import run; run(['summary']); print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], env=places, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"polars", "pyarrow", "distributed", "dask", "cryptography", "duckdb", "pandas", "numpy"}
+
+
+def test_a_closed_pipe_is_quiet(places, logs):
+    for number in range(3000):
+        (logs / f"{number}-{'x' * 100}").touch()
+    command = f"{sys.executable} -c 'from ess.cli import main; main()' ls '{logs}/*' --nameonly | head -1"
+    subprocess.run(
+        [sys.executable, "-c", "from ess.cli import main; main()", "select", "local"], env=places, check=True
+    )
+    done = subprocess.run(["bash", "-c", command], env=places, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_a_full_disk_is_one_line(places, logs):
+    command = [sys.executable, "-c", "from ess.cli import main; main()"]
+    subprocess.run([*command, "select", "local"], env=places, check=True, stdout=subprocess.DEVNULL)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*command, "ls", str(logs)], env=places, check=False, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 22
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr

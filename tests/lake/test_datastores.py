@@ -1,0 +1,72 @@
+"""Datastores: selecting, labels, purging."""
+
+from __future__ import annotations
+
+import pytest
+
+from ess import settings
+from ess.errors import InitializationError, OptionError
+from ess.lake import categories, datastores
+from ess.lake.organize import CategoryOptions, add
+
+pytestmark = pytest.mark.usefixtures("places")
+
+
+def test_without_a_selection_the_error_says_what_to_do():
+    with pytest.raises(InitializationError, match="ess select local"):
+        datastores.datastore()
+
+
+def test_a_label_is_another_datastore_with_its_own_categories(tmp_path):
+    datastores.select("local")
+    add("one", str(tmp_path / "*"), CategoryOptions(noprobe=True))
+    datastores.select("local", label="mine")
+    assert datastores.datastore().label == "mine"
+    assert categories.categories(datastores.datastore()) == {}
+    datastores.select("local")
+    assert list(categories.categories(datastores.datastore())) == ["one"]
+    assert datastores.select("mine").label == "mine"
+    assert datastores.datastore("local").label == "local"
+    assert sorted(datastores.repository().datastores) == ["local", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("s3://bucket", "S3 datastores are not available yet"),
+        ("blob://box", "Azure datastores are not available yet"),
+        ("locl", "did you mean 'local'"),
+    ],
+)
+def test_sources_that_do_not_work_are_errors(source, words):
+    with pytest.raises(OptionError, match=words):
+        datastores.select(source)
+    assert datastores.repository().datastores == {}
+
+
+@pytest.mark.parametrize("label", ["", "a/b", "..", ".x", "a b", "x" * 65, "a\n"])
+def test_a_label_is_a_plain_name(label):
+    with pytest.raises(OptionError, match="--label"):
+        datastores.select("local", label=label)
+
+
+def test_purge_forgets_the_categories_and_keeps_the_files(tmp_path):
+    datastores.select("local")
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    add("one", str(tmp_path / "*.csv"), CategoryOptions())
+    datastores.purge("local")
+    assert (tmp_path / "x.csv").exists()
+    with pytest.raises(InitializationError):
+        datastores.datastore()
+    datastores.select("local")
+    assert categories.categories(datastores.datastore()) == {}
+    with pytest.raises(OptionError, match="no datastore 'x'"):
+        datastores.purge("x")
+
+
+def test_damaged_settings_are_one_clear_error():
+    datastores.select("local")
+    path = settings.cache_dir() / "repository.json"
+    path.write_text('{"version": 1, "datastores": {"local": 3}}')
+    with pytest.raises(InitializationError, match=r"repository\.json: the settings file is damaged"):
+        datastores.datastore()

@@ -1,0 +1,172 @@
+"""Dates in file names: automatic, by regular expression, by the older format."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ess.errors import OptionError
+from ess.lake.dates import NO_DATE, DateFinder, DateRule, DateRuleKind, automatic_date, date_rule
+
+A_DATE = st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31, 23, 59, 59)).map(lambda d: d.replace(microsecond=0))
+#: Text without a digit, which cannot turn a date into something else.
+WORDS = st.text("abc_-. ", max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("browse_20140901.gz", "2014-09-01"),
+        ("file_2014-06-09_out.zip", "2014-06-09"),
+        ("2014_09_01", "2014-09-01"),
+        ("2014.09.01.log", "2014-09-01"),
+        ("account12345678_20140609.csv", "2014-06-09"),
+        ("2015-04-30-00-05-22-63C8146U29G91", "2015-04-30 00:05:22"),
+        ("pagecounts-20090430-230000.gz", "2009-04-30 23:00:00"),
+        ("elb_20140901T1305Z_x", "2014-09-01 13:05:00"),
+        ("E1.2014-09-01-13.ab.gz", "2014-09-01 13:00:00"),
+        ("access_log.01Sep2014", "2014-09-01"),
+        ("access-Sep-01-2014.log", "2014-09-01"),
+        ("2014-sep-01", "2014-09-01"),
+        ("01-September-2014", "2014-09-01"),
+        ("x2014090113", "2014-09-01 13:00:00"),
+        ("20140901_01.gz", "2014-09-01"),  # two digits after a packed date are a part, not an hour
+        ("2014-09-01_24", "2014-09-01"),  # not a valid time: no time
+        ("20140901_9999", "2014-09-01"),
+        ("log_99-2014-09-01", "2014-09-01"),
+    ],
+)
+def test_automatic_dates(name, expected):
+    assert automatic_date(name) == datetime.fromisoformat(expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "x",
+        "20140230",
+        "2014-13-01",
+        "201409",
+        "1409529600",
+        "201409011",
+        "2014090199",
+        "18991231",
+        "21000101",
+        "2014-9-1",
+    ],
+)
+def test_what_is_no_date(name):
+    assert automatic_date(name) is None
+
+
+@given(A_DATE, WORDS, WORDS)
+def test_a_date_is_found_between_any_words(date, before, after):
+    assert automatic_date(f"{before}{date:%Y%m%d%H%M%S}{after}") == date
+    assert automatic_date(f"{before}{date:%Y-%m-%d}x{after}") == datetime(date.year, date.month, date.day)
+    assert automatic_date(f"{before}{date:%Y-%m-%dT%H-%M-%S}{after}") == date
+
+
+@given(st.text("0123456789", min_size=1, max_size=20))
+def test_a_run_of_digits_is_a_date_only_at_the_four_lengths(digits):
+    found = automatic_date(f"a{digits}b")
+    if found is not None:
+        form = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}[len(digits)]
+        assert found.strftime(form) == digits
+
+
+@given(st.text(max_size=40))
+def test_any_name_gives_a_date_or_none(name):
+    found = automatic_date(name)
+    assert found is None or 1900 <= found.year <= 2099
+
+
+def test_folders_count_only_below_the_fixed_part_of_the_pattern():
+    finder = DateFinder(date_rule(None, None))
+    path = "/backup-20201111/logs/2014/09/01/x.gz"
+    assert finder.find(path, len("/backup-20201111/logs/")).date == datetime(2014, 9, 1)
+    assert finder.find("/backup-20201111/x.gz", len("/backup-20201111/")).date == NO_DATE
+    assert finder.find("/backup-20201111/x20140901", 17).date == datetime(2014, 9, 1)
+
+
+@pytest.mark.parametrize(
+    ("dateregex", "name", "expected"),
+    [
+        (".*[:%Y:]-[:%m:]-[:%d:].*", "file_2014-06-09_out.zip", "2014-06-09"),
+        (".*[:%Y:][:%m:][:%d:].csv", "account12345678_20140609.csv", "2014-06-09"),
+        ("_[:%Y:][:%m:][:%d:]", "account12345678_20140609.csv", "2014-06-09"),
+        ("[:%Y:]-[:%m:]-[:%d:]-[:%H:]-[:%M:]-[:%S:]-.*", "2015-04-30-00-05-22-63C8146U29G91", "2015-04-30 00:05:22"),
+        ("[:%d:]-[:%b:]-[:%y:]", "x 05-OCT-14", "2014-10-05"),
+        ("[:%B:][:%d:]y[:%y:]", "december31y69", "1969-12-31"),
+        ("[:%Y:][:%m:][:%d:] [:%H:][:%p:]", "20140901 12am", "2014-09-01"),
+        ("[:%Y:][:%m:][:%d:] [:%H:][:%p:]", "20140901 11PM", "2014-09-01 23:00:00"),
+        ("[:%Y:][:%m:][:%d:][:%H:][:%z:]", "2014090123-0730", "2014-09-02 06:30:00"),
+        ("/[:%Y:]/[:%m:]/", "/logs/2014/09/x.gz", "2014-09-01"),
+        ("none", "20140901", "1970-01-01"),
+        ("[:%Y:][:%m:][:%d:]", "20141301", "1970-01-01"),
+        ("q[:%Y:]", "20140901", "1970-01-01"),
+    ],
+)
+def test_dateregex(dateregex, name, expected):
+    assert DateFinder(date_rule(dateregex, None)).find("/folder/" + name).date == datetime.fromisoformat(expected)
+
+
+@pytest.mark.parametrize(
+    ("dateregex", "number"), [("[:%f:{8,}]_", 12345678), ("account[:%f:{8,}]", 12345678), ("account[:%f:{4,4}]", 1234)]
+)
+def test_numbers_in_names(dateregex, number):
+    finder = DateFinder(date_rule(dateregex, None))
+    assert finder.numbers
+    assert finder.find("/logs/account12345678_20140609.csv").number == number
+    assert finder.find("/logs/none.csv").number is None
+
+
+@pytest.mark.parametrize(
+    ("dateformat", "name", "expected"),
+    [
+        ("*Y-M-D*", "file_2014-06-09_out.zip", "2014-06-09"),
+        ("*YMD.csv", "account12345678_20140609.csv", "2014-06-09"),
+        ("_YMD", "account12345678_20140609.csv", "2014-06-09"),
+        ("D.M.y", "05.october.14", "2014-10-05"),
+        ("YMDThms", "20140901T130559", "2014-09-01 13:05:59"),
+    ],
+)
+def test_dateformat(dateformat, name, expected):
+    assert DateFinder(date_rule(None, dateformat)).find(name).date == datetime.fromisoformat(expected)
+
+
+def test_dateformat_numbers():
+    assert DateFinder(date_rule(None, "#_")).find("account12345678_20140609.csv").number == 12345678
+    assert DateFinder(date_rule(None, "account#")).find("account12345678_20140609.csv").number == 12345678
+
+
+@pytest.mark.parametrize(
+    ("dateregex", "dateformat"),
+    [
+        ("[:%Q:]", None),
+        ("nothing", None),
+        ("[:%Y:](", None),
+        ("[:%Y:][:%Y:]", None),
+        ("[:%f:]", None),
+        ("[:%f:{x}]", None),
+        ("[:%f:{9,3}]", None),
+        (None, "csv"),
+        (None, "Y-Y"),
+        ("auto", "auto"),
+    ],
+)
+def test_a_bad_rule_is_an_option_error(dateregex, dateformat):
+    with pytest.raises(OptionError):
+        date_rule(dateregex, dateformat)
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_any_rule_is_refused_or_works(text, name):
+    try:
+        finder = DateFinder(DateRule(DateRuleKind.FORMAT, text))
+    except OptionError:
+        return
+    assert finder.find(name).date is not None

@@ -1,0 +1,108 @@
+"""Guessing how records are laid out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ess.lake.dialect import column_names, find_dialect
+from ess.schema import parse_column, valid_name
+
+BROWSE = b"eventDate,userID,articleID\r\n2014-09-01T00:00:02,4084,23\r\n2014-09-01T00:00:05,2577,TBD\r\n"
+
+
+def columns(*samples: bytes) -> str:
+    return " ".join(find_dialect(samples).columns)
+
+
+def test_the_tutorial_data():
+    found = find_dialect([BROWSE])
+    assert (found.format, found.delimiter, found.header) == ("text", ",", True)
+    assert found.columns == ("S:eventDate", "I:userID", "S:articleID")
+    assert found.lines[1] == "2014-09-01T00:00:02,4084,23"
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", "|", ";", "\x01"])
+def test_delimiters(delimiter):
+    data = delimiter.join(["day", "who", "sum"]) + "\n" + "\n".join(delimiter.join(["1", "a b", "2.5"]) for _ in "abc")
+    found = find_dialect([data.encode() + b"\n"])
+    assert (found.delimiter, found.columns) == (delimiter, ("I:day", "S:who", "F:sum"))
+
+
+def test_types_are_careful():
+    rows = b"a,b,c,d,e,f,g,h,i\n1,-1,5000000000,-5000000000,1.5,10.0.0.1,02139,+3,\n,,,,3,,,,\n"
+    assert columns(rows) == "I:a IS:b L:c LS:d F:e IP:f S:g S:h S:i"
+    assert columns(b"a,b\n1,10.0.0.1\n2,x\n3,::1\n") == "I:a S:b"
+    assert columns(b"a,b\n1,3000000000\n2,99999999999999999999\n") == "I:a S:b"
+
+
+def test_dirt_in_any_sample_makes_a_string():
+    assert columns(b"a,b\n1,2\n", b"a,b\n1,2\n") == "I:a I:b"
+    assert columns(b"a,b\n1,2\n", b"a,b\n1,TBD\n") == "I:a S:b"
+
+
+def test_short_and_long_records_do_not_count():
+    assert columns(b"a,b\n1,2\nx\n3,4\ny,y,y\n5,6\n7,8\n9,10\n") == "I:a I:b"
+
+
+def test_data_without_a_header():
+    found = find_dialect([b"2014-09-01,7\n2014-09-02,8\n"])
+    assert (found.header, found.columns) == (False, ("S:col1", "I:col2"))
+    assert not find_dialect([b"bob,paris\nann,rome\nbob,rome\n"]).header
+    assert find_dialect([b"name,city\nbob,paris\nann,rome\n"]).header
+    assert find_dialect([b"name,city\n"]).header
+
+
+def test_quotes_hold_delimiters_and_line_ends():
+    found = find_dialect([b'name,note\n"a, b","line\nline"\n"c","say ""x"""\n'])
+    assert (found.delimiter, found.columns) == (",", ("S:name", "S:note"))
+
+
+def test_a_stray_quote_costs_one_record():
+    rows = b"".join(b"%d,%d\n" % (n, n) for n in range(100))
+    assert columns(b'a,b\n"1,2\n' + rows) == "I:a I:b"
+
+
+def test_log_lines_are_split_at_spaces_and_prose_is_not():
+    line = b'10.0.0.1 - - [05/Oct/2014:03:24:27 -0700] "GET / HTTP/1.0" 301 17 "-" "Mozilla (x y)"\n'
+    found = find_dialect([line * 20])
+    assert (found.delimiter, len(found.columns), found.columns[0]) == (" ", 10, "IP:col1")
+    prose = b"It was the best of times,\nit was the worst of times, it was\nthe age: of wisdom.\n" * 9
+    assert find_dialect([prose]).columns == ("S:col1",)
+
+
+@pytest.mark.parametrize(
+    ("sample", "kind"),
+    [
+        (b"", "empty"),
+        (b" \n\n", "empty"),
+        (b'{"a": 1}\n{"a": 2}\n', "json"),
+        (b'{\n "a": 1}', "json"),
+        (b"<?xml version='1.0'?><a/>", "xml"),
+        (bytes(range(32)) * 20, "binary"),
+        (b"{a},{b}\n", "text"),
+    ],
+)
+def test_formats(sample, kind):
+    found = find_dialect([sample])
+    assert found.format == kind
+    assert bool(found.columns) == (kind == "text")
+
+
+def test_a_byte_order_mark_is_not_part_of_a_name():
+    assert columns(b"\xef\xbb\xbfa,b\n1,2\n") == "I:a I:b"
+
+
+@given(st.lists(st.text(max_size=40), max_size=20))
+def test_column_names_are_valid_and_unique(labels):
+    names = column_names(labels)
+    assert len({name.lower() for name in names}) == len(labels)
+    assert all(valid_name(name) for name in names)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=3))
+def test_any_bytes_have_a_dialect_with_valid_columns(samples):
+    found = find_dialect(samples)
+    for spec in found.columns:
+        assert parse_column(spec, where="test").wanted
