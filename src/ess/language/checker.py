@@ -122,7 +122,7 @@ def check_constant(text: str, column_type: ColumnType, *, where: str) -> bytes |
     try:
         node = check_expression(text, Scope(), where=where)
     except OptionError:
-        if value_type(column_type) is ValueType.STRING and not text[:1] in ('"', "'", ""):
+        if value_type(column_type) is ValueType.STRING and text[:1] not in ('"', "'", ""):
             raise OptionError(
                 f"'{text}' is not a string constant", where=where, hint=f"quote it once more: '\"{text}\"'"
             ) from None

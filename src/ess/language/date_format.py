@@ -9,13 +9,23 @@ part in the text is ignored.
 from __future__ import annotations
 
 import calendar
+import datetime
 import re
 import time
 from collections.abc import Callable
 
+ToTime = Callable[[bytes], int]
+Match = Callable[[bytes], re.Match[bytes] | None]
+
 _MONTHS = {
-    name.encode(): number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
+    name: number
+    for number, name in enumerate(
+        (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"), 1
+    )
 }
+_SECONDS = {b"%02d" % second: second for second in range(60)}
+_NUMBERS = frozenset({"year", "short_year", "month", "day", "hour", "minute"})
+_DIGITS = re.compile(rb"[0-9]+")
 _CODES: dict[str, tuple[str, bytes]] = {
     "Y": ("year", rb"([0-9]{1,4})"),
     "y": ("short_year", rb"([0-9]{1,2})"),
@@ -29,20 +39,19 @@ _CODES: dict[str, tuple[str, bytes]] = {
     "p": ("half", rb"([AaPp][Mm])"),
     "z": ("zone", rb"([+-][0-9]{2}:?[0-9]{2})"),
 }
-_DAY_PARTS = frozenset({"year", "short_year", "month", "month_name", "day"})
-#: How many days' beginnings a compiled format remembers.
-_REMEMBERED = 4096
+#: How many days' or minutes' beginnings a compiled format remembers.
+_REMEMBERED = 50_000
 
 
 class FormatError(ValueError):
     """A date format that makes no sense."""
 
 
-def compile_date_format(spec: bytes, *, local: bool) -> Callable[[bytes], int]:
+def compile_date_format(spec: bytes, *, local: bool) -> ToTime:
     """A function from a date's text to the seconds since 1970 (or smaller units, by ``%S1`` to ``%S9``).
 
     Text that does not fit gives 0. Without ``%z`` the date is local time as the C library knows
-    it (environment TZ; over daylight saving its ``mktime`` decides), or GMT if not ``local``.
+    it (environment TZ; an hour that comes twice is its first coming), or GMT if not ``local``.
 
     Raises:
         FormatError: If the format repeats a part or has an unknown code.
@@ -54,14 +63,8 @@ def compile_date_format(spec: bytes, *, local: bool) -> Callable[[bytes], int]:
     """
     names, pattern, digits = _parse(spec)
     match = re.compile(pattern).match
-    begin = _day_begin(local and "zone" not in names)
-    if [name for name in names if name in _DAY_PARTS] == names[: len(names) - 3] and names[-3:] == [
-        "hour",
-        "minute",
-        "second",
-    ]:
-        return _common_shape(names, spec, digits, begin)
-    return _any_shape(names, digits, match, begin)
+    to_time = _by_parts(names, digits, match, _day_begin(local and "zone" not in names))
+    return to_time if digits or "second" not in names else _by_minutes(names, match, to_time)
 
 
 def _parse(spec: bytes) -> tuple[list[str], bytes, int]:
@@ -117,15 +120,38 @@ def _day_begin(local: bool) -> DayBegin:
         if found is None:
             if len(known) >= _REMEMBERED:
                 known.clear()
-            if local:
-                first = int(time.mktime((year, month, day, 0, 0, 0, 0, 0, -1)))
-                found = (first, int(time.mktime((year, month, day + 1, 0, 0, 0, 0, 0, -1))) - first == 86400)
-            else:
-                found = (calendar.timegm((year, month, 1, 0, 0, 0)) + (day - 1) * 86400, True)
+            found = _local_day(year, month, day) if local else (_gmt_day(year, month, day), True)
             known[year, month, day] = found
         return found
 
     return begin
+
+
+def _gmt_day(year: int, month: int, day: int) -> int:
+    return calendar.timegm((year, month, 1, 0, 0, 0)) + (day - 1) * 86400
+
+
+def _local_day(year: int, month: int, day: int) -> tuple[int, bool]:
+    try:
+        today = datetime.date(year, month, 1) + datetime.timedelta(day - 1)  # February 31 is March 3
+        tomorrow = today + datetime.timedelta(1)
+    except OverflowError:
+        return _local_time(year, month, day, 0, 0, 0), False
+    first = _local_time(today.year, today.month, today.day, 0, 0, 0)
+    return first, _local_time(tomorrow.year, tomorrow.month, tomorrow.day, 0, 0, 0) - first == 86400
+
+
+def _local_time(*date: int) -> int:
+    """Year to second as local time.
+
+    C's ``mktime`` answers for an hour that comes twice as it likes; here that is its first coming,
+    in daylight saving time. A time that is skipped is read as if in standard time.
+    """
+    for daylight in (1, 0):
+        result = int(time.mktime((*date, 0, 0, daylight)))  # type: ignore[arg-type]
+        if time.localtime(result)[:6] == date:
+            return result
+    return int(time.mktime((*date, 0, 0, 0)))  # type: ignore[arg-type]
 
 
 def _year(text: bytes) -> int:
@@ -157,58 +183,41 @@ def _seconds(day: tuple[int, int, int], hour: int, minute: int, second: int, beg
     first, regular = begin(*day)
     if regular:
         return first + hour * 3600 + minute * 60 + second
-    return int(time.mktime((*day, hour, minute, second, 0, 0, -1)))
+    return _local_time(*day, hour, minute, second)
 
 
-def _common_shape(names: list[str], spec: bytes, digits: int, begin: DayBegin) -> Callable[[bytes], int]:
-    """Days first, then hour, minute and second: the text of the day part is the key of a cache."""
-    day_names = names[:-3]
-    marked = b"%" in spec
-    at = (
-        spec.index(b"%H" if b"%H" in spec else b"%I")
-        if marked
-        else min(place for place in (spec.find(b"H"), spec.find(b"I")) if place >= 0)
-    )
-    _, day_pattern, _ = _parse(spec[:at]) if day_names else ([], b"", 0)
-    _, time_pattern, _ = _parse((b"" if marked else b"") + spec[at:])
-    match = re.compile(b"(" + day_pattern.replace(b"([", b"(?:[") + b")" + time_pattern).match
-    day_match = re.compile(day_pattern).match
-    known: dict[bytes, tuple[int, int, int] | int | None] = {}
+def _by_minutes(names: list[str], match: Match, to_time: ToTime) -> ToTime:
+    """``to_time``, but a date is looked up by its text without the seconds: logs hold many of each minute."""
+    second = names.index("second") + 1
+    numbers = [n for n, name in enumerate(names, 1) if name in _NUMBERS and n < second]
+    ends = second == len(names)  # nothing after the seconds counts
+    known: dict[bytes, int] = {}
+    at = 0
 
-    def day_of(text: bytes) -> tuple[int, int, int] | int | None:
-        """The first second of a regular day, or the day itself; None if it is out of range."""
-        groups = day_match(text)
-        day = _day_of(day_names, groups.groups()) if groups else None
-        result: tuple[int, int, int] | int | None = day
-        if day is not None:
-            first, regular = begin(*day)
-            result = first if regular else day
-        if len(known) >= _REMEMBERED:
-            known.clear()
-        known[text] = result
+    def cached(text: bytes) -> int:
+        nonlocal at
+        key = text[:at] if ends else text[:at] + text[at + 2 :]
+        minute = known.get(key)
+        seconds = _SECONDS.get(text[at : at + 2])
+        if minute is not None and seconds is not None:
+            return minute + seconds
+        result = to_time(text)
+        found = match(text)
+        if found is not None and found[second] in _SECONDS and result:
+            # Where each number is a whole run of digits, the key alone decides how the text is read.
+            start = found.start(second)
+            if _DIGITS.findall(text, found.start(), start) == [found[n] for n in numbers]:
+                if start != at or len(known) >= _REMEMBERED:
+                    known.clear()
+                    at = start
+                known[text[:at] if ends else text[:at] + text[at + 2 :]] = result - _SECONDS[found[second]]
         return result
 
-    def to_time(text: bytes) -> int:
-        found = match(text)
-        if found is None:
-            return 0
-        day_text, h, m, s = found.groups()
-        day = known.get(day_text, 0)
-        if day == 0:
-            day = day_of(day_text)
-        hour, minute, second = int(h), int(m), int(s)
-        if day is None or hour > 23 or minute > 59 or second > 60:
-            return 0
-        if day.__class__ is int:
-            return day + hour * 3600 + minute * 60 + second  # type: ignore[operator]
-        return _seconds(day, hour, minute, second, begin)  # type: ignore[arg-type]
-
-    return to_time
+    return cached
 
 
-def _any_shape(
-    names: list[str], digits: int, match: Callable[[bytes], re.Match[bytes] | None], begin: DayBegin
-) -> Callable[[bytes], int]:
+def _by_parts(names: list[str], digits: int, match: Match, begin: DayBegin) -> ToTime:
+    """Each part of the text is read, and its range checked."""
     unit = 10**digits
 
     def to_time(text: bytes) -> int:

@@ -10,7 +10,7 @@ SMALLEST = -(2**63)
 LARGEST = 2**63 - 1
 MASK = 2**64 - 1
 
-_INTEGER = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_INTEGER = re.compile(rb"[ \t\n\v\f\r]*([+-]?)0*([0-9]*)")
 _FLOAT = re.compile(
     rb"[ \t\n\v\f\r]*([+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan))", re.IGNORECASE
 )
@@ -107,7 +107,11 @@ def parse_integer(text: bytes) -> int:
     (12, 0, True)
     """
     match = _INTEGER.match(text)
-    return max(SMALLEST, min(LARGEST, int(match[1][:40]))) if match else 0
+    if match is None or not match[2]:
+        return 0
+    if len(match[2]) > 18:  # near the limits or beyond; 20 digits are beyond for certain
+        return max(SMALLEST, min(LARGEST, int(match[1] + match[2][:20])))
+    return int(match[1] + match[2])
 
 
 def parse_float(text: bytes) -> float:

@@ -38,7 +38,7 @@ class RowRunner:
             for variable in program.variables
         )
         namespace = dict(loop.namespace)
-        exec(compile(loop.source, "<row engine>", "exec"), namespace)
+        exec(compile(loop.source, "<row engine>", "exec"), namespace)  # noqa: S102 - made from a checked tree only
         self._function: Any = namespace["run"]
 
     @property
@@ -103,9 +103,13 @@ def _gather(
     values: Sequence[Sequence[Any]],
 ) -> Batch:
     """A batch of ``slots`` for some rows: changed slots from ``values``, the others from ``batch``."""
+    if not slots:
+        return pl.DataFrame(height=batch.height if rows is None else len(rows))
     fresh = {slot.key: _to_series(slot, given) for slot, given in zip(changed, values, strict=True)}
-    kept = [slot.key for slot in slots if slot.key not in fresh]
-    taken = batch.select(kept)
-    if rows is not None and len(rows) != batch.height:
-        taken = taken[rows] if rows else taken.clear()
-    return pl.DataFrame([fresh.get(slot.key, taken[slot.key] if slot.key in kept else None) for slot in slots])
+    unchanged = [slot.key for slot in slots if slot.key not in fresh]
+    if unchanged:
+        taken = batch.select(unchanged)
+        if rows is not None and len(rows) != batch.height:
+            taken = taken[rows] if rows else taken.clear()
+        fresh.update((series.name, series) for series in taken)
+    return pl.DataFrame([fresh[slot.key] for slot in slots])

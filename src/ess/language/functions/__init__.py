@@ -7,13 +7,17 @@ from ess.language.functions import (
     comparison,
     conversion,
     dates,
+    encoding,
+    keys,
+    patterns,
+    special,
     strings,
 )
 from ess.language.functions.table import Function
 
 FUNCTIONS: dict[str, Function] = {
     function.key: function
-    for module in (strings, arithmetic, comparison, conversion, dates)
+    for module in (strings, arithmetic, comparison, patterns, encoding, conversion, dates, keys, special)
     for function in module.FUNCTIONS
 }
 

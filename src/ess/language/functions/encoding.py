@@ -1,0 +1,278 @@
+"""Encodings of text: UrlEnc, UrlDec, Base64Enc, Base64Dec, QryDec, IConv."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import os
+import re
+import urllib.parse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ess.language.functions.table import (
+    Argument,
+    ArgumentError,
+    Example,
+    Function,
+    RecordError,
+    RowFunction,
+    attributes,
+    constant,
+    fixed_text,
+    target,
+    text,
+    words_of,
+)
+from ess.language.tree import ValueType
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+
+
+def url_encode(value: bytes) -> bytes:
+    """All bytes but letters, digits and ``-._~`` as ``%XX``."""
+    return urllib.parse.quote_from_bytes(value, safe="").encode("ascii")
+
+
+def url_decode(value: bytes) -> bytes:
+    """``%XX`` and ``+`` resolved; a ``%`` without two hexadecimal digits is kept."""
+    return urllib.parse.unquote_to_bytes(value.replace(b"+", b" "))
+
+
+def base64_decode(value: bytes) -> bytes:
+    """Decoded; bytes outside of the alphabet are skipped, an incomplete last one is dropped."""
+    letters = _NOT_BASE64.sub(b"", value)
+    if len(letters) % 4 == 1:
+        letters = letters[:-1]
+    return base64.b64decode(letters + b"=" * (-len(letters) % 4))
+
+
+# QryDec
+
+
+@dataclass(frozen=True)
+class _Extraction:
+    """What to do with one key: its name, its occurrence (0 is the first) and how to finish the value."""
+
+    name: bytes
+    occurrence: int
+    zero: bool
+    decodes: int
+    trim: bytes
+
+
+def _option(words: Sequence[str], name: str, argument: int) -> bytes | None:
+    """The value of ``name=value``, which is one byte."""
+    for word in words:
+        if word.startswith(name + "="):
+            value = os.fsencode(word[len(name) + 1 :])
+            if len(value) != 1:
+                raise ArgumentError(f"{name}= takes one character", argument=argument)
+            return value
+    return None
+
+
+def _decodes(words: Sequence[str], otherwise: int, argument: int) -> int:
+    for word in words:
+        if word.startswith("dec="):
+            number = word[4:]
+            if not number.isdigit() or int(number) > 99:
+                raise ArgumentError("dec= takes a number from 0 to 99", argument=argument)
+            return int(number)
+    return otherwise
+
+
+def _extractions(arguments: Sequence[Argument]) -> list[_Extraction]:
+    common = words_of(arguments[1])
+    found: list[_Extraction] = []
+    for at in range(2, len(arguments), 3):
+        name, words = fixed_text(arguments[at + 1]), words_of(arguments[at + 2])
+        found.append(
+            _Extraction(
+                name,
+                sum(other.name == name for other in found),
+                "zero" in common or "zero" in words,
+                _decodes(words, _decodes(common, 1, 1), at + 2),
+                _option(words, "trm", at + 2) or _option(common, "trm", 1) or b"",
+            )
+        )
+    return found
+
+
+def _query_decoder(arguments: Sequence[Argument]) -> RowFunction:
+    extractions = _extractions(arguments)
+    begin = _option(words_of(arguments[1]), "beg", 1)
+    wanted = {extraction.name for extraction in extractions}
+
+    def decode(value: bytes, *current: bytes) -> tuple[int | bytes, ...]:
+        query = value if begin is None else value.partition(begin)[2]
+        values: dict[bytes, list[bytes]] = {}
+        for pair in query.split(b"&"):
+            name, _, content = pair.partition(b"=")
+            if b"%" in name or b"+" in name:
+                name = url_decode(name)
+            if name in wanted:
+                values.setdefault(name, []).append(content)
+        count = 0
+        results: list[bytes] = []
+        for extraction, present in zip(extractions, current, strict=True):
+            given = values.get(extraction.name, ())
+            if extraction.occurrence < len(given):
+                count += 1
+                results.append(_finish(given[extraction.occurrence], extraction))
+            else:
+                results.append(b"" if extraction.zero else present)
+        return (count, *results)
+
+    return decode
+
+
+def _finish(value: bytes, extraction: _Extraction) -> bytes:
+    for _ in range(extraction.decodes):
+        value = url_decode(value)
+    if extraction.trim:
+        value = value.removeprefix(extraction.trim).removesuffix(extraction.trim)
+    return value
+
+
+# IConv
+
+#: A conversion of a value to (bytes of it that were converted, result), or None if it failed.
+_Conversion = Callable[[bytes], tuple[int, bytes] | None]
+
+
+def _codec(name: str, argument: int) -> str:
+    try:
+        found = codecs.lookup(name.strip())
+        "".encode(found.name)  # an encoding of text, not one such as "hex"
+    except (LookupError, ValueError):
+        raise ArgumentError(
+            f"unknown character set '{name}'", argument=argument, hint="for example utf8, sjis, euc-jp, latin1"
+        ) from None
+    return found.name
+
+
+def _conversion(source: str, to: str) -> _Conversion:
+    name, _, flag = source.partition(",")
+    if name.strip() == ".":
+        return lambda value: (0, value)
+    if name.strip() == "-":
+        return lambda value: (0, b"")
+    codec = _codec(name, 1)
+    if flag.strip().lower() == "eok":
+        return lambda value: _convert_partly(value, codec, to)
+    if flag:
+        raise ArgumentError(f"unknown attribute '{flag}' of character set '{name}'", argument=1, hint="known is eok")
+
+    def convert(value: bytes) -> tuple[int, bytes] | None:
+        try:
+            return len(value), value.decode(codec).encode(to)
+        except UnicodeError:
+            return None
+
+    return convert
+
+
+def _convert_partly(value: bytes, codec: str, to: str) -> tuple[int, bytes]:
+    """What can be converted; the rest is left out."""
+    lost = 0
+    parts: list[str] = []
+    position = 0
+    while position < len(value):
+        try:
+            parts.append(value[position:].decode(codec))
+            break
+        except UnicodeDecodeError as error:
+            parts.append(value[position : position + error.start].decode(codec))
+            size = max(1, error.end - error.start)
+            lost += size
+            position += error.start + size
+    return len(value) - lost, "".join(parts).encode(to, "ignore")
+
+
+def _iconv(arguments: Sequence[Argument]) -> RowFunction:
+    to = _codec(os.fsdecode(fixed_text(arguments[2])), 2)
+    codes = os.fsdecode(fixed_text(arguments[1]))
+    conversions = [_conversion(source, to) for source in codes.split(";")]
+
+    def convert(value: bytes) -> bytes:
+        best: tuple[int, bytes] | None = None
+        for conversion in conversions:
+            found = conversion(value)
+            if found is not None and found[0] == len(value):
+                return found[1]
+            if found is not None and (best is None or found[0] > best[0]):
+                best = found
+        if best is None:
+            raise RecordError(f"IConv cannot convert from {codes}")
+        return best[1]
+
+    return convert
+
+
+FUNCTIONS = (
+    Function(
+        "UrlEnc",
+        (text("Val"),),
+        ValueType.STRING,
+        "Val with all bytes but letters, digits and - . _ ~ written as %XX.",
+        (Example("UrlEnc('a b/c')", b"a%20b%2Fc"),),
+        row=url_encode,
+    ),
+    Function(
+        "UrlDec",
+        (text("Val"),),
+        ValueType.STRING,
+        "Val with %XX resolved and + read as a blank.",
+        (Example("UrlDec('a%20b+c%2')", b"a b c%2"),),
+        row=url_decode,
+    ),
+    Function(
+        "Base64Enc",
+        (text("Val"),),
+        ValueType.STRING,
+        "Val in base64.",
+        (Example("Base64Enc('abcd')", b"YWJjZA=="),),
+        row=base64.b64encode,
+    ),
+    Function(
+        "Base64Dec",
+        (text("Val"),),
+        ValueType.STRING,
+        "The bytes that Val holds in base64; what is not base64 is skipped.",
+        (Example("Base64Dec('YW Jj\tZA==')", b"abcd"), Example("Base64Dec('-')", b"")),
+        row=base64_decode,
+    ),
+    Function(
+        "QryDec",
+        (text("Val"), attributes("beg=", "zero", "dec=", "trm=")),
+        ValueType.INTEGER,
+        "Stores the values of query parameters, a=1&b=2, into columns, and gives how many were found. A key that is "
+        "asked for twice gives its first and its second value. beg=c skips Val up to the first c; zero blanks columns "
+        "whose key is missing; dec=N decodes values N times (1 if not given); trm=c trims one c from either end.",
+        (
+            Example(
+                "QryDec('/p?k1=a%20b&k2=c', 'beg=?', Str1, 'k1', Str2, 'k2')", 2, (("Str1", b"a b"), ("Str2", b"c"))
+            ),
+            Example("QryDec('k1=a&k1=\"b\"', Str1, 'k1', Str2, 'k1', 'trm=\"')", 2, (("Str1", b"a"), ("Str2", b"b"))),
+            Example("QryDec('k2=1', zero|dec=2, Str1, 'k1')", 0, (("Str1", b""),)),
+        ),
+        specialize=_query_decoder,
+        repeated=(target("Col"), constant("KeyName"), attributes("zero", "dec=", "trm=")),
+    ),
+    Function(
+        "IConv",
+        (text("Val"), constant("FromCodes"), constant("ToCode")),
+        ValueType.STRING,
+        "Val converted between character sets. Of several sets to convert from, joined with ';', the first that "
+        "converts all of Val is taken, else the one that converts most of it: 'set,eok' leaves out what it cannot "
+        "convert, '.' keeps Val, '-' gives a blank. If none succeeds the record is rejected.",
+        (
+            Example('IConv("\\x83\\x89", "sjis", "utf8")', "\u30e9".encode()),
+            Example('IConv("\\xe9", "utf8;latin1", "utf8")', b"\xc3\xa9"),
+            Example('IConv("\\xff", "utf8;-", "utf8")', b""),
+        ),
+        specialize=_iconv,
+        differences="The character sets are those of Python's codecs, not of the iconv library.",
+    ),
+)

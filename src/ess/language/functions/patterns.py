@@ -1,0 +1,153 @@
+"""Regular expressions: RxCmp, RxMap, RxReplace, RxRep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ess.language.functions.table import (
+    Argument,
+    ArgumentError,
+    Example,
+    Function,
+    RowFunction,
+    attributes,
+    constant,
+    fixed_text,
+    target,
+    text,
+    words_of,
+)
+from ess.language.regex import REGEX_WORDS, Regex, RegexError, Template, compile_regex
+from ess.language.tree import ValueType
+
+
+def _compiled(arguments: Sequence[Argument], *, pattern: int = 1) -> Regex:
+    words = [word for word in words_of(arguments[-1]) if word != "all"]
+    try:
+        return compile_regex(fixed_text(arguments[pattern]), words)
+    except RegexError as error:
+        raise ArgumentError(f"bad regular expression: {error}", argument=pattern) from None
+
+
+def _template(arguments: Sequence[Argument], index: int, regex: Regex) -> Template:
+    try:
+        return Template(fixed_text(arguments[index]), regex)
+    except RegexError as error:
+        raise ArgumentError(str(error), argument=index) from None
+
+
+def _compare(arguments: Sequence[Argument]) -> RowFunction:
+    regex = _compiled(arguments)
+    if regex.is_plain:
+        search = regex.pattern.search
+        return lambda value: 1 if search(value) else 0
+    return lambda value: 1 if regex.first(value) else 0
+
+
+def _map(arguments: Sequence[Argument]) -> RowFunction:
+    regex = _compiled(arguments)
+    templates = [_template(arguments, index, regex) for index in range(3, len(arguments) - 1, 2)]
+
+    def extract(value: bytes, *current: bytes) -> tuple[int | bytes, ...]:
+        match = regex.first(value)
+        if match is None:
+            return (0, *current)
+        return (1, *(template.render(match) for template in templates))
+
+    return extract
+
+
+def _replacer(arguments: Sequence[Argument], template_at: int) -> Callable[[bytes], tuple[int, bytes]]:
+    """A function to (replacements, result). Matches of nothing are left alone."""
+    regex = _compiled(arguments)
+    template = _template(arguments, template_at, regex)
+    everywhere = "all" in words_of(arguments[-1])
+
+    def replace(value: bytes) -> tuple[int, bytes]:
+        parts: list[bytes] = []
+        done = count = 0
+        for match in regex.matches(value):
+            if match.end() == match.start():
+                continue
+            parts += (value[done : match.start()], template.render(match))
+            done = match.end()
+            count += 1
+            if not everywhere:
+                break
+        return (count, b"".join(parts) + value[done:]) if count else (0, value)
+
+    return replace
+
+
+def _replace_into(arguments: Sequence[Argument]) -> RowFunction:
+    replace = _replacer(arguments, 3)
+    return lambda value, current: replace(value)
+
+
+def _replace(arguments: Sequence[Argument]) -> RowFunction:
+    replace = _replacer(arguments, 2)
+    return lambda value: replace(value)[1]
+
+
+_WORDS = tuple(REGEX_WORDS)
+_ENGINES = (
+    "POSIX basic syntax unless rx_extended or pcre is given. Of alternatives that match at one place the first is "
+    "taken, where POSIX takes the longest; ungreedy, dupnames and a few more attributes of pcre are not available."
+)
+
+FUNCTIONS = (
+    Function(
+        "RxCmp",
+        (text("Val"), constant("Pattern"), attributes(*_WORDS)),
+        ValueType.INTEGER,
+        "1 if a regular expression matches any part of Val, else 0.",
+        (
+            Example("RxCmp('index.html', '\\.html$')", 1),
+            Example("RxCmp('abc', 'A(x|B)', rx_extended|ncas)", 1),
+            Example("RxCmp('abc', '^\\d+$', pcre)", 0),
+        ),
+        specialize=_compare,
+        differences=_ENGINES,
+    ),
+    Function(
+        "RxMap",
+        (text("Val"), constant("MapFrom")),
+        ValueType.INTEGER,
+        "1 if a regular expression matches any part of Val, else 0. On a match, each column gets its template, in "
+        "which %%N%% stands for the N-th group.",
+        (
+            Example(
+                "RxMap('a ABC b', '^\\(.*\\) ABC \\(.*\\)$', Str1, '%%1%%', Str2, '%%2%%-%%1%%')",
+                1,
+                (("Str1", b"a"), ("Str2", b"b-a")),
+            ),
+            Example("RxMap('abc', '(x)', Str1, '%%1%%', pcre)", 0, (("Str1", b""),)),
+        ),
+        specialize=_map,
+        repeated=(target("Col"), constant("MapTo")),
+        trailing=(attributes(*_WORDS),),
+        differences=_ENGINES,
+    ),
+    Function(
+        "RxReplace",
+        (text("Val"), constant("RepFrom"), target("Col"), constant("RepTo"), attributes("all", *_WORDS)),
+        ValueType.INTEGER,
+        "Stores Val into Col with the first match of a regular expression replaced (all: every match), and gives the "
+        "number of replacements. %%N%% in RepTo stands for the N-th group. Matches of nothing are not replaced.",
+        (
+            Example("RxReplace('a  b c', ' *', Str1, '_', 'all')", 2, (("Str1", b"a_b_c"),)),
+            Example("RxReplace('abc', 'x', Str1, 'y')", 0, (("Str1", b"abc"),)),
+        ),
+        specialize=_replace_into,
+        differences=_ENGINES,
+    ),
+    Function(
+        "RxRep",
+        (text("Val"), constant("RepFrom"), constant("RepTo"), attributes("all", *_WORDS)),
+        ValueType.STRING,
+        "Val with the first match of a regular expression replaced (all: every match).",
+        (Example("RxRep('2014-09-15', '([0-9]+)-([0-9]+)', '%%2%%/%%1%%', pcre)", b"09/2014-15"),),
+        specialize=_replace,
+        differences=_ENGINES,
+    ),
+)

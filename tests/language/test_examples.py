@@ -1,0 +1,50 @@
+"""Every function's help has examples, and they run as help says."""
+
+import math
+
+import pytest
+
+from ess.engines.batch import blank, make_batch
+from ess.engines.rowwise import compile_rowwise
+from ess.errors import OptionError
+from ess.language.checker import check_expression
+from ess.language.functions import FUNCTIONS
+from ess.language.program import Evaluate, Program
+from ess.language.scope import Scope
+from ess.language.tree import ValueType
+from ess.schema import parse_column
+
+COLUMNS = ("s:Str1", "s:Str2", "i:Int1", "is:Int2", "f:Float1", "ip:Ip1")
+RESULTS = {ValueType.STRING: "s", ValueType.INTEGER: "ls", ValueType.FLOAT: "f", ValueType.IP: "ip"}
+CASES = [(function, example) for function in FUNCTIONS.values() for example in function.examples]
+
+
+@pytest.mark.parametrize(("function", "example"), CASES, ids=[example.expression for _, example in CASES])
+def test_the_example_gives_what_help_says(function, example):
+    scope = Scope()
+    inputs = tuple(scope.add(parse_column(spec, where="-d")) for spec in COLUMNS)
+    node = check_expression(example.expression, scope, where="-eval")
+    result = scope.add(parse_column(f"{RESULTS[node.type]}:Result", where="-eval"))
+    runner = compile_rowwise(Program(inputs, (result,), (), (Evaluate(result, node),)))
+    batch = make_batch([(slot.key, slot.type, [blank(slot.type)]) for slot in inputs], 1)
+    row = runner.run(batch, 1).final.row(0, named=True)
+    got = row["result"]
+    assert type(got) is type(example.result)
+    assert got == pytest.approx(example.result, rel=1e-15) if isinstance(got, float) else got == example.result
+    for name, value in example.stores:
+        assert row[name.lower()] == value
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
+def test_a_function_has_examples_or_says_why_it_is_missing(function):
+    assert function.summary
+    if not function.unavailable:
+        assert function.examples
+        return
+    with pytest.raises(OptionError, match=f"function {function.name} is not available yet"):
+        check_expression(f"{function.name}('x')", Scope(), where="-eval")
+
+
+def test_infinite_results_are_floats():
+    node = check_expression("Pow(0, -1)", Scope(), where="-eval")
+    assert node.value == math.inf

@@ -1,0 +1,59 @@
+"""Numbers and addresses read from text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ess.language import values
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"", 0),
+        (b"-", 0),
+        (b"+7", 7),
+        (b" \t-12abc", -12),
+        (b"0" * 45 + b"7", 7),
+        (b"9" * 5000, 2**63 - 1),
+        (b"-" + b"9" * 5000, -(2**63)),
+        (b"9223372036854775807", 2**63 - 1),
+        (b"9223372036854775808", 2**63 - 1),
+        (b"-9223372036854775808", -(2**63)),
+        (b"0x10", 0),
+        (b"1_0", 1),
+        ("\u0663".encode(), 0),
+    ],
+)
+def test_integers(text, value):
+    assert values.parse_integer(text) == value
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_integers_come_back(value):
+    assert values.parse_integer(values.format_integer(value) + b".5") == value
+
+
+@given(st.floats(allow_nan=False))
+def test_floats_come_back(value):
+    assert values.parse_float(values.format_float(value)) == value
+
+
+@given(st.ip_addresses())
+def test_addresses_come_back(address):
+    packed = values.parse_address(str(address).encode())
+    assert packed == address.packed
+    assert values.parse_address(values.format_address(packed)) == packed
+
+
+@pytest.mark.parametrize(
+    "text", [b"1.2.3", b"1.2.3.4.5", b"256.1.1.1", b" 1.2.3.4", b":::", b"\xff", b"1.2.3.4\0", b"x"]
+)
+def test_what_is_no_address_is_blank(text):
+    assert values.parse_address(text) == b""
+
+
+@given(st.floats())
+def test_floats_are_cut_towards_zero(value):
+    got = values.to_integer(value)
+    assert got == (int(value) if abs(value) < 2**63 else -(2**63))
