@@ -57,6 +57,14 @@ def test_the_tutorial(ess, logs):
     ]
 
 
+def test_dirt_is_told(ess, logs):
+    (logs / "dirty.csv").write_text("a,b\n" + "1,2\n" * 9 + "1,T\x1bD\n")
+    code, out, err = ess("category", "add", "dirty", f"{logs}/dirty*")
+    assert (code, out.splitlines()[1]) == (0, "columns: I:a S:b")
+    assert err.startswith("ess: b: 10 % of the sampled values, such as 'T\\x1bD', are no numbers")
+    assert err.count("\n") == 1
+
+
 def test_the_summary_of_a_category(ess, logs):
     ess("category", "add", "browse", f"{logs}/*browse*", "--comment", "tab\there")
     code, out, err = ess("summary", "browse")

@@ -42,6 +42,19 @@ def test_dirt_in_any_sample_makes_a_string():
     assert columns(b"a,b\n1,2\n", b"a,b\n1,TBD\n") == "I:a S:b"
 
 
+def test_a_little_dirt_is_remarked_on():
+    rows = b"a,b\n" + b"1,2\n" * 9 + b"1,TBD\n"
+    found = find_dialect([rows])
+    assert found.columns == ("I:a", "S:b")
+    assert str(found.remarks[0]).startswith("b: 10 % of the sampled values, such as 'TBD', are no numbers")
+    assert find_dialect([b"a,b\n1,x\n2,y\n3,4\n"]).remarks == ()
+
+
+def test_long_identifiers_keep_their_digits():
+    assert columns(b"a,b\n1.5,1\n123456789012345678,1\n") == "S:a I:b"
+    assert columns(b"a,b\n123456789012345678901234,1\n") == "S:a I:b"
+
+
 def test_short_and_long_records_do_not_count():
     assert columns(b"a,b\n1,2\nx\n3,4\ny,y,y\n5,6\n7,8\n9,10\n") == "I:a I:b"
 

@@ -219,6 +219,8 @@ def category_add(
         label=label,
     )
     stats = made.stats
+    for remark in made.remarks:
+        _note(remark)
     dates = f", {stats.first} - {stats.last}" if stats.count else ""
     _show(
         [f"{made.name}: {stats.count} files, {render.human_size(stats.size)}{dates}", *_columns_line(made.columnspec)]

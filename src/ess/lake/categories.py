@@ -49,7 +49,8 @@ class Category:
     (``none``, ``gzip``, ...), blank if it is not known. ``delimiter`` is one character, blank if
     records are not delimited or that is not known. ``header`` says whether the first line of
     each file names the columns. ``columns`` are column specs such as ``S:userID``. ``probed``
-    is false after ``--noprobe``. ``lines`` are the first lines of a sample file.
+    is false after ``--noprobe``. ``lines`` are the first lines of a sample file, and
+    ``remarks`` are sentences about columns that are strings only because of some dirt.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Category:
     comment: str = ""
     probed: bool = True
     lines: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     stats: Stats = Stats()
 
     @property
@@ -292,6 +294,7 @@ def _from_json(name: str, label: str, state: Mapping[str, Any]) -> Category:
         comment=str(state["comment"]),
         probed=bool(state["probed"]),
         lines=tuple(map(str, state["lines"])),
+        remarks=tuple(map(str, state.get("remarks", ()))),
         stats=Stats(int(stats["count"]), int(stats["size"]), str(stats["first"]), str(stats["last"])),
     )
 

@@ -12,8 +12,8 @@ import ipaddress
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ess.schema import ColumnType
 
@@ -22,11 +22,37 @@ _DELIMITERS = (",", "\t", "|", ";", "\x01", " ", ":")
 _MOST_JOINED_LINES = 50
 _MOST_RECORDS_TO_SPLIT = 2000
 _LONGEST_NAME = 31
+#: Up to this share of odd values in a column is dirt; with more it is just a string column.
+_MOST_DIRT = 0.2
+_DIGITS_OF_A_FLOAT = 17
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})\Z")
 _FLOAT = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
 _TIMELIKE = re.compile(r"[0-9]{1,4}[-/.:][0-9A-Za-z]{1,9}[-/.:][0-9]{1,4}")
 _WORDLIKE = re.compile(r"[A-Za-z_#@$][\w .()%/#@$-]*\Z")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A column that is a string only because of some dirt.
+
+    ``type`` names the type of the other values, ``example`` is the most common odd value (its
+    bytes as Latin-1), and ``share`` of the values that are not blank (0 to 1) are odd.
+    """
+
+    column: str
+    type: str
+    example: str
+    share: float
+
+    def __str__(self) -> str:
+        """One sentence for a person."""
+        percent = max(1, round(100 * self.share))
+        what = "addresses" if self.type == "IP" else "numbers"
+        return (
+            f"{self.column}: {percent} % of the sampled values, such as '{self.example}', are no {what}, so it is a"
+            f" string column; as {self.type}:{self.column} such records would be rejected"
+        )
 
 
 @dataclass(frozen=True)
@@ -38,6 +64,7 @@ class Dialect:
     ``header`` says whether the first line names the columns. ``columns`` are column specs
     (``S:name``), none if the format is not ``text``. ``lines`` are the first lines as text,
     where bytes that are not UTF-8 stand as lone surrogates.
+    ``remarks`` tell of columns that would have another type but for some dirt.
     """
 
     format: str
@@ -45,6 +72,7 @@ class Dialect:
     header: bool
     columns: tuple[str, ...]
     lines: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> Dialect:
@@ -72,9 +100,12 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
         others = _split(text, chosen)
         body += [record for record in others[header and others[:1] == first[:1] :] if len(record) == width]
     names = column_names(first[0] if header else [""] * width)
-    types = [_column_type(record[index] for record in body) for index in range(width)]
-    columns = tuple(f"{kind.name}:{name}" for kind, name in zip(types, names, strict=True))
-    return Dialect("text", chosen, header, columns, lines)
+    types = [_column_type([record[index] for record in body]) for index in range(width)]
+    columns = tuple(f"{kind.name}:{name}" for (kind, _), name in zip(types, names, strict=True))
+    remarks = tuple(
+        replace(remark, column=name) for (_, remark), name in zip(types, names, strict=True) if remark is not None
+    )
+    return Dialect("text", chosen, header, columns, lines, remarks)
 
 
 def _first_lines(sample: bytes, count: int = 5, longest: int = 1000) -> tuple[str, ...]:
@@ -190,31 +221,32 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _column_type(values: Iterator[str]) -> ColumnType:
-    """The narrowest type that takes every value; blanks say nothing."""
-    kinds: set[str] = set()
-    low = high = 0
-    for value in values:
-        if not value:
-            continue
-        if _INTEGER.match(value):
-            kinds.add("integer")
-            number = int(value)
-            low, high = min(low, number), max(high, number)
-        elif _FLOAT.match(value):
-            kinds.add("float")
-        elif _is_address(value):
-            kinds.add("address")
-        else:
-            return ColumnType.S
-        if "address" in kinds and len(kinds) > 1:
-            return ColumnType.S
-    if not kinds:
-        return ColumnType.S
-    if kinds == {"address"}:
-        return ColumnType.IP
-    if "float" in kinds:
-        return ColumnType.F
+def _column_type(values: Sequence[str]) -> tuple[ColumnType, Remark | None]:
+    """The narrowest type that takes every value; blanks say nothing. Beside it, what a little dirt prevented."""
+    filled = [value for value in values if value]
+    odd: list[str] = []
+    clean: list[str] = []
+    for value in filled:
+        (clean if _FLOAT.match(value) or _is_address(value) else odd).append(value)
+    fitting = _clean_type(clean)
+    if not odd:
+        return fitting, None
+    if fitting is ColumnType.S or len(odd) > _MOST_DIRT * len(filled):
+        return ColumnType.S, None
+    return ColumnType.S, Remark("", fitting.name, Counter(odd).most_common(1)[0][0], len(odd) / len(filled))
+
+
+def _clean_type(values: Sequence[str]) -> ColumnType:
+    """The narrowest type of values that are numbers or addresses; S if they are both, or there are none."""
+    addresses = sum(_is_address(value) for value in values)
+    if addresses or not values:
+        return ColumnType.IP if values and addresses == len(values) else ColumnType.S
+    if not all(_INTEGER.match(value) for value in values):
+        # long identifiers among fractions would lose digits
+        exact = all(sum(map(str.isdigit, value)) <= _DIGITS_OF_A_FLOAT for value in values)
+        return ColumnType.F if exact else ColumnType.S
+    numbers = [int(value) for value in values]
+    low, high = min(numbers), max(numbers)
     # Half of a 32-bit range is left for values that the sample does not show.
     if low >= 0:
         return ColumnType.I if high < 2**31 else ColumnType.L if high < 2**64 else ColumnType.S

@@ -111,6 +111,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         header=found.header,
         columns=columns,
         lines=found.lines,
+        remarks=tuple(map(str, found.remarks)) if columns == found.columns else (),
     )
 
 
@@ -156,7 +157,7 @@ def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) ->
 def change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
     """Give a category other columns."""
     columns = parse_columnspec(columnspec, where="category change columnspec")
-    return categories.change(name, lambda now: dataclasses.replace(now, columns=columns), label=label)
+    return categories.change(name, lambda now: dataclasses.replace(now, columns=columns, remarks=()), label=label)
 
 
 def change_date_rule(
