@@ -13,7 +13,10 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import os
+import select
 import shutil
+import stat
 import tarfile
 import tempfile
 import zipfile
@@ -36,6 +39,8 @@ _PIECE = 1024
 #: ... and the last bytes, where the check sums stand, are given to it one by one.
 _HELD_BACK = 32
 _SPOOL_IN_MEMORY = 8 << 20
+#: How long a pipe may be silent, in seconds, before what it brought so far is handed on.
+_PAUSE = 0.1
 
 
 class _Decompressor(Protocol):
@@ -81,8 +86,9 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 class DecodedStream(io.RawIOBase):
     """A readable stream made of byte pieces.
 
-    ``read(n)`` returns n bytes unless the stream ends first or breaks. Where it breaks, the bytes
-    before the break are returned first and the error is raised by the next call.
+    ``read(n)`` returns n bytes unless the stream ends first, breaks or pauses. Where it breaks, the bytes
+    before the break are returned first and the error is raised by the next call. It pauses when a pipe
+    brings nothing for a moment; an empty piece says so.
     """
 
     def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
@@ -103,7 +109,7 @@ class DecodedStream(io.RawIOBase):
         while wanted < 0 or got < wanted:
             if not self._rest:
                 piece = self._next_piece(got)
-                if piece is None:
+                if piece is None or (got and not piece):
                     break
                 self._rest = memoryview(piece)
                 continue
@@ -169,11 +175,27 @@ def open_decompressed(source: str | Path | BinaryIO, *, name: str = "") -> Binar
 def _read_pieces(source: BinaryIO, label: str) -> Iterator[bytes]:
     # read1 hands over what a pipe has instead of waiting for a full piece.
     read = getattr(source, "read1", source.read)
+    slow = _pipe_of(source)
     try:
-        while piece := read(_SOURCE_READ):
+        while True:
+            if slow is not None and not select.select([slow], [], [], _PAUSE)[0]:
+                yield b""
+            piece = read(_SOURCE_READ)
+            if not piece:
+                return
             yield piece
     except OSError as error:
         raise InputReadError(f"cannot read it: {error.strerror}", where=label) from None
+
+
+def _pipe_of(source: BinaryIO) -> int | None:
+    """The descriptor of a stream that may keep its reader waiting."""
+    try:
+        descriptor = source.fileno()
+        mode = os.fstat(descriptor).st_mode
+    except (OSError, ValueError, AttributeError):
+        return None
+    return descriptor if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode) else None
 
 
 def _decoded(pieces: Iterator[bytes], label: str, *, archives: bool) -> Iterator[bytes]:
@@ -211,10 +233,13 @@ def _sniff(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         except InputReadError as error:
             broken = error
             break
+        # A line of text that a slow pipe has brought is enough to go on.
         if piece is None:
             break
         taken.append(piece)
         size += len(piece)
+        if not piece and b"\n" in b"".join(taken):
+            break
 
     def again() -> Iterator[bytes]:
         yield from taken

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ess.engines.batch import PHYSICAL, blank
-from ess.formats.split import Positions
+from ess.formats.split import BACK, FRONT, Positions
 from ess.formats.values import STRING_LIMIT, BadValueError, Value, converter
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
@@ -25,7 +25,11 @@ _BLANKS = np.zeros(256, dtype=np.bool_)
 _BLANKS[list(b" \t\n\v\f\r")] = True
 _LOWER = bytes(range(256)).lower()
 _UPPER = bytes(range(256)).upper()
-_INLINE_MASKS = (np.arange(_INLINE)[None, :] < np.arange(_INLINE + 1)[:, None]) * np.uint8(255)
+#: For each length, which bits of a view's two words hold its content.
+_LOW_MASKS = np.array([((1 << 8 * min(n, 4)) - 1) << 32 for n in range(_INLINE + 1)], dtype=np.uint64)
+_HIGH_MASKS = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(_INLINE + 1)], dtype=np.uint64)
+_LOW_HIGH_BITS = np.uint64(0x8080808000000000)
+_HIGH_BITS = np.uint64(0x8080808080808080)
 
 
 @dataclass(frozen=True)
@@ -37,49 +41,68 @@ class ColumnValues:
 
 
 class BlockBytes:
-    """The bytes of a block, as the columns' values are made from them."""
+    """The bytes of a block, as the columns' values are made from them.
+
+    Args:
+        content: `ess.formats.split.Fields.content`.
+    """
 
     def __init__(self, content: bytes) -> None:
-        # Views are filled by reading 12 bytes from a field's begin, also of the last field.
-        self.content = content + bytes(_INLINE)
-        self.bytes = np.frombuffer(self.content, dtype=np.uint8)
+        self._content = content
+        #: The bytes behind the front.
+        self.bytes = np.frombuffer(content, dtype=np.uint8)[FRONT:]
+        self.is_ascii = content.isascii()
+        # One entry for each position: the 4 bytes before it and the 12 bytes from it.
+        count = max(0, len(content) - FRONT - BACK + 1)
+        self._around: NDArray[np.void] = np.ndarray((count,), dtype="V16", buffer=content, strides=(1,))
         self._high: Positions | None = None
         self._cases: dict[bytes, BlockBytes] = {}
 
     def field(self, start: int, length: int) -> bytes:
         """One field."""
-        return self.content[start : start + length]
+        return self._content[FRONT + start : FRONT + start + length]
 
     def translated(self, table: bytes) -> BlockBytes:
         """The same block with every byte replaced."""
         if table not in self._cases:
-            self._cases[table] = BlockBytes(self.content.translate(table))
+            self._cases[table] = BlockBytes(self._content.translate(table))
         return self._cases[table]
 
-    def high(self) -> Positions:
-        """Where the bytes that are not ASCII stand."""
-        if self._high is None:
-            ascii_only = self.content.isascii()
-            self._high = np.empty(0, np.int64) if ascii_only else np.flatnonzero(self.bytes > 127).astype(np.int64)
-        return self._high
+    def views(self, starts: Positions, lengths: Positions) -> NDArray[np.uint64]:
+        """The fields as Arrow views, two words a field.
 
-    def series(self, starts: Positions, lengths: Positions) -> pl.Series:
-        """The fields as a Binary series that refers to the block's bytes."""
-        views = np.zeros((len(starts), 4), dtype=np.uint32)
-        views[:, 0] = lengths
-        windows = np.lib.stride_tricks.sliding_window_view(self.bytes, _INLINE)
-        heads = windows[starts]
-        heads &= _INLINE_MASKS[np.minimum(lengths, _INLINE)]
-        views[:, 1:] = heads.view(np.uint32)
+        A view is the length (4 bytes), then up to 12 bytes of content; of longer content the first 4,
+        a buffer number and the offset in the buffer.
+        """
+        words = self._around[starts].view(np.uint64).reshape(-1, 2)
+        short = np.minimum(lengths, _INLINE)
+        words[:, 0] &= _LOW_MASKS[short]
+        words[:, 0] |= lengths.view(np.uint64)
+        words[:, 1] &= _HIGH_MASKS[short]
         long = np.flatnonzero(lengths > _INLINE)
         if len(long):
-            views[long, 2] = 0
-            views[long, 3] = starts[long]
-        buffers = [None, pa.py_buffer(views), pa.py_buffer(self.content)]
-        array = pa.Array.from_buffers(pa.binary_view(), len(starts), buffers)
-        series = pl.from_arrow(array)
+            words[long, 1] = (starts[long] + FRONT).view(np.uint64) << np.uint64(32)
+        return words
+
+    def series(self, views: NDArray[np.uint64]) -> pl.Series:
+        """The fields as a Binary series that refers to the block's bytes."""
+        buffers = [None, pa.py_buffer(views), pa.py_buffer(self._content)]
+        series = pl.from_arrow(pa.Array.from_buffers(pa.binary_view(), len(views), buffers))
         assert isinstance(series, pl.Series)
         return series
+
+    def beyond_ascii(self, starts: Positions, lengths: Positions, views: NDArray[np.uint64]) -> Positions:
+        """The rows whose field has bytes that are not ASCII."""
+        if self.is_ascii:
+            return np.empty(0, dtype=np.int64)
+        found = ((views[:, 0] & _LOW_HIGH_BITS) | (views[:, 1] & _HIGH_BITS)) != 0
+        long = np.flatnonzero(lengths > _INLINE)
+        if len(long):
+            if self._high is None:
+                self._high = np.flatnonzero(self.bytes > 127).astype(np.int64, copy=False)
+            begin = np.searchsorted(self._high, starts[long])
+            found[long] = np.searchsorted(self._high, starts[long] + lengths[long]) > begin
+        return np.flatnonzero(found).astype(np.int64, copy=False)
 
 
 def convert_column(block: BlockBytes, starts: Positions, lengths: Positions, column: Column) -> ColumnValues:
@@ -121,7 +144,7 @@ def _strings(block: BlockBytes, starts: Positions, lengths: Positions, column: C
     convert = converter(column)
     for row in np.flatnonzero(lengths > STRING_LIMIT).tolist():
         bad[row] = _exact(convert, block.field(starts[row], lengths[row]), b"")[1]
-    return ColumnValues(block.series(starts, lengths), bad)
+    return ColumnValues(block.series(block.views(starts, lengths)), bad)
 
 
 def _one_by_one(block: BlockBytes, starts: Positions, lengths: Positions, column: Column) -> ColumnValues:
@@ -131,7 +154,7 @@ def _one_by_one(block: BlockBytes, starts: Positions, lengths: Positions, column
     known: dict[bytes, tuple[Value, str]] = {}
     values: list[Value] = []
     bad: dict[int, str] = {}
-    for row, raw in enumerate(block.series(starts, lengths).to_list()):
+    for row, raw in enumerate(block.series(block.views(starts, lengths)).to_list()):
         result = known.get(raw)
         if result is None:
             result = known[raw] = _exact(convert, raw, instead)
@@ -143,13 +166,10 @@ def _one_by_one(block: BlockBytes, starts: Positions, lengths: Positions, column
 
 def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: Column) -> ColumnValues:
     physical = PHYSICAL[column.type]
-    high = block.high()
-    parsed = lengths
-    if len(high):
-        # Polars refuses a whole column for one field that is not UTF-8.
-        beyond = np.searchsorted(high, starts + lengths) > np.searchsorted(high, starts)
-        parsed = np.where(beyond, 0, lengths)
-    series = block.series(starts, parsed).cast(pl.String).cast(physical, strict=False)
+    views = block.views(starts, lengths)
+    # Polars refuses a whole column for one field that is not UTF-8.
+    views[block.beyond_ascii(starts, lengths, views)] = 0
+    series = block.series(views).cast(pl.String).cast(physical, strict=False)
     unsure = series.is_null() if physical is not pl.Float64 else ~(series.is_finite().fill_null(value=False))
     rows = np.flatnonzero(unsure.to_numpy() & (lengths > 0))
     if not len(rows):

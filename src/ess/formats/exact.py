@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -15,8 +16,7 @@ from ess.formats.records import Layout, parse_record
 from ess.formats.values import BadValueError, Value, converter
 
 
-@dataclass(frozen=True)
-class BlockReject:
+class BlockReject(NamedTuple):
     """A rejected record of a block: the good rows before it, its 0-based number, its column and why."""
 
     before_row: int

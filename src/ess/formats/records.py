@@ -148,8 +148,9 @@ def _too_long(next_start: int, layout: Layout) -> Record:
     return Record(next_start, (), 0, f"the record is longer than {layout.attributes.record_limit} bytes (bz)")
 
 
-def _short(next_start: int, found: int, layout: Layout) -> Record:
-    return Record(next_start, (), found, f"the record has {found} of {len(layout.columns)} fields")
+def short_reason(found: int, width: int) -> str:
+    """What is wrong with a record that has too few fields."""
+    return f"the record has {found} of {width} fields"
 
 
 def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Layout) -> Record | None:
@@ -196,7 +197,7 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
     if content_end - start > attributes.record_limit:
         return _too_long(next_start, layout)
     if count < width:
-        return _short(next_start, count, layout)
+        return Record(next_start, (), count, short_reason(count, width))
     if count > width and attributes.no_extra:
         return Record(next_start, (), width - 1, f"the record has more than {width} fields (nox)")
     return Record(next_start, tuple(fields))

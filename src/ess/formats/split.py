@@ -2,20 +2,29 @@
 
 Separators, quotes and line ends are found in one pass over the block's bytes. A line is plain if
 taking it for a record gives just what `ess.formats.records.parse_record` would give; that function
-handles every other line, and says how far its record reaches. It decides on the lines in order, so a plain
+handles every other line, and says how far its record reaches. Those lines are decided in order, so a plain
 line inside a longer record (a quoted field with line ends) is not taken for a record.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ess.formats.records import Layout, Record, parse_record
+from ess.formats.records import Layout, Record, parse_record, short_reason
 
 Positions = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+#: What stands before and behind a block's bytes in `Fields.content`, so that 16 bytes can be read around any field.
+FRONT = 4
+BACK = 12
+
+#: Blocks with fewer quotes than one in so many bytes have stray ones only.
+_BYTES_FOR_A_STRAY_QUOTE = 2048
 
 _LF = 0x0A
 _CR = 0x0D
@@ -23,8 +32,7 @@ _QUOTE = 0x22
 _BACKSLASH = 0x5C
 
 
-@dataclass(frozen=True)
-class StructureReject:
+class StructureReject(NamedTuple):
     """A record without fields: the line it begins on, its 0-based column, and why."""
 
     line: int
@@ -37,12 +45,12 @@ class Fields:
     """Where the fields of a block's records stand.
 
     Args:
-        content: The block's bytes, then those of fields that had to be rewritten.
-        starts: For each column, where its field begins in ``content``, one entry a row.
+        content: ``FRONT`` zeros, the block's bytes, those of fields that had to be rewritten, ``BACK`` zeros.
+        starts: For each column, where its field begins behind the front, one entry a row; none if it is unwanted.
         lengths: For each column, how long it is.
         lines: The line of the block that each row begins on.
         rejects: The records that have no fields, in order.
-        consumed: Where the first unfinished record begins.
+        consumed: Where in the input the first unfinished record begins.
     """
 
     content: bytes
@@ -55,37 +63,63 @@ class Fields:
 
 @dataclass(frozen=True)
 class _Marks:
-    """The separators and line ends of a block, and where its lines are.
+    """The separators and line ends of a block, and where its lines are; positions in the block.
 
-    ``ends`` holds the positions of separators outside quotes and of LFs, ``line_marks`` which of them are the
-    LFs. ``begins`` and ``stops`` bound the lines without their line ends. ``doubled`` holds the positions of
-    the second quotes of pairs.
+    Args:
+        ends: The separators outside quotes, and the LFs.
+        first: For each line, the index of its first mark in ``ends``.
+        begins: Where each line begins.
+        stops: Where its content ends, before its line end.
+        counts: How many fields it has.
+        plain: Whether it is plain.
+        short: Whether all that is odd about it is that it has too few fields.
+        quotes: Whether the block has quotes with a meaning.
+        doubled: The second quotes of pairs that mean one quote.
     """
 
     ends: Positions
-    line_marks: Positions
+    first: Positions
     begins: Positions
     stops: Positions
-    plain: NDArray[np.bool_]
+    counts: Positions
+    plain: Flags
+    short: Flags
+    quotes: bool
     doubled: Positions
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """Which lines are rows, and which of these are made of rewritten fields."""
+
+    rows: Positions
+    rewritten: list[tuple[int, Record]]
+    rejects: list[StructureReject]
+    consumed: int
 
 
 def split_block(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Fields:
     """The fields of the records in ``data[start:end]``; arguments as in `parse_record`."""
-    # Only the last line of an input can be without LF; with one it means the same.
-    block = (data if end == len(data) else data[:end]) if data[end - 1] == _LF else data[:end] + b"\n"
-    marks = _find_marks(block, start, layout)
-    return _decide(data, start, end, final, layout, block, marks)
+    block = data if start == 0 and end == len(data) else data[start:end]
+    if block[-1] != _LF:
+        # Only the last line of an input can be without LF; with one it means the same.
+        block += b"\n"
+    marks = _find_marks(block, layout)
+    decision = _decide(data, start, end, final, layout, marks)
+    return _gather(block, layout, marks, decision)
 
 
-def _find_marks(block: bytes, start: int, layout: Layout) -> _Marks:
-    view = np.frombuffer(block, dtype=np.uint8)[start:]
-    separator = layout.attributes.separator[0]
-    found = view == separator
+def _find_marks(block: bytes, layout: Layout) -> _Marks:
+    attributes, width = layout.attributes, len(layout.columns)
+    view = np.frombuffer(block, dtype=np.uint8)
+    found = view == attributes.separator[0]
     found |= view == _LF
-    quotes = layout.attributes.quoted and block.find(b'"', start) >= 0
+    quote_at = view == _QUOTE if attributes.quoted and b'"' in block else None
+    quote_count = 0 if quote_at is None else int(np.count_nonzero(quote_at))
+    # A few stray quotes are not worth a look at every mark: their lines go to the exact parser.
+    quotes = quote_count > len(block) // _BYTES_FOR_A_STRAY_QUOTE
     if quotes:
-        found |= view == _QUOTE
+        found |= quote_at
     ends = np.flatnonzero(found).astype(np.int64, copy=False)
     kinds = view[ends]
     doubled: Positions = np.empty(0, dtype=np.int64)
@@ -93,25 +127,38 @@ def _find_marks(block: bytes, start: int, layout: Layout) -> _Marks:
     if quotes:
         ends, kinds, doubled, spoiled = _outside_quotes(view, ends, kinds)
     line_marks = np.flatnonzero(kinds == _LF).astype(np.int64, copy=False)
+    first = _shifted(line_marks)
+    counts = line_marks - first + 1
     stops = ends[line_marks]
-    begins = np.empty_like(stops)
-    begins[0] = 0
-    begins[1:] = stops[:-1] + 1
+    begins = _shifted(stops)
     stops = stops - ((stops > begins) & (view[stops - 1] == _CR))
-    plain = stops - begins <= layout.attributes.record_limit
-    counts = np.diff(line_marks, prepend=-1)
-    plain &= (counts == len(layout.columns)) if layout.attributes.no_extra else (counts >= len(layout.columns))
+    plain = stops - begins <= attributes.record_limit
     plain[spoiled] = False
+    if quote_at is not None and not quotes:
+        plain[_lines_with(quote_at, begins)] = False
     if layout.any_escape:
-        backslashes = np.flatnonzero(view == _BACKSLASH)
-        plain[np.searchsorted(begins, backslashes, side="right") - 1] = False
-    return _Marks(ends + start, line_marks, begins + start, stops + start, plain, doubled + start)
+        plain[_lines_with(view == _BACKSLASH, begins)] = False
+    short = plain & (counts < width)
+    plain &= (counts == width) if attributes.no_extra else (counts >= width)
+    return _Marks(ends, first, begins, stops, counts, plain, short, quotes, doubled)
+
+
+def _lines_with(found: Flags, begins: Positions) -> Positions:
+    return np.searchsorted(begins, np.flatnonzero(found), side="right") - 1
+
+
+def _shifted(ends: Positions) -> Positions:
+    """Where each of consecutive things begins, from where they end."""
+    begins = np.empty_like(ends)
+    begins[0] = 0
+    begins[1:] = ends[:-1] + 1
+    return begins
 
 
 def _outside_quotes(
     view: NDArray[np.uint8], marks: Positions, kinds: NDArray[np.uint8]
 ) -> tuple[Positions, NDArray[np.uint8], Positions, Positions]:
-    """Drop quotes, and separators inside quotes; also the doubled quotes and the lines whose quotes are odd.
+    """Drop quotes, and separators inside quotes; also the doubled quotes and the lines whose quotes are not in order.
 
     Counted from the line's begin, an even quote opens and an odd one closes. They are in order if every
     opening one begins a field or is the second of a doubled pair, every closing one ends a field or is the
@@ -119,83 +166,87 @@ def _outside_quotes(
     """
     is_quote = kinds == _QUOTE
     is_line = kinds == _LF
-    before = np.cumsum(is_quote, dtype=np.int64) - is_quote
     line_marks = np.flatnonzero(is_line)
-    at_begin = np.empty(len(line_marks), dtype=np.int64)
-    at_begin[0] = 0
-    at_begin[1:] = before[line_marks[:-1]]
-    lengths = np.diff(line_marks, prepend=-1)
-    inside = ((before - np.repeat(at_begin, lengths)) & 1).astype(np.bool_)
+    # Only parities matter, and those survive the overflow of small counters.
+    inside = np.cumsum(is_quote, dtype=np.uint8) - is_quote
+    at_end = inside[line_marks] & 1
+    if at_end.any():
+        at_begin = np.empty_like(at_end)
+        at_begin[0] = 0
+        at_begin[1:] = at_end[:-1]
+        inside += np.repeat(at_begin, np.diff(line_marks, prepend=-1))
+    inside = (inside & 1).astype(np.bool_)
 
-    adjacent = marks[1:] == marks[:-1] + 1
-    follows = np.empty(len(marks), dtype=np.bool_)  # the mark directly before is another mark
-    follows[0] = marks[0] == 0
-    follows[1:] = adjacent
-    followed = np.empty(len(marks), dtype=np.bool_)  # the mark directly behind is one, but for a CR before a LF
-    followed[-1] = True
-    behind_cr = (marks[1:] == marks[:-1] + 2) & is_line[1:]
-    followed[:-1] = adjacent | (behind_cr & (view[np.minimum(marks[:-1] + 1, len(view) - 1)] == _CR))
-    bad = is_quote & np.where(inside, ~followed, ~follows)
-    bad |= is_line & inside
-    spoiled = np.searchsorted(line_marks, np.flatnonzero(bad))
+    adjacent = np.empty(len(marks) + 1, dtype=np.bool_)  # [i]: mark i stands directly behind mark i - 1
+    adjacent[0] = marks[0] == 0
+    adjacent[1:-1] = marks[1:] == marks[:-1] + 1
+    adjacent[-1] = True
+    bad_open = is_quote & ~inside & ~adjacent[:-1]
+    bad_close = np.flatnonzero(is_quote & inside & ~adjacent[1:])
+    # A closing quote may also be followed by CR LF.
+    line_end = is_line[bad_close + 1] & (marks[bad_close + 1] == marks[bad_close] + 2)
+    bad_close = bad_close[~(line_end & (view[marks[bad_close] + 1] == _CR))]
+    bad = np.concatenate([np.flatnonzero(bad_open | (is_line & inside)), bad_close])
+    spoiled = np.searchsorted(line_marks, bad)
 
-    second = np.zeros(len(marks), dtype=np.bool_)
-    second[1:] = adjacent & is_quote[1:] & is_quote[:-1]
-    second &= ~inside
-    doubled = marks[second]
+    second = is_quote & ~inside & adjacent[:-1]
+    second[1:] &= is_quote[:-1]
+    second[0] = False
     # A LF always ends a line here; whether it ends the record is decided line by line.
     keep = is_line | ~(is_quote | inside)
-    return marks[keep], kinds[keep], doubled, spoiled
+    return marks[keep], kinds[keep], marks[second], spoiled
 
 
-def _decide(data: bytes, start: int, end: int, final: bool, layout: Layout, block: bytes, marks: _Marks) -> Fields:
+def _decide(data: bytes, start: int, end: int, final: bool, layout: Layout, marks: _Marks) -> _Decision:
+    """Go over the lines that are not plain."""
     good = marks.plain.copy()
     rejects: list[StructureReject] = []
     rewritten: list[tuple[int, Record]] = []
-    consumed = end
-    resume = 0
-    lines = len(good)
-    for line in np.flatnonzero(~marks.plain).tolist():
+    resume, lines, width = 0, len(good), len(layout.columns)
+    odd = np.flatnonzero(~marks.plain)
+    for line, short, count in zip(odd.tolist(), marks.short[odd].tolist(), marks.counts[odd].tolist(), strict=True):
         if line < resume:
             continue
-        begin = int(marks.begins[line])
+        if short:
+            rejects.append(StructureReject(line, count, short_reason(count, width)))
+            continue
+        begin = start + int(marks.begins[line])
         record = parse_record(data, begin, end, final=final, layout=layout)
         if record is None:
             good[line:] = False
-            consumed = begin
-            break
+            return _Decision(np.flatnonzero(good).astype(np.int64, copy=False), rewritten, rejects, begin)
         resume = line + 1
-        if resume < lines and record.end != marks.begins[resume]:
-            resume = lines if record.end >= end else int(np.searchsorted(marks.begins, record.end))
+        if resume < lines and record.end - start != marks.begins[resume]:
+            resume = lines if record.end >= end else int(np.searchsorted(marks.begins, record.end - start))
             good[line + 1 : resume] = False
         if record.reason:
             rejects.append(StructureReject(line, record.column, record.reason))
         else:
             good[line] = True
             rewritten.append((line, record))
-    rows = np.flatnonzero(good).astype(np.int64, copy=False)
-    return _gather(layout, block, marks, rows, rewritten, rejects, consumed)
+    return _Decision(np.flatnonzero(good).astype(np.int64, copy=False), rewritten, rejects, end)
 
 
-def _gather(
-    layout: Layout,
-    block: bytes,
-    marks: _Marks,
-    rows: Positions,
-    rewritten: list[tuple[int, Record]],
-    rejects: list[StructureReject],
-    consumed: int,
-) -> Fields:
+def _gather(block: bytes, layout: Layout, marks: _Marks, decision: _Decision) -> Fields:
     """The bounds of the wanted fields, from the marks of plain lines and from rewritten records."""
-    content = [block]
-    size = len(block)
-    rewritten_rows = np.searchsorted(rows, np.array([line for line, _ in rewritten], dtype=np.int64))
-    first_marks = np.empty(len(marks.line_marks), dtype=np.int64)
-    first_marks[0] = 0
-    first_marks[1:] = marks.line_marks[:-1] + 1
-    first, begins, stops = first_marks[rows], marks.begins[rows], marks.stops[rows]
+    rows = decision.rows
+    all_rows = len(rows) == len(marks.begins)
+    first = marks.first if all_rows else marks.first[rows]
+    begins = marks.begins if all_rows else marks.begins[rows]
+    stops = marks.stops if all_rows else marks.stops[rows]
+    doubled_rows = np.searchsorted(rows, np.searchsorted(marks.begins, marks.doubled, side="right") - 1)
+    doubled = marks.doubled[doubled_rows < len(rows)]
+    doubled_rows = doubled_rows[doubled_rows < len(rows)]
+    rewritten_rows = np.searchsorted(rows, np.array([line for line, _ in decision.rewritten], dtype=np.int64)).tolist()
     view = np.frombuffer(block, dtype=np.uint8)
     last_mark = len(marks.ends) - 1
+
+    def mark_of(index: int) -> Positions:
+        # A rewritten row may have fewer marks than columns; what it takes instead is replaced below.
+        return marks.ends[np.minimum(first + index, last_mark) if rewritten_rows else first + index]
+
+    content = [bytes(FRONT), block]
+    size = len(block)
     starts: list[Positions] = []
     lengths: list[Positions] = []
     for index, column in enumerate(layout.columns):
@@ -203,35 +254,31 @@ def _gather(
             starts.append(np.empty(0, dtype=np.int64))
             lengths.append(np.empty(0, dtype=np.int64))
             continue
-        begin = begins if index == 0 else marks.ends[np.minimum(first + (index - 1), last_mark)] + 1
+        begin = begins.copy() if index == 0 else mark_of(index - 1) + 1
         # The last mark of a line is its LF, which a CR may stand before.
-        stop = np.minimum(marks.ends[np.minimum(first + index, last_mark)], stops)
-        length = stop - begin
-        pieces: list[bytes] = []
-        if layout.attributes.quoted:
-            quoted = (view[np.minimum(begin, len(view) - 1)] == _QUOTE) & (length > 0)
-            if quoted.any():
-                begin = begin + quoted
-                length = length - 2 * quoted
-            elif begin is begins:
-                begin = begins.copy()
-            if len(marks.doubled):
-                # Rewritten rows have bounds of no meaning here, and get theirs below.
-                lower = np.searchsorted(marks.doubled, begin)
-                upper = np.searchsorted(marks.doubled, begin + length)
-                for row in np.flatnonzero(upper > lower).tolist():
-                    raw = block[begin[row] : begin[row] + length[row]].replace(b'""', b'"')
-                    begin[row], length[row] = size, len(raw)
-                    pieces.append(raw)
-                    size += len(raw)
-        elif begin is begins:
-            begin = begins.copy()
-        for row, (_, record) in zip(rewritten_rows.tolist(), rewritten, strict=True):
-            raw = record.fields[index]
+        length = np.minimum(mark_of(index), stops) - begin
+        if marks.quotes:
+            quoted = (view[begin if not rewritten_rows else np.minimum(begin, len(view) - 1)] == _QUOTE) & (length > 0)
+            begin += quoted
+            length -= 2 * quoted.astype(np.int64)
+        here = (
+            (doubled >= begin[doubled_rows]) & (doubled < (begin + length)[doubled_rows]) if len(doubled) else doubled
+        )
+        replaced = [
+            (row, _undoubled(block, begin[row], length[row])) for row in np.unique(doubled_rows[here > 0]).tolist()
+        ]
+        replaced += [
+            (row, record.fields[index]) for row, (_, record) in zip(rewritten_rows, decision.rewritten, strict=True)
+        ]
+        for row, raw in replaced:
             begin[row], length[row] = size, len(raw)
-            pieces.append(raw)
+            content.append(raw)
             size += len(raw)
-        content.extend(pieces)
         starts.append(begin)
         lengths.append(length)
-    return Fields(b"".join(content) if len(content) > 1 else block, starts, lengths, rows, rejects, consumed)
+    content.append(bytes(BACK))
+    return Fields(b"".join(content), starts, lengths, rows, decision.rejects, decision.consumed)
+
+
+def _undoubled(block: bytes, begin: int, length: int) -> bytes:
+    return block[begin : begin + length].replace(b'""', b'"')

@@ -54,7 +54,7 @@ def shown(raw: bytes, most: int = 40) -> str:
     'a\x00\xffb'
     """
     text = raw[:most].decode("ascii", "backslashreplace")
-    safe = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    safe = text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     return f"'{safe}'..." if len(raw) > most else f"'{safe}'"
 
 

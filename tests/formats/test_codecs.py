@@ -1,0 +1,190 @@
+"""Compression is found by content and undone; damage is reported after what came before it."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ess.errors import InputOpenError, InputReadError
+from ess.formats.codecs import DecodedStream, open_decompressed
+
+TEXT = b"".join(b"%d,line %d\n" % (n * 7919 % 10007, n) for n in range(20000))
+
+
+def tar_of(*contents: bytes) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+        for number, content in enumerate(contents):
+            info = tarfile.TarInfo(f"folder/{number}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return target.getvalue()
+
+
+def zip_of(*contents: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("folder")
+        for number, content in enumerate(contents):
+            archive.writestr(f"folder/{number}", content)
+    return target.getvalue()
+
+
+def zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+
+
+STREAMS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": zstd,
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_streams_and_members_that_follow_each_other(name: str, tmp_path: Path) -> None:
+    pack = STREAMS[name]
+    path = tmp_path / "no-telling-name"
+    path.write_bytes(pack(TEXT) + pack(b"") * (name != "plain") + pack(b"more\n"))
+    with open_decompressed(path) as stream:
+        assert stream.read() == TEXT + b"more\n"
+    # A stream without fileno, and with reads of any size.
+    stream = open_decompressed(io.BytesIO(path.read_bytes()))
+    parts = list(iter(lambda: stream.read(777), b""))
+    assert b"".join(parts) == TEXT + b"more\n"
+    assert {len(part) for part in parts[:-1]} == {777}
+
+
+@pytest.mark.parametrize(
+    ("packed", "content"),
+    [
+        (tar_of(TEXT, b"", b"x\n"), TEXT + b"x\n"),
+        (gzip.compress(tar_of(TEXT, b"x\n")), TEXT + b"x\n"),
+        (tar_of(gzip.compress(TEXT), b"x\n"), TEXT + b"x\n"),
+        (zip_of(TEXT, b"", b"x\n"), TEXT + b"x\n"),
+        (zip_of(gzip.compress(TEXT)), TEXT),
+        (zip_of(), b""),
+        (b"", b""),
+        (b"PK is how this line begins\n", b"PK is how this line begins\n"),
+        (b"BZh9 is no bzip2\n", b"BZh9 is no bzip2\n"),
+        (gzip.compress(b""), b""),
+        (gzip.compress(TEXT) + bytes(512), TEXT),
+    ],
+)
+def test_archives_and_look_alikes(packed: bytes, content: bytes) -> None:
+    assert open_decompressed(io.BytesIO(packed)).read() == content
+
+
+def read_until_error(data: bytes) -> tuple[bytes, InputReadError | None]:
+    stream = open_decompressed(io.BytesIO(data), name="logs.gz")
+    parts = []
+    try:
+        while part := stream.read(100_000):
+            parts.append(part)
+    except InputReadError as error:
+        return b"".join(parts), error
+    return b"".join(parts), None
+
+
+@pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "zstd"])
+def test_truncated_stream_gives_what_came_before(name: str) -> None:
+    packed = STREAMS[name](TEXT)
+    got, error = read_until_error(packed[: len(packed) * 2 // 3])
+    assert error is not None
+    assert TEXT.startswith(got)
+    assert "logs.gz" in str(error)
+    assert f"breaks off at byte {len(packed) * 2 // 3}" in str(error)
+    if name == "gzip":
+        assert len(got) > len(TEXT) // 2
+
+
+def test_truncated_gzip_of_a_few_bytes() -> None:
+    packed = gzip.compress(b"a,1\nb,2\n")
+    got, error = read_until_error(packed[:-3])
+    assert got == b"a,1\nb,2\n"
+    assert error is not None
+
+
+def test_wrong_checksum_gives_all_content_first() -> None:
+    packed = bytearray(gzip.compress(TEXT))
+    packed[-6] ^= 1
+    got, error = read_until_error(bytes(packed))
+    assert got == TEXT
+    assert error is not None
+    assert "damaged near byte" in str(error)
+
+
+def test_damage_inside_gzip_comes_after_good_content() -> None:
+    packed = bytearray(gzip.compress(TEXT))
+    middle = len(packed) // 2
+    packed[middle : middle + 40] = b"\xff" * 40
+    got, error = read_until_error(bytes(packed))
+    assert error is not None
+    assert got[: len(TEXT) // 3] == TEXT[: len(TEXT) // 3]
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(TEXT) + b"garbage", zip_of(TEXT)[:-40], tar_of(TEXT)[: 512 * 5]])
+def test_other_damage_is_an_input_error(packed: bytes) -> None:
+    assert read_until_error(packed)[1] is not None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(["gzip", "bzip2", "xz", "zstd"]), st.data())
+def test_any_damage_is_found_or_harmless(name: str, data: st.DataObject) -> None:
+    content = TEXT[:3000]
+    packed = bytearray(STREAMS[name](content))
+    at = data.draw(st.integers(10 if name != "gzip" else 18, len(packed) - 1))
+    packed[at] ^= data.draw(st.integers(1, 255))
+    got, error = read_until_error(bytes(packed))
+    assert error is not None or got == content
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(InputOpenError, match="No such file") as caught:
+        open_decompressed(tmp_path / "none.gz")
+    assert caught.value.exit_code == 11
+    with pytest.raises((InputOpenError, InputReadError)):
+        open_decompressed(tmp_path).read(1)
+
+
+def test_slow_pipe_hands_on_what_it_brought() -> None:
+    reading, writing = os.pipe()
+    goes_on = threading.Event()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb", buffering=0) as sink:
+            sink.write(b"first\n")
+            goes_on.wait(10)
+            sink.write(b"second\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(reading, "rb") as source:
+        stream = cast(DecodedStream, open_decompressed(source))
+        began = time.monotonic()
+        assert stream.read(1 << 20) == b"first\n"
+        assert time.monotonic() - began < 5
+        goes_on.set()
+        assert stream.read(1 << 20) == b"second\n"
+        assert stream.read(1 << 20) == b""
+    writer.join()
