@@ -1,0 +1,68 @@
+"""Function calls: Polars expressions where they pay, else the row implementation over distinct values.
+
+What has no kernel is computed by the function's own row implementation, once a distinct argument
+tuple, so a function that is new in the language needs nothing here.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ess.engines.base import Unsupported
+from ess.engines.columnar.distinct import Scalar, row_kernel
+from ess.engines.columnar.kernels import KERNELS
+from ess.engines.columnar.plan import Context
+from ess.engines.columnar.storage import VALUE_DTYPES, value_literal
+from ess.language.functions.table import RecordError, RowFunction
+from ess.language.tree import Call, Constant, ValueType
+
+#: The constant arguments of a call, None where an argument varies.
+_Constants = tuple[Scalar | None, ...]
+
+
+def call_value(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr:
+    """The value of ``call``; ``arguments`` are those of ``call.function.evaluated``.
+
+    Raises:
+        Unsupported: If the function stores into columns or is not pure.
+    """
+    function = call.function
+    if function.targets(call.arguments):
+        raise Unsupported(f"{function.name}(): functions that store into columns")
+    if not function.pure:
+        raise Unsupported(f"{function.name}(): functions whose result is not fixed by their arguments")
+    evaluated = function.evaluated(call.arguments)
+    constants = tuple(node.value if isinstance(node, Constant) else None for node in evaluated)
+    if None not in constants:
+        return _constant_call(call, constants, context)
+    kernel = KERNELS.get(function.key)
+    expression = kernel(call, arguments, context) if kernel is not None else None
+    return expression if expression is not None else _distinct_call(call, arguments, constants, context)
+
+
+def _constant_call(call: Call, constants: _Constants, context: Context) -> pl.Expr:
+    try:
+        return value_literal(call.function.bind(call.arguments)(*constants), call.type)
+    except RecordError:
+        context.guard(pl.lit(True))
+        return value_literal(b"" if call.type in (ValueType.STRING, ValueType.IP) else 0, call.type)
+
+
+def _distinct_call(call: Call, arguments: tuple[pl.Expr, ...], constants: _Constants, context: Context) -> pl.Expr:
+    varying = [argument for argument, constant in zip(arguments, constants, strict=True) if constant is None]
+    function = _with_constants(call.function.bind(call.arguments), constants)
+    kernel = row_kernel(function, VALUE_DTYPES[call.type])
+    return context.stage(kernel, *(context.only_active(argument) for argument in varying))
+
+
+def _with_constants(function: RowFunction, constants: _Constants) -> RowFunction:
+    """``function`` of the varying arguments only."""
+    if all(constant is None for constant in constants):
+        return function
+
+    def bound(*varying: Scalar) -> Scalar:
+        rest = iter(varying)
+        result: Scalar = function(*(next(rest) if constant is None else constant for constant in constants))
+        return result
+
+    return bound

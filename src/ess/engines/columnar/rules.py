@@ -1,0 +1,315 @@
+"""Chains of rules as steps over a whole batch.
+
+A row's way through the chain is kept in two ways. At the top level a row that goes no further is
+taken out of the frame, so later rules work on fewer rows. Inside ``-if`` groups the rows stay and
+hidden Boolean columns say which of them a branch applies to; rows that a branch ends are taken out
+when the outermost group closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from ess.engines.base import Unsupported
+from ess.engines.batch import Batch
+from ess.engines.columnar.expressions import truth, value
+from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, plan, with_value
+from ess.engines.columnar.storage import LOADS, blank_literal, column_literal, store
+from ess.language.program import (
+    Branch,
+    Conditional,
+    Constantly,
+    Evaluate,
+    Filter,
+    Program,
+    Quit,
+    Rule,
+    Skip,
+    Write,
+)
+from ess.language.random_sequence import random_value
+from ess.language.tree import Builtin, BuiltinName, Slot
+
+#: Hidden columns with a meaning of their own.
+ROW_NUMBER = f"{HIDDEN}row"
+ALIVE = f"{HIDDEN}alive"
+WRITTEN = f"{HIDDEN}written"
+
+
+@dataclass
+class State:
+    """A batch on its way through the chain.
+
+    ``written_only`` counts the rows that were written and then went no further.
+    """
+
+    frame: pl.DataFrame
+    written: dict[int, Batch] = field(default_factory=dict)
+    written_only: int = 0
+
+    def keep(self, mask: str) -> None:
+        """Take out the rows for which the hidden column ``mask`` is false."""
+        if WRITTEN in self.frame.columns:
+            self.written_only += int(self.frame.filter(~pl.col(mask)).get_column(WRITTEN).sum())
+        self.frame = self.frame.filter(pl.col(mask)).drop(mask)
+
+
+Step = Callable[[State], None]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A compiled chain: its steps, and what the frame needs beside the inputs.
+
+    ``unset`` are created slots that no rule sets.
+    """
+
+    steps: tuple[Step, ...]
+    needs_row_number: bool
+    needs_written: bool
+    unset: tuple[Slot, ...]
+
+
+@dataclass
+class _Facts:
+    """What compiling finds out on the way from the first rule to the last.
+
+    ``present`` holds the keys of slots that are columns by now; a created slot becomes one when
+    it is first set, and is a constant until then.
+    """
+
+    program: Program
+    names: Iterator[str]
+    present: set[str]
+    constants: dict[str, pl.Expr]
+    sinks: set[int] = field(default_factory=set)
+    uses_row_number: bool = False
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Where a rule stands: ``mask`` names the hidden column of its rows, None at the top level."""
+
+    facts: _Facts
+    mask: str | None = None
+
+    def column(self, slot: Slot) -> pl.Expr:
+        """The slot's stored values."""
+        if slot.key in self.facts.present:
+            return pl.col(slot.key)
+        return self.facts.constants.get(slot.key, blank_literal(slot.type))
+
+    def context(self) -> Context:
+        """Where an expression of a rule in this block is compiled."""
+        active = None if self.mask is None else pl.col(self.mask)
+        return Context(self._reference, self._builtin, self.facts.names, active)
+
+    def _reference(self, slot: Slot) -> pl.Expr:
+        return LOADS[slot.type](self.column(slot))
+
+    def _builtin(self, builtin: Builtin, context: Context) -> pl.Expr:
+        if builtin.name is BuiltinName.ROW_NUMBER:
+            self.facts.uses_row_number = True
+            return pl.col(ROW_NUMBER)
+        if builtin.name is BuiltinName.RANDOM:
+            self.facts.uses_row_number = True
+            return context.stage(_random(self.facts.program.random_seed, builtin.site), pl.col(ROW_NUMBER))
+        raise Unsupported(f"${builtin.name.value}: the clock is read at each reference")
+
+
+def _random(seed: int, site: int) -> Kernel:
+    def kernel(arguments: tuple[pl.Series, ...]) -> pl.Series:
+        return pl.Series([random_value(seed, site, number) for number in arguments[0]], dtype=pl.Int64)
+
+    return kernel
+
+
+def compile_chain(program: Program, names: Iterator[str]) -> Chain:
+    """Compile all rules of ``program``.
+
+    Raises:
+        Unsupported: If the chain holds something that is left to the row engine.
+    """
+    assigned = {slot.key for slot in _assigned_slots(program.rules)}
+    for variable in program.variables:
+        if variable.slot.key in assigned:
+            raise Unsupported("rules that set a variable: its value depends on the rows before")
+    facts = _Facts(
+        program,
+        names,
+        {slot.key for slot in program.inputs},
+        {v.slot.key: column_literal(v.initial, v.slot.type) for v in program.variables},
+    )
+    steps = _compile_rules(program.rules, _Block(facts))
+    unset = tuple(slot for slot in program.created if slot.key not in facts.present)
+    return Chain(tuple(steps), facts.uses_row_number, bool(facts.sinks), unset)
+
+
+def _assigned_slots(rules: tuple[Rule, ...]) -> Iterator[Slot]:
+    for rule in rules:
+        if isinstance(rule, Evaluate) and rule.target is not None:
+            yield rule.target
+        elif isinstance(rule, Conditional):
+            for branch in rule.branches:
+                if branch.check is not None:
+                    yield from _assigned_slots((branch.check,))
+                yield from _assigned_slots(branch.body)
+
+
+def _compile_rules(rules: tuple[Rule, ...], block: _Block) -> list[Step]:
+    steps: list[Step] = []
+    for rule in rules:
+        more, block = _compile_rule(rule, block)
+        steps += more
+    return steps
+
+
+def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
+    """The steps of one rule, and the block of the rules after it (its mask may have narrowed)."""
+    match rule:
+        case Evaluate():
+            return [_evaluate(rule, block)], block
+        case Filter():
+            context = block.context()
+            return _narrow(plan(context, truth(rule.condition, context)), block)
+        case Constantly(value=True):
+            return [], block
+        case Constantly() | Skip():
+            return _narrow(Plan((), (), pl.lit(False)), block)
+        case Write():
+            return [_write(rule, block)], block
+        case Conditional():
+            return _conditional(rule, block)
+        case Quit():
+            raise Unsupported("-quit and -quitafter: what runs depends on the rows before")
+    raise Unsupported(f"rules of kind {type(rule).__name__}")
+
+
+def _evaluate(rule: Evaluate, block: _Block) -> Step:
+    context = block.context()
+    new = value(rule.value, context)
+    target = rule.target
+    if target is None:
+        return _check_only(plan(context, new), next(block.facts.names))
+    stored = store(new, rule.value.type, target.type)
+    if context.active is not None:
+        stored = pl.when(context.active).then(stored).otherwise(block.column(target))
+    block.facts.present.add(target.key)
+    return _assign(plan(context, stored), target.key)
+
+
+def _assign(expression: Plan, key: str) -> Step:
+    def step(state: State) -> None:
+        state.frame = expression.add_to(state.frame, key)
+
+    return step
+
+
+def _check_only(expression: Plan, name: str) -> Step:
+    def step(state: State) -> None:
+        expression.add_to(state.frame, name)
+
+    return step
+
+
+def _narrow(condition: Plan, block: _Block) -> tuple[list[Step], _Block]:
+    """End the rows of ``block`` for which ``condition`` does not hold."""
+    name = next(block.facts.names)
+    if block.mask is None:
+
+        def keep(state: State) -> None:
+            state.frame = condition.add_to(state.frame, name)
+            state.keep(name)
+
+        return [keep], block
+
+    passed = pl.col(block.mask) & pl.col(name)
+
+    def narrow(state: State) -> None:
+        frame = condition.add_to(state.frame, name)
+        ended = pl.col(block.mask or "") & ~pl.col(name)
+        state.frame = frame.with_columns(passed.alias(name), (pl.col(ALIVE) & ~ended).alias(ALIVE))
+
+    return [narrow], replace(block, mask=name)
+
+
+def _write(rule: Write, block: _Block) -> Step:
+    if rule.sink in block.facts.sinks:
+        raise Unsupported("two rules that write to one sink: their rows interleave")
+    block.facts.sinks.add(rule.sink)
+    constants = [(slot.key, block.column(slot)) for slot in rule.slots if slot.key not in block.facts.present]
+    keys = [slot.key for slot in rule.slots]
+    mask = None if block.mask is None else pl.col(block.mask)
+
+    def step(state: State) -> None:
+        rows = state.frame if mask is None else state.frame.filter(mask)
+        for key, constant in constants:
+            rows = with_value(rows, key, constant)
+        state.written[rule.sink] = rows.select(keys)
+        state.frame = with_value(state.frame, WRITTEN, pl.lit(True) if mask is None else pl.col(WRITTEN) | mask)
+
+    return step
+
+
+def _conditional(rule: Conditional, block: _Block) -> tuple[list[Step], _Block]:
+    outermost = block.mask is None
+    ends_rows = any(_ends_rows(branch.body) for branch in rule.branches)
+    steps: list[Step] = []
+    if outermost and ends_rows:
+        steps.append(_assign(Plan((), (), pl.lit(True)), ALIVE))
+    remaining = block
+    for branch in rule.branches:
+        more, taken, remaining = _check(branch, remaining)
+        steps += more
+        steps += _compile_rules(branch.body, taken)
+    if not ends_rows:
+        return steps, block
+    if outermost:
+        return [*steps, lambda state: state.keep(ALIVE)], block
+    name = next(block.facts.names)
+    steps.append(_assign(Plan((), (), pl.col(block.mask or "") & pl.col(ALIVE)), name))
+    return steps, replace(block, mask=name)
+
+
+def _ends_rows(rules: tuple[Rule, ...]) -> bool:
+    for rule in rules:
+        if isinstance(rule, Filter | Skip | Constantly):
+            return True
+        if isinstance(rule, Conditional) and any(_ends_rows(branch.body) for branch in rule.branches):
+            return True
+    return False
+
+
+def _check(branch: Branch, block: _Block) -> tuple[list[Step], _Block, _Block]:
+    """The steps of a branch's check, the block of its body, and the block of the branches after it."""
+    taken, remaining = next(block.facts.names), next(block.facts.names)
+    steps: list[Step] = []
+    match branch.check:
+        case Filter():
+            context = block.context()
+            condition = plan(context, truth(branch.check.condition, context))
+        case Constantly():
+            condition = Plan((), (), pl.lit(branch.check.value))
+        case None:
+            condition = Plan((), (), pl.lit(True))
+        case Evaluate() | Write():
+            steps, _ = _compile_rule(branch.check, block)
+            condition = Plan((), (), pl.lit(True))
+        case _:
+            raise Unsupported(f"{type(branch.check).__name__} as the rule that an -if checks")
+    mask = None if block.mask is None else pl.col(block.mask)
+    negated = branch.negated
+
+    def step(state: State) -> None:
+        frame = condition.add_to(state.frame, taken)
+        holds = ~pl.col(taken) if negated else pl.col(taken)
+        fails = pl.col(taken) if negated else ~pl.col(taken)
+        state.frame = frame.with_columns(
+            (holds if mask is None else mask & holds).alias(taken),
+            (fails if mask is None else mask & fails).alias(remaining),
+        )
+
+    return [*steps, step], replace(block, mask=taken), replace(block, mask=remaining)

@@ -1,0 +1,81 @@
+"""Making a case that fails smaller, while it still fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tests.differential.chain import Option
+from tests.differential.compare import Setting, difference
+from tests.differential.data import Row
+from tests.differential.generate import accepted
+
+#: How many smaller cases are tried.
+_PATIENCE = 1500
+
+
+class _Trials:
+    """Tries smaller cases until patience runs out."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.left = _PATIENCE
+
+    def fails(self, options: list[Option], rows: list[Row]) -> bool:
+        """Whether the setting still differs; what the language does not accept does not count."""
+        self.left -= 1
+        return self.left > 0 and accepted(options) and difference(options, rows, self.setting) is not None
+
+
+def shrink(options: list[Option], rows: list[Row], setting: Setting) -> tuple[list[Option], list[Row]]:
+    """A smaller chain and fewer rows that still make ``setting`` differ."""
+    trials = _Trials(setting)
+    rows = _fewer(rows, lambda candidate: trials.fails(options, candidate))
+    changed = True
+    while changed:
+        changed = False
+        for candidate in _simpler(options):
+            if trials.fails(candidate, rows):
+                options, changed = candidate, True
+                break
+    return options, _fewer(rows, lambda candidate: trials.fails(options, candidate))
+
+
+def _fewer(rows: list[Row], still: Callable[[list[Row]], bool]) -> list[Row]:
+    size = len(rows) // 2
+    while size:
+        start = 0
+        while start < len(rows):
+            candidate = rows[:start] + rows[start + size :]
+            if candidate and still(candidate):
+                rows = candidate
+            else:
+                start += size
+        size //= 2
+    return rows
+
+
+def _simpler(options: list[Option]) -> Iterator[list[Option]]:
+    for start in range(len(options)):
+        for end in range(len(options), start, -1):
+            if end - start < len(options):
+                yield options[:start] + options[end:]
+    for i, option in enumerate(options):
+        if option[0].startswith(("-if", "-elif")) and len(option) > 1:
+            yield [*options[:i], (option[0], "-true"), *options[i + 1 :]]
+        for text in _parts(option[-1]) if len(option) > 1 else ():
+            yield [*options[:i], (*option[:-1], text), *options[i + 1 :]]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Parts of an expression that may stand for it: what parentheses, commas and operators enclose."""
+    borders = [i for i, character in enumerate(text) if character in "(), "]
+    pieces = {text[a:b].strip() for a in [-1, *borders] for b in [*borders, len(text)] if -1 <= a < b}
+    pieces |= {piece[1:].strip() for piece in pieces if piece[:1] in "(,"}
+    for piece in sorted((p for p in pieces if p and len(p) < len(text)), key=len):
+        if piece.count("(") == piece.count(")"):
+            yield piece
+    for i, j in ((i, j) for i in borders for j in borders if i < j):
+        for filler in ("0", "s1"):
+            shorter = text[: i + 1] + filler + text[j:]
+            if len(shorter) < len(text) and shorter.count("(") == shorter.count(")"):
+                yield shorter
