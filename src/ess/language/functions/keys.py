@@ -21,6 +21,7 @@ from ess.language.functions.table import (
     text,
     words_of,
 )
+from ess.language.key_hash import GENERAL, PLACEMENT, SEGMENT, key_hash
 from ess.language.tree import Attributes, Reference, Target, ValueType
 from ess.schema.types import ColumnType
 
@@ -116,15 +117,10 @@ def _take(key: bytes, at: int, kind: ColumnType) -> tuple[Value, int]:
     return key[at : at + size], at + size
 
 
-def _hasher(person: bytes) -> Callable[[Sequence[Argument]], RowFunction]:
+def _hasher(variant: int) -> Callable[[Sequence[Argument]], RowFunction]:
     def specialize(arguments: Sequence[Argument]) -> RowFunction:
-        encode = _encoder(arguments)
-
-        def hash_values(*values: Value) -> int:
-            digest = hashlib.blake2b(encode(*values), digest_size=4, person=person).digest()
-            return int.from_bytes(digest, "little")
-
-        return hash_values
+        types = [argument.type for argument in arguments if not isinstance(argument, Attributes | Target)]
+        return key_hash(types, variant)
 
     return specialize
 
@@ -143,15 +139,14 @@ def _user_name_hash(value: bytes) -> bytes:
     return base64.b32encode(digest)
 
 
-def _hash_function(name: str, summary: str, value: int) -> Function:
+def _hash_function(name: str, summary: str, variant: int, value: int) -> Function:
     return Function(
         name,
         (),
         ValueType.INTEGER,
-        f"A 32-bit hash of columns. {summary} It is the BLAKE2b hash (4 bytes, person '{name}', little-endian) of what "
-        "KeyEnc gives, so it is the same on every machine.",
+        f"A 32-bit hash of columns, the same on every machine. {summary}",
         (Example(f"{name}('a')", value),),
-        specialize=_hasher(name.encode("ascii")),
+        specialize=_hasher(variant),
         repeated=(anything("Col"),),
         differences="The numbers are not those of the reference system.",
     )
@@ -179,9 +174,9 @@ FUNCTIONS = (
         specialize=_decoder,
         repeated=(_COLUMN_OR_TYPE,),
     ),
-    _hash_function("KeyHash", "For general use.", 358785059),
-    _hash_function("ImpHash", "For spreading keys.", 3729691833),
-    _hash_function("SegHash", "For sampling keys.", 2555458825),
+    _hash_function("KeyHash", "For general use.", GENERAL, 139446975),
+    _hash_function("ImpHash", "An import takes it modulo the servers' weights to place a key.", PLACEMENT, 3320656311),
+    _hash_function("SegHash", "An import with seg=N1/N takes it modulo N.", SEGMENT, 240370114),
     Function(
         "SHash",
         (text("Val"),),
