@@ -1,12 +1,4 @@
-"""The public Python surface: the verbs of the ``ess`` command as functions.
-
-``import ess`` gives them. They return dataclasses, Polars frames or iterators, raise
-:class:`ess.errors.EssError`, and print nothing; the command line is written on top of them. The
-settings they use are those of the command line (``ESS_CACHE_DIR``, ``ESS_WORK_DIR``), so what
-one defines the other sees.
-
-Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
-"""
+"""Datastores, files and categories."""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""Commands over the files of a category, and on the nodes of a cluster."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from ess.cluster.report import ExecResult, StreamResult
+
+__all__ = ["ExecOutput", "StreamOutput", "exec", "execute", "stream"]
+
+
+@dataclass(frozen=True)
+class StreamOutput:
+    """What a stream wrote and what it came to.
+
+    ``output`` and ``messages`` are the commands' standard output and error output, blank where
+    they went to a file of the caller. ``result`` has the exit code, the files that failed, and
+    the rows read, written, filtered and rejected.
+    """
+
+    output: bytes
+    messages: bytes
+    result: StreamResult
+
+    @property
+    def lines(self) -> list[str]:
+        """The output as lines of text; bytes that are not UTF-8 become U+FFFD."""
+        return self.output.decode("utf-8", "replace").splitlines()
+
+
+@dataclass(frozen=True)
+class ExecOutput:
+    """What a command wrote and what it came to; as :class:`StreamOutput`."""
+
+    output: bytes
+    messages: bytes
+    result: ExecResult
+
+    @property
+    def lines(self) -> list[str]:
+        """The output as lines of text; bytes that are not UTF-8 become U+FFFD."""
+        return self.output.decode("utf-8", "replace").splitlines()
+
+
+def stream(
+    category: str,
+    lower: str = "*",
+    upper: str = "*",
+    command: str = "cat",
+    *,
+    exclude: str | None = None,
+    limit: int | None = None,
+    threads: int = 1,
+    master: bool = False,
+    quit_on_error: bool = False,
+    resume: bool = False,
+    stdout: BinaryIO | None = None,
+    stderr: BinaryIO | None = None,
+    label: str | None = None,
+) -> StreamOutput:
+    r"""Run a command on each file of a category, with the file's decompressed content as its input.
+
+    Args:
+        category: Its name.
+        lower: The first date, or ``*`` (see :func:`ess.files`).
+        upper: The last date.
+        command: For bash. ``%cols``, ``%path``, ``%file`` and others stand for what is known of
+            the file (see the manual of ``ess stream``).
+        exclude: Globs of files to leave out.
+        limit: At most so many files.
+        threads: So many files at a time on each node.
+        master: Run on this machine, although there is a cluster.
+        quit_on_error: Start no further file once one has failed.
+        resume: Continue the latest job with the same arguments that broke off or had failures.
+        stdout: A binary file for the commands' output; without one it is collected.
+        stderr: A binary file for their messages; without one they are collected.
+        label: The datastore, if not the selected one.
+
+    Returns:
+        The output in file order, and the counts. A command that fails is no exception: see
+        ``result.exit_code`` and ``result.failures``.
+
+    Raises:
+        OptionError: If an argument is not valid.
+
+    >>> import ess, pathlib, tempfile
+    >>> _ = ess.select("local")
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "visits_20140901.csv").write_text("day,user\n2014-09-01,7\n2014-09-01,8\n")
+    >>> _ = ess.category_add("visits", f"{folder}/visits*", overwrite=True)
+    >>> ess.stream("visits", "2014-09-01", "2014-09-30", "wc -l").lines
+    ['3']
+    """
+    from ess.cluster.stream import StreamOptions
+    from ess.cluster.stream import stream as run
+
+    options = StreamOptions(threads=threads, master=master, quit_on_error=quit_on_error, resume=resume)
+    output, messages = io.BytesIO(), io.BytesIO()
+    result = run(
+        category,
+        lower,
+        upper,
+        command,
+        stdout=stdout or output,
+        stderr=stderr or messages,
+        exclude=exclude,
+        limit=limit,
+        label=label,
+        options=options,
+    )
+    return StreamOutput(output.getvalue(), messages.getvalue(), result)
+
+
+def execute(
+    command: str,
+    *,
+    master: bool = False,
+    stdout: BinaryIO | None = None,
+    stderr: BinaryIO | None = None,
+) -> ExecOutput:
+    """Run a command on every node of the cluster, or here if there is none; also named ``exec``.
+
+    Args:
+        command: For bash. Plain ``aq_udb`` calls run once, over the whole database.
+        master: Run on this machine only.
+        stdout: A binary file for the output; without one it is collected.
+        stderr: A binary file for the messages; without one they are collected.
+
+    Returns:
+        The output in the order of the nodes. A command that fails is no exception: see
+        ``result.exit_code``.
+
+    >>> import ess
+    >>> ess.execute("echo hello").lines
+    ['hello']
+    """
+    from ess.cluster.execute import execute as run
+
+    output, messages = io.BytesIO(), io.BytesIO()
+    result = run(command, stdout=stdout or output, stderr=stderr or messages, master=master)
+    return ExecOutput(output.getvalue(), messages.getvalue(), result)
+
+
+exec = execute  # noqa: A001 - the verb of the command line

@@ -1,0 +1,79 @@
+"""Reading the rows of a category by its own layout: delimiter, header line and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ess.errors import InputDataError, OptionError
+from ess.formats.attributes import InputAttributes, parse_input_attributes
+from ess.formats.columns import InputColumns, parse_input_columns
+from ess.formats.reader import InputBatch, read_input
+from ess.lake.categories import Category, shown_delimiter
+from ess.lake.entry import FileEntry
+from ess.lake.store import compression_of, open_raw
+
+
+def input_columns(category: Category) -> InputColumns:
+    """The columns of a category's records.
+
+    Raises:
+        OptionError: If the layout is not known.
+    """
+    if not category.columns:
+        raise OptionError(
+            "its columns are not known",
+            where=f"category {category.name}",
+            hint=f"give them: ess category change columnspec {category.name} 'S:name I:count ...'",
+        )
+    return parse_input_columns(category.columns, _attributes(category), where=f"category {category.name}")
+
+
+def read_rows(category: Category, files: Sequence[FileEntry], *, eok: bool = False) -> Iterator[InputBatch]:
+    """The rows of some files of a category, in batches, file by file.
+
+    Args:
+        category: Whose layout to read by.
+        files: The files.
+        eok: Leave bad records out (the batches tell of them) in place of an error.
+
+    Raises:
+        OptionError: If the layout is not known or asks for what is not available yet.
+        InputDataError: At the first bad record, without ``eok``.
+        InputOpenError: If a file cannot be opened.
+        InputReadError: If a file is damaged.
+    """
+    where = f"category {category.name}"
+    if category.preprocess:
+        raise OptionError(
+            "reading rows through a preprocess command is not available yet", where=where, hint="use ess stream"
+        )
+    columns = input_columns(category)
+    for entry in files:
+        if category.compression == "none":
+            _check_plain(entry, where)
+        for batch in read_input([entry.path], _attributes(category), columns.columns, separators=columns.separators):
+            if batch.rejects and not eok:
+                bad = batch.rejects[0]
+                raise InputDataError(
+                    f"record {bad.record}, column {bad.column}: {bad.reason}",
+                    where=entry.path,
+                    hint="leave bad records out with eok=True",
+                )
+            yield batch
+
+
+def _attributes(category: Category) -> InputAttributes:
+    # one column a line: a NUL in it is an error rather than the end of the column
+    one_column = [r"sep=\x00", "nox"]
+    words = ["csv", f"sep={shown_delimiter(category.delimiter)}"] if category.delimiter else one_column
+    if category.header:
+        words.append("+1")
+    return parse_input_attributes(words, where=f"category {category.name}")
+
+
+def _check_plain(entry: FileEntry, where: str) -> None:
+    with open_raw(entry) as file:
+        if compression_of(file.read(512)) != "none":
+            raise OptionError(
+                "reading compressed files as they are is not available yet", where=where, hint="use ess stream"
+            )
