@@ -47,9 +47,11 @@ if [ "$workers" -gt 0 ]; then
 fi
 
 say "3. Point at the folder and group its files; columns, delimiter and dates are found by looking"
+say "   (refID holds a number, or nothing, or TBD: we say that it is a number, so that TBD is rejected)"
 run 'ess select local'
 run 'ess category add purchase "logs/*purchase_*"'
 run 'ess summary'
+run 'ess category change columnspec purchase "S:purchaseDate S:userID I:articleID f:price I:refID"'
 run 'ess summary purchase'
 
 say "4. A database in memory: a table of sales by user in order of time, and a vector of totals by user"
