@@ -110,7 +110,14 @@ def _attributes(words: list[str], spec: str, where: str, extra: frozenset[str]) 
                 f"unknown column attribute '{word}' in '{spec}'", where=where, hint=f"known are {' '.join(known)}"
             )
     return ColumnAttributes(
-        length, "esc" in flags, "clf" in flags, "hex" in flags, "trm" in flags, "lo" in flags, "up" in flags, tuple(others)
+        extract_length=length,
+        escape="esc" in flags,
+        common_log="clf" in flags,
+        hexadecimal="hex" in flags,
+        trim="trm" in flags,
+        lower="lo" in flags,
+        upper="up" in flags,
+        others=tuple(others),
     )
 
 
