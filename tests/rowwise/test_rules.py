@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ess.engines.batch import make_batch
 from ess.engines.rowwise import compile_rowwise
+from ess.errors import OptionError
 from ess.language import values
 from ess.language.checker import check_expression, check_filter, fit
 from ess.language.program import (
@@ -206,15 +207,29 @@ def test_long_chains_compile():
     chain = Chain("i:x", "s:s")
     terms = " || ".join(f"s == 'v{n}'" for n in range(400))
     added = " + ".join(["x"] * 400)
-    mixed = " + ".join(["x * 3"] * 150)
+    mixed = " + ".join(["x * 3"] * 200)
     chain.new("ls:sum")
     chain.new("ls:mixed")
     runner = chain.runner(chain.filter(terms), chain.set("sum", added), chain.set("mixed", mixed))
     result = runner.run(chain.batch((2, b"v399"), (2, b"w")), 1)
     expected = 2 * 3
-    for _ in range(149):
+    for _ in range(199):
         expected = values.wrap((expected + 2) * 3)
     assert result.final.rows() == [(2, b"v399", 800, expected)]
+
+
+def test_what_python_cannot_express_is_an_error():
+    chain = Chain("i:x")
+    text = "x"
+    for _ in range(30):
+        text = f"(((({text} + 1) * 2 + 1) * 2 + 1) * 2 + 1)" if _ % 3 == 0 else f"(1 / ({text}) * 2)"
+    with pytest.raises(OptionError):
+        chain.runner(chain.set("x", text))
+    rule = chain.set("x", "1")
+    for _ in range(70):
+        rule = Conditional((Branch(chain.filter("x"), False, (rule,)),))
+    with pytest.raises(OptionError, match="conditions nest more than 60 deep"):
+        chain.runner(rule)
 
 
 # Integer arithmetic: the engine wraps only where it must; here every step is wrapped.

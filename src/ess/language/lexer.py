@@ -65,6 +65,12 @@ _IPV6 = re.compile(r"(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]+(?:\d{1,
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _BUILTIN = re.compile(r"\$[A-Za-z]\w*", re.ASCII)
 _OPERATOR = re.compile("|".join(re.escape(operator) for operator in _OPERATORS))
+_HINTS = {
+    "=": "compare with '=='",
+    "~": "compare with a pattern by PatCmp(Val, Pattern)",
+    "#": "compare with a regular expression by RxCmp(Val, Pattern)",
+    "$": "builtin variables are $RowNum $Random $CurSec $CurUSec",
+}
 _ESCAPES = {"\\": "\\", '"': '"', "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 
 
@@ -114,8 +120,7 @@ def _plain(text: str, start: int, where: str) -> Token:
         match = pattern.match(text, start)
         if match:
             return Token(kind, start, match.end(), match[0])
-    hint = "compare with '=='" if text[start] == "=" else ""
-    raise expression_error(f"unexpected '{text[start]}'", text, start, where, hint)
+    raise expression_error(f"unexpected '{text[start]}'", text, start, where, _HINTS.get(text[start], ""))
 
 
 def _number(text: str, match: re.Match[str], where: str) -> Token:

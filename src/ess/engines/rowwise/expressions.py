@@ -34,6 +34,8 @@ from ess.language.tree import (
 )
 from ess.schema.types import INTEGER_RANGES, ColumnType
 
+#: How deep parentheses may nest before a part is kept in a temporary; Python refuses 200.
+_DEEPEST = 40
 #: Beyond this many bits an intermediate value is wrapped, so that numbers stay small.
 _WIDEST = 2**192
 
@@ -150,14 +152,21 @@ class ExpressionCompiler:
             spine.append(first)
             first = first.left
         result = self.value(first)
+        spilled: list[str] = []
         for parent in reversed(spine):
             right = self.value(parent.right)
+            if _depth(result.text) > _DEEPEST:  # an alternation of + and * nests parentheses on its left
+                name = self._temporary()
+                spilled.append(f"{name} := {result.text}")
+                result = Code(name, level.ATOM, result.low, result.high)
             if isinstance(parent, Concatenate):
                 result = Code(f"{result.at(level.SUM)} + {right.at(level.PRODUCT)}", level.SUM)
             elif parent.type is ValueType.FLOAT:
                 result = self._float_step(parent, result, right)
             else:
                 result = self._integer_step(parent.operator, result, right)
+        if spilled:
+            return Code(f"({', '.join(spilled)}, {result.text})[-1]", level.ATOM, result.low, result.high)
         return result
 
     def _float_step(self, node: Arithmetic, left: Code, right: Code) -> Code:
@@ -250,6 +259,11 @@ class ExpressionCompiler:
     def _temporary(self) -> str:
         self._temporaries += 1
         return f"t{self._temporaries}"
+
+
+def _depth(text: str) -> int:
+    """How many parentheses a piece of source begins with: its left side is where chains nest."""
+    return len(text) - len(text.lstrip("("))
 
 
 def _range(operator: ArithmeticOperator, left: Code, right: Code) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import polars as pl
 from ess.engines.base import BatchResult, Rejection
 from ess.engines.batch import PHYSICAL, Batch
 from ess.engines.rowwise.rules import Loop, compile_loop
+from ess.errors import OptionError
 from ess.language.program import Program
 from ess.language.tree import Slot
 from ess.language.values import wrap
@@ -38,7 +39,12 @@ class RowRunner:
             for variable in program.variables
         )
         namespace = dict(loop.namespace)
-        exec(compile(loop.source, "<row engine>", "exec"), namespace)  # noqa: S102 - made from a checked tree only
+        try:
+            exec(compile(loop.source, "<row engine>", "exec"), namespace)  # noqa: S102 - made from a checked tree only
+        except (SyntaxError, RecursionError, MemoryError):
+            raise OptionError(
+                "an expression is nested too deeply", where="-eval", hint="split it over several options"
+            ) from None
         self._function: Any = namespace["run"]
 
     @property

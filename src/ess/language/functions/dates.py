@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,7 @@ from ess.language.tree import ValueType
 #: The longest date TimeToDate gives, in bytes.
 LONGEST_DATE = 127
 _REMEMBERED = 8192
+_STRFTIME_CODE = re.compile(rb"(%[-_0^#]*[EO]?[A-Za-z%])")
 
 
 def _to_time(*, local: bool) -> Specialize:
@@ -39,14 +41,19 @@ def _to_time(*, local: bool) -> Specialize:
 
 def _to_date(split: Callable[[float], time.struct_time]) -> Specialize:
     def specialize(arguments: Sequence[Argument]) -> RowFunction:
-        spec = fixed_text(arguments[1]).decode("utf-8", "surrogateescape")
+        # Only the codes go through the C library, so the bytes between them may be any.
+        parts = _STRFTIME_CODE.split(fixed_text(arguments[1]))
         known: dict[int, bytes] = {}
 
         def to_date(seconds: int) -> bytes:
             date = known.get(seconds)
             if date is None:
                 try:
-                    date = time.strftime(spec, split(seconds)).encode("utf-8", "surrogateescape")[:LONGEST_DATE]
+                    moment = split(seconds)
+                    date = b"".join(
+                        time.strftime(part.decode("ascii"), moment).encode() if index % 2 else part
+                        for index, part in enumerate(parts)
+                    )[:LONGEST_DATE]
                 except (OverflowError, ValueError, OSError):
                     date = b""  # beyond what the C library can name
                 if len(known) >= _REMEMBERED:
@@ -104,7 +111,10 @@ FUNCTIONS = (
         (whole("TimeVal"), constant("DateFmt")),
         ValueType.STRING,
         _TO_DATE + "in GMT.",
-        (Example("TimeToGmDate(1410739201, '%Y-%m-%d %H:%M:%S')", b"2014-09-15 00:00:01"),),
+        (
+            Example("TimeToGmDate(1410739201, '%Y-%m-%d %H:%M:%S')", b"2014-09-15 00:00:01"),
+            Example("TimeToGmDate(0, '%B %d\u00e9 100%%')", "January 01\u00e9 100%".encode()),
+        ),
         specialize=_to_date(time.gmtime),
     ),
 )

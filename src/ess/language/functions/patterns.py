@@ -48,6 +48,9 @@ def _map(arguments: Sequence[Argument]) -> RowFunction:
     regex = _compiled(arguments)
     templates = [_template(arguments, index, regex) for index in range(3, len(arguments) - 1, 2)]
 
+    if not templates:
+        return lambda value: 1 if regex.first(value) else 0
+
     def extract(value: bytes, *current: bytes) -> tuple[int | bytes, ...]:
         match = regex.first(value)
         if match is None:
@@ -122,9 +125,11 @@ FUNCTIONS = (
                 (("Str1", b"a"), ("Str2", b"b-a")),
             ),
             Example("RxMap('abc', '(x)', Str1, '%%1%%', pcre)", 0, (("Str1", b""),)),
+            Example("RxMap('abc', 'B', ncas)", 1),
         ),
         specialize=_map,
         repeated=(target("Col"), constant("MapTo")),
+        at_least=0,
         trailing=(attributes(*_WORDS),),
         differences=_ENGINES,
     ),

@@ -103,7 +103,7 @@ def _map(arguments: Sequence[Argument]) -> RowFunction:
 #: (Val, MapFrom, attributes, Target ...): 1 and the variables' values, or 0 where Val does not match. The targets
 #: are those of ``map_from_names``, in order.
 MAP_FROM = Function(
-    "-mapf",
+    "MapFrom",
     (text("Val"), constant("MapFrom"), attributes(*MAP_WORDS)),
     ValueType.INTEGER,
     "",
@@ -112,11 +112,11 @@ MAP_FROM = Function(
 )
 
 #: (MapTo, Val ...): the template rendered; the values are those of the variables it names, in order.
-MAP_TO = Function("-mapc", (constant("MapTo"),), ValueType.STRING, "", specialize=_map_to, repeated=(text("Val"),))
+MAP_TO = Function("MapTo", (constant("MapTo"),), ValueType.STRING, "", specialize=_map_to, repeated=(text("Val"),))
 
 #: (Target, MapFrom, MapTo, attributes): 1 and the target rewritten, or 0 where it does not match.
 MAP = Function(
-    "-map",
+    "Map",
     (target("Col"), constant("MapFrom"), constant("MapTo"), attributes(*MAP_WORDS)),
     ValueType.INTEGER,
     "",
