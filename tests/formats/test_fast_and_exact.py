@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ess.formats import fast
+from ess.formats import fast, reader, split
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.exact import Block, parse_block_exactly
 from ess.formats.reader import read_input
@@ -63,17 +63,20 @@ def comparable(block: Block) -> tuple[object, ...]:
     return block.frame.columns, block.frame.dtypes, block.frame.height, rows, block.rejects, block.consumed
 
 
-@settings(max_examples=400, deadline=None)
-@given(dirty(), st.sampled_from(SPECS), st.sampled_from(OPTIONS), st.booleans())
-@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True)
-@example(b'a,1,"2"\r\n"b""c",2,3\r', SPECS[0], "", True)
-@example(b'"""",1,2\n"""x,1,2\n', SPECS[0], "", True)
-def test_fast_path_agrees_with_exact_parser(data: bytes, spec: str, options: str, final: bool) -> None:
+@settings(max_examples=200, deadline=None)
+@given(dirty(), st.sampled_from(SPECS), st.sampled_from(OPTIONS), st.booleans(), st.sampled_from([1, 2048]))
+@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 1)
+@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 2048)
+@example(b'a,1,"2"\r\n"b""c",2,3\r', SPECS[0], "", True, 2048)
+@example(b'"""",1,2\n"""x,1,2\n', SPECS[0], "", True, 2048)
+def test_fast_path_agrees_with_exact_parser(data: bytes, spec: str, options: str, final: bool, stray: int) -> None:
     layout = make_layout(attributes_of(options), columns_of(spec), (), where="-f")
     end = len(data) if final else data.rfind(b"\n") + 1
     if end == 0:
         return
-    quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split, "_BYTES_FOR_A_STRAY_QUOTE", stray)
+        quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)
 
@@ -82,7 +85,7 @@ def read_all(data: bytes, options: str, spec: str, size: int, small: int) -> tup
     rows: list[object] = []
     rejects: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "_SMALL", small)
+        patch.setattr(reader, "_SMALL", small)
         for batch in read_input(
             ["-"], attributes_of(options), columns_of(spec), batch_bytes=size, stdin=io.BytesIO(data)
         ):
@@ -92,7 +95,7 @@ def read_all(data: bytes, options: str, spec: str, size: int, small: int) -> tup
     return rows, rejects
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     dirty(),
     st.sampled_from(SPECS),
@@ -108,7 +111,7 @@ def test_results_do_not_depend_on_chunk_size(
     assert read_all(data, together, spec, size, small) == read_all(data, together, spec, 1 << 20, 0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(dirty(), st.sampled_from(["", "tsv", "bz=20"]))
 def test_records_do_not_depend_on_the_columns_selected(data: bytes, options: str) -> None:
     all_of_them = read_all(data, options, "s:a s:b s:c", 1 << 20, 0)

@@ -5,25 +5,17 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ess.formats.attributes import Format
 from ess.formats.convert import BlockBytes, convert_column
-from ess.formats.exact import Block, BlockReject, parse_block_exactly
+from ess.formats.exact import Block, BlockReject
 from ess.formats.records import Layout
 from ess.formats.split import Fields, split_block
 
-#: Below this many bytes the set-up of the fast path costs more than it saves.
-_SMALL = 2000
-
-
-def parse_block(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Block:
-    """The records of ``data[start:end]``; arguments as in `ess.formats.records.parse_record`."""
-    if layout.attributes.format is not Format.SEPARATED or layout.any_length or end - start < _SMALL:
-        return parse_block_exactly(data, start, end, final=final, layout=layout)
-    return parse_block_fast(data, start, end, final=final, layout=layout)
-
 
 def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Block:
-    """The same for separated formats without ``n=Len``, whatever the size of the block (at least a byte)."""
+    """The records of ``data[start:end]``; arguments as in `ess.formats.records.parse_record`.
+
+    Only for separated formats without ``n=Len``; the block has at least a byte.
+    """
     fields = split_block(data, start, end, final=final, layout=layout)
     block = BlockBytes(fields.content)
     series: list[pl.Series] = []

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ess.engines.batch import Batch
-from ess.formats.attributes import InputAttributes
+from ess.formats.attributes import Format, InputAttributes
 from ess.formats.blocks import RawBlock, blocks
 from ess.formats.codecs import open_decompressed
-from ess.formats.exact import Block
-from ess.formats.fast import parse_block
+from ess.formats.exact import Block, parse_block_exactly
 from ess.formats.records import Layout, line_at, make_layout, parse_record
 from ess.schema.columns import Column
+
+#: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path.
+_SMALL = 32768
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,19 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
         if to_skip or start == raw.end:
             raw.consumed = start
             continue
-        block = parse_block(raw.data, start, raw.end, final=raw.final, layout=layout)
+        block = _parse_block(raw, start, layout)
         raw.consumed = block.consumed
         if block.records:
             yield _batch(block, records, file, layout)
             records += block.records
+
+
+def _parse_block(raw: RawBlock, start: int, layout: Layout) -> Block:
+    if layout.attributes.format is not Format.SEPARATED or layout.any_length or raw.end - start < _SMALL:
+        return parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)
+    from ess.formats.fast import parse_block_fast
+
+    return parse_block_fast(raw.data, start, raw.end, final=raw.final, layout=layout)
 
 
 def _after_skipped(raw: RawBlock, start: int, layout: Layout) -> int | None:

@@ -45,6 +45,16 @@ class Writer:
         except OSError as error:
             raise self._translated(error) from None
 
+    def write_bytes(self, data: bytes) -> None:
+        """Write rows that are printed already (`Renderer.records`)."""
+        try:
+            self._write_title()
+            self._write_all(data)
+            if self._nodelay:
+                self._stream.flush()
+        except OSError as error:
+            raise self._translated(error) from None
+
     def close(self) -> None:
         """Write what is due; close the file, or leave the standard output open."""
         if self._closed:
