@@ -124,6 +124,8 @@ def make_private_folder(folder: Path) -> Path:
             raise InitializationError(
                 f"cannot make the folder ({error.strerror})", where=str(folder), hint="check its permissions"
             ) from error
+    if not folder.is_dir():
+        raise InitializationError("it is not a folder", where=str(folder), hint="choose another place for the settings")
     check_private(folder)
     return folder
 
@@ -227,7 +229,12 @@ def lock(folder: Path, *, seconds: float = 30.0) -> Iterator[None]:
     """
     make_private_folder(folder)
     path = folder / ".lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SystemFailure(
+            f"cannot lock the settings ({error.strerror})", where=str(folder), hint="check its rights"
+        ) from error
     try:
         deadline = time.monotonic() + seconds
         while True:

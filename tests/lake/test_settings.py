@@ -41,6 +41,13 @@ def test_state_that_anybody_may_write_is_refused(tmp_path):
         settings.write_state(path, 1, {})
 
 
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InitializationError, match="file"):
+            settings.make_private_folder(folder)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1]", "{}", '"x"', "\udcff"])
 def test_damaged_state_is_named(tmp_path, content):
     path = tmp_path / "x.json"

@@ -17,7 +17,7 @@ from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe_files
-from ess.lake.select import check_limit, files_in_use, look, scan, with_new_files
+from ess.lake.select import check_limit, files_in_use, look, scan, with_new_files, write_index
 from ess.schema import parse_column
 
 
@@ -94,7 +94,7 @@ def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None 
     _check_pkey(new)
     categories.put(new, label=label, overwrite=options.overwrite)
     if new.usecache:
-        scan(new)
+        write_index(new, listing)
     return new
 
 
@@ -208,7 +208,8 @@ def list_by_pattern(
         )
         return Listing(tuple(kept)[:limit], found.unreadable)
     folder = _current_folder()
-    patterns = parse_patterns(pattern or quote_pattern(folder + "/"), folder=folder, where="pattern")
+    text = quote_pattern(folder + "/") if pattern is None else pattern
+    patterns = parse_patterns(text, folder=folder, where="pattern")
     walk = list_files if recursive else list_level
     found = walk(patterns, label=store.label, exclude=unwanted, rule=rule)
     if not found.files:

@@ -102,7 +102,7 @@ def scan(category: Category) -> Listing:
     # The numbers are a convenience: who may only read the settings can still use the category.
     with contextlib.suppress(EssError, OSError):
         if category.usecache:
-            _write_index(category, listing)
+            write_index(category, listing)
         if stats != category.stats:
             categories.change(
                 category.name, lambda now: dataclasses.replace(now, stats=stats), label=category.datastore
@@ -126,7 +126,8 @@ def _index_path(category: Category) -> Path:
     return categories.index_path(category, datastore(category.datastore))
 
 
-def _write_index(category: Category, listing: Listing) -> None:
+def write_index(category: Category, listing: Listing) -> None:
+    """Keep the list of files of a ``--usecache`` category."""
     # One line a file, so that a person can read it and it stays small.
     rows = ",\n".join(
         json.dumps([entry.path, entry.size, entry.modified, entry.date.isoformat(" "), entry.number])
