@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import os
@@ -10,10 +9,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from running import make_files, marked, wait_until
 
 from ess.cluster import ledger
 from ess.cluster.execute import execute
@@ -30,43 +29,11 @@ pytestmark = pytest.mark.usefixtures("places")
 DEFAULT = StreamOptions()
 
 
-def make_files(folder: Path, contents: list[bytes]) -> list[FileEntry]:
-    entries = []
-    for number, content in enumerate(contents):
-        path = folder / f"file_{number:02}.gz"
-        path.write_bytes(gzip.compress(content))
-        entries.append(FileEntry(str(path), path.stat().st_size, path.stat().st_mtime))
-    return entries
-
-
 def run(entries: list[FileEntry], command: str, options: StreamOptions = DEFAULT) -> tuple[StreamResult, bytes, str]:
     stdout, stderr = io.BytesIO(), io.BytesIO()
     whole = Source(entries, name=command, columns=("s:a", "i:b"))
     result = stream_source(whole, command, stdout=stdout, stderr=stderr, options=options)
     return result, stdout.getvalue(), stderr.getvalue().decode()
-
-
-def marked(marker: str) -> list[int]:
-    """The processes that carry ``marker`` in their environment, apart from this one."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            zombie = (entry / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
-            if marker.encode() in (entry / "environ").read_bytes() and not zombie:
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
-def wait_until(condition: object, seconds: float = 10.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_output_comes_in_file_order_also_with_threads(tmp_path: Path) -> None:
@@ -209,6 +176,7 @@ PROGRAM = """
 import sys
 from ess.cluster.stream import Source, StreamOptions, stream_source
 from ess.lake.entry import FileEntry
+from running import make_files, marked, wait_until
 import os
 entries = [FileEntry(path, 1, 1.0) for path in sys.argv[2:]]
 out = os.fdopen(1, "wb", buffering=0, closefd=False)

@@ -1,107 +1,203 @@
-"""``ess stream`` and ``ess exec``: parse, call, render."""
+"""``ess cluster``, and the commands that run on its nodes: parse, call, render."""
 
 from __future__ import annotations
 
+import enum
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ess.cluster.report import Failure, reconciliation
-from ess.errors import OptionError, printable
+from ess.cli import stream
+from ess.errors import EssError, OptionError
+
+if TYPE_CHECKING:
+    from ess.cluster.providers import ClusterStatus
+
+cluster = typer.Typer(help="Make, watch and end a cluster of worker nodes.", no_args_is_help=False)
+
+
+class Mode(enum.StrEnum):
+    """What provides the nodes."""
+
+    LOCAL = "local"
+    CLOUD = "cloud"
+    CUSTOM = "custom"
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add ``stream``, ``exec`` and ``cluster`` to ``ess``."""
-    app.command("stream")(stream)
-    app.command("exec")(execute)
+    app.command("stream")(stream.stream)
+    app.command("exec")(stream.execute)
+    app.add_typer(cluster, name="cluster")
 
 
-def stream(
-    category: Annotated[str, typer.Argument(help="category to read")],
-    lower: Annotated[str, typer.Argument(help="first date, or '*'")],
-    upper: Annotated[str, typer.Argument(help="last date, or '*'")],
-    command: Annotated[str, typer.Argument(help="command that gets each file's content on its input")] = "cat",
-    exclude: Annotated[str | None, typer.Option(help="leave out files that match this pattern")] = None,
-    master: Annotated[bool, typer.Option("--master", help="run on this machine, not on the worker nodes")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="tell for each file where it ran and how it ended")] = False,
-    bulk: Annotated[bool, typer.Option("--bulk", help="not available yet")] = False,
-    threads: Annotated[int, typer.Option(help="number of files a node works on at a time")] = 1,
-    archive: Annotated[str | None, typer.Option(help="not available yet")] = None,
-    label: Annotated[str | None, typer.Option(help="datastore to read, if not the selected one")] = None,
-    progress: Annotated[bool, typer.Option("--progress", help="show progress also if not on a terminal")] = False,
-    limit: Annotated[int | None, typer.Option(help="read at most so many files")] = None,
-    quitonerror: Annotated[bool, typer.Option("--quitonerror", help="stop at the first command that fails")] = False,
-    s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="continue the latest run of this command that broke off or had failures")
+_CredentialsFile = Annotated[str | None, typer.Option(help="file with keys of a cloud account (not available yet)")]
+_AccessKey = Annotated[str | None, typer.Option("--aws_access_key", help="key of a cloud account (not available yet)")]
+_SecretKey = Annotated[
+    str | None, typer.Option("--aws_secret_access_key", help="secret key of a cloud account (not available yet)")
+]
+
+
+@cluster.command("set")
+def set_mode(mode: Annotated[Mode, typer.Argument(help="local: processes on this machine; others later")]) -> None:
+    """Choose where nodes come from."""
+    from ess.cluster import providers
+
+    state = providers.set_mode(mode.value)
+    if state.desired is not None:
+        _say(f"there is a cluster of {state.desired.workers} workers; ess cluster terminate ends it")
+
+
+@cluster.command()
+def create(
+    number: Annotated[int, typer.Option(metavar="N", help="number of worker nodes")] = 1,
+    instance_type: Annotated[
+        str | None, typer.Option("--type", help="kind of cloud machine (not available yet)")
+    ] = None,
+    add: Annotated[bool, typer.Option("--add", help="add so many workers to the cluster")] = False,
+    credentials: _CredentialsFile = None,
+    aws_access_key: _AccessKey = None,
+    aws_secret_access_key: _SecretKey = None,
+    error_return_code: Annotated[
+        bool, typer.Option("--error_return_code", help="fail if some of the workers did not start")
     ] = False,
 ) -> None:
-    """Run a command on each file of a category; the output comes in file order."""
-    from ess.cli.progress import ProgressDisplay
-    from ess.cluster.stream import StreamOptions
-    from ess.cluster.stream import stream as run
+    """Start worker nodes."""
+    _refuse_cloud(instance_type, credentials, aws_access_key, aws_secret_access_key)
+    from ess.cluster import providers
 
-    for wanted, option in ((bulk, "--bulk"), (archive, "--archive"), (s3out, "--s3out")):
-        if wanted:
-            raise OptionError("this option is not available yet", where=option, hint="leave it out")
-    display = ProgressDisplay(always=progress)
-    try:
-        result = run(
-            category,
-            lower,
-            upper,
-            command,
-            stdout=display.around(sys.stdout.buffer),
-            stderr=display.around(sys.stderr.buffer),
-            exclude=exclude,
-            limit=limit,
-            label=label,
-            options=StreamOptions(
-                threads=threads,
-                master=master,
-                quit_on_error=quitonerror,
-                resume=resume,
-                progress=display.show,
-                trace=_say if debug else None,
-            ),
-        )
-    finally:
-        display.clear()
-    _tell_failures(result.failures)
-    if result.not_run:
-        _say(f"{result.not_run} files were not run because of --quitonerror; --resume runs them")
-    for text in reconciliation(result):
-        _say(text)
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
+    problems = providers.create(number, add=add)
+    status = providers.status()
+    wanted = status.state.desired.workers if status.state.desired else 0
+    _report(problems, fail=error_return_code or len(problems) == wanted)
+    print(f"cluster {status.state.id}: {wanted - len(problems)} of {wanted} workers are running on this machine")
 
 
-def execute(
-    command: Annotated[str, typer.Argument(help="command to run on each node")],
-    master: Annotated[bool, typer.Option("--master", help="run on this machine, not on the worker nodes")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="tell for each node how the command ended")] = False,
-    s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
+@cluster.command()
+def status() -> None:
+    """Show the processes of the cluster."""
+    from ess.cluster import providers
+
+    for line in status_lines(providers.status()):
+        print(line)
+
+
+@cluster.command()
+def start(
+    credentials: _CredentialsFile = None, aws_access_key: _AccessKey = None, aws_secret_access_key: _SecretKey = None
 ) -> None:
-    """Run a command on every node; the output comes in the order of the nodes."""
-    from ess.cluster.execute import execute as run
+    """Start a stopped cluster again, and replace workers that were lost."""
+    _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
+    from ess.cluster import providers
 
-    if s3out:
-        raise OptionError("this option is not available yet", where="--s3out", hint="leave it out")
-    result = run(
-        command, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, master=master, trace=_say if debug else None
+    _report(providers.start(), fail=True)
+
+
+@cluster.command()
+def stop(
+    credentials: _CredentialsFile = None, aws_access_key: _AccessKey = None, aws_secret_access_key: _SecretKey = None
+) -> None:
+    """End the processes of the cluster, and what they run; ess cluster start brings it back."""
+    _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
+    from ess.cluster import providers
+
+    providers.stop()
+
+
+@cluster.command()
+def terminate(
+    everything: Annotated[bool, typer.Option("--all", help="delete its certificates and logs as well")] = False,
+    yes: Annotated[bool, typer.Option("-y", help="do not ask for confirmation of --all")] = False,
+    credentials: _CredentialsFile = None,
+    aws_access_key: _AccessKey = None,
+    aws_secret_access_key: _SecretKey = None,
+) -> None:
+    """End the cluster, and what it runs, and forget it."""
+    _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
+    from ess.cluster import providers
+
+    if everything and not yes:
+        if not sys.stdin.isatty():
+            raise OptionError("this has to be confirmed", where="--all", hint="add -y")
+        typer.confirm("Delete the cluster with its certificates and logs?", abort=True)
+    if not providers.terminate(everything=everything):
+        _say("there is no cluster")
+
+
+@cluster.command()
+def reset() -> None:
+    """Clear the configuration of the cluster, whatever state it is in; its processes end."""
+    from ess.cluster import providers
+
+    providers.reset()
+
+
+@cluster.command()
+def iplist(
+    private: Annotated[bool, typer.Option("--private", help="private addresses only")] = False,
+    public: Annotated[bool, typer.Option("--public", help="public addresses only")] = False,
+) -> None:
+    """List the addresses of the nodes, a line each: public and private."""
+    from ess.cluster import providers
+
+    if private and public:
+        raise OptionError("give one of them", where="--private and --public", hint="or none for both addresses")
+    for node in providers.nodes():
+        print(node.host if private or public else f"{node.host} {node.host}")
+
+
+@cluster.command()
+def add(reservation: Annotated[list[str], typer.Argument(help="reservations of a cloud account")]) -> None:
+    """Add machines of the cloud (not available yet)."""
+    raise OptionError(
+        "clusters in the cloud are not available yet", where="ess cluster add", hint="use: ess cluster create --add"
     )
-    if result.nodes > 1:
-        _tell_failures(result.failures)
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
 
 
-def _tell_failures(failures: tuple[Failure, ...]) -> None:
-    for failure in failures:
-        _say(printable(str(failure)))
+@cluster.command()
+def remove(reservation: Annotated[list[str], typer.Argument(help="reservations of a cloud account")]) -> None:
+    """Remove machines of the cloud (not available yet)."""
+    raise OptionError(
+        "clusters in the cloud are not available yet", where="ess cluster remove", hint="use: ess cluster terminate"
+    )
+
+
+def status_lines(status: ClusterStatus) -> list[str]:
+    """A table of the processes."""
+    if status.state.desired is None:
+        return ["There is no cluster: commands run on this machine (local)."]
+    rows = [("ID", "state", "publicIP", "privateIP", "pid", "mem")]
+    for node in status.nodes:
+        memory = "-" if node.megabytes is None else f"{node.megabytes} MB"
+        pid = "-" if node.pid is None else str(node.pid)
+        health = "stopped" if not status.state.desired.running and node.pid is None else node.health.value
+        rows.append((node.name, health, node.host, node.host, pid, memory))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lost = [node.name for node in status.nodes if node.health.value == "lost"]
+    notes = [f"lost: {', '.join(lost)}; ess cluster start, or the next job, replaces them"] if lost else []
+    return [f"Summary for cluster {status.state.id}", "", *lines, *notes]
+
+
+def _refuse_cloud(instance_type: str | None, credentials: str | None, access: str | None, secret: str | None) -> None:
+    given = {
+        "--type": instance_type,
+        "--credentials": credentials,
+        "--aws_access_key": access,
+        "--aws_secret_access_key": secret,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise OptionError("clusters in the cloud are not available yet", where=option, hint="leave the option out")
+
+
+def _report(problems: list[EssError], *, fail: bool) -> None:
+    for problem in problems:
+        _say(str(problem))
+    if problems and fail:
+        raise typer.Exit(problems[0].exit_code)
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"ess: {text}\n")
-    sys.stderr.flush()
+    print(f"ess: {text}", file=sys.stderr)

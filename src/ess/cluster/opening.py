@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from ess.cluster.dispatch import Runtime
 from ess.cluster.embedded import EmbeddedRuntime
+from ess.cluster.providers import ensure_running
 
 
 def open_runtime(*, threads: int, master: bool = False) -> Runtime:
-    """The runtime for a job.
+    """The runtime for a job; workers of the cluster that were lost are replaced first.
 
     Args:
         threads: So many bundles at a time on each node.
         master: Run here, although there is a cluster.
+
+    Raises:
+        InitializationError: If there is a cluster that is stopped or cannot be used.
     """
-    return EmbeddedRuntime(threads)
+    found = None if master else ensure_running()
+    if found is None:
+        return EmbeddedRuntime(threads)
+    known, provider = found
+    assert known.desired is not None
+    from ess.cluster.runtime import DaskRuntime  # takes half a second, which a run without a cluster need not spend
+
+    return DaskRuntime(known.desired.workers, provider, threads)

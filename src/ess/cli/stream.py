@@ -1,0 +1,101 @@
+"""``ess stream`` and ``ess exec``: parse, call, render."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ess.cluster.report import Failure, reconciliation
+from ess.errors import OptionError, printable
+
+
+def stream(
+    category: Annotated[str, typer.Argument(help="category to read")],
+    lower: Annotated[str, typer.Argument(help="first date, or '*'")],
+    upper: Annotated[str, typer.Argument(help="last date, or '*'")],
+    command: Annotated[str, typer.Argument(help="command that gets each file's content on its input")] = "cat",
+    exclude: Annotated[str | None, typer.Option(help="leave out files that match this pattern")] = None,
+    master: Annotated[bool, typer.Option("--master", help="run on this machine, not on the worker nodes")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="tell for each file where it ran and how it ended")] = False,
+    bulk: Annotated[bool, typer.Option("--bulk", help="not available yet")] = False,
+    threads: Annotated[int, typer.Option(help="number of files a node works on at a time")] = 1,
+    archive: Annotated[str | None, typer.Option(help="not available yet")] = None,
+    label: Annotated[str | None, typer.Option(help="datastore to read, if not the selected one")] = None,
+    progress: Annotated[bool, typer.Option("--progress", help="show progress also if not on a terminal")] = False,
+    limit: Annotated[int | None, typer.Option(help="read at most so many files")] = None,
+    quitonerror: Annotated[bool, typer.Option("--quitonerror", help="stop at the first command that fails")] = False,
+    s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="continue the latest run of this command that broke off or had failures")
+    ] = False,
+) -> None:
+    """Run a command on each file of a category; the output comes in file order."""
+    from ess.cli.progress import ProgressDisplay
+    from ess.cluster.stream import StreamOptions
+    from ess.cluster.stream import stream as run
+
+    for wanted, option in ((bulk, "--bulk"), (archive, "--archive"), (s3out, "--s3out")):
+        if wanted:
+            raise OptionError("this option is not available yet", where=option, hint="leave it out")
+    display = ProgressDisplay(always=progress)
+    try:
+        result = run(
+            category,
+            lower,
+            upper,
+            command,
+            stdout=display.around(sys.stdout.buffer),
+            stderr=display.around(sys.stderr.buffer),
+            exclude=exclude,
+            limit=limit,
+            label=label,
+            options=StreamOptions(
+                threads=threads,
+                master=master,
+                quit_on_error=quitonerror,
+                resume=resume,
+                progress=display.show,
+                trace=_say if debug else None,
+            ),
+        )
+    finally:
+        display.clear()
+    _tell_failures(result.failures)
+    if result.not_run:
+        _say(f"{result.not_run} files were not run because of --quitonerror; --resume runs them")
+    for text in reconciliation(result):
+        _say(text)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def execute(
+    command: Annotated[str, typer.Argument(help="command to run on each node")],
+    master: Annotated[bool, typer.Option("--master", help="run on this machine, not on the worker nodes")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="tell for each node how the command ended")] = False,
+    s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
+) -> None:
+    """Run a command on every node; the output comes in the order of the nodes."""
+    from ess.cluster.execute import execute as run
+
+    if s3out:
+        raise OptionError("this option is not available yet", where="--s3out", hint="leave it out")
+    result = run(
+        command, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, master=master, trace=_say if debug else None
+    )
+    if result.nodes > 1:
+        _tell_failures(result.failures)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def _tell_failures(failures: tuple[Failure, ...]) -> None:
+    for failure in failures:
+        _say(printable(str(failure)))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"ess: {text}\n")
+    sys.stderr.flush()

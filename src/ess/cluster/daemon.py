@@ -1,0 +1,101 @@
+"""The processes of a cluster: ``python -m ess.cluster.daemon scheduler`` and ``... worker NODE``.
+
+They listen on the loopback interface only, with mutual TLS: nobody gets in without a certificate
+of this cluster's own authority. That matters more than usual, because Dask's processes exchange
+pickled objects, which can run code: whoever holds such a certificate can do what the user can.
+The HTTP servers that Dask would open beside are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import dask
+from distributed import Scheduler, Worker
+
+from ess.cluster import node, state
+from ess.cluster.groups import Groups
+from ess.cluster.processes import identify, this_process
+from ess.cluster.security import security
+from ess.errors import EssError
+
+HOST = "127.0.0.1"
+
+#: The most bundles a worker can run at a time; how many it does is up to each job.
+MOST_THREADS = 256
+
+_CONFIGURATION = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.work-stealing": False,  # jobs say themselves what runs where
+    "distributed.scheduler.worker-ttl": "60s",
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.limit": "1h",
+}
+
+
+class _NoHttp:
+    """Keeps a Dask server from opening an HTTP port."""
+
+    def start_http_server(
+        self, routes: object, dashboard_address: object, default_port: int = 0, ssl_options: object = None
+    ) -> None:
+        """Open nothing."""
+
+
+class _Scheduler(_NoHttp, Scheduler):
+    pass
+
+
+class _Worker(_NoHttp, Worker):
+    pass
+
+
+async def _run_scheduler() -> None:
+    async with _Scheduler(host=HOST, port=0, protocol="tls", security=security("scheduler"), dashboard=False) as server:
+        state.write_daemon("scheduler", state.Daemon(this_process(), server.address, state.versions()))
+        await server.finished()
+
+
+async def _run_worker(node_id: int, scheduler: str) -> None:
+    name = f"worker-{node_id}"
+    groups = Groups()
+    node.set_groups(groups)
+    options: dict[str, Any] = {"memory_limit": 0, "nthreads": MOST_THREADS, "death_timeout": 30}
+    scratch = state.cluster_folder() / "scratch" / str(os.getpid())
+    async with _Worker(
+        scheduler,
+        name=str(node_id),
+        host=HOST,
+        security=security(name),
+        local_directory=str(scratch),
+        dashboard=False,
+        **options,
+    ) as server:
+        reaper = identify(groups.reaper_pid)
+        state.write_daemon(name, state.Daemon(this_process(), server.address, state.versions(), reaper, scheduler))
+        await server.finished()
+
+
+def main(arguments: list[str]) -> int:
+    """Run one process of the cluster until it is told to end."""
+    os.umask(0o077)
+    dask.config.set(_CONFIGURATION)
+    try:
+        # The last argument only marks the process, see ess.cluster.local.
+        if arguments[0] == "scheduler":
+            asyncio.run(_run_scheduler())
+        else:
+            asyncio.run(_run_worker(int(arguments[1]), arguments[2]))
+    except EssError as error:
+        print(f"ess cluster: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

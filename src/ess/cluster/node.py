@@ -1,0 +1,52 @@
+"""What runs inside a worker process for a job."""
+
+from __future__ import annotations
+
+from distributed import get_worker
+
+from ess.cluster.groups import Groups
+from ess.cluster.substitution import Place
+from ess.cluster.work import Job, Outcome, Task, run_bundle
+from ess.errors import InitializationError
+
+_groups: Groups | None = None
+_stopped: set[str] = set()
+_running: set[str] = set()
+
+
+def set_groups(groups: Groups) -> None:
+    """Say which reaper watches over the commands of this process."""
+    global _groups
+    _groups = groups
+
+
+def run(job: Job, tasks: list[Task], place: Place, attempt: int) -> list[Outcome]:
+    """Run a bundle in a thread of this worker.
+
+    It stops when told to (:func:`stop`), and when the scheduler has dropped the task, as it does
+    when the process of ``ess stream`` is gone.
+    """
+    if _groups is None:
+        raise InitializationError("this process is no worker", where="cluster")
+    worker = get_worker()
+    key = str(worker.get_current_task())
+
+    def wanted_no_more() -> bool:
+        task = worker.state.tasks.get(key)
+        return job.id in _stopped or task is None or task.state not in ("executing", "long-running")
+
+    _running.add(key)
+    try:
+        return run_bundle(job, tasks, place, attempt, _groups, wanted_no_more)
+    finally:
+        _running.discard(key)
+
+
+def stop(job_id: str) -> None:
+    """Have the bundles of a job stop, now and in future."""
+    _stopped.add(job_id)
+
+
+def running(job_id: str) -> int:
+    """How many bundles of a job run in this process."""
+    return sum(1 for key in list(_running) if key.startswith(job_id))

@@ -1,0 +1,241 @@
+"""The runtime on a cluster: an adapter to Dask distributed. Loaded only when there is a cluster.
+
+Dask carries tasks and results; which bundle runs where is decided by :mod:`ess.cluster.dispatch`.
+Peers exchange pickled objects, over connections on which both sides have shown a certificate of
+this cluster: a stranger gets no object in. Nothing that a stranger wrote (file names, contents) is
+ever unpickled; it travels as plain values inside of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+
+from distributed import Client, Future
+
+from ess.cluster import node, state
+from ess.cluster.daemon import MOST_THREADS
+from ess.cluster.dispatch import Event, Finished, NodeLost, Slot
+from ess.cluster.processes import ProcessId, alive
+from ess.cluster.providers import Provider
+from ess.cluster.security import security
+from ess.cluster.substitution import Place
+from ess.cluster.work import Job, Outcome, Task
+from ess.errors import EssError, InitializationError, OptionError, SystemFailure
+
+#: How often the list of workers is looked at, in seconds.
+LOOK_INTERVAL = 0.5
+
+#: How often the worker of one node is replaced during one job; a worker that keeps dying is not.
+REPLACEMENTS = 3
+
+#: How long the workers may take to connect to the scheduler, in seconds.
+CONNECT_SECONDS = 30.0
+
+
+@dataclass
+class _Started:
+    slot: Slot
+    bundle: int
+    attempt: int
+    address: str
+    future: Future[list[Outcome]]
+
+
+class DaskRuntime:
+    """The workers of the cluster, ``threads`` slots each.
+
+    Args:
+        workers: How many nodes the cluster shall have.
+        provider: Replaces lost workers.
+        threads: Slots of a node.
+
+    Raises:
+        InitializationError: If the cluster cannot be reached or was made by another version.
+    """
+
+    def __init__(self, workers: int, provider: Provider, threads: int) -> None:
+        if threads > MOST_THREADS:
+            raise OptionError(f"{threads} threads are too many", where="--threads", hint=f"at most {MOST_THREADS}")
+        self._workers = workers
+        self._provider = provider
+        self._threads = threads
+        self._addresses: dict[int, str] = {}
+        self._replaced = dict.fromkeys(range(workers), 0)
+        self._running: dict[Slot, _Started] = {}
+        self._ended: queue.SimpleQueue[_Started] = queue.SimpleQueue()
+        self._looked = 0.0
+        self._jobs: set[str] = set()
+        self._scheduler, self._client = _connect(workers)
+        try:
+            self._await_workers()
+        except BaseException:
+            self.close()
+            raise
+
+    def slots(self) -> Sequence[Slot]:
+        """The threads of the workers that are connected."""
+        return [Slot(number, thread) for number in sorted(self._addresses) for thread in range(self._threads)]
+
+    def start(self, slot: Slot, bundle: int, attempt: int, job: Job, tasks: list[Task]) -> None:
+        """Submit a bundle to the very worker; on another one its thread number would be wrong."""
+        self._jobs.add(job.id)
+        address = self._addresses[slot.node_id]
+        place = Place(slot.node_id, self._workers, slot.thread_id, self._threads)
+        future = self._client.submit(
+            node.run,
+            job,
+            tasks,
+            place,
+            attempt,
+            key=f"{job.id}-{bundle}-{attempt}-{slot.node_id}",
+            workers=[address],
+            allow_other_workers=False,
+            pure=False,
+        )
+        started = _Started(slot, bundle, attempt, address, future)
+        self._running[slot] = started
+        future.add_done_callback(lambda _future: self._ended.put(started))  # type: ignore[no-untyped-call]
+
+    def wait(self, seconds: float) -> list[Event]:
+        """Bundles that ended and nodes that were lost; replaces lost workers.
+
+        Raises:
+            InitializationError: If the scheduler is gone, or no worker is left that could be replaced.
+        """
+        events: list[Event] = []
+        with contextlib.suppress(queue.Empty):
+            event = self._collect(self._ended.get(timeout=seconds))
+            if event is not None:
+                events.append(event)
+        if time.monotonic() - self._looked >= LOOK_INTERVAL:
+            events += self._look()
+        return events
+
+    def stop(self) -> None:
+        """Have all workers kill the commands of this runtime's jobs; return when they have."""
+        if not self._scheduler_lives():
+            return  # the workers end with it, and their commands with them
+        with contextlib.suppress(Exception):  # a worker may be gone
+            for job_id in self._jobs:
+                self._client.run(node.stop, job_id)
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                if not any(sum(self._client.run(node.running, job_id).values()) for job_id in self._jobs):
+                    break
+                time.sleep(0.05)
+        self._client.cancel([started.future for started in self._running.values()], force=True)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Stop what runs, and disconnect."""
+        if self._running:
+            with contextlib.suppress(Exception):
+                self.stop()
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=5)  # type: ignore[no-untyped-call]
+
+    def _collect(self, started: _Started) -> Event | None:
+        if self._running.get(started.slot) is not started:
+            return None  # of a node that was lost meanwhile
+        try:
+            outcomes = started.future.result(timeout=5)
+        except TimeoutError:
+            self._ended.put(started)  # the worker died with the result, and will be found lost
+            return None
+        except (CancelledError, asyncio.CancelledError):
+            self._check_scheduler()
+            return None
+        except EssError:
+            raise
+        except Exception as error:
+            if started.address in self._connected().values():
+                raise SystemFailure(f"a task failed ({error})", where=f"node {started.slot.node_id}") from error
+            return None
+        del self._running[started.slot]
+        return Finished(started.slot, started.bundle, started.attempt, outcomes)
+
+    def _look(self) -> list[Event]:
+        self._check_scheduler()
+        now = self._connected()
+        lost = [number for number, address in self._addresses.items() if now.get(number) != address]
+        for number in lost:
+            for slot in [slot for slot in self._running if slot.node_id == number]:
+                self._client.cancel([self._running.pop(slot).future], force=True)  # type: ignore[no-untyped-call]
+        self._addresses = now
+        self._looked = time.monotonic()
+        for number in lost:
+            if number not in now:
+                self._replace(number)
+        if not now and all(count >= REPLACEMENTS for count in self._replaced.values()):
+            raise InitializationError(
+                "all workers keep dying", where="cluster", hint=f"see the logs in {state.log_path('worker-0').parent}"
+            )
+        return [NodeLost(number) for number in lost]
+
+    def _replace(self, number: int) -> None:
+        if self._replaced[number] < REPLACEMENTS:
+            self._replaced[number] += 1
+            self._provider.launch_worker(number)
+
+    def _connected(self) -> dict[int, str]:
+        try:
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        except Exception as error:
+            raise _scheduler_gone() from error
+        return {int(worker["name"]): address for address, worker in workers.items()}
+
+    def _check_scheduler(self) -> None:
+        if not self._scheduler_lives():
+            raise _scheduler_gone()
+
+    def _scheduler_lives(self) -> bool:
+        return alive(self._scheduler) and self._client.status == "running"
+
+    def _await_workers(self) -> None:
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while len(self._connected()) < self._workers:
+            if time.monotonic() > deadline:
+                missing = sorted(set(range(self._workers)) - set(self._connected()))
+                raise InitializationError(
+                    f"worker {missing[0]} does not connect", where="cluster", hint=f"see {state.log_path('worker-0')}"
+                )
+            time.sleep(0.05)
+        self._addresses = self._connected()
+
+
+def _connect(workers: int) -> tuple[ProcessId, Client]:
+    own = state.versions()
+    for name in ("scheduler", *(f"worker-{number}" for number in range(workers))):
+        daemon = state.read_daemon(name)
+        if daemon is None:
+            raise InitializationError(f"{name} is not running", where="cluster", hint="run: ess cluster start")
+        for part, version in own.items():
+            other = daemon.versions.get(part)
+            if other != version:
+                raise InitializationError(
+                    f"{name} runs {part} {other}, this is {version}",
+                    where="cluster",
+                    hint="run: ess cluster stop, then: ess cluster start",
+                )
+    scheduler = state.read_daemon("scheduler")
+    assert scheduler is not None
+    # What Dask has to say about connections that break is said by us, once and in one line.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    try:
+        return scheduler.process, Client(  # type: ignore[no-untyped-call]
+            scheduler.address, security=security("client"), timeout=10, set_as_default=False
+        )
+    except OSError as error:
+        raise _scheduler_gone() from error
+
+
+def _scheduler_gone() -> InitializationError:
+    return InitializationError(
+        "the scheduler cannot be reached", where="cluster", hint="run: ess cluster start, then repeat with --resume"
+    )

@@ -1,0 +1,151 @@
+"""The files of the cluster below ``ESS_CACHE_DIR/cluster``: what is wanted, and which processes there are."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ess import settings
+from ess.cluster.lifecycle import Desired
+from ess.cluster.processes import ProcessId
+from ess.errors import InitializationError
+
+VERSION = 1
+
+#: The providers a user can choose (``ess cluster set``).
+MODES = ("local", "cloud", "custom")
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """What is known of the user's cluster.
+
+    ``mode`` is what ``ess cluster set`` chose. ``id`` and ``desired`` are None if there is no cluster.
+    """
+
+    mode: str = "local"
+    id: str | None = None
+    desired: Desired | None = None
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A process of the cluster as it described itself: ``address`` to reach it, ``reaper`` beside a worker."""
+
+    process: ProcessId
+    address: str
+    versions: Mapping[str, str]
+    reaper: ProcessId | None = None
+    scheduler: str = ""
+
+
+def cluster_folder() -> Path:
+    """Where the files are."""
+    return settings.cache_dir() / "cluster"
+
+
+def certificates_folder() -> Path:
+    """Where the cluster's authority and certificates are."""
+    return cluster_folder() / "tls"
+
+
+def log_path(name: str) -> Path:
+    """The log of the process ``name`` (``scheduler``, ``worker-0`` ...)."""
+    return cluster_folder() / "logs" / f"{name}.log"
+
+
+def read_cluster() -> ClusterState:
+    """The cluster as it was last written.
+
+    Raises:
+        InitializationError: If the file is damaged.
+    """
+    path = cluster_folder() / "cluster.json"
+    content = settings.read_state(path, VERSION)
+    try:
+        wanted = content.get("desired")
+        desired = None if wanted is None else Desired(int(wanted["workers"]), bool(wanted["running"]))
+        mode, name = str(content.get("mode", "local")), content.get("id")
+        if mode not in MODES or not isinstance(name, str | None) or (name is None) != (desired is None):
+            raise ValueError
+        return ClusterState(mode, name, desired)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InitializationError("the file is damaged", where=str(path), hint="ess cluster reset clears it") from error
+
+
+def write_cluster(state: ClusterState) -> None:
+    """Write what is wanted."""
+    settings.make_private_folder(settings.cache_dir())
+    desired = None if state.desired is None else asdict(state.desired)
+    settings.write_state(
+        cluster_folder() / "cluster.json", VERSION, {"mode": state.mode, "id": state.id, "desired": desired}
+    )
+
+
+def read_daemon(name: str) -> Daemon | None:
+    """What the process ``name`` wrote about itself; None if nothing (usable)."""
+    try:
+        content = settings.read_state(_daemon_path(name), VERSION)
+        return Daemon(
+            _process(content["process"]),
+            str(content["address"]),
+            {str(key): str(value) for key, value in content["versions"].items()},
+            _process(content["reaper"]) if content["reaper"] else None,
+            str(content["scheduler"]),
+        )
+    except (InitializationError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def write_daemon(name: str, daemon: Daemon) -> None:
+    """Write what other processes need to know of this one."""
+    settings.write_state(_daemon_path(name), VERSION, asdict(daemon))
+
+
+def forget_daemon(name: str) -> None:
+    """Delete what a process wrote about itself."""
+    _daemon_path(name).unlink(missing_ok=True)
+
+
+def known_workers() -> list[int]:
+    """The nodes of which something is written."""
+    found = []
+    for path in cluster_folder().glob("worker-*.json"):
+        number = path.stem.removeprefix("worker-")
+        if number.isdigit():
+            found.append(int(number))
+    return sorted(found)
+
+
+def clear(*, everything: bool) -> None:
+    """Delete the cluster's files; without ``everything``, the logs and the chosen mode stay."""
+    folder = cluster_folder()
+    if everything:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in [*folder.glob("worker-*.json"), folder / "scheduler.json"]:
+        path.unlink(missing_ok=True)
+    for name in ("tls", "scratch"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def versions() -> dict[str, str]:
+    """What must be equal in all processes of a cluster, because they exchange Python objects."""
+    return {
+        "python": platform.python_version(),
+        "essentia-lake": metadata.version("essentia-lake"),
+        "distributed": metadata.version("distributed"),
+    }
+
+
+def _daemon_path(name: str) -> Path:
+    return cluster_folder() / f"{name}.json"
+
+
+def _process(content: Mapping[str, Any]) -> ProcessId:
+    return ProcessId(int(content["pid"]), int(content["started"]))

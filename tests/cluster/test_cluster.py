@@ -1,0 +1,260 @@
+"""A real cluster of two workers on this machine: same results as without, also when things die."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import listening, make_files, marked, wait_until
+
+from ess.cluster import ledger, providers, state
+from ess.cluster.execute import execute
+from ess.cluster.lifecycle import Health
+from ess.cluster.processes import alive
+from ess.cluster.report import StreamResult
+from ess.cluster.state import Daemon
+from ess.cluster.stream import Source, StreamOptions, stream_source
+from ess.errors import InitializationError, OptionError
+from ess.lake.entry import FileEntry
+
+DEFAULT = StreamOptions()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cluster of two workers, with settings of its own; starting one takes seconds, so the tests share it."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESS_CACHE_DIR", str(folder / "ess"))
+        patch.setenv("ESS_WORK_DIR", str(folder / "conf"))
+        assert providers.create(2) == []
+        yield folder
+        assert providers.terminate()
+        assert marked(str(folder)) == []
+
+
+@pytest.fixture
+def whole(cluster: Path) -> Path:
+    """The cluster with both workers running."""
+    assert providers.start() == []
+    return cluster
+
+
+def run(entries: list[FileEntry], command: str, options: StreamOptions = DEFAULT) -> tuple[StreamResult, bytes, str]:
+    stdout, stderr = io.BytesIO(), io.BytesIO()
+    source = Source(entries, name=command, columns=("s:a", "i:b"))
+    result = stream_source(source, command, stdout=stdout, stderr=stderr, options=options)
+    return result, stdout.getvalue(), stderr.getvalue().decode()
+
+
+def worker(number: int) -> Daemon:
+    found = state.read_daemon(f"worker-{number}")
+    assert found is not None
+    return found
+
+
+def test_the_output_is_that_of_one_machine(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_SETTING", "seen")
+    monkeypatch.setenv("MY_PASSWORD", "hidden")
+    monkeypatch.chdir(tmp_path)
+    entries = make_files(tmp_path, [b"line\n" * number for number in range(17)])
+    command = (
+        'wc -l; echo %file "%cols" $ESS_IMPORT_SEQ $MY_SETTING$MY_PASSWORD; pwd; umask; '
+        "[ %FILE != file_03.gz ] || exit 9"
+    )
+    on_cluster, out, _ = run(entries, command)
+    alone, out_alone, _ = run(entries, command, StreamOptions(master=True))
+    assert out == out_alone
+    assert (on_cluster.exit_code, on_cluster.files) == (9, 17)
+    assert [failure.name for failure in on_cluster.failures] == [failure.name for failure in alone.failures]
+    assert len([path for path in ledger.jobs_folder().rglob("*") if path.is_file()]) == 2  # the ledgers alone
+
+
+def test_both_nodes_work_and_messages_say_where(whole: Path, tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"x"] * 8)
+    _, out, err = run(
+        entries, "echo %node_id/%num_nodes %thread_id/%num_threads; echo hello >&2; sleep 0.2", StreamOptions(threads=2)
+    )
+    lines = out.decode().splitlines()
+    assert {line.split()[0] for line in lines} == {"0/2", "1/2"}
+    assert {line.split()[1] for line in lines} == {"0/2", "1/2"}
+    assert err == "".join(f"node {line[0]}: hello\n" for line in lines)
+
+
+def test_exec_runs_on_every_node_or_once_for_plain_udb_calls(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdout, stderr = io.BytesIO(), io.BytesIO()
+    command = "[ %node_id = 1 ] || sleep 0.3; echo %node_id $ESS_NODE_ID $ESS_UDB_NODE; [ %node_id = 0 ] || exit 6"
+    result = execute(command, stdout=stdout, stderr=stderr)
+    assert stdout.getvalue() == b"0 0 0/2\n1 1 1/2\n"
+    assert (result.exit_code, result.nodes, [failure.node_id for failure in result.failures]) == (6, 2, [1])
+    fake = tmp_path / "aq_udb"
+    fake.write_text("#!/bin/sh\necho called ${ESS_UDB_NODE-everywhere} $@\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{sysconfig.get_path('scripts')}:{os.environ['PATH']}")
+    for command, expected in (
+        ("aq_udb -exp a:b", "called everywhere -exp a:b\n"),
+        ("aq_udb -exp a:b | cat", "called 0/2 -exp a:b\ncalled 1/2 -exp a:b\n"),
+    ):
+        stdout = io.BytesIO()
+        execute(command, stdout=stdout, stderr=stderr)
+        assert stdout.getvalue().decode() == expected
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_killing_a_worker_changes_no_result(whole: Path, tmp_path: Path, victim: int) -> None:
+    marker = f"{tmp_path}/effects"
+    entries = make_files(tmp_path, [b"x" * number for number in range(6)])
+    # Each run of a command leaves its file's import identity, as an import would.
+    command = f"wc -c; echo $ESS_IMPORT_ID >> {marker}; : > {tmp_path}/on_%node_id; sleep 0.4; echo done"
+    before = worker(victim)
+    assert before.reaper is not None
+    killed: list[int] = []
+
+    def kill() -> None:
+        wait_until((tmp_path / f"on_{victim}").exists)
+        os.kill(before.process.pid, signal.SIGKILL)
+        killed.append(before.process.pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    result, out, _ = run(entries, command)
+    thread.join()
+    assert killed
+    assert result.exit_code == 0
+    assert out == b"".join(b"%d\ndone\n" % number for number in range(6))
+    identities = Path(marker).read_text().split()
+    assert len(set(identities)) == 6  # an attempt that was cut off and its repetition count once
+    assert not alive(before.reaper)
+    wait_until(lambda: marked(f"{tmp_path}/on_") == [])
+    wait_until(lambda: providers.status().nodes[victim + 1].health is Health.RUNNING)
+
+
+def test_a_bundle_that_kills_its_workers_is_given_up(whole: Path, tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"x", b"y"])
+    result, out, _ = run(entries, "[ %file = file_01 ] || kill -9 $(ps -o ppid= $$); cat; sleep 0.1")
+    assert out == b"y"
+    assert result.exit_code == 4
+    assert "3 nodes were lost" in str(result.failures[0])
+    assert entries[0].path in str(result.failures[0])
+
+
+def test_status_tells_a_lost_worker_and_start_replaces_it(whole: Path) -> None:
+    os.kill(worker(1).process.pid, signal.SIGKILL)
+    wait_until(lambda: [node.health for node in providers.status().nodes][1:] == [Health.RUNNING, Health.LOST])
+    assert providers.start() == []
+    assert [node.health for node in providers.status().nodes] == [Health.RUNNING] * 3
+
+
+def test_a_lost_scheduler_is_an_error_and_the_next_job_mends_it(whole: Path, tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"x"] * 4)
+    scheduler = state.read_daemon("scheduler")
+    assert scheduler is not None
+
+    def kill() -> None:
+        wait_until((tmp_path / "begun").exists)
+        os.kill(scheduler.process.pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(InitializationError, match="the scheduler cannot be reached"):
+        run(entries, f": > {tmp_path}/begun; sleep 300")
+    thread.join()
+    wait_until(lambda: not marked(f"{tmp_path}/begun"))
+    result, out, _ = run(entries, "cat")
+    assert (result.exit_code, out) == (0, b"xxxx")
+
+
+PROGRAM = """
+import sys
+import sysconfig
+from ess.cluster.stream import Source, StreamOptions, stream_source
+from ess.lake.entry import FileEntry
+entries = [FileEntry(path, 1, 1.0) for path in sys.argv[2:]]
+try:
+    stream_source(Source(entries, name="p"), sys.argv[1], stdout=sys.stdout.buffer, stderr=sys.stderr.buffer,
+                  options=StreamOptions())
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_job_leaves_nothing_running(whole: Path, tmp_path: Path, number: signal.Signals) -> None:
+    entries = make_files(tmp_path, [b"x"] * 4)
+    command = f": > {tmp_path}/begun_%node_id; (sleep 300 | cat) & sleep 300 | cat; : > {tmp_path}/ended"
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM, command, *(entry.path for entry in entries)])
+    wait_until(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
+    program.send_signal(number)
+    assert program.wait(30) == (130 if number == signal.SIGINT else -9)
+    wait_until(lambda: not marked(f"{tmp_path}/begun"))
+    assert not (tmp_path / "ended").exists()
+    assert run(entries, "cat")[1] == b"xxxx"  # the workers are free again
+
+
+def test_what_the_cluster_shows_to_strangers(whole: Path) -> None:
+    daemons = [daemon for name in ("scheduler", "worker-0", "worker-1") if (daemon := state.read_daemon(name))]
+    addresses = listening([daemon.process.pid for daemon in daemons])
+    assert len(addresses) == 3  # no dashboard, no other port
+    assert all(address.startswith("0100007F:") for address in addresses)  # 127.0.0.1
+    modes = {path: path.stat().st_mode & 0o077 for path in state.cluster_folder().rglob("*")}
+    assert set(modes.values()) == {0}
+    # Without a certificate of the cluster there is no answer.
+    host, _, port = daemons[0].address.removeprefix("tls://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"\0" * 64)
+        try:
+            answer = connection.recv(64)
+        except ConnectionResetError:
+            answer = b""
+    assert answer[:1] in (b"", b"\x15")  # nothing, or a TLS alert
+
+
+def test_another_version_is_refused(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = state.versions()
+    monkeypatch.setattr(state, "versions", lambda: own | {"distributed": "1.0"})
+    with pytest.raises(InitializationError, match=r"scheduler runs distributed .*, this is 1\.0"):
+        run(make_files(tmp_path, [b"x"]), "cat")
+
+
+def test_stop_start_add_and_errors(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="already"):
+        providers.create(1)
+    providers.stop()
+    assert marked(f"{whole}/ess/cluster") == []
+    with pytest.raises(InitializationError, match="stopped"):
+        run(make_files(tmp_path, [b"x"]), "cat")
+    assert providers.start() == []
+    assert [node.id for node in providers.nodes()] == [0, 1]
+    assert run(make_files(tmp_path, [b"x"]), "cat")[1] == b"x"
+
+
+def test_a_recycled_process_number_is_not_killed(whole: Path) -> None:
+    stranger = subprocess.Popen(["sleep", "60"])
+    known = worker(1)
+    try:
+        forged = Daemon(
+            type(known.process)(stranger.pid, known.process.started),
+            known.address,
+            known.versions,
+            None,
+            known.scheduler,
+        )
+        state.write_daemon("worker-1", forged)
+        assert providers.status().nodes[2].health is Health.LOST
+        assert providers.start() == []
+        assert stranger.poll() is None
+        assert not alive(known.process)  # the worker that no file knew any more was found, too
+    finally:
+        stranger.kill()
+        stranger.wait()
