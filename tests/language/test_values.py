@@ -1,10 +1,13 @@
 """Numbers and addresses read from text."""
 
+import urllib.parse
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.language import values
+from ess.language.functions import FUNCTIONS, encoding
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,17 @@ def test_what_is_no_address_is_blank(text):
 def test_floats_are_cut_towards_zero(value):
     got = values.to_integer(value)
     assert got == (int(value) if abs(value) < 2**63 else -(2**63))
+
+
+@given(st.binary(max_size=30))
+def test_encodings_come_back(value):
+    assert encoding.url_decode(encoding.url_encode(value)) == value
+    assert encoding.url_encode(value).isascii()
+    encoded = FUNCTIONS["base64enc"].bind(())(value)
+    assert encoding.base64_decode(encoded) == value == encoding.base64_decode(encoded[:4] + b"\n" + encoded[4:])
+
+
+@given(st.text("%4+a=Gg/\n", max_size=12).map(str.encode))
+def test_decoding_takes_anything(value):
+    assert encoding.url_decode(value) == urllib.parse.unquote_to_bytes(value.replace(b"+", b" "))
+    assert isinstance(encoding.base64_decode(value), bytes)

@@ -8,7 +8,6 @@ part in the text is ignored.
 
 from __future__ import annotations
 
-import calendar
 import datetime
 import re
 import time
@@ -39,6 +38,7 @@ _CODES: dict[str, tuple[str, bytes]] = {
     "p": ("half", rb"([AaPp][Mm])"),
     "z": ("zone", rb"([+-][0-9]{2}:?[0-9]{2})"),
 }
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
 #: How many days' or minutes' beginnings a compiled format remembers.
 _REMEMBERED = 50_000
 
@@ -128,7 +128,7 @@ def _day_begin(local: bool) -> DayBegin:
 
 
 def _gmt_day(year: int, month: int, day: int) -> int:
-    return calendar.timegm((year, month, 1, 0, 0, 0)) + (day - 1) * 86400
+    return (datetime.date(year, month, 1).toordinal() - _EPOCH + day - 1) * 86400
 
 
 def _local_day(year: int, month: int, day: int) -> tuple[int, bool]:

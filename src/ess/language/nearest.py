@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -12,6 +11,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("SubStrr", ["SubStr", "SubCmp"])
     'SubStr'
     """
+    import difflib  # only needed once something went wrong
+
     spelling = {word.lower(): word for word in known}
     found = difflib.get_close_matches(name.lower(), spelling, n=1)
     return spelling[found[0]] if found else ""

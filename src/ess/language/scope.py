@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 
 from ess.errors import OptionError
+from ess.language.nearest import nearest
 from ess.language.tree import Slot
 from ess.schema.columns import Column, valid_name
 
@@ -104,9 +104,9 @@ class Scope:
 
     def suggestion(self, name: str) -> str:
         """A hint for an unknown name."""
-        near = difflib.get_close_matches(name.lower(), self._keys, n=1)
+        near = nearest(name, [spelling for spelling, _ in self.names()])
         if near:
-            return f"did you mean '{self._slots[self._keys[near[0]]].name}'?"
+            return f"did you mean '{near}'?"
         known = [slot.name for slot in self._slots.values()]
         if not known:
             return "no columns are defined"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import codecs
 import os
 import re
-import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,17 +25,23 @@ from ess.language.functions.table import (
 )
 from ess.language.tree import ValueType
 
+_RESERVED = re.compile(rb"[^A-Za-z0-9._~-]")
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
 def url_encode(value: bytes) -> bytes:
     """All bytes but letters, digits and ``-._~`` as ``%XX``."""
-    return urllib.parse.quote_from_bytes(value, safe="").encode("ascii")
+    return _RESERVED.sub(lambda match: b"%%%02X" % match[0][0], value)
 
 
 def url_decode(value: bytes) -> bytes:
     """``%XX`` and ``+`` resolved; a ``%`` without two hexadecimal digits is kept."""
-    return urllib.parse.unquote_to_bytes(value.replace(b"+", b" "))
+    if b"+" in value:
+        value = value.replace(b"+", b" ")
+    if b"%" not in value:
+        return value
+    return _ESCAPED.sub(lambda match: bytes((int(match[1], 16),)), value)
 
 
 def base64_decode(value: bytes) -> bytes:
@@ -44,7 +49,7 @@ def base64_decode(value: bytes) -> bytes:
     letters = _NOT_BASE64.sub(b"", value)
     if len(letters) % 4 == 1:
         letters = letters[:-1]
-    return base64.b64decode(letters + b"=" * (-len(letters) % 4))
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 
 
 # QryDec
@@ -233,7 +238,7 @@ FUNCTIONS = (
         ValueType.STRING,
         "Val in base64.",
         (Example("Base64Enc('abcd')", b"YWJjZA=="),),
-        row=base64.b64encode,
+        row=lambda value: binascii.b2a_base64(value, newline=False),
     ),
     Function(
         "Base64Dec",

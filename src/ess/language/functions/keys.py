@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -127,6 +125,9 @@ def _hasher(variant: int) -> Callable[[Sequence[Argument]], RowFunction]:
 
 def mask(value: bytes) -> bytes:
     """Letters, digits, ``-`` and ``_`` made from a hash (SHAKE256) of the value, at least as many as it has bytes."""
+    import base64
+    import hashlib  # slow to load, and few commands mask anything
+
     if not value:
         return b""
     size = max(15, -(-len(value) * 3 // 4))
@@ -135,6 +136,9 @@ def mask(value: bytes) -> bytes:
 
 
 def _user_name_hash(value: bytes) -> bytes:
+    import base64
+    import hashlib
+
     digest = hashlib.blake2b(value, digest_size=5, person=b"UNameHash").digest()
     return base64.b32encode(digest)
 
