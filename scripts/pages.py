@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import click
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import ess.language.functions
 from ess import errors
@@ -130,15 +130,17 @@ def exit_codes_page() -> str:
     return page("Exit codes", table(("code", "meaning"), ((str(code), by_code[code]) for code in sorted(by_code))))
 
 
-def command_blocks(command: click.Command, name: str) -> list[str]:
+def command_blocks(command: object, name: str) -> list[str]:
     """A command's entry and, if it is a group, those of its commands."""
-    if isinstance(command, click.Group):
+    if isinstance(command, TyperGroup):
         return [
             block
             for verb in sorted(command.commands)
             for block in command_blocks(command.commands[verb], f"{name} {verb}")
         ]
-    context = click.Context(command, info_name=name)
+    if not isinstance(command, TyperCommand):
+        raise TypeError(f"{name} is {command!r}, which has no page")
+    context = typer.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     rows = [record for parameter in command.params if (record := parameter.get_help_record(context))]
     lines = [f"## {name}", "", f"`{usage}`", "", inspect.cleandoc(command.help or "").split("\f")[0].strip()]
