@@ -41,17 +41,27 @@ def _note(text: str) -> None:
 
 def select(
     source: Annotated[str, typer.Argument(help="'local', or the label of a datastore.", show_default=False)],
-    region: Annotated[str | None, typer.Option(help="Region of an S3 datastore.")] = None,
-    credentials: Annotated[str | None, typer.Option(help="File with credentials for a cloud datastore.")] = None,
-    aws_access_key: Annotated[str | None, typer.Option("--aws_access_key", help="S3 access key.")] = None,
-    aws_secret_access_key: Annotated[str | None, typer.Option("--aws_secret_access_key", help="S3 secret key.")] = None,
-    account_name: Annotated[str | None, typer.Option("--account_name", help="Azure account.")] = None,
-    account_key: Annotated[str | None, typer.Option("--account_key", help="Azure account key.")] = None,
+    region: Annotated[str | None, typer.Option(help="Region of an S3 datastore (not available yet).")] = None,
+    credentials: Annotated[
+        str | None, typer.Option(help="File with credentials for a cloud datastore (not available yet).")
+    ] = None,
+    aws_access_key: Annotated[
+        str | None, typer.Option("--aws_access_key", help="S3 access key (not available yet).")
+    ] = None,
+    aws_secret_access_key: Annotated[
+        str | None, typer.Option("--aws_secret_access_key", help="S3 secret key (not available yet).")
+    ] = None,
+    account_name: Annotated[
+        str | None, typer.Option("--account_name", help="Azure account (not available yet).")
+    ] = None,
+    account_key: Annotated[
+        str | None, typer.Option("--account_key", help="Azure account key (not available yet).")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Name to give the datastore.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a label to another source.")] = False,
 ) -> None:
     """Choose the datastore to work on (S3 and Azure are not available yet)."""
-    cloud = {
+    cloud: dict[str, str | None] = {
         "--region": region,
         "--credentials": credentials,
         "--aws_access_key": aws_access_key,
