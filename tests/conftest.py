@@ -16,8 +16,7 @@ NO_SHARED = "the published data (../shared, or ESS_SHARED) is not on this machin
 
 # Timing belongs to benchmarks: on a loaded machine a deadline fails tests that are right.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fuzz", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.load_profile("default")
 
 
 @pytest.hookimpl(wrapper=True)
