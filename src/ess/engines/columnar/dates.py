@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -63,11 +64,11 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
     layout = fixed_layout(date_format)
     if layout is None:
         return None
-    expression = _seconds(layout)
+    plain_seconds = _seconds(layout)
 
     def kernel(arguments: tuple[pl.Series, ...]) -> pl.Series:
         dates = arguments[0]
-        seconds = dates.to_frame("date").select(expression.alias("seconds")).get_column("seconds")
+        seconds = plain_seconds(dates)
         if not utc and not _zone_is_utc():
             seconds = _to_local(seconds)
         return or_else(seconds, dates, row)
@@ -75,30 +76,52 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
     return kernel
 
 
-def _seconds(layout: _Layout) -> pl.Expr:
-    """Seconds since 1970 as if the date were in GMT; null where the value is not a plain date."""
+def _seconds(layout: _Layout) -> Callable[[pl.Series], pl.Series]:
+    """Seconds since 1970 as if the date were in GMT; null where the value is not a plain date.
+
+    In steps, each of which makes columns of the one before: as one expression, Polars would
+    compute the shared parts again for each use.
+    """
     date = pl.col("date")
-    plain = date.bin.size() == layout.length
-    values: dict[str, pl.Expr] = {}
+    words: list[pl.Expr] = []
+    pairs: list[pl.Expr] = []
+    digits: list[pl.Expr] = []
+    fields: list[pl.Expr] = []
+    seen: set[str] = set()
     for start in _word_starts(layout):
-        word = date.bin.slice(start, _WORD).bin.reinterpret(dtype=pl.UInt64, endianness="little")
+        word = f"word{start}"
+        words.append(date.bin.slice(start, _WORD).bin.reinterpret(dtype=pl.UInt64, endianness="little").alias(word))
         inside = [(code, at - start) for code, at in _digit_pairs(layout) if start <= at <= start + _WORD - 2]
-        inside = [(code, at) for code, at in inside if code not in values]
-        plain = plain & _all_digits(word, [at for _, at in inside])
-        nibbles = word & 0x0F0F0F0F0F0F0F0F
+        inside = [(code, at) for code, at in inside if code not in seen]
+        seen.update(code for code, _ in inside)
+        digits.append(_all_digits(pl.col(word), [at for _, at in inside]))
+        nibbles = pl.col(word) & _word_literal(0x0F0F0F0F0F0F0F0F)
         # Each byte becomes ten times itself plus the byte after it, at most 165: no carry.
-        pairs = nibbles * 10 + nibbles // 256
-        for code, at in inside:
-            values[code] = ((pairs // 2 ** (8 * at)) & 0xFF).cast(pl.Int32)
-    values["Y"] = values.pop("Y") * 100 + values.pop("y")
-    for code, (lowest, highest) in _RANGES.items():
-        if code in values:
-            plain = plain & values[code].is_between(lowest, highest)
-    plain = plain & _plain_date(values["m"], values["d"])
-    total = _days(values["Y"], values["m"], values["d"]).cast(pl.Int64) * 86400
+        pairs.append((nibbles * 10 + nibbles // 256).alias(f"pairs{start}"))
+        fields += [
+            ((pl.col(f"pairs{start}") // 2 ** (8 * at)) & 0xFF).cast(pl.Int32).alias(code) for code, at in inside
+        ]
+    plain = pl.all_horizontal(date.bin.size() == layout.length, *digits).alias("plain")
+    total = _total([code for code, _ in layout.fields])
+
+    def seconds(dates: pl.Series) -> pl.Series:
+        frame = dates.to_frame("date").select(date, *words)
+        frame = frame.select(plain, *pairs)
+        frame = frame.select("plain", *fields)
+        frame = frame.with_columns((pl.col("Y") * 100 + pl.col("y")).alias("Y"))
+        return frame.select(total.alias("seconds")).to_series()
+
+    return seconds
+
+
+def _total(codes: list[str]) -> pl.Expr:
+    """The seconds of the fields, null out of the ranges that are surely right."""
+    in_range = [pl.col(code).is_between(*_RANGES[code]) for code in codes]
+    plain = pl.all_horizontal("plain", *in_range, _plain_date(pl.col("m"), pl.col("d")))
+    total = _days(pl.col("Y"), pl.col("m"), pl.col("d")).cast(pl.Int64) * 86400
     for code, unit in (("H", 3600), ("M", 60), ("S", 1)):
-        if code in values:
-            total = total + values[code].cast(pl.Int64) * unit
+        if code in codes:
+            total = total + pl.col(code) * unit
     return pl.when(plain).then(total)
 
 

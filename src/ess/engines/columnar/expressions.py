@@ -103,8 +103,9 @@ def _arithmetic(node: Arithmetic, context: Context) -> pl.Expr:
         return INTEGER_OPERATORS[node.operator](left, right)
     elif node.operator in DIVIDING_OPERATORS:
         if not (isinstance(node.right, Constant) and node.right.value != 0):
+            right = context.once(right)
             context.guard(right == 0)
-        return DIVIDING_OPERATORS[node.operator](left, right)
+        return DIVIDING_OPERATORS[node.operator](context.once(left), right)
     raise Unsupported(f"operator {node.operator.value} on operands of type {node.type.value}")
 
 
@@ -133,8 +134,10 @@ def _comparison(node: Compare, context: Context) -> pl.Expr:
         return BIT_COMPARISONS[node.operator](left, right)
     if node.ignore_case:
         left, right = _folded(node.left, left, context), _folded(node.right, right, context)
-    holds = COMPARISONS[node.operator](left, right)
-    return holds & neither_nan(left, right) if kind is ValueType.FLOAT else holds
+    if kind is ValueType.FLOAT:
+        left, right = context.once(left), context.once(right)
+        return COMPARISONS[node.operator](left, right) & neither_nan(left, right)
+    return COMPARISONS[node.operator](left, right)
 
 
 def _folded(node: Node, operand: pl.Expr, context: Context) -> pl.Expr:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from ess.engines.base import Unsupported
 from ess.engines.columnar.distinct import Scalar, row_kernel
 from ess.engines.columnar.kernels import KERNELS
 from ess.engines.columnar.plan import Context
 from ess.engines.columnar.storage import VALUE_DTYPES, value_literal
+from ess.engines.columnar.support import gap
 from ess.language.functions.table import RecordError, RowFunction
 from ess.language.tree import Call, Constant, ValueType
 
@@ -28,9 +28,9 @@ def call_value(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> 
     """
     function = call.function
     if function.targets(call.arguments):
-        raise Unsupported(f"{function.name}(): functions that store into columns")
+        raise gap("functions that store into columns")
     if not function.pure:
-        raise Unsupported(f"{function.name}(): functions whose result is not fixed by their arguments")
+        raise gap("functions that are not pure")
     evaluated = function.evaluated(call.arguments)
     constants = tuple(node.value if isinstance(node, Constant) else None for node in evaluated)
     if None not in constants:

@@ -69,6 +69,11 @@ class Context:
         """A reference to a hidden column with the values of ``expression``."""
         return self.stage(_first, expression)
 
+    def once(self, expression: pl.Expr) -> pl.Expr:
+        """``expression`` for several uses: Polars computes an expression anew wherever it stands."""
+        simple = expression.meta.is_column() or is_constant(expression)
+        return expression if simple else self.column(expression)
+
     def stage(self, kernel: Kernel, *arguments: pl.Expr) -> pl.Expr:
         """A reference to a new hidden column that ``kernel`` makes of ``arguments``."""
         name = next(self.names)

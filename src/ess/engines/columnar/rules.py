@@ -18,6 +18,7 @@ from ess.engines.batch import Batch
 from ess.engines.columnar.expressions import truth, value
 from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, plan, with_value
 from ess.engines.columnar.storage import LOADS, blank_literal, column_literal, store
+from ess.engines.columnar.support import gap
 from ess.language.program import (
     Branch,
     Conditional,
@@ -32,6 +33,7 @@ from ess.language.program import (
 )
 from ess.language.random_sequence import random_value
 from ess.language.tree import Builtin, BuiltinName, Slot
+from ess.language.walk import assigned_slots
 
 #: Hidden columns with a meaning of their own.
 ROW_NUMBER = f"{HIDDEN}row"
@@ -117,7 +119,7 @@ class _Block:
         if builtin.name is BuiltinName.RANDOM:
             self.facts.uses_row_number = True
             return context.stage(_random(self.facts.program.random_seed, builtin.site), pl.col(ROW_NUMBER))
-        raise Unsupported(f"${builtin.name.value}: the clock is read at each reference")
+        raise gap("$CurSec, $CurUSec")
 
 
 def _random(seed: int, site: int) -> Kernel:
@@ -133,10 +135,10 @@ def compile_chain(program: Program, names: Iterator[str]) -> Chain:
     Raises:
         Unsupported: If the chain holds something that is left to the row engine.
     """
-    assigned = {slot.key for slot in _assigned_slots(program.rules)}
+    assigned = assigned_slots(program)
     for variable in program.variables:
         if variable.slot.key in assigned:
-            raise Unsupported("rules that set a variable: its value depends on the rows before")
+            raise gap("variables that rules set")
     facts = _Facts(
         program,
         names,
@@ -146,17 +148,6 @@ def compile_chain(program: Program, names: Iterator[str]) -> Chain:
     steps = _compile_rules(program.rules, _Block(facts))
     unset = tuple(slot for slot in program.created if slot.key not in facts.present)
     return Chain(tuple(steps), facts.uses_row_number, bool(facts.sinks), unset)
-
-
-def _assigned_slots(rules: tuple[Rule, ...]) -> Iterator[Slot]:
-    for rule in rules:
-        if isinstance(rule, Evaluate) and rule.target is not None:
-            yield rule.target
-        elif isinstance(rule, Conditional):
-            for branch in rule.branches:
-                if branch.check is not None:
-                    yield from _assigned_slots((branch.check,))
-                yield from _assigned_slots(branch.body)
 
 
 def _compile_rules(rules: tuple[Rule, ...], block: _Block) -> list[Step]:
@@ -184,7 +175,7 @@ def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
         case Conditional():
             return _conditional(rule, block)
         case Quit():
-            raise Unsupported("-quit and -quitafter: what runs depends on the rows before")
+            raise gap("-quit, -quitafter")
     raise Unsupported(f"rules of kind {type(rule).__name__}")
 
 
@@ -238,7 +229,7 @@ def _narrow(condition: Plan, block: _Block) -> tuple[list[Step], _Block]:
 
 def _write(rule: Write, block: _Block) -> Step:
     if rule.sink in block.facts.sinks:
-        raise Unsupported("two rules that write to one sink: their rows interleave")
+        raise gap("two rules that write to one sink")
     block.facts.sinks.add(rule.sink)
     constants = [(slot.key, block.column(slot)) for slot in rule.slots if slot.key not in block.facts.present]
     keys = [slot.key for slot in rule.slots]

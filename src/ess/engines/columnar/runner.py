@@ -25,6 +25,7 @@ class ColumnarRunner:
         self._chain = chain
         self._outputs = [slot.key for slot in (*program.inputs, *program.created)]
         self._row_engine: Runner | None = None
+        self.batches_by_row = 0  #: how many batches the row engine ran
 
     def run(self, batch: Batch, first_row_number: int) -> BatchResult:
         """Run the chain over ``batch``, or the row engine if a row of it is to be rejected."""
@@ -33,6 +34,7 @@ class ColumnarRunner:
         except ExceptionalRowError:
             if self._row_engine is None:
                 self._row_engine = compile_rowwise(self._program)
+            self.batches_by_row += 1
             return self._row_engine.run(batch, first_row_number)
 
     def _run_columns(self, batch: Batch, first_row_number: int) -> BatchResult:
@@ -63,7 +65,7 @@ def compile_columnar(program: Program) -> Runner:
 
     Raises:
         Unsupported: If the program holds something that is left to the row engine; the page of
-            declared gaps is made from ``support.CONSTRUCTS``.
+            declared gaps is made from ``support.support``.
     """
     names = (f"{HIDDEN}{number}" for number in itertools.count())
     return ColumnarRunner(program, compile_chain(program, names))

@@ -1,0 +1,71 @@
+"""What the columnar engine compiles, and why it leaves the rest to the row engine.
+
+The compiler raises ``gap(name)`` for what it does not compile, so this table is the only place
+that names the gaps; the reference page is made from it, and a test tries every line of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ess.engines.base import Unsupported
+from ess.engines.columnar.kernels import KERNELS
+from ess.language.functions import FUNCTIONS
+from ess.language.functions.table import Form, Function
+
+
+@dataclass(frozen=True)
+class Construct:
+    """One construct of the language; ``compiled`` says whether ``note`` tells how or why not."""
+
+    name: str
+    compiled: bool
+    note: str
+
+
+#: The constructs other than functions, in the order of the page.
+CONSTRUCTS: dict[str, Construct] = {
+    construct.name: construct
+    for construct in (
+        Construct("-eval", True, "an expression over the batch; rounding, wrap-around and widths as in C"),
+        Construct("-filt", True, "the other rows are taken out of the batch"),
+        Construct("-if", True, "masks: every branch computes over the batch, and its rows take the result"),
+        Construct("-true, -false, -skip", True, "as filters"),
+        Construct("-o, -imp", True, "the rows of the batch that get there"),
+        Construct("$RowNum", True, "a column of row numbers"),
+        Construct("$Random", True, "computed from the seed and the row numbers"),
+        Construct("variables that rules read", True, "constants, as long as no rule sets them"),
+        Construct("division and %", True, "a zero divisor sends its batch to the row engine, which rejects the record"),
+        Construct("variables that rules set", False, "their values depend on the rows before"),
+        Construct("-quit, -quitafter", False, "which rows are processed depends on the rows before"),
+        Construct("$CurSec, $CurUSec", False, "the clock is read anew for every row"),
+        Construct("functions that store into columns", False, "they have more than one result"),
+        Construct("functions that are not pure", False, "equal arguments may give another result"),
+        Construct("two rules that write to one sink", False, "the rows of both interleave"),
+    )
+}
+
+
+def gap(name: str) -> Unsupported:
+    """The exception for a construct that ``CONSTRUCTS`` declares as not compiled."""
+    construct = CONSTRUCTS[name]
+    return Unsupported(f"{construct.name}: {construct.note}")
+
+
+def function_support(function: Function) -> Construct:
+    """How calls of ``function`` are computed."""
+    forms = {parameter.form for parameter in (*function.parameters, *function.repeated, *function.trailing)}
+    name = f"{function.name}()"
+    if forms & {Form.TARGET, Form.TARGET_OR_TYPE}:
+        return Construct(name, False, CONSTRUCTS["functions that store into columns"].note)
+    if not function.pure:
+        return Construct(name, False, CONSTRUCTS["functions that are not pure"].note)
+    if function.key in KERNELS:
+        return Construct(name, True, "over columns")
+    return Construct(name, True, "the row engine's code, once for each distinct value of the batch")
+
+
+def support() -> tuple[Construct, ...]:
+    """Everything that is declared: constructs, then the functions that can be called, by name."""
+    available = sorted((f for f in FUNCTIONS.values() if not f.unavailable), key=lambda function: function.key)
+    return (*CONSTRUCTS.values(), *(function_support(function) for function in available))
