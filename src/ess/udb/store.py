@@ -110,6 +110,12 @@ class Shard:
             found[table.key] = rows[table.kind]
         return found
 
+    def has_variables(self) -> bool:
+        """Whether the Var vector has been given any value since it was cleared."""
+        self._settle()
+        var = self.definition.var
+        return var is not None and self._rows[var.key].height > 0
+
     # Changing -----------------------------------------------------------------------------------------------------
 
     def replace(self, table: Table, columns: Mapping[str, pl.Series]) -> None:

@@ -1,0 +1,185 @@
+"""The client's end of a connection to one server, and the translation of what goes wrong there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+# The transport logs every refused handshake to stderr; users get our one line instead.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, UdbConnectError, UdbRequestError
+from ess.udb.access import Access
+from ess.udb.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
+from ess.udb.spec import Server
+
+#: How long a server may take to answer the first, empty request.
+HELLO_SECONDS = 20.0
+
+
+class Connection:
+    """A connection to one server. It is opened by the first call; ``hello`` makes that one."""
+
+    def __init__(self, server: Server, access: Access) -> None:
+        self.server = server
+        self._client = flight.FlightClient(
+            f"grpc+tls://{server.address}",
+            tls_root_certs=access.authority,
+            override_hostname=CERTIFICATE_NAME,
+            # A message is a batch; the writer decides how long it is.
+            generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+        )
+        self._headers = [(b"authorization", f"Bearer {access.token}".encode())]
+
+    def hello(self) -> dict[str, Any]:
+        """Check that the server is there, takes the token and speaks our version; its status.
+
+        Raises:
+            UdbConnectError: If it cannot be reached.
+            UdbAuthenticationError: If it is not of this pool, or does not take the token.
+            UdbRequestError: If it is of another version.
+        """
+        with self._translated(opening=True):
+            options = flight.FlightCallOptions(timeout=HELLO_SECONDS, headers=self._headers)
+            action = flight.Action("hello", b'{"protocol":%d}' % PROTOCOL)
+            return _only(self._client.do_action(action, options))
+
+    def call(self, action: str, request: Any) -> dict[str, Any]:
+        """Send a request and return the answer."""
+        with self._translated():
+            return _only(self._client.do_action(flight.Action(action, encode(request)), self._options()))
+
+    def scan(self, request: Any) -> Iterator[pa.RecordBatch]:
+        """Ask for rows. The server has done its part when this returns; the rows follow."""
+        with self._translated():
+            reader = self._client.do_get(flight.Ticket(encode(request)), self._options())
+            schema = reader.schema
+        return self._batches(reader, schema)
+
+    def _batches(self, reader: flight.FlightStreamReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        yield pa.RecordBatch.from_pylist([], schema=schema)  # so that the columns are known without rows
+        while True:
+            with self._translated():
+                try:
+                    chunk = reader.read_chunk()
+                except StopIteration:
+                    return
+            yield chunk.data
+
+    def stage(self, request: Any, schema: pa.Schema) -> StageStream:
+        """Open the stream of an import."""
+        with self._translated():
+            writer, reader = self._client.do_exchange(
+                flight.FlightDescriptor.for_command(encode(request)), self._options()
+            )
+            writer.begin(schema)
+        return StageStream(self, writer, reader)
+
+    def close(self) -> None:
+        """Close the connection. Never raises."""
+        with contextlib.suppress(Exception):
+            self._client.close()
+
+    def _options(self) -> flight.FlightCallOptions:
+        return flight.FlightCallOptions(headers=self._headers)
+
+    @contextlib.contextmanager
+    def _translated(self, *, opening: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except (flight.FlightError, pa.ArrowException, OSError) as error:
+            raise translate(error, self.server, opening=opening) from None
+
+
+class StageStream:
+    """The stream of one import to one server: batches out, acknowledgements back."""
+
+    def __init__(
+        self, connection: Connection, writer: flight.FlightStreamWriter, reader: flight.FlightStreamReader
+    ) -> None:
+        self._server = connection.server
+        self._writer = writer
+        self._reader = reader
+        self.rows = 0
+
+    def wait(self) -> dict[str, Any]:
+        """The server's next acknowledgement."""
+        try:
+            chunk = self._reader.read_chunk()
+        except StopIteration:
+            raise UdbCommunicationError(
+                "the server ended the import", where=f"server {self._server.address}", hint="see: ess udbd status"
+            ) from None
+        except (flight.FlightError, pa.ArrowException, OSError) as error:
+            raise translate(error, self._server) from None
+        return read_object(bytes(chunk.app_metadata or b""))
+
+    def write(self, rows: pa.Table) -> None:
+        """Send rows."""
+        try:
+            self._writer.write_table(rows)
+        except (flight.FlightError, pa.ArrowException, OSError):
+            self._explain()
+        self.rows += rows.num_rows
+
+    def say(self, word: str) -> None:
+        """Send ``prepare``, ``commit`` or ``abort``; ``prepare`` states the number of rows."""
+        message = b'{"say":"%s","rows":%d}' % (word.encode(), self.rows)
+        try:
+            self._writer.write_metadata(pa.py_buffer(message))
+        except (flight.FlightError, pa.ArrowException, OSError):
+            self._explain()
+
+    def close(self) -> None:
+        """End the stream. Never raises."""
+        with contextlib.suppress(Exception):
+            self._writer.done_writing()
+        with contextlib.suppress(Exception):
+            self._writer.close()
+
+    def _explain(self) -> None:
+        """A write fails when the server has refused; its reason stands on the way back."""
+        self.wait()
+        raise UdbCommunicationError("the server was lost", where=f"server {self._server.address}")
+
+
+def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
+    """What a failure of the transport means to the user."""
+    where = f"server {server.address}"
+    extra = getattr(error, "extra_info", None)
+    ours = decode_error(bytes(extra), server=server.address) if extra else None
+    if ours is not None:
+        return ours
+    text = str(error)
+    if isinstance(error, flight.FlightUnauthenticatedError):
+        return UdbAuthenticationError(
+            "the server does not take our token", where=where, hint="it was started from another working folder"
+        )
+    if isinstance(error, flight.FlightUnavailableError):
+        if "certificate" in text or "Ssl" in text or "SSL" in text:
+            return UdbAuthenticationError(
+                "the server's certificate is not of this pool",
+                where=where,
+                hint="it was started from another working folder",
+            )
+        if opening:
+            return UdbConnectError("the server cannot be reached", where=where, hint="start it with: ess udbd start")
+        return UdbCommunicationError("the server was lost", where=where, hint="see: ess udbd status")
+    if isinstance(error, flight.FlightTimedOutError):
+        return UdbConnectError("the server does not answer", where=where, hint="see: ess udbd status")
+    if isinstance(error, (flight.FlightServerError, pa.ArrowInvalid, pa.ArrowNotImplementedError)):
+        reason = text.splitlines()[0].split(". Detail:")[0] if text else "unknown"
+        return UdbRequestError(f"the server failed ({reason})", where=where, hint="see its log: ess udbd cklog")
+    return UdbCommunicationError("the server was lost", where=where, hint="see: ess udbd status")
+
+
+def _only(results: Iterator[flight.Result]) -> dict[str, Any]:
+    bodies = [bytes(result.body) for result in results]
+    if len(bodies) != 1:
+        raise UdbRequestError("the server's answer is malformed", hint="install the same version on both sides")
+    return read_object(bodies[0])

@@ -1,0 +1,131 @@
+"""Reading from all servers of a database: rows in server order, sorted rows merged, counts added up."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ess.engines.batch import Batch, blank, make_batch
+from ess.errors import OptionError
+from ess.language.tree import Slot
+from ess.udb.merge import KEY_NUMBER, merge_rows
+from ess.udb.ordering import sort_columns
+from ess.udb.pool import Pool
+from ess.udb.protocol import ScanRequest
+from ess.udb.spec import Table, TableColumn
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A part of a sorted result: ``count`` rows, beginning with row ``start`` from the front or the back (1-based).
+
+    ``-top 10`` is ``Cut(1, 10)``; ``-last 3:5`` is five rows of which the last is the third from the end.
+    """
+
+    start: int
+    count: int
+    from_end: bool = False
+
+    @property
+    def reach(self) -> int:
+        """How many rows from the front (or the back) it needs."""
+        return self.start - 1 + self.count
+
+    def apply(self, rows: Batch) -> Batch:
+        """The rows."""
+        if self.from_end:
+            return rows.head(max(0, rows.height - self.start + 1)).tail(self.count)
+        return rows.slice(self.start - 1, self.count)
+
+
+def parse_cut(text: str, *, where: str, from_end: bool = False) -> Cut:
+    """``N`` or ``N:M``.
+
+    Raises:
+        OptionError: If it is neither.
+
+    >>> parse_cut("3:5", where="-top"), parse_cut("10", where="-top").reach
+    (Cut(start=3, count=5, from_end=False), 10)
+    """
+    words = text.split(":")
+    if len(words) > 2 or not all(word.isascii() and word.isdigit() for word in words):
+        raise OptionError(f"bad number '{text}'", where=where, hint="the form is N or N:M")
+    numbers = [int(word) for word in words]
+    if len(numbers) == 1:
+        return Cut(1, numbers[0], from_end)
+    if numbers[0] < 1:
+        raise OptionError(f"'{text}': rows are counted from 1", where=where)
+    return Cut(numbers[0], numbers[1], from_end)
+
+
+def export(pool: Pool, request: ScanRequest, sort: Sequence[Slot], cut: Cut | None) -> Iterator[Batch]:
+    """The rows of a scan over all servers. The first batch may be empty; it tells the columns.
+
+    Unsorted, they come server by server, each in its own order. Sorted, all rows that can be in the result are
+    collected here and sorted once more.
+    """
+    if cut is not None:
+        if cut.from_end:
+            request = dataclasses.replace(request, last=cut.reach)
+        else:
+            request = dataclasses.replace(request, first=cut.reach)
+    shares = _shares(request, len(pool.connections))
+    streams = pool.each(lambda place, connection: connection.scan(shares[place]))
+    batches = ((_frame(batch) for batch in stream) for stream in streams)
+    if not sort and (cut is None or not cut.from_end):
+        yield from _cut_stream((batch for stream in batches for batch in stream), cut)
+        return
+    servers = [pl.concat(list(stream)) for stream in batches]
+    if not servers:
+        return
+    # Rows that compare equal stand in server order, and in the reverse of it when the order is descending.
+    rows = pl.concat(servers[::-1] if request.descending else servers)
+    if sort:
+        by = [TableColumn(slot.key, slot.type) for slot in sort]
+        rows = sort_columns(rows, by, descending=request.descending, ignore_case=request.ignore_case)
+    yield cut.apply(rows) if cut is not None else rows
+
+
+def export_variables(pool: Pool, request: ScanRequest, table: Table, *, separately: bool) -> Batch:
+    """The Var vector: the servers' rows merged by its merge attributes, or (``asis``) one after the other."""
+    streams = pool.each(lambda _place, connection: list(connection.scan(request)))
+    rows = pl.concat([_frame(batch) for stream in streams for batch in stream])
+    if separately and rows.height:
+        return rows
+    if not rows.height:
+        return make_batch([(c.key, c.type, [blank(c.type)]) for c in table.columns], 1)
+    numbered = rows.select(pl.lit(0, dtype=pl.UInt32).alias(KEY_NUMBER), *(pl.col(c.key) for c in table.columns))
+    return merge_rows(table, numbered).drop(KEY_NUMBER)
+
+
+def _shares(request: ScanRequest, servers: int) -> list[ScanRequest]:
+    """``-lim_key`` and ``-lim_rec`` dealt out to the servers; each gives no more than its share."""
+
+    def share(limit: int, place: int) -> int:
+        return limit if limit < 0 else limit // servers + (place < limit % servers)
+
+    return [
+        dataclasses.replace(request, keys=share(request.keys, place), rows=share(request.rows, place))
+        for place in range(servers)
+    ]
+
+
+def _frame(batch: object) -> Batch:
+    frame = pl.from_arrow(batch)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _cut_stream(batches: Iterator[Batch], cut: Cut | None) -> Iterator[Batch]:
+    if cut is None:
+        yield from batches
+        return
+    position = 0
+    for batch in batches:
+        before = max(0, cut.start - 1 - position)
+        left = cut.reach - position
+        position += batch.height
+        yield batch.head(max(0, left)).slice(before)

@@ -1,0 +1,196 @@
+"""What clients and servers say to each other: JSON requests of fixed form, and errors.
+
+Expressions travel as the text the user wrote and are parsed and checked by the server; nothing a
+peer sends is unpickled or evaluated. Every request carries the protocol's number, and a server
+refuses any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from ess import errors
+from ess.errors import EssError, UdbRequestError
+
+#: Changes whenever a client and a server of two versions could misunderstand each other.
+PROTOCOL = 1
+
+#: The name in every server's certificate. A pool has an authority of its own, so the name need not be the host's.
+CERTIFICATE_NAME = "essentia-udb"
+
+
+@dataclass(frozen=True)
+class DatabaseRequest:
+    """Concerns a database as a whole, or one of its tables (``table`` may be blank)."""
+
+    database: str
+    definition: str
+    table: str = ""
+
+
+@dataclass(frozen=True)
+class OrderRequest:
+    """Sort a table's rows within their keys, every table by its time (both blank), or the keys (no table)."""
+
+    database: str
+    definition: str
+    table: str
+    columns: tuple[str, ...]
+    descending: bool
+    ignore_case: bool
+
+
+@dataclass(frozen=True)
+class StageRequest:
+    """Opens an import's stream to one server.
+
+    ``decider`` is the address of the server that decides, blank for the decider itself. ``table``
+    is blank when only keys are imported.
+    """
+
+    database: str
+    definition: str
+    table: str
+    identity: str
+    attempt: str
+    decider: str
+    job: str
+    sequence: int
+    only_known: bool
+    only_new: bool
+
+
+@dataclass(frozen=True)
+class VerdictRequest:
+    """A server in doubt asks the decider about an attempt."""
+
+    database: str
+    identity: str
+    attempt: str
+
+
+@dataclass(frozen=True)
+class ScanRequest:
+    """Go through a table (or the keys, when ``table`` is blank), and count or export what passes.
+
+    Args:
+        rules: Options that are rules, each a name with its arguments.
+        variables: ``-var``: names and constants, as text, in pairs.
+        outputs: The columns wanted, ``Col`` or ``Vec.Col``, each once.
+        sort: Sort columns, among ``outputs``.
+        segments: First, last and number of segments and the variant; empty for all.
+        key_rows: At most so many rows a key; -1 for all, as with the other limits.
+        seed: Where ``$Random`` starts.
+        first, last: At most so many rows from the beginning or the end of the sorted result.
+    """
+
+    database: str
+    definition: str
+    table: str
+    rules: tuple[tuple[str, ...], ...] = ()
+    variables: tuple[tuple[str, ...], ...] = ()
+    outputs: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    descending: bool = False
+    ignore_case: bool = False
+    segments: tuple[int, ...] = ()
+    key_rows: int = -1
+    keys: int = -1
+    rows: int = -1
+    first: int = -1
+    last: int = -1
+    seed: int = 1
+
+
+Request = TypeVar("Request")
+
+
+def encode(request: Any) -> bytes:
+    """A request dataclass as JSON.
+
+    >>> encode(VerdictRequest("wood", "job:file", "1"))
+    b'{"protocol":1,"database":"wood","identity":"job:file","attempt":"1"}'
+    """
+    return json.dumps({"protocol": PROTOCOL, **dataclasses.asdict(request)}, separators=(",", ":")).encode()
+
+
+def decode(kind: type[Request], data: bytes) -> Request:
+    """Read a request that :func:`encode` made; anything else is refused.
+
+    Raises:
+        UdbRequestError: If it is of another version or form.
+    """
+    fields = read_object(data)
+    require_protocol(fields)
+    hints = get_type_hints(kind)
+    if set(fields) - {"protocol"} != set(hints):
+        raise UdbRequestError("the request is malformed", hint="use the same version on both sides")
+    return kind(**{name: _checked(fields[name], hint, name) for name, hint in hints.items()})
+
+
+def require_protocol(fields: dict[str, Any]) -> None:
+    """Refuse a peer of another version."""
+    theirs = fields.get("protocol")
+    if theirs != PROTOCOL:
+        shown = theirs if isinstance(theirs, int) else "none"
+        raise UdbRequestError(
+            f"the server speaks version {PROTOCOL} of the UDB protocol, the client version {shown}",
+            hint="install the same version of Essentia on both sides, then: ess udbd restart",
+        )
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """A JSON object, or an UdbRequestError."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise UdbRequestError("the message is not a JSON object")
+    return value
+
+
+def _checked(value: Any, hint: Any, name: str) -> Any:
+    if hint in (str, bool, int):
+        if type(value) is hint:
+            return value
+    elif isinstance(value, list):
+        inner = hint.__args__[0]
+        return tuple(_checked(part, inner, name) for part in value)
+    raise UdbRequestError(f"the request is malformed at '{name}'", hint="use the same version on both sides")
+
+
+_CLASSES: dict[int, type[EssError]] = {
+    kind.exit_code: kind
+    for kind in (
+        errors.OutOfMemory,
+        errors.OptionError,
+        errors.InitializationError,
+        errors.SystemFailure,
+        errors.InputDataError,
+        errors.UdbConnectError,
+        errors.UdbCommunicationError,
+        errors.UdbAuthenticationError,
+        errors.UdbRequestError,
+    )
+}
+
+
+def encode_error(error: EssError) -> bytes:
+    """An error for the way to the client."""
+    fields = {"code": error.exit_code, "what": error.what, "where": error.where, "hint": error.hint}
+    return json.dumps(fields).encode()
+
+
+def decode_error(data: bytes, *, server: str) -> EssError | None:
+    """The error in a server's answer, with the server's name; None if there is none."""
+    try:
+        fields = json.loads(data)
+        kind = _CLASSES[fields["code"]]
+        where = f"server {server}: {fields['where']}" if fields["where"] else f"server {server}"
+        return kind(str(fields["what"]), where=where, hint=str(fields["hint"]))
+    except (ValueError, KeyError, TypeError):
+        return None

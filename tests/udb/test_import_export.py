@@ -1,0 +1,360 @@
+"""Imports and exports through real servers, in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ess.engines.batch import make_batch
+from ess.errors import (
+    OptionError,
+    OutOfMemory,
+    UdbAuthenticationError,
+    UdbCommunicationError,
+    UdbConnectError,
+    UdbRequestError,
+)
+from ess.language.tree import Slot
+from ess.udb import client, connection, protocol
+from ess.udb.access import Access
+from ess.udb.client import Import, ImportIdentity, ImportOptions
+from ess.udb.export import Cut, export, export_variables
+from ess.udb.pool import Pool
+from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest
+from ess.udb.server import MemoryLimit
+from ess.udb.spec import Server
+from ess.udb.spec_file import format_definition
+from ess.udb.table_scope import TableScope
+from ess.udb.target import Target, find_target
+
+Row = tuple[Any, ...]
+
+
+def put(servers: Sequence[Server], table: str, rows: Sequence[Row], *, identity: str = "", seq: int = 0) -> int:
+    sink, batch = prepared(servers, table, rows, identity=identity, seq=seq)
+    sink.write(batch)
+    return sink.commit()
+
+
+def prepared(
+    servers: Sequence[Server], table: str, rows: Sequence[Row], *, identity: str = "", seq: int = 0
+) -> tuple[Import, pl.DataFrame]:
+    target = find_target(f"db:{table}", where="-imp")
+    columns = target.table.columns if target.table else target.spec.definition.key
+    slots = [Slot(column.key, column.name, column.type) for column in columns]
+    name = ImportIdentity(identity, "job", seq) if identity else client.identity_from_environment("test")
+    sink = Import(target, servers, slots, ImportOptions(), name, where="-imp")
+    batch = make_batch([(c.key, c.type, [row[i] for row in rows]) for i, c in enumerate(columns)], len(rows))
+    return sink, batch
+
+
+def text_of(target: Target) -> str:
+    return format_definition(target.spec.definition, key_apart=target.spec.key_apart)
+
+
+def get(servers: Sequence[Server], table: str, *, cut: Cut | None = None, **request: Any) -> list[Row]:
+    target = find_target(f"db:{table}", where="-exp")
+    scope = TableScope(target.spec.definition, target.table)
+    outputs = request.pop("outputs", tuple(slot.name for slot in scope.target))
+    asked = ScanRequest("db", text_of(target), target.table_name, outputs=outputs, **request)
+    with Pool(servers) as pool:
+        sort = [scope.get(name, where="-sort") for name in asked.sort]
+        return [row for batch in export(pool, asked, sort, cut) for row in batch.rows()]
+
+
+LOG: list[Row] = [
+    (b"b", 3, 1, 0.5, b""),
+    (b"a", 1, 2, 0.25, b"\x7f\0\0\1"),
+    (b"b", 1, 3, 2.0, b""),
+    (b"c", 2, 4, 1.0, b""),
+    (b"a", 1, 5, 3.0, b""),
+]
+
+
+def test_one_server_gives_keys_as_first_seen_and_rows_as_they_came(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+    assert put(servers, "log", LOG) == 5
+    assert [row[2] for row in get(servers, "log")] == [1, 3, 2, 5, 4]
+    assert get(servers, "") == [(b"b",), (b"a",), (b"c",)]
+
+
+def test_several_servers_hold_whole_keys_and_the_same_rows(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server(), start_server())
+    rows: list[Row] = [(b"user%d" % (n % 40), n, n, n / 7, b"") for n in range(400)]
+    put(servers, "log", rows)
+    found = get(servers, "log")
+    assert sorted(found) == sorted(rows)
+    users = [row[0] for row in found]
+    assert [user for i, user in enumerate(users) if i == 0 or users[i - 1] != user] == list(dict.fromkeys(users))
+    times = [row[1] for row in found if row[0] == b"user7"]
+    assert times == sorted(times)
+    with Pool(servers) as pool:
+        shares = [answer["counts"]["log"] for answer in pool.call("counts", DatabaseRequest("db", ""))]
+    assert all(share > 40 for share in shares), shares
+
+
+sorts = st.sampled_from([("n",), ("time", "n"), ("user",), ("price",), ("totals.count", "user")])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_sorted_and_cut_results_do_not_depend_on_the_number_of_servers(
+    start_server: Any, write_spec: Any, data: st.DataObject
+) -> None:
+    keys = st.sampled_from([b"a", b"B", b"c", b"d", b"e", b"\xff"])
+    row = st.tuples(keys, st.integers(0, 3), st.integers(-2, 2), st.sampled_from([0.5, -1.0]), st.just(b""))
+    rows = data.draw(st.lists(row, max_size=20, unique_by=lambda r: (r[1], r[2])))
+    asked = {"sort": data.draw(sorts), "descending": data.draw(st.booleans())}
+    cut = data.draw(st.sampled_from([None, Cut(1, 3), Cut(2, 4), Cut(1, 3, True), Cut(3, 2, True)]))
+    names = ("user", "time", "n", "price", "totals.count")
+    results = []
+    for count in (1, 3):
+        started = [start_server() for _ in range(count)]
+        servers = write_spec(*started)
+        put(servers, "log", rows)
+        put(servers, "totals", [(r[0], 1, 0.0, b"") for r in rows])
+        found = get(servers, "log", cut=cut, outputs=names, **asked)
+        results.append([tuple(r[names.index(name)] for name in asked["sort"]) for r in found])
+        for server in started:
+            server.shutdown()
+    assert results[0] == results[1]
+
+
+def test_filters_changes_and_variables(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+    put(servers, "log", LOG)
+    put(servers, "totals", [(b"a", 7, 1.5, b"x"), (b"b", 9, 2.5, b"y")])
+    rules = (("-filt", "totals.count > 8 || n == 4"),)
+    assert [row[2] for row in get(servers, "log", rules=rules)] == [1, 3, 4]
+    # A filter behind a change hides rows, but the change is stored for them too.
+    rules = (("-eval", "n", "n * 10"), ("-filt", "time == 1"), ("-eval", "price", "0"), ("-eval", "seen", "seen + 1"))
+    found = get(servers, "log", rules=rules, variables=(("seen", "100"),), outputs=("user", "n", "seen"))
+    assert found == [(b"b", 30, 101), (b"a", 20, 102), (b"a", 50, 103)]
+    assert [row[2:4] for row in get(servers, "log")] == [(10, 0.5), (30, 0.0), (20, 0.0), (50, 0.0), (40, 1.0)]
+    assert get(servers, "var") == [(103, b"")]
+    rules = (
+        ("-if",),
+        ("-filt", "n > 20"),
+        ("-filt", "n > 45"),
+        ("-eval", "n", "1"),
+        ("-endif",),
+        ("-eval", "time", "9"),
+    )
+    assert [row[1:3] for row in get(servers, "log", rules=rules)] == [(9, 10), (9, 20), (9, 1)]
+    assert [row[1] for row in get(servers, "log")] == [9, 1, 9, 9, 2]
+
+
+def test_limits(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+    put(servers, "log", LOG)
+    assert [row[2] for row in get(servers, "log", keys=2)] == [1, 3, 2, 5]
+    assert [row[2] for row in get(servers, "log", key_rows=1)] == [1, 2, 4]
+    assert [row[2] for row in get(servers, "log", rows=2)] == [1, 3]
+    assert [row[2] for row in get(servers, "log", cut=Cut(2, 2))] == [3, 2]
+    assert [row[2] for row in get(servers, "log", cut=Cut(2, 2, True))] == [2, 5]
+    parts = [get(servers, "", segments=(n, n, 3, 0)) for n in (1, 2, 3)]
+    assert sorted(key for part in parts for key in part) == [(b"a",), (b"b",), (b"c",)]
+
+
+def test_rows_are_sorted_in_the_database(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+    put(servers, "log", LOG)
+    definition = text_of(find_target("db", where=""))
+    with Pool(servers) as pool:
+        pool.call("order", OrderRequest("db", definition, "", (), False, False))
+        assert [row[2] for row in get(servers, "log")] == [3, 1, 2, 5, 4]
+        pool.call("order", OrderRequest("db", definition, "", ("user",), False, False))
+        assert [row[2] for row in get(servers, "log")] == [2, 5, 3, 1, 4]
+        with pytest.raises(OptionError, match="no tkey"):
+            pool.call("order", OrderRequest("db", definition, "days", (), False, False))
+        pool.call("clear", DatabaseRequest("db", definition, "log"))
+        assert get(servers, "log") == []
+        pool.call("clear", DatabaseRequest("db", definition))
+        with pytest.raises(UdbRequestError, match="not defined here"):
+            get(servers, "log")
+
+
+def test_variables_are_held_by_each_server_and_merged_at_export(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+    put(servers, "log", LOG)
+    target = find_target("db:var", where="")
+    asked = ScanRequest("db", text_of(target), "var", outputs=("seen", "word"))
+    with Pool(servers) as pool:
+        assert export_variables(pool, asked, target.table, separately=False).rows() == [(0, b"")]
+        get(servers, "log", rules=(("-eval", "seen", "seen + 1"),))
+        assert export_variables(pool, asked, target.table, separately=False).rows() == [(5, b"")]
+        shares = export_variables(pool, asked, target.table, separately=True)["seen"].to_list()
+        assert sum(shares) == 5
+        assert len(shares) == 2
+    put(servers, "var", [(2, b"w")])
+    with Pool(servers) as pool:
+        assert export_variables(pool, asked, target.table, separately=False).rows() == [(9, b"w")]
+
+
+# Transactions ---------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_visible_before_the_commit_and_nothing_after_an_abort(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+    put(servers, "log", [])
+    sink, batch = prepared(servers, "log", LOG)
+    sink.write(batch)
+    assert get(servers, "log") == []
+    sink.abort()
+    assert get(servers, "log") == []
+
+
+def test_an_import_that_is_repeated_counts_once(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+    for _ in range(3):
+        assert put(servers, "log", LOG, identity="job:file") == 5
+    assert put(servers, "log", LOG[:1], identity="job:other") == 1
+    assert len(get(servers, "log")) == 6
+
+
+def test_two_attempts_of_one_import_at_once_count_once(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+    first, batch = prepared(servers, "log", LOG, identity="job:file")
+    second, _ = prepared(servers, "log", LOG, identity="job:file")
+    first.write(batch)
+    second.write(batch)
+    assert second.commit() == 5
+    assert first.commit() == 5
+    assert len(get(servers, "log")) == 5
+
+
+def test_imports_of_a_job_are_put_in_order(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+    put(servers, "log", [(b"z", 2, 2, 0.0, b"")], identity="job:2", seq=2)
+    put(servers, "log", [(b"y", 1, 1, 0.0, b""), (b"z", 1, 1, 0.0, b"")], identity="job:1", seq=1)
+    assert [row[:2] for row in get(servers, "log")] == [(b"y", 1), (b"z", 1), (b"z", 2)]
+
+
+@pytest.mark.parametrize("moment", ["staged", "prepared", "decided"])
+def test_a_client_that_vanishes_leaves_all_or_nothing(start_server: Any, write_spec: Any, moment: str) -> None:
+    servers = write_spec(start_server(), start_server())
+    rows: list[Row] = [(b"user%d" % n, n, n, 0.0, b"") for n in range(50)]
+    put(servers, "log", [])
+    sink, batch = prepared(servers, "log", rows, identity="job:file")
+    sink.write(batch)
+    if moment != "staged":
+        for stream in sink._streams:
+            stream.say("prepare")
+        for stream in sink._streams:
+            assert "prepared" in stream.wait()
+    if moment == "decided":
+        sink._streams[0].say("commit")
+        assert sink._streams[0].wait() == {"committed": True}
+    sink._end()  # what a killed process looks like: the streams just end
+    expected = 50 if moment == "decided" else 0
+    assert eventually(lambda: len(get(servers, "log")), expected) == expected
+    assert put(servers, "log", rows, identity="job:file") == 50
+    assert len(get(servers, "log")) == 50
+
+
+def eventually(look: Callable[[], int], wanted: int) -> int:
+    import time
+
+    deadline = time.monotonic() + 10
+    found = look()
+    while found != wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+        found = look()
+    return found
+
+
+def test_a_wrong_row_count_is_refused(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+    sink, batch = prepared(servers, "log", LOG)
+    sink.write(batch)
+    sink._streams[0].rows += 1
+    with pytest.raises(UdbRequestError, match="6 rows were sent, 5 arrived"):
+        sink.commit()
+    assert get(servers, "log") == []
+
+
+# Refusals -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_server_is_an_error_that_names_it(start_server: Any, write_spec: Any) -> None:
+    alive, dead = start_server(), start_server()
+    servers = write_spec(alive, dead)
+    put(servers, "log", LOG)
+    dead.shutdown()
+    with pytest.raises((UdbConnectError, UdbCommunicationError), match=f"127.0.0.1:{servers[1].port}"):
+        get(servers, "log")
+    with pytest.raises(UdbConnectError, match="start it with: ess udbd start"):
+        put(servers, "log", LOG)
+
+
+def test_a_foreign_token_or_authority_opens_nothing(
+    start_server: Any, write_spec: Any, access: Access, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_server()
+    servers = write_spec(server)
+    put(servers, "log", LOG)
+    forged = Access(access.authority, access.certificate, access.key, "guess")
+    with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:
+        pool.hello()
+    with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:
+        pool.call("clear", DatabaseRequest("db", ""))
+    from ess.udb.access import make_access, read_access
+
+    monkeypatch.setenv("ESS_WORK_DIR", str(tmp_path / "other"))
+    make_access()
+    with pytest.raises(UdbAuthenticationError, match="certificate"), Pool(servers, read_access()) as pool:
+        pool.hello()
+
+
+def test_another_version_is_refused_with_both_named(
+    start_server: Any, write_spec: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = write_spec(start_server())
+    monkeypatch.setattr(connection, "PROTOCOL", 2)
+    with pytest.raises(UdbRequestError, match=r"speaks version 1 .* the client version 2"), Pool(servers) as pool:
+        pool.hello()
+
+
+def test_another_definition_is_refused_but_a_longer_one_is_taken(start_server: Any, write_spec: Any) -> None:
+    server = start_server()
+    servers = write_spec(server, definition="@Table:log s,pkey:user i:n")
+    put(servers, "log", [(b"a", 1)])
+    servers = write_spec(server, definition="@Table:log s,pkey:user i:n @Vector:v s,pkey:user i:m")
+    put(servers, "v", [(b"b", 2)])
+    assert get(servers, "v") == [(b"a", 0), (b"b", 2)]
+    servers = write_spec(server, definition="@Table:log s,pkey:user s:n")
+    with pytest.raises(UdbRequestError, match="another definition"):
+        put(servers, "log", [(b"a", b"1")])
+
+
+def test_a_full_server_refuses_an_import_and_keeps_what_it_has(start_server: Any, write_spec: Any) -> None:
+    limit = MemoryLimit()
+    servers = write_spec(start_server(limit))
+    put(servers, "log", LOG)
+    limit._limit = 1 << 20
+    with pytest.raises(OutOfMemory, match="limit of 1 MB"):
+        put(servers, "log", LOG)
+    assert len(get(servers, "log")) == 5
+
+
+def test_malformed_requests_are_refused_in_one_line(start_server: Any, write_spec: Any, access: Access) -> None:
+    servers = write_spec(start_server())
+    good = protocol.encode(DatabaseRequest("db", ""))
+    from pyarrow import flight
+
+    with Pool(servers) as pool:
+        one = pool.connections[0]
+        for body in (b"", b"[]", b"\x80\x04", b"{}", good[:-1], good.replace(b'"db"', b"7"), b'{"protocol":1}'):
+            with pytest.raises(UdbRequestError) as caught, one._translated():
+                list(one._client.do_action(flight.Action("counts", body), one._options()))
+            assert "Traceback" not in str(caught.value)
+        with pytest.raises(UdbRequestError, match="does not know"):
+            one.call("eval", DatabaseRequest("db", ""))
+    put(servers, "log", [])
+    with pytest.raises(OptionError, match="unknown column 'nothing'"):
+        get(servers, "log", rules=(("-filt", "nothing == 1"),))
