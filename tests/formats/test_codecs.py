@@ -90,6 +90,19 @@ def test_streams_and_members_that_follow_each_other(name: str, tmp_path: Path) -
         (gzip.compress(b""), b""),
         (gzip.compress(TEXT) + bytes(512), TEXT),
     ],
+    ids=[
+        "tar",
+        "tar.gz",
+        "gzip in tar",
+        "zip",
+        "gzip in zip",
+        "empty zip",
+        "nothing",
+        "PK text",
+        "BZh text",
+        "empty gzip",
+        "padded gzip",
+    ],
 )
 def test_archives_and_look_alikes(packed: bytes, content: bytes) -> None:
     assert open_decompressed(io.BytesIO(packed)).read() == content
@@ -143,7 +156,11 @@ def test_damage_inside_gzip_comes_after_good_content() -> None:
     assert got[: len(TEXT) // 3] == TEXT[: len(TEXT) // 3]
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(TEXT) + b"garbage", zip_of(TEXT)[:-40], tar_of(TEXT)[: 512 * 5]])
+@pytest.mark.parametrize(
+    "packed",
+    [gzip.compress(TEXT) + b"garbage", zip_of(TEXT)[:-40], tar_of(TEXT)[: 512 * 5]],
+    ids=["gzip", "zip", "tar"],
+)
 def test_other_damage_is_an_input_error(packed: bytes) -> None:
     assert read_until_error(packed)[1] is not None
 
