@@ -200,6 +200,11 @@ def test_probing_shows_and_stores_nothing(logs):
         ess.probe("browse", size=0)
 
 
+def test_a_last_line_without_a_line_end_counts(logs):
+    (logs / "short.csv").write_text("a,b\n1,2\n3,x")
+    assert ess.category_add("short", f"'{logs}'/short.csv").columnspec == "I:a S:b"
+
+
 def test_damaged_files(logs):
     rows = random.Random(1)
     whole = gzip.compress(b"".join(b"%d,%d\n" % (rows.randrange(10**6), rows.randrange(10**6)) for _ in range(9999)))

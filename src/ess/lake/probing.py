@@ -100,7 +100,8 @@ def _sample(entry: FileEntry, compression: str | None, size: int) -> bytes:
     content = b"".join(pieces)
     if got >= size and b"\n" in content:
         return content[: content.rindex(b"\n") + 1]
-    return content
+    # a whole file's last line is complete, also without a line end
+    return content + b"\n" if content and got < size else content
 
 
 def _preprocessed(sample: bytes, command: str) -> bytes:
