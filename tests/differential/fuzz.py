@@ -2,7 +2,8 @@
 
     python -m tests.differential.fuzz --seconds 60 --seed 1
 
-Case N of seed S is always the same case; ``--case N`` runs only it.
+Case N of seed S is always the same case; ``--case N`` runs only it. Every fourth case goes through
+the command ``aq_pp``, the others straight to the engines.
 """
 
 from __future__ import annotations
@@ -15,33 +16,52 @@ import sys
 import time
 
 from tests.differential.chain import Option
+from tests.differential.command import Command, command_difference, make_command
 from tests.differential.compare import Difference, difference
 from tests.differential.data import COLUMNS, Row, generate_rows
-from tests.differential.generate import generate_chain
+from tests.differential.generate import accepted, generate_chain
 from tests.differential.shrink import shrink
 
 
 def make_case(seed: int, number: int) -> tuple[list[Option], list[Row]]:
-    """Case ``number`` of ``seed``."""
+    """Case ``number`` of ``seed``, for the engines."""
     source = random.Random(f"{seed}/{number}")
     options = generate_chain(source)
     return options, generate_rows(source, source.choice([0, 1, 5, 12, 30, 100]))
 
 
-def report(seed: int, number: int, options: list[Option], rows: list[Row], found: Difference) -> str:
-    """The smallest form of a failing case, ready for ``test_regressions.py``."""
-    options, rows = shrink(options, rows, found.setting)
-    found = difference(options, rows, found.setting) or found
-    lines = [f"seed {seed} case {number}: {found.setting} differs", found.text, ""]
-    lines += ["as options: " + " ".join(" ".join(shlex.quote(word) for word in option) for option in options)]
-    lines += [
-        f"columns: {', '.join(key for key, _ in COLUMNS)}",
-        "case = (",
-        f"    {options!r},",
-        f"    {rows!r},",
-        ")",
-    ]
-    return "\n".join(lines)
+def report(options: list[Option], rows: list[Row], found: Difference) -> str:
+    """The smallest form of a failing case, ready for ``regressions.py``."""
+
+    def fails(options: list[Option], rows: list[Row]) -> bool:
+        return accepted(options) and difference(options, rows, found.setting) is not None
+
+    options, rows = shrink(options, rows, fails)
+    text = (difference(options, rows, found.setting) or found).text
+    lines = [f"{found.setting} differs", text, "", f"columns: {', '.join(key for key, _ in COLUMNS)}"]
+    return "\n".join([*lines, "case = (", f"    {options!r},", f"    {rows!r},", ")"])
+
+
+def report_command(command: Command) -> str:
+    """The smallest form of a failing command, ready for a shell."""
+
+    def fails(rules: list[Option], lines: list[bytes]) -> bool:
+        smaller = Command(command.attributes, rules, lines)
+        return bool(command_difference(smaller))
+
+    command = Command(command.attributes, *shrink(command.rules, command.lines, fails))
+    lines = ["aq_pp differs between ESS_ENGINE=row and ESS_ENGINE=columnar", command_difference(command), ""]
+    return "\n".join([*lines, f"input: {b''.join(command.lines)!r}", f"aq_pp {shlex.join(command.argv)}"])
+
+
+def failure(seed: int, number: int) -> str:
+    """The report of case ``number``; blank if the engines agree."""
+    if number % 4 == 3:
+        command = make_command(seed, number)
+        return report_command(command) if command_difference(command) else ""
+    options, rows = make_case(seed, number)
+    found = difference(options, rows)
+    return report(options, rows, found) if found is not None else ""
 
 
 def main() -> int:
@@ -57,10 +77,9 @@ def main() -> int:
     end = time.monotonic() + arguments.seconds
     failures = count = 0
     for number in numbers:
-        options, rows = make_case(arguments.seed, number)
-        found = difference(options, rows)
-        if found is not None:
-            print(report(arguments.seed, number, options, rows, found), flush=True)
+        text = failure(arguments.seed, number)
+        if text:
+            print(f"seed {arguments.seed} case {number}: {text}\n", flush=True)
             failures += 1
         count += 1
         if time.monotonic() > end or failures >= arguments.failures:

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from tests.differential.chain import Option
-from tests.differential.compare import Setting, difference
-from tests.differential.data import Row
-from tests.differential.generate import accepted
 
 #: How many smaller cases are tried.
 _PATIENCE = 1500
 
-
-class _Trials:
-    """Tries smaller cases until patience runs out."""
-
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.left = _PATIENCE
-
-    def fails(self, options: list[Option], rows: list[Row]) -> bool:
-        """Whether the setting still differs; what the language does not accept does not count."""
-        self.left -= 1
-        return self.left > 0 and accepted(options) and difference(options, rows, self.setting) is not None
+_Item = TypeVar("_Item")
 
 
-def shrink(options: list[Option], rows: list[Row], setting: Setting) -> tuple[list[Option], list[Row]]:
-    """A smaller chain and fewer rows that still make ``setting`` differ."""
-    trials = _Trials(setting)
-    rows = _fewer(rows, lambda candidate: trials.fails(options, candidate))
+def shrink(
+    options: list[Option], rows: list[_Item], fails: Callable[[list[Option], list[_Item]], bool]
+) -> tuple[list[Option], list[_Item]]:
+    """A smaller chain and fewer rows that still fail; ``fails`` is false for what is no valid case."""
+    left = _PATIENCE
+
+    def still(candidate_options: list[Option], candidate_rows: list[_Item]) -> bool:
+        nonlocal left
+        left -= 1
+        return left > 0 and fails(candidate_options, candidate_rows)
+
+    rows = _fewer(rows, lambda candidate: still(options, candidate))
     changed = True
     while changed:
         changed = False
         for candidate in _simpler(options):
-            if trials.fails(candidate, rows):
+            if still(candidate, rows):
                 options, changed = candidate, True
                 break
-    return options, _fewer(rows, lambda candidate: trials.fails(options, candidate))
+    return options, _fewer(rows, lambda candidate: still(options, candidate))
 
 
-def _fewer(rows: list[Row], still: Callable[[list[Row]], bool]) -> list[Row]:
+def _fewer(rows: list[_Item], still: Callable[[list[_Item]], bool]) -> list[_Item]:
     size = len(rows) // 2
     while size:
         start = 0
@@ -54,11 +49,11 @@ def _fewer(rows: list[Row], still: Callable[[list[Row]], bool]) -> list[Row]:
     return rows
 
 
-def _simpler(options: list[Option]) -> Iterator[list[Option]]:
+def _simpler(options: Sequence[Option]) -> Iterator[list[Option]]:
     for start in range(len(options)):
         for end in range(len(options), start, -1):
             if end - start < len(options):
-                yield options[:start] + options[end:]
+                yield [*options[:start], *options[end:]]
     for i, option in enumerate(options):
         if option[0].startswith(("-if", "-elif")) and len(option) > 1:
             yield [*options[:i], (option[0], "-true"), *options[i + 1 :]]
@@ -67,7 +62,7 @@ def _simpler(options: list[Option]) -> Iterator[list[Option]]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Parts of an expression that may stand for it: what parentheses, commas and operators enclose."""
+    """Parts of an expression that may stand for it: what parentheses, commas and blanks enclose."""
     borders = [i for i, character in enumerate(text) if character in "(), "]
     pieces = {text[a:b].strip() for a in [-1, *borders] for b in [*borders, len(text)] if -1 <= a < b}
     pieces |= {piece[1:].strip() for piece in pieces if piece[:1] in "(,"}
