@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,18 +12,7 @@ import pytest
 
 from ess.tools import aq_pp
 from ess.tools.process import exit_code
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a tool ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Tool = Callable[..., Outcome]
+from tools.outcome import Outcome, Tool
 
 
 @pytest.fixture

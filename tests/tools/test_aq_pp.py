@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.tools.conftest import Tool
+
+from tools.outcome import Tool
 
 NUMBERS = "1\n2\n3\n4\n5\n"
 

@@ -26,6 +26,7 @@ from ess.language.program import (
 )
 from ess.language.scope import Scope
 from ess.language.tree import Slot
+from ess.pipeline import mapping
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, distinct_slots, select
 from ess.pipeline.sinks import STDOUT, ImportOpener, ImportRequest, ImportSink, RowOutput, VariablesOutput
@@ -82,6 +83,7 @@ class ChainBuilder:
         self.outputs: list[RowOutput] = []
         self.variable_outputs: list[VariablesOutput] = []
         self.imports: list[OpenedImport] = []
+        self.extracted: dict[str, Slot] = {}  # what -mapf extracts, by the name that -mapc knows it by
         self._open_import = open_import
         self._import_database = ""
         self._allow_missing_columns = False
@@ -184,7 +186,10 @@ class ChainBuilder:
         if use.name in ("-skip", "-quit", "-quitafter"):
             raise OptionError(f"{use.name} cannot be checked", where=opening.where, hint="put it behind the check")
         cursor.take()
-        check = OUTPUTS[use.name](self, use, cursor) if use.name in OUTPUTS else RULES[use.name](self, use)
+        if use.name in OUTPUTS:
+            check = OUTPUTS[use.name](self, use, cursor)
+        else:
+            check = (CHECKS.get(use.name) or RULES[use.name])(self, use)
         negated = opening.name in ("-ifnot", "-elifnot")
         return Branch(check, negated, tuple(self._rules(cursor)))
 
@@ -238,16 +243,30 @@ def _filter(builder: ChainBuilder, use: Use) -> Rule:
 
 RuleMaker = Callable[[ChainBuilder, Use], Rule]
 
-#: The options that are rules by themselves; the modules of further rules add theirs in ``rules``.
+#: The options that are rules by themselves.
 RULES: dict[str, RuleMaker] = {
     "-eval": _evaluate,
     "-filt": _filter,
+    "-mapf": mapping.map_from,
+    "-mapc": mapping.map_to,
+    "-map": mapping.map_in_place,
     "-true": lambda _builder, _use: Constantly(True),
     "-false": lambda _builder, _use: Constantly(False),
     "-skip": lambda _builder, _use: Skip(),
     "-quit": lambda _builder, _use: Quit(),
     "-quitafter": lambda _builder, _use: Quit(after_row=True),
 }
+
+#: The options that are another rule when they are checked: as a rule to run, one that finds nothing changes nothing.
+CHECKS: dict[str, RuleMaker] = {
+    "-mapf": lambda builder, use: decide(mapping.map_from(builder, use)),
+    "-map": lambda builder, use: decide(mapping.map_in_place(builder, use)),
+}
+
+
+def decide(rule: Rule) -> Rule:
+    """The rule that checks what ``rule`` only evaluates."""
+    return Filter(rule.value) if isinstance(rule, Evaluate) else rule
 
 
 # Definitions: they change what names mean, not the row. --------------------------------------------------------------

@@ -12,7 +12,7 @@ from ess.language.scope import Scope
 from ess.language.tree import Slot
 
 _SPEC = re.compile(
-    r"(?P<mark>[~^]?)(?P<name>\*|[A-Za-z_][A-Za-z0-9_]*)"
+    r"(?P<mark>[~^]?)(?P<name>\*|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?)"
     r"(?P<before>(?:,[^:+,]*)*)(?::(?P<label>[^+,]*)(?P<after>(?:,[^:+,]*)*))?(?:\+(?P<format>.*))?\Z",
     re.DOTALL,
 )

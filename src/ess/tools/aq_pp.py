@@ -45,6 +45,30 @@ OPTIONS = OptionTable(
         ),
         Option("-filt", "Let only the rows go on for which the condition holds.", ("FilterSpec",), group=_RULES),
         Option(
+            "-mapf",
+            "Extract parts of a string by a pattern that matches all of it: literals, %* and %? as wild cards, and "
+            "%%Name[:@class][:[chars]][:min[-max]][,brks]%% for a part; -mapc renders the parts. Attributes are ncas "
+            "(ignore case) and those of regular expressions, whose groups are the parts %%0%%, %%1%% and so on.",
+            ("ColName", "MapFrom"),
+            attributes=True,
+            group=_RULES,
+        ),
+        Option(
+            "-mapc",
+            "Render a template into a string column: literals, and %%Name[:b64|:url[Num]][[:start]:length][,brks]%% "
+            "for what -mapf has extracted; blank where it has not matched.",
+            ("ColSpec|ColName", "MapTo"),
+            group=_RULES,
+        ),
+        Option(
+            "-map",
+            "Rewrite a string column by a pattern as for -mapf and a template as for -mapc; left alone where it does "
+            "not match.",
+            ("ColName", "MapFrom", "MapTo"),
+            attributes=True,
+            group=_RULES,
+        ),
+        Option(
             "-if",
             "Start a group; its rules run for the rows that pass the check. Groups may stand within groups.",
             group=_GROUPS,
@@ -99,9 +123,6 @@ OPTIONS = OptionTable(
         ("-exp", "use aq_udb -exp Db:Table -o - | aq_pp"),
         ("-cnt", "use aq_udb -cnt Db:Table -o - | aq_pp"),
         ("-cat", "name files of one format behind -f"),
-        ("-mapf", ""),
-        ("-mapc", ""),
-        ("-map", ""),
         ("-kenc", ""),
         ("-kdec", ""),
         ("-sub", ""),
