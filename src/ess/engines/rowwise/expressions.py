@@ -90,6 +90,8 @@ class ExpressionCompiler:
     def condition(self, node: Node) -> Code:
         """Source whose truth, in Python's sense, is the truth of ``node``."""
         match node:
+            case Not(Compare(CompareOperator.EQUAL, left, right, False)):  # also for NaN, which equals nothing
+                return self._compare(Compare(CompareOperator.EQUAL, left, right), symbol="!=")
             case Not(operand):
                 return Code(f"not {self.condition(operand).at(level.NOT)}", level.NOT)
             case Both() | Either():
@@ -151,10 +153,10 @@ class ExpressionCompiler:
         while isinstance(first, Arithmetic | Concatenate):
             spine.append(first)
             first = first.left
-        result = self.value(first)
+        result = self._operand(first, spine[-1].right)
         spilled: list[str] = []
         for parent in reversed(spine):
-            right = self.value(parent.right)
+            right = self._operand(parent.right, parent.left)
             if _depth(result.text) > _DEEPEST:  # an alternation of + and * nests parentheses on its left
                 name = self._temporary()
                 spilled.append(f"{name} := {result.text}")
@@ -168,6 +170,12 @@ class ExpressionCompiler:
         if spilled:
             return Code(f"({', '.join(spilled)}, {result.text})[-1]", level.ATOM, result.low, result.high)
         return result
+
+    def _operand(self, node: Node, other: Node) -> Code:
+        """An operand; Python converts an integer itself if the other operand is a float."""
+        if isinstance(node, ToFloat) and not isinstance(other, ToFloat):
+            return self.value(node.operand).exact()
+        return self.value(node)
 
     def _float_step(self, node: Arithmetic, left: Code, right: Code) -> Code:
         own = _FLOAT_LEVELS.get(node.operator)
@@ -218,7 +226,7 @@ class ExpressionCompiler:
             return Code(f"is_nonzero_address({self.value(node).text})")
         return self.value(node).exact() if node.type is ValueType.INTEGER else self.value(node)
 
-    def _compare(self, node: Compare) -> Code:
+    def _compare(self, node: Compare, *, symbol: str = "") -> Code:
         left, right = self.value(node.left), self.value(node.right)
         if node.left.type is ValueType.INTEGER:
             left, right = left.exact(), right.exact()
@@ -229,7 +237,7 @@ class ExpressionCompiler:
         if node.operator is CompareOperator.BITS_ALL:
             name = self._temporary()
             return Code(f"({left.at(level.BIT_AND)} & ({name} := {right.text})) == {name}", level.COMPARE)
-        symbol = _COMPARE[node.operator]
+        symbol = symbol or _COMPARE[node.operator]
         return Code(f"{left.at(level.BIT_OR)} {symbol} {right.at(level.BIT_OR)}", level.COMPARE)
 
     def _call(self, node: Call) -> Code:
