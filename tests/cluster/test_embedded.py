@@ -176,7 +176,6 @@ PROGRAM = """
 import sys
 from ess.cluster.stream import Source, StreamOptions, stream_source
 from ess.lake.entry import FileEntry
-from running import make_files, marked, wait_until
 import os
 entries = [FileEntry(path, 1, 1.0) for path in sys.argv[2:]]
 out = os.fdopen(1, "wb", buffering=0, closefd=False)

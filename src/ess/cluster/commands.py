@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ess.cluster.groups import Groups
-from ess.cluster.reaper import session_members
+from ess.cluster.reaper import session_members, wait_for_readers_to_go
 from ess.errors import EssError, SystemFailure
 from ess.pipeline.counts import Counts
 
@@ -110,6 +110,7 @@ class Feeder:
         """Close what is still open, once the command is gone."""
         self._thread.join()
         if self.error is not None:
+            wait_for_readers_to_go(self._writing_end)
             self._end()
 
 

@@ -8,6 +8,7 @@ import threading
 from ess.cluster.dispatch import Event, Finished, Slot
 from ess.cluster.groups import Groups
 from ess.cluster.substitution import Place
+from ess.cluster.warm import WarmTools
 from ess.cluster.work import Job, Task, run_bundle
 
 
@@ -21,6 +22,7 @@ class EmbeddedRuntime:
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
         self._groups = Groups()
+        self._warm = WarmTools(self._groups)
         self._stopping = threading.Event()
         self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self._running: list[threading.Thread] = []
@@ -35,7 +37,7 @@ class EmbeddedRuntime:
 
         def run() -> None:
             try:
-                outcomes = run_bundle(job, tasks, place, attempt, self._groups, self._stopping.is_set)
+                outcomes = run_bundle(job, tasks, place, attempt, self._groups, self._warm, self._stopping.is_set)
                 self._events.put(Finished(slot, bundle, attempt, outcomes))
             except BaseException as error:  # told to the main thread, which raises it
                 self._events.put(error)
@@ -65,4 +67,5 @@ class EmbeddedRuntime:
     def close(self) -> None:
         """Stop, and end the reaper."""
         self.stop()
+        self._warm.close()
         self._groups.close()

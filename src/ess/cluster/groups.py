@@ -17,6 +17,11 @@ from ess.cluster import reaper
 from ess.errors import InitializationError
 
 
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process has ended; it stays to be reaped by :meth:`Groups.finish`."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
 class Groups:
     """The commands a process runs, each in a session of its own, and the reaper that watches over them.
 
@@ -117,14 +122,18 @@ class Groups:
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """Kill a command and all it started in its session."""
-        reaper.kill_session(process.pid)
+        reaper.kill_sessions(process.pid)
 
     def kill_all(self) -> None:
         """Kill all running commands."""
         with self._lock:
             live = list(self._live)
-        for session in live:
-            reaper.kill_session(session)
+        reaper.kill_sessions(*live)
+
+    def delete_at_end(self, folder: Path) -> None:
+        """Have the reaper delete a folder of files when this process is gone."""
+        with contextlib.suppress(OSError):
+            self._ours.send(b"d" + os.fsencode(folder))
 
     def close(self) -> None:
         """Kill what still runs and end the reaper."""

@@ -6,18 +6,20 @@ from distributed import get_worker
 
 from ess.cluster.groups import Groups
 from ess.cluster.substitution import Place
+from ess.cluster.warm import WarmTools
 from ess.cluster.work import Job, Outcome, Task, run_bundle
 from ess.errors import InitializationError
 
 _groups: Groups | None = None
+_warm: WarmTools | None = None
 _stopped: set[str] = set()
 _running: set[str] = set()
 
 
 def set_groups(groups: Groups) -> None:
     """Say which reaper watches over the commands of this process."""
-    global _groups
-    _groups = groups
+    global _groups, _warm
+    _groups, _warm = groups, WarmTools(groups)
 
 
 def run(job: Job, tasks: list[Task], place: Place, attempt: int) -> list[Outcome]:
@@ -26,7 +28,7 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int) -> list[Outcome
     It stops when told to (:func:`stop`), and when the scheduler has dropped the task, as it does
     when the process of ``ess stream`` is gone.
     """
-    if _groups is None:
+    if _groups is None or _warm is None:
         raise InitializationError("this process is no worker", where="cluster")
     worker = get_worker()
     key = str(worker.get_current_task())
@@ -37,7 +39,7 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int) -> list[Outcome
 
     _running.add(key)
     try:
-        return run_bundle(job, tasks, place, attempt, _groups, wanted_no_more)
+        return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more)
     finally:
         _running.discard(key)
 

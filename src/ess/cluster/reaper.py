@@ -2,47 +2,54 @@
 
 A worker that is killed with ``kill -9`` cannot clean up. Left alone, its commands would see the
 end of their input, take it for the end of the file, and commit half an import as if it were whole.
-So the reaper (a) holds the writing end of each command's input too, which keeps the input open,
-and (b) kills the sessions of all running commands once its socket to the worker closes.
+So the reaper (a) holds the writing end of each command's input too, which keeps the input open
+as long as anybody reads it, and (b) kills the sessions of all running commands once its socket to
+the worker closes.
 
 It is started as a script with the standard library alone, so it imports nothing of this package.
 Messages on the socket (one packet each): ``+SID`` a command began (sent by the command's own shell
 before it does anything, so that there is no moment in which it runs unknown), ``-SID`` it ended,
-``hTOKEN`` with a file descriptor: hold it, ``rTOKEN``: close it.
+``hTOKEN`` with a file descriptor: hold it, ``rTOKEN``: close it, ``dFOLDER``: a folder of files to delete at the end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import socket
 import time
 
 
-def kill_session(session: int) -> None:
-    """Kill all processes of a session at once; return when none runs any more.
+def kill_sessions(*sessions: int) -> None:
+    """Kill all processes of these sessions at once; return when none runs any more.
 
-    The process group goes first, in one system call: the commands of a pipeline must not see
-    each other end. Other groups of the session (a shell with job control) follow.
+    Process groups go first, each in one system call: the commands of a pipeline must not see
+    each other end. Other groups of the sessions (a shell with job control) follow.
     """
-    try:
-        os.killpg(session, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    for session in sessions:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(session, signal.SIGKILL)
     for _ in range(500):
-        members = session_members(session)
+        members = session_members(*sessions)
         if not members:
             return
         for pid in members:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         time.sleep(0.01)
 
 
-def session_members(session: int) -> list[int]:
-    """The processes of a session that have not ended (Linux; elsewhere none is found)."""
+def wait_for_readers_to_go(descriptor: int, seconds: float = 5.0) -> None:
+    """Wait until nobody has the reading end of a pipe any more, so that closing it ends nobody's input."""
+    poll = select.poll()
+    poll.register(descriptor, 0)  # POLLERR, which is always told, means there is no reader
+    poll.poll(seconds * 1000)
+
+
+def session_members(*sessions: int) -> list[int]:
+    """The processes of these sessions that have not ended (Linux; elsewhere none is found)."""
     members = []
     try:
         entries = os.listdir("/proc")  # noqa: PTH208 - pathlib would double the time this process takes to start
@@ -58,7 +65,7 @@ def session_members(session: int) -> list[int]:
         except OSError:
             continue
         state, its_session = fields[0], int(fields[3])
-        if its_session == session and state not in (b"Z", b"X"):
+        if its_session in sessions and state not in (b"Z", b"X"):
             members.append(int(entry))
     return members
 
@@ -66,6 +73,7 @@ def session_members(session: int) -> list[int]:
 def serve(connection: socket.socket) -> None:
     """Follow the worker until its end of the socket closes, then kill what still runs."""
     running: set[int] = set()
+    folders: list[bytes] = []
     held: dict[bytes, int] = {}
     while True:
         try:
@@ -85,8 +93,16 @@ def serve(connection: socket.socket) -> None:
             held[value] = descriptors[0]
         elif kind == b"r" and value in held:
             os.close(held.pop(value))
-    for session in running:
-        kill_session(session)
+        elif kind == b"d":
+            folders.append(value)
+    kill_sessions(*running)
+    for descriptor in held.values():
+        wait_for_readers_to_go(descriptor)
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):  # noqa: PTH208
+                os.unlink(os.path.join(folder, name))  # noqa: PTH108, PTH118
+            os.rmdir(folder)  # noqa: PTH106
 
 
 def main() -> None:

@@ -23,6 +23,10 @@ from ess.lake.entry import FileEntry
 BUNDLES_PER_SLOT = 8
 
 
+#: From so many files on, starting a tool server for a job's ``aq_*`` commands pays.
+WARM_FROM = 4
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a job is: files and bytes done, of all."""
@@ -172,6 +176,7 @@ class _Run:
             source.compression,
             source.preprocess,
             options.quit_on_error,
+            "aq_" in command and len(self._tasks) >= WARM_FROM,
         )
 
     def to_its_end(self, book: ledger.Ledger, stdout: Sink, stderr: Sink) -> StreamResult:

@@ -15,6 +15,7 @@ from pathlib import Path
 from ess.cluster.commands import Ended, Setting, run_command
 from ess.cluster.groups import Groups
 from ess.cluster.substitution import FileValues, Place, substitute, variables
+from ess.cluster.warm import WITHOUT, WarmTools
 from ess.errors import EssError
 from ess.lake.entry import FileEntry
 
@@ -25,7 +26,7 @@ class Job:
 
     ``folder`` takes the output of the commands until it is delivered. ``columns``, ``delimiter``,
     ``compression`` and ``preprocess`` are those of the category. With ``quit_on_error``, a bundle
-    ends at its first failure.
+    ends at its first failure. With ``warm``, ``aq_*`` commands use a tool server.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Job:
     compression: str = ""
     preprocess: str = ""
     quit_on_error: bool = False
+    warm: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,21 @@ class Outcome:
 
 
 def run_bundle(
-    job: Job, tasks: list[Task], place: Place, attempt: int, groups: Groups, stop: Callable[[], bool]
+    job: Job,
+    tasks: list[Task],
+    place: Place,
+    attempt: int,
+    groups: Groups,
+    warm: WarmTools,
+    stop: Callable[[], bool],
 ) -> list[Outcome]:
     """Run the command on each task in turn; after a request to stop, the rest is left out."""
+    tools = warm.environment() if job.warm else WITHOUT
     outcomes: list[Outcome] = []
     for task in tasks:
         if stop():
             break
-        outcome = _run_task(job, task, place, attempt, groups, stop)
+        outcome = _run_task(job, task, tools, place, attempt, groups, stop)
         outcomes.append(outcome)
         if job.quit_on_error and outcome.ended.exit_code:
             break
@@ -88,11 +97,19 @@ def import_identity(job_id: str, entry: FileEntry) -> str:
     return f"{job_id}:{hashlib.sha256(os.fsencode(text)).hexdigest()[:20]}"
 
 
-def _run_task(job: Job, task: Task, place: Place, attempt: int, groups: Groups, stop: Callable[[], bool]) -> Outcome:
+def _run_task(
+    job: Job,
+    task: Task,
+    tools: Mapping[str, str],
+    place: Place,
+    attempt: int,
+    groups: Groups,
+    stop: Callable[[], bool],
+) -> Outcome:
     # A number that no other run of this task has, also if two nodes came to run it at once.
     stem = Path(job.folder) / f"{task.index}.{attempt}.{place.node_id}.{os.getpid()}"
     stdout, stderr, counts = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err", "counts"))
-    environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **task.environment}
+    environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **tools, **task.environment}
     file: FileValues | None = None
     if task.entry is not None:
         file = FileValues(task.entry.path, job.columns, job.delimiter)
