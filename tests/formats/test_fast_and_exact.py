@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ess.formats import fast, reader, split
 from ess.formats.attributes import InputAttributes, parse_input_attributes
+from ess.formats.columns import parse_input_columns
 from ess.formats.exact import Block, parse_block_exactly
 from ess.formats.reader import read_input
 from ess.formats.records import make_layout
@@ -77,6 +78,37 @@ def test_fast_path_agrees_with_exact_parser(data: bytes, spec: str, options: str
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "_BYTES_FOR_A_STRAY_QUOTE", stray)
         quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
+    exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
+    assert comparable(quick) == comparable(exact)
+
+
+LINE_SPECS = [
+    ("fix", "s,n=3:a i,trm,n=4:b f,n=2:c"),
+    ("fix", "s,n=1,esc:a X,n=2"),
+    ("div", "s:a sep:, i:b sep:;; f:c"),
+    ("div", "sep:a s:a sep:aa s,clf:b sep:1"),
+    ("div,esc", "s,n=2:a i:b sep:x X sep:,"),
+    ("div,bz=9", "ip:a sep:- s:b"),
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*ATOMS, b"aa", b"a", b"1", b"xx", b";;"]), max_size=6).map(b"".join), max_size=10
+    ),
+    st.sampled_from(LINE_SPECS),
+    st.booleans(),
+)
+def test_fast_path_agrees_for_divided_and_fixed_lines(lines: list[bytes], spec: tuple[str, str], final: bool) -> None:
+    attributes = attributes_of(spec[0])
+    parsed = parse_input_columns(spec[1].split(), attributes, where="-d")
+    layout = make_layout(attributes, parsed.columns, parsed.separators, where="-f")
+    data = b"\n".join(lines)
+    end = len(data) if final else data.rfind(b"\n") + 1
+    if end == 0:
+        return
+    quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)
 

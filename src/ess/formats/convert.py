@@ -28,6 +28,7 @@ _UPPER = bytes(range(256)).upper()
 #: For each length, which bits of a view's two words hold its content.
 _LOW_MASKS = np.array([((1 << 8 * min(n, 4)) - 1) << 32 for n in range(_INLINE + 1)], dtype=np.uint64)
 _HIGH_MASKS = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(_INLINE + 1)], dtype=np.uint64)
+_DASH = np.uint64((ord("-") << 32) | 1)
 _LOW_HIGH_BITS = np.uint64(0x8080808000000000)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 
@@ -169,9 +170,12 @@ def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: C
     views = block.views(starts, lengths)
     # Polars refuses a whole column for one field that is not UTF-8.
     views[block.beyond_ascii(starts, lengths, views)] = 0
+    # Web logs are full of a lone "-", which is 0.
+    dashes = views[:, 0] == _DASH
+    views[dashes] = 0
     series = block.series(views).cast(pl.String).cast(physical, strict=False)
     unsure = series.is_null() if physical is not pl.Float64 else ~(series.is_finite().fill_null(value=False))
-    rows = np.flatnonzero(unsure.to_numpy() & (lengths > 0))
+    rows = np.flatnonzero(unsure.to_numpy() & (lengths > 0) & ~dashes)
     if not len(rows):
         return ColumnValues(series.fill_null(0) if series.null_count() else series, {})
     convert = converter(column)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from ess.formats.attributes import Format
 from ess.formats.convert import BlockBytes, convert_column
 from ess.formats.exact import Block, BlockReject
 from ess.formats.records import Layout
 from ess.formats.split import Fields, split_block
+from ess.formats.split_lines import split_lines
 
 
 def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Block:
     """The records of ``data[start:end]``; arguments as in `ess.formats.records.parse_record`.
 
-    Only for separated formats without ``n=Len``; the block has at least a byte.
+    Not for separated formats with ``n=Len``; the block has at least a byte.
     """
-    fields = split_block(data, start, end, final=final, layout=layout)
+    split = split_block if layout.attributes.format is Format.SEPARATED else split_lines
+    fields = split(data, start, end, final=final, layout=layout)
     block = BlockBytes(fields.content)
     series: list[pl.Series] = []
     bad: dict[int, tuple[int, str]] = {}

@@ -118,7 +118,8 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
 
 
 def _parse_block(raw: RawBlock, start: int, layout: Layout) -> Block:
-    if layout.attributes.format is not Format.SEPARATED or layout.any_length or raw.end - start < _SMALL:
+    exactly = layout.attributes.format is Format.SEPARATED and layout.any_length
+    if exactly or raw.end - start < _SMALL:
         return parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)
     from ess.formats.fast import parse_block_fast
 

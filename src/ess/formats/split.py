@@ -26,8 +26,8 @@ BACK = 12
 #: Blocks with fewer quotes than one in so many bytes have stray ones only.
 _BYTES_FOR_A_STRAY_QUOTE = 2048
 
-_LF = 0x0A
-_CR = 0x0D
+LF = 0x0A
+CR = 0x0D
 _QUOTE = 0x22
 _BACKSLASH = 0x5C
 
@@ -101,7 +101,7 @@ class _Decision:
 def split_block(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Fields:
     """The fields of the records in ``data[start:end]``; arguments as in `parse_record`."""
     block = data if start == 0 and end == len(data) else data[start:end]
-    if block[-1] != _LF:
+    if block[-1] != LF:
         # Only the last line of an input can be without LF; with one it means the same.
         block += b"\n"
     marks = _find_marks(block, layout)
@@ -113,7 +113,7 @@ def _find_marks(block: bytes, layout: Layout) -> _Marks:
     attributes, width = layout.attributes, len(layout.columns)
     view = np.frombuffer(block, dtype=np.uint8)
     found = view == attributes.separator[0]
-    found |= view == _LF
+    found |= view == LF
     quote_at = view == _QUOTE if attributes.quoted and b'"' in block else None
     quote_count = 0 if quote_at is None else int(np.count_nonzero(quote_at))
     # A few stray quotes are not worth a look at every mark: their lines go to the exact parser.
@@ -126,28 +126,29 @@ def _find_marks(block: bytes, layout: Layout) -> _Marks:
     spoiled: Positions = np.empty(0, dtype=np.int64)
     if quotes:
         ends, kinds, doubled, spoiled = _outside_quotes(view, ends, kinds)
-    line_marks = np.flatnonzero(kinds == _LF).astype(np.int64, copy=False)
-    first = _shifted(line_marks)
+    line_marks = np.flatnonzero(kinds == LF).astype(np.int64, copy=False)
+    first = begins_after(line_marks)
     counts = line_marks - first + 1
     stops = ends[line_marks]
-    begins = _shifted(stops)
-    stops = stops - ((stops > begins) & (view[stops - 1] == _CR))
+    begins = begins_after(stops)
+    stops = stops - ((stops > begins) & (view[stops - 1] == CR))
     plain = stops - begins <= attributes.record_limit
     plain[spoiled] = False
     if quote_at is not None and not quotes:
-        plain[_lines_with(quote_at, begins)] = False
+        plain[lines_with(quote_at, begins)] = False
     if layout.any_escape:
-        plain[_lines_with(view == _BACKSLASH, begins)] = False
+        plain[lines_with(view == _BACKSLASH, begins)] = False
     short = plain & (counts < width)
     plain &= (counts == width) if attributes.no_extra else (counts >= width)
     return _Marks(ends, first, begins, stops, counts, plain, short, quotes, doubled)
 
 
-def _lines_with(found: Flags, begins: Positions) -> Positions:
+def lines_with(found: Flags, begins: Positions) -> Positions:
+    """The lines that hold the flagged bytes."""
     return np.searchsorted(begins, np.flatnonzero(found), side="right") - 1
 
 
-def _shifted(ends: Positions) -> Positions:
+def begins_after(ends: Positions) -> Positions:
     """Where each of consecutive things begins, from where they end."""
     begins = np.empty_like(ends)
     begins[0] = 0
@@ -165,7 +166,7 @@ def _outside_quotes(
     first of such a pair, and the last one of the line closes.
     """
     is_quote = kinds == _QUOTE
-    is_line = kinds == _LF
+    is_line = kinds == LF
     line_marks = np.flatnonzero(is_line)
     # Only parities matter, and those survive the overflow of small counters.
     inside = np.cumsum(is_quote, dtype=np.uint8) - is_quote
@@ -185,7 +186,7 @@ def _outside_quotes(
     bad_close = np.flatnonzero(is_quote & inside & ~adjacent[1:])
     # A closing quote may also be followed by CR LF.
     line_end = is_line[bad_close + 1] & (marks[bad_close + 1] == marks[bad_close] + 2)
-    bad_close = bad_close[~(line_end & (view[marks[bad_close] + 1] == _CR))]
+    bad_close = bad_close[~(line_end & (view[marks[bad_close] + 1] == CR))]
     bad = np.concatenate([np.flatnonzero(bad_open | (is_line & inside)), bad_close])
     spoiled = np.searchsorted(line_marks, bad)
 
