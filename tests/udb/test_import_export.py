@@ -23,7 +23,8 @@ from ess.language.tree import Slot
 from ess.udb import client, connection, protocol
 from ess.udb.access import Access
 from ess.udb.client import Import, ImportIdentity, ImportOptions
-from ess.udb.export import Cut, export, export_variables
+from ess.udb.cut import Cut
+from ess.udb.export import export, export_variables
 from ess.udb.pool import Pool
 from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest
 from ess.udb.server import MemoryLimit

@@ -1,0 +1,162 @@
+"""``aq_udb``: counts, exports, sorts, changes and clears what the database servers hold."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from ess.pipeline import shared_options
+from ess.pipeline.counts import Counts, leave_counts
+from ess.pipeline.options import Option, OptionTable
+from ess.pipeline.page import help_text
+from ess.tools.process import run_tool
+from ess.udb.table_scope import RULE_OPTIONS
+
+_DO = "Operations, one of which must be given"
+_RULES = "Rules for -exp, -cnt and -scn, done for each row in the order of the command line"
+_RESULT = "The result of -exp"
+_DATABASE = "DbName[:TabName]"
+
+OPTIONS = OptionTable(
+    "aq_udb",
+    "Counts, exports, sorts, changes and clears what the database servers hold. DbName is a database of the working "
+    "folder (spec=File behind the operation names another spec file); TabName is a table or vector of it, or var; "
+    "without it, or with '.', the primary keys are meant.",
+    (
+        shared_options.VERB,
+        Option("-stat", "Print a line with the number of rows to stderr at the end.", group=shared_options.GLOBAL),
+        shared_options.TEST,
+        Option(
+            "-server",
+            "The servers to talk to, instead of those in the database's spec.",
+            ("AdrSpec",),
+            more="AdrSpec",
+            group=shared_options.GLOBAL,
+        ),
+        Option("-local", "Talk to this machine's servers only.", group=shared_options.GLOBAL),
+        Option("-crt", "Define the database on its servers; the first import does it too.", ("DbName",), "", True, _DO),
+        Option(
+            "-clr",
+            "Remove a table's rows, make a vector's or the Var columns 0 or blank, or without TabName remove "
+            "everything together with the definition.",
+            (_DATABASE,),
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-inf",
+            "Print how many keys there are, and rows in each table and vector; asis: for each server.",
+            ("DbName",),
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-probe",
+            "See whether all servers are there and know the database: exit code 0 if so.",
+            ("DbName",),
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-ord",
+            "Sort the rows of each key, by the tkey column or by ColName; without TabName, every table that has a tkey "
+            "column, or the keys if columns of the key are named. dec: descending; ncas: without regard to ASCII case.",
+            (_DATABASE,),
+            more="ColName",
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-exp",
+            "Print the rows, or the keys. asis: the Var columns of each server, not merged; seg=N1[-N2]/N[:V]: the "
+            "keys of some of N segments only.",
+            (_DATABASE,),
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-cnt",
+            "Count the rows that pass the rules (row) and the keys that have such rows (pkey); attributes as for -exp.",
+            (_DATABASE,),
+            attributes=True,
+            group=_DO,
+        ),
+        Option("-scn", "Go through the rows, for what the rules change.", (_DATABASE,), attributes=True, group=_DO),
+        Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_RULES),
+        Option("-var", "Set a column of the Var vector before the first row.", ("ColName", "Val"), group=_RULES),
+        *(Option(o.name, o.help, o.arguments, group=_RULES) for o in RULE_OPTIONS),
+        Option(
+            "-sort",
+            "Sort the result; dec: descending (rows that compare equal then come in reverse); ncas: without regard to "
+            "ASCII case.",
+            ("ColName",),
+            more="ColName",
+            attributes=True,
+            group=_RESULT,
+        ),
+        Option("-lim_key", "About so many keys at most, dealt out to the servers.", ("Num",), group=_RESULT),
+        Option("-lim_rec", "About so many rows at most, dealt out to the servers.", ("Num",), group=_RESULT),
+        Option("-key_rec", "At most so many rows of each key.", ("Num",), group=_RESULT),
+        Option("-top", "The first Num rows, or M rows from the N-th on.", ("Num|N:M",), group=_RESULT),
+        Option("-last", "The last Num rows, or M rows up to the N-th from the end.", ("Num|N:M",), group=_RESULT),
+        Option("-o", shared_options.ROWS_TO.help, ("File",), "", True, _RESULT),
+        Option(
+            "-c",
+            "Select the columns: ColName, Vec.ColName or Var.ColName, each also with a new label or a printf format; * "
+            "for all and + for all but the key's, also as Vec.* and Vec.+; ^ColName to change and ~ColName to drop one "
+            "that is selected.",
+            ("ColName",),
+            more="ColName",
+            group=_RESULT,
+            shown="-c ColName[:NewName][+NumPrintFormat] ... | * | + | Vec.* | ^ColName... | ~ColName ...",
+        ),
+    ),
+    missing=(
+        ("-alt", "clear the database with -clr DbName, which also forgets the definition"),
+        ("-shf", "sort the rows with -ord"),
+        ("-pp", "use the rules of the operation itself"),
+        ("-endpp", "use the rules of the operation itself"),
+        ("-bvar", "use -var"),
+        ("-goto", "use -if and -filt"),
+        ("-del_row", "hide rows with -filt"),
+        ("-del_key", "hide rows with -filt"),
+        ("-mod", "use -eval"),
+        ("-save", "use -exp"),
+        ("-load", "use aq_pp -imp"),
+    ),
+)
+
+NAME = OPTIONS.tool
+
+
+def main(argv: list[str]) -> int:
+    """Run ``aq_udb`` with these arguments; the exit code.
+
+    Raises:
+        EssError: If it fails.
+    """
+    if argv and argv[0] in ("-h", "--help"):
+        sys.stdout.write(help_text(OPTIONS, argv[1:]))
+        return 0
+    uses = OPTIONS.parse(argv)
+    from ess.udb.operations import plan
+
+    names = [use.name for use in uses]
+    operation = plan([use for use in uses if use.name not in ("-verb", "-stat", "-test")])
+    if names.count("-test") == 1:
+        return 0
+    from ess.udb.perform import perform, reach  # loads the engines and the transport
+
+    if "-test" in names:
+        reach(operation)
+        return 0
+    rows = perform(operation)
+    if "-verb" in names or "-stat" in names:
+        print(f"{NAME}: rec={rows}", file=sys.stderr)
+    leave_counts(NAME, argv, Counts(read=rows, out=rows))
+    return 0
+
+
+def command() -> NoReturn:
+    """The command ``aq_udb``."""
+    run_tool(NAME, main)

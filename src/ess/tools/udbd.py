@@ -1,0 +1,130 @@
+"""``udbd``: starts and stops the database servers of this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from ess.errors import OptionError
+from ess.pipeline.options import Option, OptionTable
+from ess.pipeline.page import help_page
+from ess.settings import udb_port
+from ess.tools.process import run_tool
+from ess.udb.ports import parse_ports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ess.udb.processes import StartOptions
+
+OPTIONS = OptionTable(
+    "udbd",
+    "Starts and stops the database servers of this machine: udbd [Option ...] start|stop|restart|status|ckmem|cklog "
+    "[PortSpec ...] [RunDir]. A PortSpec is Port, [Start]-End or [Start]+Number; without one, start means one server "
+    "at ESS_UDB_PORT (default 10010), the others mean all servers that run. A server answers the users of its working "
+    "folder (ESS_WORK_DIR) only. Its pid, log and lock files are in RunDir, by default udb in the working folder. "
+    "Servers hold their data in memory only: stop and restart lose it.",
+    (
+        Option("-q", "Say nothing but errors."),
+        Option("-mem", "Limit each server's memory; negative: the machine's memory less that.", ("KiloBytes",)),
+        Option(
+            "-memx", "The same for all servers together (default: the machine's memory less 500 MB).", ("KiloBytes",)
+        ),
+        Option("-maxfd", "Let each server open as many files and connections as the system allows."),
+        Option("-listen", "The address to listen on (default 127.0.0.1, this machine only).", ("Address",)),
+    ),
+)
+
+NAME = OPTIONS.tool
+VERBS = ("start", "stop", "restart", "status", "ckmem", "cklog")
+
+
+@dataclass(frozen=True)
+class _Request:
+    verb: str
+    ports: list[int]
+    folder: str
+    quiet: bool
+    each: int | None
+    total: int | None
+    all_descriptors: bool
+    host: str
+
+
+def main(argv: list[str]) -> int:
+    """Run ``udbd`` with these arguments; the exit code, 1 when ``status`` finds a server missing.
+
+    Raises:
+        EssError: If it fails.
+    """
+    if argv and argv[0] in ("-h", "--help"):
+        sys.stdout.write(help_page(OPTIONS))
+        return 0
+    request = _parse(argv)
+    from ess.udb import processes, service  # load the transport
+
+    folder = processes.run_folder(request.folder)
+    for line in _ways(request)[request.verb](folder):
+        if not request.quiet:
+            print(line, flush=True)
+    if request.verb == "status" and not service.all_running(folder, request.ports):
+        return 1
+    return 0
+
+
+def command() -> NoReturn:
+    """The command ``udbd``."""
+    run_tool(NAME, main)
+
+
+def _ways(request: _Request) -> dict[str, Callable[[Path], Iterator[str]]]:
+    from ess.udb import service
+
+    ports = request.ports
+    start_ports = ports or [udb_port()]
+
+    def options(count: int) -> StartOptions:
+        return service.start_options(
+            count, each=request.each, total=request.total, everything=request.all_descriptors, host=request.host
+        )
+
+    return {
+        "start": lambda folder: service.start(folder, start_ports, options(len(start_ports))),
+        "stop": lambda folder: service.stop(folder, ports),
+        "restart": lambda folder: service.restart(folder, ports, options(len(ports or service.running_ports(folder)))),
+        "status": lambda folder: service.status(folder, ports),
+        "ckmem": lambda folder: service.memory(folder, ports),
+        "cklog": lambda folder: service.logs(folder, ports),
+    }
+
+
+def _parse(argv: list[str]) -> _Request:
+    """A verb and ports may look like options (``-10011``), so the table's parser is only asked for real ones."""
+    place = next((n for n, word in enumerate(argv) if word in VERBS), len(argv))
+    uses = OPTIONS.parse(argv[:place])
+    if place == len(argv):
+        raise OptionError("no verb is given", where=NAME, hint=f"use one of {' '.join(VERBS)}")
+    verb = argv[place]
+    values = {use.name: use.arguments for use in uses}
+    ports, folder = parse_ports(argv[place + 1 :], base=udb_port(), where=f"{NAME} {verb}")
+    return _Request(
+        verb,
+        ports,
+        folder,
+        "-q" in values,
+        _kilobytes(values, "-mem"),
+        _kilobytes(values, "-memx"),
+        "-maxfd" in values,
+        values.get("-listen", ("127.0.0.1",))[0],
+    )
+
+
+def _kilobytes(values: dict[str, tuple[str, ...]], name: str) -> int | None:
+    if name not in values:
+        return None
+    try:
+        return int(values[name][0])
+    except ValueError:
+        raise OptionError(f"'{values[name][0]}' is not a number of kilobytes", where=name) from None

@@ -1,0 +1,130 @@
+"""Doing what ``aq_udb`` was asked to, over all servers of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
+
+import polars as pl
+
+from ess.engines.batch import Batch
+from ess.formats.writer import OutputColumn, open_output
+from ess.schema.types import ColumnType
+from ess.udb.export import export, export_variables
+from ess.udb.operations import Operation
+from ess.udb.pool import Pool
+from ess.udb.spec import VAR, Kind
+
+
+def perform(operation: Operation, *, stdout: BinaryIO | None = None) -> int:
+    """Do it; the number of rows that were exported, counted or gone through.
+
+    Raises:
+        EssError: If a server is missing or refuses, or the output cannot be written.
+    """
+    with Pool(operation.servers) as pool:
+        pool.hello()
+        return _WAYS[operation.name](operation, pool, stdout)
+
+
+def reach(operation: Operation) -> None:
+    """See that every server is there (``-test -test``).
+
+    Raises:
+        EssError: If one is not.
+    """
+    with Pool(operation.servers) as pool:
+        pool.hello()
+
+
+def exported(operation: Operation, pool: Pool) -> Iterator[Batch]:
+    """The rows of an ``-exp``, in batches whose columns are named by slot keys."""
+    table = operation.target.table
+    if table is None or table.kind is not Kind.VAR:
+        return export(pool, operation.scan, operation.sort, operation.cut)
+    return iter([export_variables(pool, operation.scan, table, separately=operation.separately)])
+
+
+def _export(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
+    batches = exported(operation, pool)
+    # Before the output is opened: what is there stays if a server is missing.
+    batch = next(batches, None)
+    columns = [
+        OutputColumn(column.slot.key, column.label, column.slot.type, column.print_format, column.length)
+        for column in operation.columns
+    ]
+    rows = 0
+    with open_output(operation.output, operation.attributes, columns, stdout=stdout) as writer:
+        while batch is not None:
+            writer.write(batch)
+            rows += batch.height
+            batch = next(batches, None)
+    return rows
+
+
+def _count(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
+    answers = pool.call("count", operation.scan)
+    counts = [(int(answer["keys"]), int(answer["rows"])) for answer in answers]
+    if not operation.separately:
+        counts = [(sum(keys for keys, _ in counts), sum(rows for _, rows in counts))]
+    lines: list[tuple[bytes, int]] = []
+    for keys, rows in counts:
+        lines.append((b"pkey", keys))
+        if operation.target.table is not None:
+            lines.append((b"row", rows))
+    fields = pl.Series("field", [name for name, _ in lines], dtype=pl.Binary)
+    numbers = pl.Series("count", [number for _, number in lines], dtype=pl.UInt64)
+    columns = [OutputColumn("field", "field", ColumnType.S), OutputColumn("count", "count", ColumnType.L)]
+    _print(operation, columns, pl.DataFrame([fields, numbers]), stdout)
+    return sum(rows for _, rows in counts)
+
+
+def _information(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
+    definition = operation.target.spec.definition
+    tables = [*definition.of_kind(Kind.TABLE), *definition.of_kind(Kind.VECTOR)]
+    names = ["pkey", VAR, *(table.key for table in tables)]
+    answers: list[dict[str, int]] = [answer["counts"] for answer in pool.call("counts", operation.about)]
+    if not operation.separately:
+        merged = {name: sum(answer.get(name, 0) for answer in answers) for name in names}
+        # However many servers hold a copy of it, there is one Var vector.
+        merged[VAR] = min(merged[VAR], 1)
+        answers = [merged]
+    rows = [pl.Series(name, [answer.get(name, 0) for answer in answers], dtype=pl.UInt64) for name in names]
+    labels = ["pkey", VAR, *(table.name for table in tables)]
+    columns = [OutputColumn(name, label, ColumnType.L) for name, label in zip(names, labels, strict=True)]
+    _print(operation, columns, pl.DataFrame(rows), stdout)
+    return len(answers)
+
+
+def _scan(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    return sum(int(answer["rows"]) for answer in pool.call("count", operation.scan))
+
+
+def _order(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    pool.call("order", operation.order)
+    return 0
+
+
+def _simply(action: str) -> Callable[[Operation, Pool, BinaryIO | None], int]:
+    def do(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+        pool.call(action, operation.about)
+        return 0
+
+    return do
+
+
+def _print(operation: Operation, columns: Sequence[OutputColumn], rows: Batch, stdout: BinaryIO | None) -> None:
+    with open_output(operation.output, operation.attributes, columns, stdout=stdout) as writer:
+        writer.write(rows)
+
+
+_WAYS: dict[str, Callable[[Operation, Pool, BinaryIO | None], int]] = {
+    "-crt": _simply("create"),
+    "-clr": _simply("clear"),
+    "-probe": _simply("probe"),
+    "-inf": _information,
+    "-ord": _order,
+    "-exp": _export,
+    "-cnt": _count,
+    "-scn": _scan,
+}

@@ -1,0 +1,55 @@
+"""The words behind ``udbd start``: which ports, and which run directory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ess.errors import OptionError
+
+_SPEC = re.compile(r"(?P<start>[0-9]*)(?:(?P<kind>[-+])(?P<end>[0-9]+))?\Z")
+
+#: More servers than this on one machine is a slip of the finger.
+MOST_SERVERS = 256
+
+
+def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[int], str]:
+    """Ports and the run directory, which may come last.
+
+    Args:
+        words: Each ``Port``, ``[Start]-End`` or ``[Start]+Number``; the last may be a directory.
+        base: The start when none is given.
+        where: The verb, for errors.
+
+    Returns:
+        The ports, ascending, each once, empty if none was given; the directory or "".
+
+    Raises:
+        OptionError: For a word of another form, or ports out of range.
+
+    >>> parse_ports(["10010+2", "-10010", "/tmp/run"], base=10010, where="udbd start")
+    ([10010, 10011], '/tmp/run')
+    """
+    ports: set[int] = set()
+    folder = ""
+    for place, word in enumerate(words):
+        match = _SPEC.match(word) if word else None
+        if match is None:
+            if place == len(words) - 1:
+                folder = word
+                continue
+            raise OptionError(
+                f"bad port spec '{word}'", where=where, hint="the forms are Port, [Start]-End, [Start]+Number"
+            )
+        start = int(match["start"] or base)
+        end = start
+        if match["kind"] == "-":
+            end = int(match["end"])
+        elif match["kind"] == "+":
+            end = start + int(match["end"]) - 1
+        if not 0 < start <= end < 65536:
+            raise OptionError(f"'{word}' is no range of ports", where=where, hint="a port is from 1 to 65535")
+        if end - start >= MOST_SERVERS:
+            raise OptionError(f"'{word}' are more than {MOST_SERVERS} ports", where=where)
+        ports.update(range(start, end + 1))
+    return sorted(ports), folder
