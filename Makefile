@@ -41,8 +41,8 @@ conformance: $(STAMP) ## compare with the published outputs
 bench: $(STAMP) ## time the cleaning of a file beside DuckDB and Polars
 	@$(BIN)/python scripts/bench.py
 
-fuzz: $(STAMP) ## generated programs over generated data through both engines; FUZZ_SECONDS=300 SEED=2 for more
-	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-60} --seed $${SEED:-1}
+fuzz: $(STAMP) ## generated programs over generated data through both engines; FUZZ_SECONDS=300 FUZZ_SEED=2 for more
+	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-60} --seed $${FUZZ_SEED:-1}
 
 lock: ## resolve the locked versions anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements/runtime.txt

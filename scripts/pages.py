@@ -22,6 +22,7 @@ from typer.core import TyperCommand, TyperGroup
 import ess.language.functions
 from ess import errors
 from ess.cli.app import app
+from ess.engines.columnar.support import support
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.language.functions.table import Function, Value
 from ess.pipeline.options import Option, OptionTable
@@ -52,7 +53,7 @@ def tool_page(options: OptionTable) -> str:
     blocks = [options.summary]
     for name, members in groups.items():
         blocks.append(f"## {name}")
-        blocks += [f"`{option.synopsis}`\n: {option.help}" for option in members]
+        blocks.append("\n".join(f"- `{option.synopsis}`: {option.help}" for option in members))
     if options.missing:
         blocks.append("## Not available yet")
         blocks.append(table(("option", "instead"), ((f"`{name}`", hint) for name, hint in options.missing)))
@@ -106,6 +107,17 @@ def functions_page() -> str:
     return page("Functions", *blocks)
 
 
+def engines_page() -> str:
+    """What runs over whole columns, and what the row engine does."""
+    rows = ((f"`{each.name}`", "columns" if each.compiled else "rows", each.note) for each in support())
+    return page(
+        "Engines",
+        "A command runs over whole columns where all it needs can, and row by row otherwise. Both give the same bytes; "
+        "`ESS_ENGINE=row` or `columnar` chooses (what only rows can do still runs row by row).",
+        table(("construct", "runs over", "note"), rows),
+    )
+
+
 def settings_page() -> str:
     """The environment variables."""
     public = [row for row in SETTINGS.values() if not row.internal]
@@ -157,6 +169,7 @@ def pages() -> dict[str, str]:
         "udbd.md": tool_page(udbd.OPTIONS),
         "attributes.md": attributes_page(),
         "functions.md": functions_page(),
+        "engines.md": engines_page(),
         "ess.md": page("ess", *command_blocks(typer.main.get_command(app), "ess")),
         "environment.md": settings_page(),
         "exit-codes.md": exit_codes_page(),
