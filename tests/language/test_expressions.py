@@ -129,6 +129,16 @@ def test_what_is_wrong_is_said_in_one_line(text, message):
     assert "\n" not in line
 
 
+def test_a_message_shows_a_part_of_a_long_expression():
+    text = "count + " * 100 + "cuont" + " + count" * 100
+    with pytest.raises(OptionError) as caught:
+        check_expression(text, scope_of(*COLUMNS), where="-eval x")
+    line = str(caught.value)
+    assert "unknown column 'cuont', at character 801 of: ...count +" in line
+    assert line.endswith("...; did you mean 'count'?")
+    assert len(line) < 300
+
+
 def test_names_have_no_case():
     scope = scope_of(*COLUMNS)
     assert check_expression("SLENG(NAME) + sleng(other) + $ROWNUM", scope, where="-eval").type is ValueType.INTEGER

@@ -65,6 +65,7 @@ _IPV6 = re.compile(r"(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]+(?:\d{1,
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _BUILTIN = re.compile(r"\$[A-Za-z]\w*", re.ASCII)
 _OPERATOR = re.compile("|".join(re.escape(operator) for operator in _OPERATORS))
+_EXCERPT = 160  # how much of an expression a message shows
 _HINTS = {
     "=": "compare with '=='",
     "~": "compare with a pattern by PatCmp(Val, Pattern)",
@@ -76,7 +77,10 @@ _ESCAPES = {"\\": "\\", '"': '"', "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t
 
 def expression_error(what: str, text: str, position: int, where: str, hint: str = "") -> OptionError:
     """An OptionError that points at a 0-based position of an expression."""
-    return OptionError(f"{what}, at character {position + 1} of: {text}", where=where, hint=hint)
+    start = max(0, position - _EXCERPT // 2) if len(text) > _EXCERPT else 0
+    end = start + _EXCERPT
+    excerpt = ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")
+    return OptionError(f"{what}, at character {position + 1} of: {excerpt}", where=where, hint=hint)
 
 
 def tokens_of(text: str, *, where: str) -> list[Token]:

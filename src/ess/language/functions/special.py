@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from ess.language.functions.table import (
     Argument,
     Example,
+    Form,
     Function,
+    Parameter,
     RowFunction,
     Value,
+    address,
     anything,
     text,
 )
@@ -52,11 +55,13 @@ def _agent_part(name: str, what: str, index: int, expected: bytes) -> Function:
     )
 
 
-def _missing(name: str, why: str) -> Function:
-    return Function(name, (), ValueType.STRING, f"Not available yet: {why}.", unavailable=why)
+def _missing(name: str, why: str, *parameters: Parameter) -> Function:
+    return Function(name, parameters, ValueType.STRING, f"Not available yet: {why}.", unavailable=why)
 
 
 _AGENTS = "it needs a table of user agents, which is not part of this version"
+_ENGINES = "it needs a table of search engines, which is not part of this version"
+_KEYS = "it counts the rows of a key and works only inside aq_udb -pp, which is not built yet"
 _COUNTRIES = "it needs a table of addresses and countries, which is not part of this version"
 
 FUNCTIONS = (
@@ -89,11 +94,11 @@ FUNCTIONS = (
         ),
         row=lambda code: 1 if code and b":" not in code else 0,
     ),
-    _missing("AgentParse", _AGENTS),
-    _missing("AgentToUId", _AGENTS),
-    _missing("IpToCountry", _COUNTRIES),
-    _missing("CountryName", _COUNTRIES),
-    _missing("CountryRegion", _COUNTRIES),
-    _missing("SearchKey", "it needs a table of search engines, which is not part of this version"),
-    _missing("RowCount", "it counts the rows of a key and works only inside aq_udb -pp, which is not built yet"),
+    _missing("AgentParse", _AGENTS, text("Agent"), address("Ip", optional=True)),
+    _missing("AgentToUId", _AGENTS, text("Agent"), address("Ip", optional=True)),
+    _missing("IpToCountry", _COUNTRIES, address("Ip")),
+    _missing("CountryName", _COUNTRIES, text("Code")),
+    _missing("CountryRegion", _COUNTRIES, text("Code")),
+    _missing("SearchKey", _ENGINES, text("SiteOrUrl"), Parameter("Path", optional=True)),
+    _missing("RowCount", _KEYS, Parameter("TabName", Form.WORD)),
 )

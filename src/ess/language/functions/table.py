@@ -178,11 +178,12 @@ class Function:
     @property
     def signature(self) -> str:
         """``Name(A, B [, C ...])``."""
-        first = ", ".join(("[" + p.name + "]") if p.optional else p.name for p in self.parameters)
-        group = ", ".join(("[" + p.name + "]") if p.optional else p.name for p in self.repeated)
-        last = "".join(f" [, {p.name}]" if p.optional else f", {p.name}" for p in self.trailing)
-        joined = ", ".join(part for part in (first, group) if part)
-        return f"{self.name}({joined}{f' [, {group} ...]' if group else ''}{last})"
+        text = _listed(self.parameters)
+        if self.repeated:
+            group = _listed(self.repeated)
+            text += f", {group}" * self.at_least + f" [, {group} ...]"
+        text += _listed(self.trailing, leading=True)
+        return f"{self.name}({text.lstrip(', ')})"
 
     def bind(self, arguments: Sequence[Argument]) -> RowFunction:
         """The row implementation for a call with these arguments.
@@ -219,6 +220,12 @@ class Function:
         while self.repeated and len(flat) + len(self.trailing) < count:
             flat.extend(self.repeated)
         return [*flat, *self.trailing]
+
+
+def _listed(parameters: Sequence[Parameter], *, leading: bool = False) -> str:
+    """``A, B [, C]``; with a comma before it if ``leading``."""
+    text = "".join(f" [, {p.name}]" if p.optional else f", {p.name}" for p in parameters)
+    return text if leading else text.removeprefix(", ")
 
 
 def fixed_text(argument: Argument) -> bytes:
