@@ -1,5 +1,7 @@
 """Chains of rules in the row engine."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,6 +128,20 @@ def test_row_numbers_and_random_numbers_do_not_depend_on_batches():
     assert [row[1] for row in whole] == [1, 2, 3, 4, 5, 6]
     assert len({value for row in whole for value in row[2:]}) == 12
     assert chain.runner(*rules, random_seed=2).run(chain.batch(*rows), 1).final.rows() != whole
+
+
+def test_the_clock_is_read_for_each_row():
+    chain = Chain("i:x")
+    chain.new("ls:seconds")
+    chain.new("ls:micro")
+    before = time.time_ns()
+    runner = chain.runner(chain.set("seconds", "$CurSec"), chain.set("micro", "$CurUSec"))
+    rows = runner.run(chain.batch((1,), (2,)), 1).final.rows()
+    after = time.time_ns()
+    for _, seconds, micro in rows:
+        assert before // 10**9 <= seconds <= after // 10**9
+        assert before // 10**3 <= micro <= after // 10**3
+    assert rows[0][2] <= rows[1][2]
 
 
 def test_targets_are_stored_in_order_and_only_when_reached():
