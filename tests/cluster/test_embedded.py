@@ -265,3 +265,29 @@ def test_groups_report_and_end_sessions(tmp_path: Path) -> None:
     reaper = groups.reaper_pid
     groups.close()
     assert not Path(f"/proc/{reaper}").exists()
+
+
+def test_another_reaper_takes_over_from_one_that_was_killed(tmp_path: Path) -> None:
+    marker = f"marker-{tmp_path}"
+    groups = Groups()
+
+    def start(command: str) -> subprocess.Popen[bytes]:
+        return groups.start(
+            command,
+            environment={**os.environ, "TEST_MARKER": marker},
+            folder=str(tmp_path),
+            umask=0o22,
+            stdin=None,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    processes = [start("sleep 300")]
+    os.kill(groups.reaper_pid, signal.SIGKILL)
+    os.waitpid(groups.reaper_pid, 0)
+    processes.append(start("sleep 300"))
+    wait_until(lambda: len(marked(marker)) == 2)
+    groups._ours.close()  # as if this process had died
+    wait_until(lambda: not marked(marker))
+    assert [process.wait() for process in processes] == [-9, -9]
+    groups.close()

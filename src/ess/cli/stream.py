@@ -10,6 +10,9 @@ import typer
 from ess.cluster.report import Failure, reconciliation
 from ess.errors import OptionError, printable
 
+#: So many failures are named one by one.
+_MOST_FAILURES = 20
+
 
 def stream(
     category: Annotated[str, typer.Argument(help="category to read")],
@@ -63,6 +66,8 @@ def stream(
     finally:
         display.clear()
     _tell_failures(result.failures)
+    if not result.files and not result.resumed:
+        _say(f"{category}: no files between {lower} and {upper}")
     if result.not_run:
         _say(f"{result.not_run} files were not run because of --quitonerror; --resume runs them")
     for text in reconciliation(result):
@@ -92,10 +97,12 @@ def execute(
 
 
 def _tell_failures(failures: tuple[Failure, ...]) -> None:
-    for failure in failures:
-        _say(printable(str(failure)))
+    for failure in failures[:_MOST_FAILURES]:
+        _say(str(failure))
+    if len(failures) > _MOST_FAILURES:
+        _say(f"and {len(failures) - _MOST_FAILURES} more failed")
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"ess: {text}\n")
+    sys.stderr.write(f"ess: {printable(text)}\n")
     sys.stderr.flush()

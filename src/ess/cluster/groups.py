@@ -36,17 +36,10 @@ class Groups:
         self._shell = shell
         self._lock = threading.Lock()
         self._live: set[int] = set()
+        self._held: dict[bytes, int] = {}
+        self._folders: list[bytes] = []
         self._tokens = 0
-        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._reaper = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(reaper.__file__))],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-            )
+        self._ours, self._reaper = _start_reaper()
 
     @property
     def reaper_pid(self) -> int:
@@ -69,9 +62,10 @@ class Groups:
         Raises:
             InitializationError: If the folder is gone or the shell cannot be started.
         """
+        self._ensure_reaper()
         wire = self._ours.fileno()
         # The shell reports its session before it becomes the command: whoever dies when, the reaper knows it.
-        bootstrap = f'printf "+$$" >&{wire} || exit 126; exec {wire}>&-; exec "$0" -c "$1" bash'
+        bootstrap = f'builtin printf "+$$" >&{wire} || exit 126; exec {wire}>&-; exec "$0" -c "$1" bash'
         try:
             process = subprocess.Popen(
                 [self._shell, "-c", bootstrap, self._shell, command],
@@ -92,19 +86,23 @@ class Groups:
 
     def hold(self, descriptor: int) -> bytes:
         """Have the reaper keep the writing end of a command's input open; returns a token for :meth:`release`."""
+        self._ensure_reaper()
         with self._lock:
             self._tokens += 1
             token = str(self._tokens).encode()
-        try:
-            socket.send_fds(self._ours, [b"h" + token], [descriptor])
-        except OSError as error:
-            raise InitializationError("the reaper process is gone", where="commands") from error
+            self._held[token] = descriptor
+            try:
+                socket.send_fds(self._ours, [b"h" + token], [descriptor])
+            except OSError as error:
+                raise InitializationError("the reaper process is gone", where="commands") from error
         return token
 
     def release(self, token: bytes) -> None:
         """Let the input end, now that all of it was written."""
-        with contextlib.suppress(OSError):
-            self._ours.send(b"r" + token)
+        with self._lock:
+            self._held.pop(token, None)
+            with contextlib.suppress(OSError):
+                self._ours.send(b"r" + token)
 
     def finish(self, process: subprocess.Popen[bytes]) -> int:
         """Reap a command that has ended; its exit code as a shell tells it (128 + signal number).
@@ -132,8 +130,24 @@ class Groups:
 
     def delete_at_end(self, folder: Path) -> None:
         """Have the reaper delete a folder of files when this process is gone."""
-        with contextlib.suppress(OSError):
-            self._ours.send(b"d" + os.fsencode(folder))
+        with self._lock:
+            self._folders.append(os.fsencode(folder))
+            with contextlib.suppress(OSError):
+                self._ours.send(b"d" + self._folders[-1])
+
+    def _ensure_reaper(self) -> None:
+        """Start another reaper if somebody has killed it, and tell it all that it has to know."""
+        with self._lock:
+            if self._reaper.poll() is None:
+                return
+            self._ours.close()
+            self._ours, self._reaper = _start_reaper()
+            for session in self._live:
+                self._ours.send(b"+%d" % session)
+            for token, descriptor in self._held.items():
+                socket.send_fds(self._ours, [b"h" + token], [descriptor])
+            for folder in self._folders:
+                self._ours.send(b"d" + folder)
 
     def close(self) -> None:
         """Kill what still runs and end the reaper."""
@@ -141,3 +155,17 @@ class Groups:
         self._ours.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._reaper.wait(timeout=10)
+
+
+def _start_reaper() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(reaper.__file__))],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+    return ours, process

@@ -166,6 +166,8 @@ class _Run:
         self._earlier = {key: line for key, line in done.items() if line.exit_code == 0}
         self._tasks = [Task(i, entry) for i, entry in enumerate(source.entries) if self._keys[i] not in self._earlier]
         self._outcomes: list[Outcome] = []
+        self._all_bytes = sum(self._size(task.index) for task in self._tasks)
+        self._done_bytes = 0
         self._job = Job(
             job_id,
             command,
@@ -204,6 +206,7 @@ class _Run:
         if outcome.ended.stopped:
             return
         self._outcomes.append(outcome)
+        self._done_bytes += self._size(outcome.index)
         delivery.take(outcome)
         if self._options.trace:
             self._options.trace(_trace_line(outcome, self._source.entries[outcome.index]))
@@ -211,9 +214,7 @@ class _Run:
 
     def _tell_progress(self) -> None:
         if self._options.progress:
-            done = sum(self._size(outcome.index) for outcome in self._outcomes)
-            all_bytes = sum(self._size(task.index) for task in self._tasks)
-            self._options.progress(Progress(len(self._outcomes), len(self._tasks), done, all_bytes))
+            self._options.progress(Progress(len(self._outcomes), len(self._tasks), self._done_bytes, self._all_bytes))
 
     def _size(self, index: int) -> int:
         return self._source.entries[index].size
