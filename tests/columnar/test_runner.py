@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from ess.engines.base import Unsupported
 from ess.engines.batch import PHYSICAL
 from ess.engines.columnar import compile_columnar
 from ess.engines.columnar.runner import ColumnarRunner
@@ -81,6 +82,25 @@ def test_a_rejection_in_a_branch_that_is_not_taken_is_none() -> None:
     assert isinstance(runner, ColumnarRunner)
     assert runner.run(_BATCH, 1).final["count"].to_list() == [0, 20, 0]
     assert runner.batches_by_row == 0
+
+
+def test_a_call_that_stores_into_a_column_runs_before_its_rule() -> None:
+    program = _program(_filter('RxMap(text, "^(.)$", text, "<%%1%%>", rx_extended) == 1'), _filter("count < 9"))
+    assert compile_columnar(program).run(_BATCH, 1).final.rows() == [(b"<a>", 0), (b"<\xff>", 5)]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'count && RxMap(text, "a", text, "b")',  # may not be reached
+        'text == RxRep(text, "a", "b") && RxMap(text, "a", text, "b")',
+        'RxMap(text, "a", text, "b") && text',  # reads the target
+        'RxMap(text, "a", text, "b") + RxMap(text, "a", text, "b")',
+    ],
+)
+def test_other_calls_that_store_are_left_to_the_row_engine(condition: str) -> None:
+    with pytest.raises(Unsupported, match="once and first"):
+        compile_columnar(_program(_filter(condition)))
 
 
 def test_an_empty_batch_and_a_batch_without_columns() -> None:

@@ -64,6 +64,9 @@ _CHAINS: dict[str, tuple[Rule, ...]] = {
     "-quit, -quitafter": (Conditional((Branch(_filter("number"), False, (Quit(),)),)),),
     "$CurSec, $CurUSec": (_evaluate("$CurSec"),),
     "functions that store into columns": (_evaluate('RxMap(text, "a", text, "b")'),),
+    "functions that store into columns, unless called once and first": (
+        _filter('number && RxMap(text, "a", text, "b")'),
+    ),
     "functions that are not pure": (_impure(),),
     "two rules that write to one sink": (Write(0, (_TEXT,)), Write(0, (_TEXT,))),
 }

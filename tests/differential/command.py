@@ -24,6 +24,15 @@ _DIRT = [b"TBD", b"", b'"', b'a"b', b"99999999999999999999", b"-1", b"1.5", b"\x
 _DIRT += [b'"x,y"', b'"un""quoted"']
 
 
+#: The mapping options, which only the pipeline knows; new columns have names that the generator does not use.
+_MAPPINGS: list[list[Option]] = [
+    [("-mapf", "s1", "%%head:1-3%%%*"), ("-mapc", "S:m1", "<%%head%%>")],
+    [("-mapf,rx,rx_extended", "day", "^([0-9]+)-([0-9]+)"), ("-mapc", "day", "%%2%%/%%1%%")],
+    [("-map,ncas", "s2", "%%a%%b%*", "%%a%%:%%a:1:2%%")],
+    [("-if", "-mapf", "num", "%%whole:@n%%.%*"), ("-mapc", "num", "%%whole%%"), ("-endif",)],
+]
+
+
 @dataclass(frozen=True)
 class CommandOutcome:
     """All that a user of the command sees."""
@@ -64,6 +73,9 @@ def make_command(seed: int, number: int) -> Command:
     """Command ``number`` of ``seed``."""
     source = random.Random(f"command {seed}/{number}")
     rules = generate_chain(source)
+    if source.random() < 0.3:
+        at = next((i for i, rule in enumerate(rules) if rule[0] != "-var"), len(rules))
+        rules[at:at] = source.choice(_MAPPINGS)
     if any(rule[0] == "-var" for rule in rules):
         rules.append(("-ovar", "variables.csv"))
     lines = [_line(row, source) for row in generate_rows(source, source.choice([0, 3, 20, 60]))]

@@ -6,7 +6,7 @@ the row implementation once a distinct argument tuple is cheap, and right by con
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -30,17 +30,32 @@ def map_distinct(
         arguments: Series of one height.
         dtype: The data type of the result.
     """
+    results = map_distinct_to_frame(lambda *values: (function(*values),), arguments, {"result": dtype})
+    return results.get_column("result")
+
+
+def map_distinct_to_frame(
+    function: Callable[..., Sequence[Scalar]], arguments: tuple[pl.Series, ...], schema: dict[str, type[pl.DataType]]
+) -> pl.DataFrame:
+    """As ``map_distinct`` for a function with several results, one a column of ``schema``."""
     names = [f"argument{i}" for i in range(len(arguments))]
     values = pl.DataFrame([series.alias(name) for series, name in zip(arguments, names, strict=True)])
+    nothing = (None,) * len(schema)
     if values.height <= _SMALL:
-        results = [None if None in row else function(*row) for row in values.iter_rows()]
-        return pl.Series(results, dtype=dtype)
+        rows = [nothing if None in row else function(*row) for row in values.iter_rows()]
+        return _frame(rows, schema)
     keys = values.with_columns(_as_key(series).alias(name) for series, name in zip(arguments, names, strict=True))
     chosen = keys.drop_nulls().unique(maintain_order=False)
     distinct = chosen.select(_from_key(series, name) for series, name in zip(arguments, names, strict=True))
-    results = [function(*row) for row in distinct.iter_rows()]
-    table = chosen.with_columns(pl.Series("result", results, dtype=dtype))
-    return keys.join(table, on=names, how="left", maintain_order="left").get_column("result")
+    table = chosen.hstack(_frame([function(*row) for row in distinct.iter_rows()], schema))
+    return keys.join(table, on=names, how="left", maintain_order="left").select(list(schema))
+
+
+def _frame(rows: Sequence[Sequence[Scalar | None]], schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    return pl.DataFrame(
+        [pl.Series(name, column, dtype=dtype) for (name, dtype), column in zip(schema.items(), columns, strict=True)]
+    )
 
 
 def _as_key(series: pl.Series) -> pl.Series:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from ess.engines.columnar.distinct import Scalar, row_kernel
+from ess.engines.columnar.distinct import Scalar, map_distinct_to_frame, row_kernel
 from ess.engines.columnar.kernels import KERNELS
-from ess.engines.columnar.plan import Context
+from ess.engines.columnar.plan import Context, ExceptionalRowError
 from ess.engines.columnar.storage import VALUE_DTYPES, value_literal
 from ess.engines.columnar.support import gap
+from ess.engines.rowwise.storing import STORE
 from ess.language.functions.table import RecordError, RowFunction
-from ess.language.tree import Call, Constant, ValueType
+from ess.language.tree import Call, Constant, ValueType, value_type
 
 #: The constant arguments of a call, None where an argument varies.
 _Constants = tuple[Scalar | None, ...]
@@ -23,12 +24,12 @@ _Constants = tuple[Scalar | None, ...]
 def call_value(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr:
     """The value of ``call``; ``arguments`` are those of ``call.function.evaluated``.
 
+    Calls that store into columns have been taken out of the expression before.
+
     Raises:
-        Unsupported: If the function stores into columns or is not pure.
+        Unsupported: If the function is not pure.
     """
     function = call.function
-    if function.targets(call.arguments):
-        raise gap("functions that store into columns")
     if not function.pure:
         raise gap("functions that are not pure")
     evaluated = function.evaluated(call.arguments)
@@ -50,8 +51,7 @@ def _constant_call(call: Call, constants: _Constants, context: Context) -> pl.Ex
 
 def _distinct_call(call: Call, arguments: tuple[pl.Expr, ...], constants: _Constants, context: Context) -> pl.Expr:
     varying = [argument for argument, constant in zip(arguments, constants, strict=True) if constant is None]
-    function = _with_constants(call.function.bind(call.arguments), constants)
-    kernel = row_kernel(function, VALUE_DTYPES[call.type])
+    kernel = row_kernel(_with_constants(call.function.bind(call.arguments), constants), VALUE_DTYPES[call.type])
     return context.stage(kernel, *(context.only_active(argument) for argument in varying))
 
 
@@ -66,3 +66,35 @@ def _with_constants(function: RowFunction, constants: _Constants) -> RowFunction
         return result
 
     return bound
+
+
+def stored_values(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr:
+    """The results of a call that stores into columns, as a struct column.
+
+    Its fields are ``result``, the call's value, and ``0``, ``1`` and so on, the new values of the
+    targets in the data type that an expression would read; all are null where the call is not made.
+
+    Args:
+        call: The call; its function is called with its arguments and the targets' present values.
+        arguments: The expressions of both.
+        context: The place of the call.
+    """
+    if not call.function.pure:
+        raise gap("functions that are not pure")
+    targets = call.function.targets(call.arguments)
+    function = call.function.bind(call.arguments)
+    stores = [STORE[target.slot.type] for target in targets]
+    schema = {"result": VALUE_DTYPES[call.type]}
+    schema |= {str(i): VALUE_DTYPES[value_type(target.slot.type)] for i, target in enumerate(targets)}
+
+    def stored(*values: Scalar) -> list[Scalar]:
+        result, *news = function(*values)
+        return [result, *(store(new) for store, new in zip(stores, news, strict=True))]
+
+    def kernel(arguments: tuple[pl.Series, ...]) -> pl.Series:
+        try:
+            return map_distinct_to_frame(stored, arguments, schema).to_struct()
+        except RecordError as rejected:
+            raise ExceptionalRowError from rejected
+
+    return context.stage(kernel, *(context.only_active(argument) for argument in arguments))

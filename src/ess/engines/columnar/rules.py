@@ -16,8 +16,10 @@ import polars as pl
 from ess.engines.base import Unsupported
 from ess.engines.batch import Batch
 from ess.engines.columnar.expressions import truth, value
+from ess.engines.columnar.functions import stored_values
 from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, plan, with_value
 from ess.engines.columnar.storage import LOADS, blank_literal, column_literal, store
+from ess.engines.columnar.storing import holder, storing_call, without
 from ess.engines.columnar.support import gap
 from ess.language.program import (
     Branch,
@@ -32,7 +34,7 @@ from ess.language.program import (
     Write,
 )
 from ess.language.random_sequence import random_value
-from ess.language.tree import Builtin, BuiltinName, Slot
+from ess.language.tree import Builtin, BuiltinName, Node, Slot, value_type
 from ess.language.walk import assigned_slots
 
 #: Hidden columns with a meaning of their own.
@@ -162,10 +164,12 @@ def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
     """The steps of one rule, and the block of the rules after it (its mask may have narrowed)."""
     match rule:
         case Evaluate():
-            return [_evaluate(rule, block)], block
+            return _evaluate(rule, block), block
         case Filter():
+            before, condition = _stored_first(rule.condition, block)
             context = block.context()
-            return _narrow(plan(context, truth(rule.condition, context)), block)
+            steps, block = _narrow(plan(context, truth(condition, context)), block)
+            return [*before, *steps], block
         case Constantly(value=True):
             return [], block
         case Constantly() | Skip():
@@ -179,17 +183,46 @@ def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
     raise Unsupported(f"rules of kind {type(rule).__name__}")
 
 
-def _evaluate(rule: Evaluate, block: _Block) -> Step:
+def _evaluate(rule: Evaluate, block: _Block) -> list[Step]:
+    steps, node = _stored_first(rule.value, block)
     context = block.context()
-    new = value(rule.value, context)
-    target = rule.target
-    if target is None:
-        return _check_only(plan(context, new), next(block.facts.names))
-    stored = store(new, rule.value.type, target.type)
+    new = value(node, context)
+    if rule.target is None:
+        return [*steps, _check_only(plan(context, new), next(block.facts.names))]
+    return [*steps, _set(rule.target, store(new, node.type, rule.target.type), context, block)]
+
+
+def _set(target: Slot, new: pl.Expr, context: Context, block: _Block) -> Step:
+    """Store ``new``, in the physical type of the slot, in the rows of the block."""
     if context.active is not None:
-        stored = pl.when(context.active).then(stored).otherwise(block.column(target))
+        new = pl.when(context.active).then(new).otherwise(block.column(target))
     block.facts.present.add(target.key)
-    return _assign(plan(context, stored), target.key)
+    return _assign(plan(context, new), target.key)
+
+
+def _stored_first(node: Node, block: _Block) -> tuple[list[Step], Node]:
+    """The steps of a call in ``node`` that stores into columns, and ``node`` without it."""
+    call = storing_call(node)
+    if call is None:
+        return [], node
+    context = block.context()
+    targets = [target.slot for target in call.function.targets(call.arguments)]
+    arguments = [value(argument, context) for argument in call.function.evaluated(call.arguments)]
+    arguments += [context.reference(slot) for slot in targets]
+    results, held = next(block.facts.names), holder(call, next(block.facts.names))
+    steps = [_assign(plan(context, stored_values(call, tuple(arguments), context)), results)]
+    fields = [(held, "result"), *((slot, str(i)) for i, slot in enumerate(targets))]
+    for slot, field_name in fields:
+        new = store(pl.col(results).struct.field(field_name), value_type(slot.type), slot.type)
+        steps.append(_set(slot, new, block.context(), block))
+    return [*steps, _drop(results)], without(node, call, held)
+
+
+def _drop(name: str) -> Step:
+    def step(state: State) -> None:
+        state.frame = state.frame.drop(name)
+
+    return step
 
 
 def _assign(expression: Plan, key: str) -> Step:
@@ -280,8 +313,9 @@ def _check(branch: Branch, block: _Block) -> tuple[list[Step], _Block, _Block]:
     steps: list[Step] = []
     match branch.check:
         case Filter():
+            steps, node = _stored_first(branch.check.condition, block)
             context = block.context()
-            condition = plan(context, truth(branch.check.condition, context))
+            condition = plan(context, truth(node, context))
         case Constantly():
             condition = Plan((), (), pl.lit(branch.check.value))
         case None:

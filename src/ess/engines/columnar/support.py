@@ -23,6 +23,8 @@ class Construct:
     note: str
 
 
+_STORING = "functions that store into columns, unless called once and first"
+
 #: The constructs other than functions, in the order of the page.
 CONSTRUCTS: dict[str, Construct] = {
     construct.name: construct
@@ -35,11 +37,12 @@ CONSTRUCTS: dict[str, Construct] = {
         Construct("$RowNum", True, "a column of row numbers"),
         Construct("$Random", True, "computed from the seed and the row numbers"),
         Construct("variables that rules read", True, "constants, as long as no rule sets them"),
+        Construct("functions that store into columns", True, "a step of their own before the rule they stand in"),
         Construct("division and %", True, "a zero divisor sends its batch to the row engine, which rejects the record"),
         Construct("variables that rules set", False, "their values depend on the rows before"),
         Construct("-quit, -quitafter", False, "which rows are processed depends on the rows before"),
         Construct("$CurSec, $CurUSec", False, "the clock is read anew for every row"),
-        Construct("functions that store into columns", False, "they have more than one result"),
+        Construct(_STORING, False, "what the other parts of the expression see depends on the order"),
         Construct("functions that are not pure", False, "equal arguments may give another result"),
         Construct("two rules that write to one sink", False, "the rows of both interleave"),
     )
@@ -57,7 +60,7 @@ def function_support(function: Function) -> Construct:
     forms = {parameter.form for parameter in (*function.parameters, *function.repeated, *function.trailing)}
     name = f"{function.name}()"
     if forms & {Form.TARGET, Form.TARGET_OR_TYPE}:
-        return Construct(name, False, CONSTRUCTS["functions that store into columns"].note)
+        return Construct(name, True, "the row engine's code, once for each distinct value, as a step of its own")
     if not function.pure:
         return Construct(name, False, CONSTRUCTS["functions that are not pure"].note)
     if function.key in KERNELS:
