@@ -12,7 +12,7 @@ from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import STDIN, Plan, plan_chain
 from ess.pipeline.sinks import ImportRequest, ImportSink
-from ess.tools.process import run_tool
+from ess.tools.process import let_interrupts_through, run_tool
 
 _PREPARE = "Preparation"
 _RULES = "Rules, done for each row in the order of the command line"
@@ -164,6 +164,7 @@ def command() -> NoReturn:
 def _run(argv: list[str], plan: Plan, *, statistics: bool, verbose: bool) -> int:
     from ess.pipeline.run import RunError, Streams, run  # loads the engines
 
+    let_interrupts_through()
     streams = Streams(None, None, say, _say_progress if verbose else None)
     try:
         counts = run(plan, streams)
@@ -195,8 +196,10 @@ def _check_outputs(plan: Plan) -> None:
     from ess.formats.render import Renderer
     from ess.pipeline.outputs import columns_of
 
-    for output in (*plan.outputs, *plan.variable_outputs):
-        Renderer(output.attributes, columns_of(output.columns), where="-o")
+    printed = [(output.attributes, output.columns) for output in plan.outputs]
+    printed += [(output.attributes, output.columns) for output in plan.variable_outputs]
+    for attributes, columns in printed:
+        Renderer(attributes, columns_of(columns), where="-o")
 
 
 def _reach(plan: Plan) -> None:

@@ -53,6 +53,15 @@ def exit_code(name: str, work: Callable[[], int]) -> int:
         return _report(name, SystemFailure(error.strerror or str(error), where=str(error.filename or "")))
 
 
+def let_interrupts_through() -> None:
+    """Make Ctrl-C end a read that waits for input; call it once the engines are loaded.
+
+    Polars puts a handler of its own before Python's, and one that lets an interrupted read go on:
+    the interrupt would be noticed only when more input arrives.
+    """
+    signal.siginterrupt(signal.SIGINT, True)
+
+
 def flush_stdout() -> None:
     """Hand what was printed to the system; a full disk is an OutputWriteError."""
     if sys.stdout is None:
