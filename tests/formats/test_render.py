@@ -150,8 +150,8 @@ FRUIT = [
         ("esc,notitle,fmt_g", b'"big \\"red\\" apple",1.41,3\n,nan,-40\n"\xff\xfe\\,pear",-2,0\n'),
         (
             "jsn",
-            b'{"Name":"big \\"red\\" apple","Price":1.4099999999999999,"Count":3}\n'
-            b'{"Name":"","Price":null,"Count":-40}\n{"Name":"\xff\xfe,pear","Price":-2,"Count":0}\n',
+            b'{ "Name":"big \\"red\\" apple","Price":1.4099999999999999,"Count":3}\n'
+            b'{ "Name":"","Price":null,"Count":-40}\n{ "Name":"\xff\xfe,pear","Price":-2,"Count":0}\n',
         ),
     ],
 )

@@ -93,7 +93,7 @@ class Renderer:
         ]
         joint = self._joint()
         if self.attributes.format is Format.JSON:
-            return [b"{" + joint.join(row) + b"}\n" for row in zip(*fields, strict=True)]
+            return [b"{ " + joint.join(row) + b"}\n" for row in zip(*fields, strict=True)]
         return [joint.join(row) + b"\n" for row in zip(*fields, strict=True)]
 
     def _joint(self) -> bytes:
