@@ -98,9 +98,7 @@ def _seconds(layout: _Layout) -> Callable[[pl.Series], pl.Series]:
         nibbles = pl.col(word) & _word_literal(0x0F0F0F0F0F0F0F0F)
         # Each byte becomes ten times itself plus the byte after it, at most 165: no carry.
         pairs.append((nibbles * 10 + nibbles // 256).alias(f"pairs{start}"))
-        fields += [
-            ((pl.col(f"pairs{start}") // 2 ** (8 * at)) & 0xFF).cast(pl.Int32).alias(code) for code, at in inside
-        ]
+        fields += [((pl.col(f"pairs{start}") // 2 ** (8 * at)) & 0xFF).alias(code) for code, at in inside]
     plain = pl.all_horizontal(date.bin.size() == layout.length, *digits).alias("plain")
     total = _total([code for code, _ in layout.fields])
 
@@ -118,11 +116,12 @@ def _total(codes: list[str]) -> pl.Expr:
     """The seconds of the fields, null out of the ranges that are surely right."""
     in_range = [pl.col(code).is_between(*_RANGES[code]) for code in codes]
     plain = pl.all_horizontal("plain", *in_range, _plain_date(pl.col("m"), pl.col("d")))
-    total = _days(pl.col("Y"), pl.col("m"), pl.col("d")).cast(pl.Int64) * 86400
+    # Unsigned throughout: casts would cost more than the arithmetic, and years before 1970 are out of range.
+    total = _days(pl.col("Y"), pl.col("m"), pl.col("d")) * 86400
     for code, unit in (("H", 3600), ("M", 60), ("S", 1)):
         if code in codes:
             total = total + pl.col(code) * unit
-    return pl.when(plain).then(total)
+    return pl.when(plain).then(total.reinterpret(signed=True))
 
 
 def _digit_pairs(layout: _Layout) -> list[tuple[str, int]]:
@@ -172,7 +171,7 @@ def _plain_date(month: pl.Expr, day: pl.Expr) -> pl.Expr:
 
 def _days(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
     """Days since 1970 of a Gregorian date, counting years from March."""
-    before_march = (month <= 2).cast(pl.Int32)
+    before_march = (month <= 2).cast(pl.UInt64)
     years = year - before_march
     months = month - 3 + before_march * 12
     leap_days = years // 4 - years // 100 + years // 400
