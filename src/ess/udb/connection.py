@@ -36,8 +36,11 @@ class Connection:
         )
         self._headers = [(b"authorization", f"Bearer {access.token}".encode())]
 
-    def hello(self) -> dict[str, Any]:
+    def hello(self, seconds: float = HELLO_SECONDS) -> dict[str, Any]:
         """Check that the server is there, takes the token and speaks our version; its status.
+
+        Args:
+            seconds: How long it may take to answer.
 
         Raises:
             UdbConnectError: If it cannot be reached.
@@ -45,7 +48,7 @@ class Connection:
             UdbRequestError: If it is of another version.
         """
         with self._translated(opening=True):
-            options = flight.FlightCallOptions(timeout=HELLO_SECONDS, headers=self._headers)
+            options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
             action = flight.Action("hello", b'{"protocol":%d}' % PROTOCOL)
             return _only(self._client.do_action(action, options))
 

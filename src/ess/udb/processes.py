@@ -186,7 +186,7 @@ def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], o
         connection = Connection(Server(host, port), access)
         try:
             # Another process may hold the port while ours is still on its way to finding that out.
-            if connection.hello().get("pid") == child.pid:
+            if connection.hello(2.0).get("pid") == child.pid:
                 return
         except UdbConnectError:
             pass

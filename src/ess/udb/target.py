@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import socket
 from collections.abc import Sequence
@@ -106,11 +107,19 @@ def chosen_servers(
     elif own_node and setting("ESS_UDB_NODE"):
         servers = _of_node(servers, setting("ESS_UDB_NODE"))
     if local:
-        own = _local_addresses()
-        servers = tuple(server for server in servers if own & {server.host.lower(), server.alternate.lower()})
+        servers = tuple(server for server in servers if is_local(server))
         if not servers:
             raise OptionError("no server of the database runs on this machine", where="-local")
     return servers
+
+
+def is_local(server: Server) -> bool:
+    """Whether a server's address, or its alternate one, is of this machine.
+
+    >>> is_local(Server("127.0.0.1", 10010))
+    True
+    """
+    return bool(_local_addresses() & {server.host.lower(), server.alternate.lower()})
 
 
 def parse_segments(word: str, *, where: str) -> tuple[int, int, int, int] | None:
@@ -139,11 +148,12 @@ def _of_node(servers: tuple[Server, ...], text: str) -> tuple[Server, ...]:
     return tuple(server for server in servers if (server.node % count if count else server.node) == node)
 
 
-def _local_addresses() -> set[str]:
+@functools.cache
+def _local_addresses() -> frozenset[str]:
     name = socket.gethostname()
     found = {"localhost", "127.0.0.1", "::1", name.lower()}
     try:
         found |= {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
     except OSError:
         pass  # a machine that cannot resolve its own name still has the loopback addresses
-    return found
+    return frozenset(found)

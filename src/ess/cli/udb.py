@@ -1,0 +1,210 @@
+"""``ess create``, ``drop``, ``use``, ``server`` and ``udbd``: parse, call, render."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ess.cli.render import shown
+
+if TYPE_CHECKING:
+    from ess.udb.admin import DatabaseSummary
+
+create = typer.Typer(help="Make a database, or a table, vector or variables of the active one.", no_args_is_help=False)
+drop = typer.Typer(
+    help="Remove a database, or a table, vector or the variables of the active one.", no_args_is_help=True
+)
+server = typer.Typer(help="All databases of the working folder and their servers.", no_args_is_help=False)
+udbd = typer.Typer(help="The database servers: start, stop, and see what they do.", no_args_is_help=False)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands to ``ess``."""
+    app.add_typer(create, name="create")
+    app.add_typer(drop, name="drop")
+    app.command("use")(use)
+    app.add_typer(server, name="server")
+    app.add_typer(udbd, name="udbd")
+
+
+_Columns = Annotated[
+    list[str], typer.Argument(help="columns as Type[,Attribute...]:Name, e.g. s,pkey:user f,+add:total")
+]
+_Name = Annotated[str, typer.Argument(help="its name")]
+
+
+@create.command("database")
+def create_database(
+    dbname: Annotated[str, typer.Argument(help="its name")],
+    ports: Annotated[int, typer.Option(help="number of servers on each node")] = 1,
+) -> None:
+    """Make a database and use it."""
+    from ess.udb import admin
+
+    admin.create_database(dbname, ports=ports, nodes=_hosts())
+
+
+@create.command("table")
+def create_table(name: _Name, columns: _Columns) -> None:
+    """Make a table: any number of rows for a key."""
+    from ess.udb import admin
+
+    admin.create_table(name, columns)
+
+
+@create.command("vector")
+def create_vector(name: _Name, columns: _Columns) -> None:
+    """Make a vector: one row for a key, merged from what is imported."""
+    from ess.udb import admin
+
+    admin.create_vector(name, columns)
+
+
+@create.command("variable")
+def create_variable(columns: _Columns) -> None:
+    """Make the database's variables, which belong to no key."""
+    from ess.udb import admin
+
+    admin.create_variable(columns)
+
+
+@drop.command("database")
+def drop_database(dbname: Annotated[str, typer.Argument(help="its name")]) -> None:
+    """Remove a database, and what the servers hold of it."""
+    from ess.udb import admin
+
+    admin.drop_database(dbname)
+
+
+@drop.command("table")
+def drop_table(name: _Name) -> None:
+    """Remove a table, and its rows from the servers."""
+    from ess.udb import admin
+
+    admin.drop_table(name)
+
+
+@drop.command("vector")
+def drop_vector(name: _Name) -> None:
+    """Remove a vector, and its rows from the servers."""
+    from ess.udb import admin
+
+    admin.drop_vector(name)
+
+
+@drop.command("variable")
+def drop_variable() -> None:
+    """Remove the database's variables."""
+    from ess.udb import admin
+
+    admin.drop_variable()
+
+
+def use(dbname: Annotated[str, typer.Argument(help="its name")]) -> None:
+    """Choose the database that tables are created in."""
+    from ess.udb import admin
+
+    admin.use(dbname)
+
+
+@server.command()
+def reset() -> None:
+    """Stop the servers and remove all databases."""
+    from ess.udb import admin
+
+    _print(admin.server_reset())
+
+
+@server.command("restart")
+def restart_servers() -> None:
+    """Empty all databases by stopping and starting the servers; the definitions stay."""
+    from ess.udb import admin
+
+    _print(admin.server_restart(_hosts()))
+
+
+@server.command()
+def commit() -> None:
+    """Check the database definitions and make them known to the workers."""
+    from ess.udb import admin
+
+    _print(admin.server_commit())
+
+
+@server.command()
+def summary(
+    name: Annotated[str | None, typer.Option(help="the database to show, instead of all")] = None,
+) -> None:
+    """Show the databases and what runs."""
+    from ess.udb import admin
+
+    _print(summary_lines(admin.server_summary(name)))
+    _print(admin.udbd("status"))
+
+
+@udbd.command()
+def start() -> None:
+    """Start the servers of all databases."""
+    _udbd("start")
+
+
+@udbd.command()
+def stop() -> None:
+    """Stop the servers; what they hold in memory is lost."""
+    _udbd("stop")
+
+
+@udbd.command()
+def restart() -> None:
+    """Stop and start the servers; what they hold in memory is lost."""
+    _udbd("restart")
+
+
+@udbd.command()
+def status() -> None:
+    """Show what runs."""
+    _udbd("status")
+
+
+@udbd.command()
+def ckmem() -> None:
+    """Show how much memory the servers use."""
+    _udbd("ckmem")
+
+
+@udbd.command()
+def cklog() -> None:
+    """Show the last lines of the servers' logs."""
+    _udbd("cklog")
+
+
+def summary_lines(databases: Iterable[DatabaseSummary]) -> list[str]:
+    """How ``ess server summary`` shows databases."""
+    lines: list[str] = []
+    for database in databases:
+        lines.append(f"DATABASE : {database.name}{' (active)' if database.active else ''}")
+        for label, objects in (("TABLE", database.tables), ("VECTOR", database.vectors)):
+            shown_objects = [f"{name}\t{' '.join(columns)}" for name, columns in objects] or ["(none)"]
+            lines += [f"{label:>8} : {text}" for text in shown_objects]
+        lines += [f"{'VAR':>8} : {' '.join(database.variables) or '(none)'}", ""]
+    return lines
+
+
+def _udbd(verb: str) -> None:
+    from ess.udb import admin
+
+    _print(admin.udbd(verb, _hosts()))
+
+
+def _hosts() -> list[str]:
+    from ess.cluster.providers import nodes
+
+    return [node.host for node in nodes()]
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        # A tab between a table's name and its columns is ours.
+        typer.echo("\t".join(shown(part) for part in line.split("\t")))

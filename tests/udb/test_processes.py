@@ -1,0 +1,184 @@
+"""Server processes: started by ``udbd``, used by the tools, killed at bad moments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ess.errors import InitializationError, OptionError
+from ess.udb import admin, processes, service
+from ess.udb.access import access_folder, udb_folder
+from ess.udb.ports import parse_ports
+
+
+@pytest.fixture
+def servers(places: dict[str, str], port_base: int) -> Iterator[int]:
+    """Two servers of a database ``db`` with a table ``log`` and a vector ``sums``; the first port."""
+    admin.create_database("db", ports=2)
+    admin.create_table("log", ["s,pkey:user", "i,tkey:time", "f:price"])
+    admin.create_vector("sums", ["s,pkey:user", "f,+add:price"])
+    try:
+        lines = list(admin.udbd("start"))
+        assert [line.split(": ", 1)[1].split(" (")[0] for line in lines] == [
+            f"Starting udbd-{port_base}.",
+            f"Starting udbd-{port_base + 1}.",
+            f"udbd-{port_base}",
+            f"udbd-{port_base + 1}",
+        ]
+        yield port_base
+    finally:
+        list(admin.udbd("stop"))
+
+
+def tool(name: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    code = f"from ess.tools.{name} import command; command()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], input=stdin, capture_output=True, check=False, timeout=120
+    )
+
+
+def rows() -> bytes:
+    return b"".join(b"u%d,%d,%d.5\n" % (n % 7, 100 - n, n) for n in range(50))
+
+
+IMPORT = ("-f", "-", "-d", "s:user", "i:time", "f:price")
+
+
+def test_the_tools_work_together_and_nothing_is_left(servers: int) -> None:
+    imported = tool("aq_pp", *IMPORT, "-imp", "db:log", "-imp", "db:sums", stdin=rows())
+    assert (imported.returncode, imported.stderr) == (0, b"")
+    assert tool("aq_udb", "-cnt", "db:log").stdout == b'"field","count"\n"pkey",7\n"row",50\n'
+    assert tool("aq_udb", "-inf", "db").stdout == b'"pkey","var","log","sums"\n7,0,50,7\n'
+    assert tool("aq_udb", "-ord", "db:log").returncode == 0
+    found = tool(
+        "aq_udb",
+        "-exp",
+        "db:log",
+        "-filt",
+        "sums.price > 150",
+        "-sort,dec",
+        "time",
+        "-top",
+        "2",
+        "-c",
+        "*",
+        "sums.price:all+%.1f",
+    )
+    assert found.stdout == b'"user","time","price","all"\n"u0",100,0.5,200.0\n"u1",99,1.5,157.5\n'
+    assert tool("aq_udb", "-probe", "db").returncode == 0
+    assert tool("aq_udb", "-clr", "db:log").returncode == 0
+    assert tool("aq_udb", "-exp", "db:log", "-o,notitle", "-").stdout == b""
+    pids = [processes.state(udb_folder(), port).pid for port in (servers, servers + 1)]
+    assert all(os.getsid(pid) == pid for pid in pids)  # no terminal and no worker takes them along
+    assert list(service.stop(udb_folder(), ()))[-1] == f"udbd-{servers + 1} stopped."
+    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
+    refused = tool("aq_udb", "-exp", "db:log")
+    assert refused.returncode == 31
+    assert refused.stderr.decode().strip().endswith("the server cannot be reached; start it with: ess udbd start")
+
+
+def test_a_client_killed_in_the_middle_of_an_import_leaves_nothing(servers: int) -> None:
+    assert tool("aq_udb", "-crt", "db").returncode == 0
+    code = "from ess.tools.aq_pp import command; command()"
+    child = subprocess.Popen([sys.executable, "-c", code, *IMPORT, "-imp", "db:log"], stdin=subprocess.PIPE)
+    assert child.stdin is not None
+    child.stdin.write(b"".join(b"u%d,%d,1\n" % (n % 1000, n) for n in range(300_000)))
+    child.stdin.flush()
+    time.sleep(1.0)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert tool("aq_udb", "-cnt", "db:log").stdout == b'"field","count"\n"pkey",0\n"row",0\n'
+
+
+def test_a_server_killed_is_an_error_for_everyone_and_named(servers: int) -> None:
+    assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
+    os.kill(processes.state(udb_folder(), servers + 1).pid, signal.SIGKILL)
+    for command in (
+        tool("aq_udb", "-exp", "db:log"),
+        tool("aq_udb", "-cnt", "db"),
+        tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()),
+    ):
+        assert command.returncode in (31, 32)
+        assert command.stdout == b""
+        assert f"127.0.0.1:{servers + 1}" in command.stderr.decode()
+        assert len(command.stderr.decode().splitlines()) == 1
+    status = list(service.status(udb_folder(), [servers, servers + 1]))
+    assert status[1] == f"(-) udbd-{servers + 1} not running."
+
+
+def test_starting_again_leaves_what_runs_and_its_data_alone(servers: int) -> None:
+    assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
+    assert all("is running already" in line for line in list(admin.udbd("start")))
+    assert b'"row",50' in tool("aq_udb", "-cnt", "db:log").stdout
+    assert " MB, databases: db" in next(iter(admin.udbd("ckmem")))
+    list(admin.udbd("restart"))
+    assert tool("aq_udb", "-cnt", "db:log").returncode == 34
+
+
+def test_files_are_for_the_owner_only(servers: int) -> None:
+    for path in [*udb_folder().iterdir(), *access_folder().iterdir()]:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_an_occupied_port_is_a_clear_error(places: dict[str, str], port_base: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port_base))
+        other.listen()
+        with pytest.raises(InitializationError, match="another program uses the port"):
+            processes.start(udb_folder(), [port_base], processes.StartOptions())
+    assert processes.known_ports(udb_folder()) == []
+
+
+def test_a_pid_file_of_another_process_is_not_believed(places: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    started = psutil.Process().create_time()
+    (folder / "udbd-5.pid").write_text(f"{os.getpid()} {started:.2f}\n")
+    assert processes.state(folder, 5).pid == 0
+    assert processes.stop(folder, 5) == 0  # and this process still lives
+
+
+def test_what_is_wrong_on_the_command_line_is_one_line(places: dict[str, str]) -> None:
+    admin.create_database("db")
+    admin.create_table("log", ["s,pkey:user", "i:time"])
+    cases = {
+        ("-exp", "db:nothing"): "there is no table or vector 'nothing'; there are log",
+        ("-exp", "nothing"): "there is no database 'nothing'; there are db",
+        ("-exp", "db:log", "-filt", "x > 1"): "unknown column 'x'",
+        ("-exp", "db:log", "-sort", "x"): "unknown column 'x'",
+        ("-exp", "db:log", "-c", "x"): "unknown column 'x'",
+        ("-exp", "db:log", "-eval", "user", '"a"'): "a key cannot be changed",
+        ("-exp", "db:log", "-eval", "i:new", "1"): "no room for a new column",
+        ("-exp", "db:log", "-top", "many"): "bad number",
+        ("-exp", "db:log", "-pp", "log"): "not available yet",
+        ("-ord", "db:log"): "has no tkey column",
+        ("-ord", "db:log", "-o", "-"): "has no output",
+        ("-inf", "db:log"): "concerns a whole database",
+        ("-stat",): "one operation is needed",
+        ("-exp,seg=0/3", "db"): "selects no segment",
+        ("-exp,dec", "db"): "unknown attribute 'dec'",
+    }
+    for arguments, says in cases.items():
+        done = tool("aq_udb", *arguments)
+        lines = done.stderr.decode().splitlines()
+        assert (done.returncode, len(lines)) == (2, 1), (arguments, lines)
+        assert says in lines[0], lines
+    assert tool("aq_udb", "-exp", "db:log", "-test").returncode == 0
+    assert tool("aq_udb", "-exp", "db:log").returncode == 31
+
+
+def test_port_specs() -> None:
+    assert parse_ports(["+3"], base=100, where="x") == ([100, 101, 102], "")
+    assert parse_ports(["-102", "200-201", "run"], base=100, where="x") == ([100, 101, 102, 200, 201], "run")
+    for words in (["a", "100"], ["200-100"], ["70000"], ["1-60000"]):
+        with pytest.raises(OptionError):
+            parse_ports(words, base=100, where="x")
