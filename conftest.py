@@ -16,4 +16,5 @@ def _no_state_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         patch.setenv("ESS_WORK_DIR", str(folder / "conf"))
         for variable in ("ESS_COUNTS", "ESS_IMPORT_ID", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_NODE_ID", "ESS_ENGINE"):
             patch.delenv(variable, raising=False)
+        patch.setenv("ESS_WARM", "0")  # the tests of the tool server start one themselves
         yield
