@@ -29,7 +29,8 @@ from typing import IO, BinaryIO, Protocol, cast
 import zstandard
 from isal import igzip_lib, isal_zlib
 
-from ess.errors import InputOpenError, InputReadError
+from ess.errors import InputReadError
+from ess.formats.places import open_source
 
 #: Where the magic of a tar archive ends, and so how many bytes tell what a stream is.
 _SNIFFED = 262
@@ -150,7 +151,7 @@ def open_decompressed(source: str | Path | BinaryIO, *, name: str = "") -> Binar
     """The bytes of a file or stream without their compression.
 
     Args:
-        source: A path, or an open binary stream, which is not closed.
+        source: A path or another place (see `ess.formats.places`), or an open binary stream, which is not closed.
         name: How messages call it; the path if it is not given.
 
     Raises:
@@ -159,12 +160,7 @@ def open_decompressed(source: str | Path | BinaryIO, *, name: str = "") -> Binar
     """
     if isinstance(source, str | Path):
         label = name or str(source)
-        try:
-            opened: BinaryIO = Path(source).open("rb")  # noqa: SIM115 - the stream closes it
-        except OSError as error:
-            raise InputOpenError(
-                f"cannot open it: {error.strerror}", where=label, hint="check the name and the permissions"
-            ) from None
+        opened = open_source(str(source))
         stream = DecodedStream(_decoded(_read_pieces(opened, label), label, archives=True), opened.close)
     else:
         label = name or "standard input"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from ess.engines.batch import Batch
-from ess.errors import OutputOpenError, OutputWriteError
+from ess.errors import OutputWriteError
 from ess.formats.attributes import OutputAttributes
+from ess.formats.places import open_target
 from ess.formats.render import OutputColumn, Renderer
 
 __all__ = ["OutputColumn", "Writer", "open_output"]
@@ -107,7 +107,7 @@ def open_output(
     """Open an output.
 
     Args:
-        target: A path, or ``-`` for the standard output.
+        target: A path or another place (see `ess.formats.places`), or ``-`` for the standard output.
         attributes: How to print.
         columns: What to print, in order.
         stdout: What to write to for ``-`` instead of the process's standard output.
@@ -121,10 +121,5 @@ def open_output(
     if target == "-":
         stream = stdout if stdout is not None else sys.stdout.buffer
         return Writer(stream, "standard output", renderer, nodelay=attributes.nodelay, owned=False)
-    try:
-        opened: BinaryIO = Path(target).open("ab" if attributes.append else "wb")  # noqa: SIM115 - the writer closes it
-    except OSError as error:
-        raise OutputOpenError(
-            f"cannot open it: {error.strerror}", where=target, hint="check the folder and the permissions"
-        ) from None
+    opened = open_target(target, append=attributes.append)
     return Writer(opened, target, renderer, nodelay=attributes.nodelay, owned=True)
