@@ -8,9 +8,25 @@ one defines the other sees.
 Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
 """
 
-from ess.api.jobs import ExecOutput, StreamOutput, exec, execute, stream  # noqa: A004 - the verb
+from ess.api.databases import (
+    create_database,
+    create_table,
+    create_variable,
+    create_vector,
+    drop_database,
+    drop_table,
+    drop_variable,
+    drop_vector,
+    export,
+    server_commit,
+    server_reset,
+    server_restart,
+    server_summary,
+    udbd,
+    use,
+)
+from ess.api.jobs import exec, execute, stream  # noqa: A004 - the verb
 from ess.api.lake import (
-    DatastoreSummary,
     cat,
     category,
     category_add,
@@ -33,9 +49,6 @@ from ess.api.lake import (
 from ess.api.rows import read, rows
 
 __all__ = [
-    "DatastoreSummary",
-    "ExecOutput",
-    "StreamOutput",
     "cat",
     "category",
     "category_add",
@@ -46,8 +59,17 @@ __all__ = [
     "category_change_usecache",
     "category_copy",
     "category_delete",
+    "create_database",
+    "create_table",
+    "create_variable",
+    "create_vector",
+    "drop_database",
+    "drop_table",
+    "drop_variable",
+    "drop_vector",
     "exec",
     "execute",
+    "export",
     "files",
     "ls",
     "lsa",
@@ -57,6 +79,12 @@ __all__ = [
     "repository",
     "rows",
     "select",
+    "server_commit",
+    "server_reset",
+    "server_restart",
+    "server_summary",
     "stream",
     "summary",
+    "udbd",
+    "use",
 ]

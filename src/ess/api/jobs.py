@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
-
+# Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ess.cluster.report import ExecResult, StreamResult
+    from typing import BinaryIO
 
-__all__ = ["ExecOutput", "StreamOutput", "exec", "execute", "stream"]
+    from ess.api.results import ExecOutput, StreamOutput
 
-
-@dataclass(frozen=True)
-class StreamOutput:
-    """What a stream wrote and what it came to.
-
-    ``output`` and ``messages`` are the commands' standard output and error output, blank where
-    they went to a file of the caller. ``result`` has the exit code, the files that failed, and
-    the rows read, written, filtered and rejected.
-    """
-
-    output: bytes
-    messages: bytes
-    result: StreamResult
-
-    @property
-    def lines(self) -> list[str]:
-        """The output as lines of text; bytes that are not UTF-8 become U+FFFD."""
-        return self.output.decode("utf-8", "replace").splitlines()
-
-
-@dataclass(frozen=True)
-class ExecOutput:
-    """What a command wrote and what it came to; as :class:`StreamOutput`."""
-
-    output: bytes
-    messages: bytes
-    result: ExecResult
-
-    @property
-    def lines(self) -> list[str]:
-        """The output as lines of text; bytes that are not UTF-8 become U+FFFD."""
-        return self.output.decode("utf-8", "replace").splitlines()
+__all__ = ["exec", "execute", "stream"]
 
 
 def stream(
@@ -94,6 +61,9 @@ def stream(
     >>> ess.stream("visits", "2014-09-01", "2014-09-30", "wc -l").lines
     ['3']
     """
+    import io
+
+    from ess.api.results import StreamOutput
     from ess.cluster.stream import StreamOptions
     from ess.cluster.stream import stream as run
 
@@ -137,6 +107,9 @@ def execute(
     >>> ess.execute("echo hello").lines
     ['hello']
     """
+    import io
+
+    from ess.api.results import ExecOutput
     from ess.cluster.execute import execute as run
 
     output, messages = io.BytesIO(), io.BytesIO()

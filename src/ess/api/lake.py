@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
-
+# Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from ess.api.results import DatastoreSummary
     from ess.lake.archives import Member
     from ess.lake.categories import Category
     from ess.lake.datastores import Datastore, Repository
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from ess.lake.probing import ProbeResult
 
 __all__ = [
-    "DatastoreSummary",
     "cat",
     "category",
     "category_add",
@@ -330,24 +331,6 @@ def category_delete(name: str, *, label: str | None = None) -> None:
     categories.delete(name, label=label)
 
 
-@dataclass(frozen=True)
-class DatastoreSummary:
-    """A datastore and its categories, in the order they were made."""
-
-    datastore: Datastore
-    categories: tuple[Category, ...]
-
-    @property
-    def count(self) -> int:
-        """Files of all categories."""
-        return sum(category.stats.count for category in self.categories)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all categories."""
-        return sum(category.stats.size for category in self.categories)
-
-
 def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary:
     """A datastore and its categories.
 
@@ -355,6 +338,7 @@ def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary
         scan: Whether to look at the disk; otherwise the numbers are those of the last look.
         label: The datastore, if not the selected one.
     """
+    from ess.api.results import DatastoreSummary
     from ess.lake import categories, datastores
 
     store = datastores.datastore(label)

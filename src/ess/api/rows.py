@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ess.errors import OptionError
-
+# Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -59,6 +57,7 @@ def read(
     """
     import polars as pl
 
+    from ess.errors import OptionError
     from ess.formats.frames import user_frame
 
     columns, batches = _open(category, lower, upper, eok, exclude, limit, label)

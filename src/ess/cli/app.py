@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ess.cli import cluster, lake
+from ess.cli import cluster, lake, udb
 from ess.errors import EssError, OptionError, OutputWriteError, printable
 
 #: Commands of the manual that are not built yet.
@@ -53,6 +53,7 @@ def _ess(
 
 lake.add_commands(app)
 cluster.add_commands(app)
+udb.add_commands(app)
 
 
 def run(arguments: list[str]) -> int:

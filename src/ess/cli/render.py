@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ess.api import DatastoreSummary
+    from ess.api.results import DatastoreSummary
     from ess.lake.archives import Member
     from ess.lake.categories import Category
     from ess.lake.datastores import Repository

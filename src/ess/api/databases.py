@@ -1,0 +1,203 @@
+"""Databases in the memory of the cluster."""
+
+from __future__ import annotations
+
+# Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from ess.udb.admin import DatabaseSummary
+
+__all__ = [
+    "create_database",
+    "create_table",
+    "create_variable",
+    "create_vector",
+    "drop_database",
+    "drop_table",
+    "drop_variable",
+    "drop_vector",
+    "export",
+    "server_commit",
+    "server_reset",
+    "server_restart",
+    "server_summary",
+    "udbd",
+    "use",
+]
+
+
+def create_database(name: str, *, ports: int = 1) -> None:
+    """Make a database and use it.
+
+    Args:
+        name: Letters, digits and ``_``, no digit first.
+        ports: How many servers it has on each node.
+
+    Raises:
+        OptionError: If the name is bad or taken, or there are not enough ports.
+    """
+    from ess.udb import admin
+
+    admin.create_database(name, ports=ports, nodes=_hosts())
+
+
+def create_table(name: str, columns: Sequence[str]) -> None:
+    """Make a table of the database in use: any number of rows for a key.
+
+    Args:
+        name: Its name.
+        columns: Column specs, e.g. ``["s,pkey:user", "i,tkey:time", "f:price"]``.
+
+    Raises:
+        OptionError: If a column spec is wrong, the name is taken, or its key is not the database's.
+
+    >>> import ess
+    >>> ess.create_database("wood")
+    >>> ess.create_table("allsales", ["s,pkey:userid", "i,tkey:ptime", "f:price"])
+    >>> ess.create_vector("usersales", ["s,pkey:userid", "f,+add:total"])
+    >>> [name for name, columns in ess.server_summary()[0].tables]
+    ['allsales']
+    >>> ess.drop_database("wood")
+    """
+    from ess.udb import admin
+
+    admin.create_table(name, columns)
+
+
+def create_vector(name: str, columns: Sequence[str]) -> None:
+    """Make a vector of the database in use: one row for a key, merged from what is imported."""
+    from ess.udb import admin
+
+    admin.create_vector(name, columns)
+
+
+def create_variable(columns: Sequence[str]) -> None:
+    """Make the variables of the database in use, which belong to no key."""
+    from ess.udb import admin
+
+    admin.create_variable(columns)
+
+
+def drop_database(name: str) -> None:
+    """Remove a database, and what running servers hold of it."""
+    from ess.udb import admin
+
+    admin.drop_database(name)
+
+
+def drop_table(name: str) -> None:
+    """Remove a table of the database in use, and its rows from running servers."""
+    from ess.udb import admin
+
+    admin.drop_table(name)
+
+
+def drop_vector(name: str) -> None:
+    """Remove a vector of the database in use, and its rows from running servers."""
+    from ess.udb import admin
+
+    admin.drop_vector(name)
+
+
+def drop_variable() -> None:
+    """Remove the variables of the database in use."""
+    from ess.udb import admin
+
+    admin.drop_variable()
+
+
+def use(name: str) -> None:
+    """Choose the database that tables are created in."""
+    from ess.udb import admin
+
+    admin.use(name)
+
+
+def server_summary(name: str | None = None) -> list[DatabaseSummary]:
+    """The databases with their tables, vectors and variables, or one of them."""
+    from ess.udb import admin
+
+    return admin.server_summary(name)
+
+
+def server_commit() -> list[str]:
+    """Check the database definitions and make them known to the workers; returns what was done, in lines."""
+    from ess.udb import admin
+
+    return admin.server_commit()
+
+
+def server_restart() -> list[str]:
+    """Empty all databases by stopping and starting their servers; returns what was done, in lines."""
+    from ess.udb import admin
+
+    return list(admin.server_restart(_hosts()))
+
+
+def server_reset() -> list[str]:
+    """Stop the servers and remove all databases; returns what was done, in lines."""
+    from ess.udb import admin
+
+    return list(admin.server_reset())
+
+
+def udbd(verb: str) -> list[str]:
+    """Start or stop the database servers, or tell what they do.
+
+    Args:
+        verb: ``start``, ``stop``, ``restart``, ``status``, ``ckmem`` or ``cklog``.
+
+    Returns:
+        What was done or found, in lines.
+
+    Raises:
+        OptionError: For another verb.
+        InitializationError: If a server cannot start or stop.
+    """
+    from ess.udb import admin
+
+    return list(admin.udbd(verb, _hosts()))
+
+
+def export(
+    target: str,
+    *,
+    columns: Sequence[str] = (),
+    filter: str | None = None,  # noqa: A002 - the name of the option
+    sort: Sequence[str] = (),
+    descending: bool = False,
+    top: int | None = None,
+) -> pl.DataFrame:
+    """The rows of a table or vector, or the keys of a database, from all of its servers.
+
+    Args:
+        target: ``database:table``, or ``database`` for the keys.
+        columns: The columns to give, as ``-c`` of ``aq_udb`` takes them; without any, all.
+        filter: What a row must be, e.g. ``"price > 2 && refid != 0"``.
+        sort: Columns to sort by.
+        descending: Whether to sort from high to low.
+        top: At most so many rows, the first ones.
+
+    Returns:
+        One row for each row of the table. Strings are ``String`` if the whole column is valid
+        UTF-8, else ``Binary``; addresses are text.
+
+    Raises:
+        OptionError: If the database, table or a column does not exist, or an expression is wrong.
+        UdbConnectError: If a server does not answer. There is never a smaller answer.
+    """
+    from ess.formats.frames import user_frame
+    from ess.udb.query import export_batch
+
+    rows, shown = export_batch(target, columns=columns, filter=filter, sort=sort, descending=descending, top=top)
+    return user_frame(rows, shown)
+
+
+def _hosts() -> list[str]:
+    from ess.cluster.providers import nodes
+
+    return [node.host for node in nodes()]

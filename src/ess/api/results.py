@@ -1,0 +1,60 @@
+"""What the functions of :mod:`ess.api` return, where the parts below have no type for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ess.cluster.report import ExecResult, StreamResult
+from ess.lake.categories import Category
+from ess.lake.datastores import Datastore
+
+
+@dataclass(frozen=True)
+class DatastoreSummary:
+    """A datastore and its categories, in the order they were made."""
+
+    datastore: Datastore
+    categories: tuple[Category, ...]
+
+    @property
+    def count(self) -> int:
+        """Files of all categories."""
+        return sum(category.stats.count for category in self.categories)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all categories."""
+        return sum(category.stats.size for category in self.categories)
+
+
+@dataclass(frozen=True)
+class StreamOutput:
+    """What a stream wrote and what it came to.
+
+    ``output`` and ``messages`` are the commands' standard output and error output, blank where
+    they went to a file of the caller. ``result`` has the exit code, the files that failed, and
+    the rows read, written, filtered and rejected.
+    """
+
+    output: bytes
+    messages: bytes
+    result: StreamResult
+
+    @property
+    def lines(self) -> list[str]:
+        """The output as lines of text; bytes that are not UTF-8 become U+FFFD."""
+        return self.output.decode("utf-8", "replace").splitlines()
+
+
+@dataclass(frozen=True)
+class ExecOutput:
+    """What a command wrote and what it came to; as :class:`StreamOutput`."""
+
+    output: bytes
+    messages: bytes
+    result: ExecResult
+
+    @property
+    def lines(self) -> list[str]:
+        """The output as lines of text; bytes that are not UTF-8 become U+FFFD."""
+        return self.output.decode("utf-8", "replace").splitlines()

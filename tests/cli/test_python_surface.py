@@ -1,0 +1,72 @@
+"""From files to an answer in Python: categories, a stream into a database, an export as a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ess
+from ess.errors import OptionError, UdbConnectError
+
+pytestmark = pytest.mark.usefixtures("places")
+
+
+@pytest.fixture
+def shop(places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Two days of sales, and a database with a server that runs."""
+    monkeypatch.chdir(tmp_path)
+    for day, rows in ((1, "ann,2.5\nM\xfcller,1\n"), (2, "ann,0.25\nbob,TBD\n")):
+        (tmp_path / f"sale_2014090{day}.csv").write_bytes(b"who,price\n" + rows.encode("latin-1"))
+    ess.select("local")
+    ess.category_add("sale", "sale*", columnspec="S:who F:price")
+    ess.create_database("shop")
+    ess.create_table("sales", ["s,pkey:who", "f:price"])
+    ess.create_vector("totals", ["s,pkey:who", "f,+add:price"])
+    assert any("started" in line for line in ess.udbd("start"))
+    yield tmp_path
+    ess.server_reset()
+
+
+def test_a_stream_fills_a_table_and_an_export_gives_a_frame(shop):
+    command = "aq_pp -f,+1,eok,qui - -d %cols -imp shop:sales -imp shop:totals"
+    done = ess.stream("sale", "2014-09-01", "2014-09-02", command)
+    assert done.result.exit_code == 0, done.messages
+    (stage,) = done.result.stages
+    assert (stage.counts.read, stage.counts.out, stage.counts.rejected) == (4, 3, 1)
+    frame = ess.export("shop:sales", columns=["who", "price"], filter="price >= 1", sort=["price"], descending=True)
+    assert frame.schema == {"who": pl.Binary, "price": pl.Float64}
+    assert frame.rows() == [(b"ann", 2.5), (b"M\xfcller", 1.0)]
+    totals = ess.export("shop:totals", filter='who == "ann"')
+    assert totals.schema == {"who": pl.String, "price": pl.Float64}
+    assert totals.rows() == [("ann", 2.75)]
+    assert ess.export("shop:totals", sort=["price"], top=1).height == 1
+    assert ess.exec("aq_udb -cnt shop:sales").result.exit_code == 0
+
+
+def test_what_is_missing_is_an_error(shop):
+    for target in ("nothing:sales", "shop:nothing"):
+        with pytest.raises(OptionError):
+            ess.export(target)
+    with pytest.raises(OptionError):
+        ess.export("shop:sales", columns=["nobody"])
+    ess.udbd("stop")
+    with pytest.raises(UdbConnectError):
+        ess.export("shop:sales")
+
+
+def test_definitions(shop):
+    (found,) = ess.server_summary()
+    assert (found.name, found.active) == ("shop", True)
+    ess.create_variable(["i:count"])
+    ess.drop_table("sales")
+    ess.create_database("other", ports=2)
+    ess.use("shop")
+    assert [database.active for database in ess.server_summary()] == [False, True]
+    assert ess.server_summary("shop")[0].tables == ()
+    ess.drop_vector("totals")
+    ess.drop_variable()
+    ess.drop_database("other")
+    assert [database.name for database in ess.server_summary()] == ["shop"]
