@@ -26,7 +26,7 @@ from ess.language.program import (
 )
 from ess.language.scope import Scope
 from ess.language.tree import Slot
-from ess.pipeline import mapping
+from ess.pipeline import lookup, mapping
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, distinct_slots, select
 from ess.pipeline.sinks import STDOUT, ImportOpener, ImportRequest, ImportSink, RowOutput, VariablesOutput
@@ -84,6 +84,7 @@ class ChainBuilder:
         self.variable_outputs: list[VariablesOutput] = []
         self.imports: list[OpenedImport] = []
         self.extracted: dict[str, Slot] = {}  # what -mapf extracts, by the name that -mapc knows it by
+        self.lookups = 0
         self._open_import = open_import
         self._import_database = ""
         self._allow_missing_columns = False
@@ -250,6 +251,9 @@ RULES: dict[str, RuleMaker] = {
     "-mapf": mapping.map_from,
     "-mapc": mapping.map_to,
     "-map": mapping.map_in_place,
+    "-sub": lookup.substitute,
+    "-grep": lookup.select_by_file,
+    "-cmb": lookup.combine,
     "-true": lambda _builder, _use: Constantly(True),
     "-false": lambda _builder, _use: Constantly(False),
     "-skip": lambda _builder, _use: Skip(),
@@ -261,6 +265,8 @@ RULES: dict[str, RuleMaker] = {
 CHECKS: dict[str, RuleMaker] = {
     "-mapf": lambda builder, use: decide(mapping.map_from(builder, use)),
     "-map": lambda builder, use: decide(mapping.map_in_place(builder, use)),
+    "-sub": lambda builder, use: decide(lookup.substitute(builder, use)),
+    "-cmb": lambda builder, use: decide(lookup.combine(builder, use)),
 }
 
 

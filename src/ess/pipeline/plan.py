@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
-from ess.formats.attributes import InputAttributes, OutputAttributes, parse_input_attributes
-from ess.formats.columns import InputColumns, parse_input_columns
+from ess.formats.attributes import OutputAttributes
 from ess.language.program import Branch, Conditional, Evaluate, Program, Rule, Write
 from ess.language.scope import Scope
 from ess.language.tree import Builtin, BuiltinName, Slot
@@ -17,11 +16,8 @@ from ess.pipeline.chain import ChainBuilder, OpenedImport
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
-from ess.schema.columns import Column
+from ess.pipeline.source import InputPlan, plan_input, single_use
 from ess.schema.types import ColumnType
-
-#: The input that means the standard input.
-STDIN = "-"
 
 #: Options that say where records come from or how the tool behaves; they may stand anywhere on the command line.
 INPUT_OPTIONS = frozenset({"-f", "-d", "-seed"})
@@ -29,19 +25,6 @@ GLOBAL_OPTIONS = frozenset({"-stat", "-verb", "-test"})
 
 #: The number of a row, for outputs that share a target. No column of a user can have this key.
 _ROW_SLOT = Slot("#row", "#row", ColumnType.LS)
-
-
-@dataclass(frozen=True)
-class InputPlan:
-    """Where records come from.
-
-    ``files`` holds names as given, ``-`` for stdin; ``separators`` is for the ``div`` format (see ``InputColumns``).
-    """
-
-    files: tuple[str, ...]
-    attributes: InputAttributes
-    columns: tuple[Column, ...]
-    separators: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,22 +41,6 @@ class Plan:
     variable_outputs: tuple[VariablesOutput, ...]
     imports: tuple[OpenedImport, ...]
     row_slot: Slot | None = None
-
-
-def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
-    """The input that ``-f`` and ``-d`` describe; without ``-f`` it is stdin.
-
-    Raises:
-        OptionError: For a wrong attribute or column spec, or no columns (where ``required``).
-    """
-    source = single_use(uses, "-f")
-    definition = single_use(uses, "-d")
-    attributes = parse_input_attributes(list(source.attributes), where=source.where) if source else InputAttributes()
-    given = parse_input_columns(definition.arguments, attributes, where="-d") if definition else InputColumns(())
-    if required and not any(column.wanted for column in given.columns):
-        raise OptionError("no input columns are defined", where="-d", hint="e.g. -d s:Name i:Count X")
-    files = source.arguments if source and source.arguments else (STDIN,)
-    return InputPlan(files, attributes, given.columns, given.separators)
 
 
 def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan:
@@ -106,18 +73,6 @@ def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan
         stop_at_rejection=not source.attributes.errors_ok or source.attributes.error_limit is not None,
     )
     return Plan(source, program, outputs, tuple(builder.variable_outputs), tuple(builder.imports), row_slot)
-
-
-def single_use(uses: Sequence[Use], name: str) -> Use | None:
-    """The only use of an option, or None.
-
-    Raises:
-        OptionError: If it is used twice.
-    """
-    found = [use for use in uses if use.name == name]
-    if len(found) > 1:
-        raise OptionError(f"{name} is given twice", where=found[1].where, hint=f"give everything after one {name}")
-    return found[0] if found else None
 
 
 def shared_targets(outputs: Sequence[RowOutput]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -10,12 +10,13 @@ from ess.engines.base import BatchResult, Runner
 from ess.engines.batch import Batch
 from ess.engines.select import compile_program
 from ess.errors import EssError
-from ess.formats.reader import InputBatch, Reject, read_input
+from ess.formats.reader import InputBatch, Reject
 from ess.language.program import Conditional, Quit, Rule
 from ess.pipeline.counts import Counts
 from ess.pipeline.outputs import Outputs
-from ess.pipeline.plan import InputPlan, Plan
+from ess.pipeline.plan import Plan
 from ess.pipeline.rejections import RejectionPolicy
+from ess.pipeline.source import read_file
 
 #: ``-verb`` prints a line whenever this many more records have been processed.
 PROGRESS_STEP = 10_000_000
@@ -160,11 +161,6 @@ class _Run:
     def _announce(self, before: int, after: int) -> None:
         if self._streams.progress is not None and after // PROGRESS_STEP > before // PROGRESS_STEP:
             self._streams.progress(after // PROGRESS_STEP * PROGRESS_STEP)
-
-
-def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:
-    """The batches of one file of an input; read one by one, so that record numbers and limits begin anew in each."""
-    return read_input([file], plan.attributes, plan.columns, separators=plan.separators, stdin=stdin)
 
 
 def can_quit(rules: Sequence[Rule]) -> bool:

@@ -10,8 +10,9 @@ from ess.pipeline import shared_options
 from ess.pipeline.counts import Counts, leave_counts, statistics_line
 from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import help_text
-from ess.pipeline.plan import STDIN, Plan, plan_chain
+from ess.pipeline.plan import Plan, plan_chain
 from ess.pipeline.sinks import ImportRequest, ImportSink
+from ess.pipeline.source import STDIN
 from ess.tools.process import let_interrupts_through, run_tool
 
 _PREPARE = "Preparation"
@@ -65,6 +66,35 @@ OPTIONS = OptionTable(
             "Rewrite a string column by a pattern as for -mapf and a template as for -mapc; left alone where it does "
             "not match.",
             ("ColName", "MapFrom", "MapTo"),
+            attributes=True,
+            group=_RULES,
+        ),
+        Option(
+            "-sub",
+            "Replace a string by what a table has for it: column to of the first record whose column from is equal. "
+            "Attributes are those of -f and ncas (ignore case), pat (? and * in from are wild cards) and req (drop "
+            "rows without a match).",
+            ("ColName", "File"),
+            more="File|ColSpec",
+            attributes=True,
+            group=_RULES,
+        ),
+        Option(
+            "-grep",
+            "Let the rows go on whose string is in column from of a table. Attributes are those of -f and ncas, pat "
+            "(see -sub) and rev (the rows whose string is not).",
+            ("ColName", "File"),
+            more="File|ColSpec",
+            attributes=True,
+            group=_RULES,
+        ),
+        Option(
+            "-cmb",
+            "Join the columns of a table to the rows, by the columns that both have (with the column attribute cmb such "
+            "a column is joined instead; key marks those to join by). The first record that matches is taken. "
+            "Attributes are those of -f and ncas (ignore case) and req (drop rows without a match).",
+            ("File",),
+            more="File|ColSpec",
             attributes=True,
             group=_RULES,
         ),
@@ -125,9 +155,6 @@ OPTIONS = OptionTable(
         ("-cat", "name files of one format behind -f"),
         ("-kenc", ""),
         ("-kdec", ""),
-        ("-sub", ""),
-        ("-grep", ""),
-        ("-cmb", ""),
         ("-pmod", ""),
         ("-mod", ""),
     ),
@@ -203,9 +230,11 @@ def _check_outputs(plan: Plan) -> None:
 
 
 def _reach(plan: Plan) -> None:
-    """The second ``-test``: open every input and reach the servers of every import."""
+    """The second ``-test``: load the lookup tables, open every input, reach the servers of every import."""
+    from ess.engines.select import compile_program
     from ess.formats.codecs import open_decompressed
 
+    compile_program(plan.program)
     for file in plan.input.files:
         if file != STDIN:
             open_decompressed(file).close()

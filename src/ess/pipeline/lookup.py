@@ -1,0 +1,203 @@
+"""Lookup tables of ``-sub``, ``-grep`` and ``-cmb``: read from files, asked once a row.
+
+A table is read when its chain is compiled, not when the command line is checked. The rules become
+calls of functions that are made here, so the engines need to know nothing of tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ess.errors import OptionError
+from ess.formats.attributes import parse_input_attributes
+from ess.formats.columns import parse_input_columns
+from ess.language.program import Evaluate, Filter, Rule
+from ess.language.tree import Call, Node, Not, Reference, Slot, Target, ValueType, value_type
+from ess.pipeline.lookup_table import KeyedTable, TextTable, load_rows
+from ess.pipeline.options import Use
+from ess.pipeline.source import InputPlan
+from ess.schema.columns import Column, ColumnAttributes
+from ess.schema.types import ColumnType
+
+if TYPE_CHECKING:
+    from ess.language.functions.table import RowFunction
+    from ess.pipeline.chain import ChainBuilder
+
+_SPEC = re.compile(
+    r"(?:X[A-Z]{0,2}|sep:.*|(?:s|f|ls|l|is|ip|i|x[a-z]{0,2})(?:,[^:]+)*:.*)\Z", re.IGNORECASE | re.DOTALL
+)
+_NOT_YET = frozenset({"mrg", "dec"})
+
+
+def substitute(builder: ChainBuilder, use: Use) -> Rule:
+    """``-sub``: replaces a value by what the table has for it; with ``req`` it also filters."""
+    given = _parse(use, 1, frozenset({"ncas", "pat", "req", "all"}), ("from", "to"))
+    column = _text_column(builder, use)
+    _require_text(given, ("from", "to"), use.where)
+    _refuse_all(given, use.where)
+
+    def load() -> RowFunction:
+        table = TextTable(
+            load_rows(given.source, ("from", "to")), ignore_case=given.has("ncas"), patterns=given.has("pat")
+        )
+
+        def replaced(current: bytes) -> tuple[int, bytes]:
+            found = table.find(current)
+            return (0, current) if found is None else (1, found)
+
+        return replaced
+
+    call = _call(builder, load, (Target(column),))
+    return Filter(call) if given.has("req") else Evaluate(None, call)
+
+
+def select_by_file(builder: ChainBuilder, use: Use) -> Rule:
+    """``-grep``: lets the rows go on whose value the table has, or has not (``rev``)."""
+    given = _parse(use, 1, frozenset({"ncas", "pat", "rev"}), ("from",))
+    column = _text_column(builder, use)
+    _require_text(given, ("from",), use.where)
+
+    def load() -> RowFunction:
+        table = TextTable(load_rows(given.source, ("from",)), ignore_case=given.has("ncas"), patterns=given.has("pat"))
+        return lambda value: 0 if table.find(value) is None else 1
+
+    call = _call(builder, load, (Reference(ValueType.STRING, column),))
+    return Filter(Not(call)) if given.has("rev") else Filter(call)
+
+
+def combine(builder: ChainBuilder, use: Use) -> Rule:
+    """``-cmb``: joins columns of the table to the row by the columns they have in common."""
+    given = _parse(use, 0, frozenset({"ncas", "req", "all", *_NOT_YET}), ())
+    for word in _NOT_YET:
+        if given.has(word):
+            raise OptionError(
+                f"{word} is not available yet", where=use.where, hint="leave it out if the table fits into memory"
+            )
+    _refuse_all(given, use.where)
+    keys, values = _join_columns(builder, given, use.where)
+    key_slots = [builder.scope.get(column.name, where=use.where) for column in keys]
+    targets = [_combined_slot(builder, column, use.where) for column in values]
+    names = [column.key for column in (*keys, *values)]
+
+    def load() -> RowFunction:
+        rows = load_rows(given.source, names)
+        table = KeyedTable(rows, len(keys), [column.type for column in (*keys, *values)], ignore_case=given.has("ncas"))
+        width = len(keys)
+
+        def joined(*arguments: Any) -> Any:
+            found = table.find(arguments[:width])
+            if len(arguments) == width:
+                return 0 if found is None else 1
+            return (0, *arguments[width:]) if found is None else (1, *found)
+
+        return joined
+
+    references = [Reference(value_type(slot.type), slot) for slot in key_slots]
+    call = _call(builder, load, (*references, *(Target(slot) for slot in targets)))
+    return Filter(call) if given.has("req") else Evaluate(None, call)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What stands behind one of the options: the files with their columns, and the words that are no input attributes."""
+
+    source: InputPlan
+    words: tuple[str, ...]
+
+    def has(self, word: str) -> bool:
+        return word in self.words
+
+
+def _parse(use: Use, before: int, words: frozenset[str], default: tuple[str, ...]) -> _Given:
+    """Split the arguments into files and column specs; the first is a file, and specs follow the files."""
+    attributes = parse_input_attributes(list(use.attributes), where=use.where, extra=words)
+    arguments = use.arguments[before:]
+    count = next(
+        (n for n, word in enumerate(arguments) if n and (_SPEC.match(word) or word.lower() in default)), len(arguments)
+    )
+    specs = arguments[count:] or default
+    if not specs:
+        raise OptionError("no columns are given for the file", where=use.where, hint=f"usage: {use.option.synopsis}")
+    columns = parse_input_columns(specs, attributes, where=use.where, extra=frozenset({"key", "cmb"}))
+    source = InputPlan(arguments[:count], attributes, columns.columns, columns.separators)
+    return _Given(source, attributes.others)
+
+
+def _text_column(builder: ChainBuilder, use: Use) -> Slot:
+    slot = builder.scope.get(use.arguments[0], where=use.where)
+    if slot.type is not ColumnType.S:
+        raise OptionError(f"'{slot.name}' is not a string column", where=use.where, hint="convert it with ToS() first")
+    return slot
+
+
+def _require_text(given: _Given, names: Sequence[str], where: str) -> None:
+    for name in names:
+        column = next((c for c in given.source.columns if c.wanted and c.key == name), None)
+        if column is None or column.type is not ColumnType.S:
+            hint = f"give its columns, e.g. s:{name} X"
+            raise OptionError(f"the file needs a string column '{name}'", where=where, hint=hint)
+
+
+def _refuse_all(given: _Given, where: str) -> None:
+    if given.has("all"):
+        raise OptionError("all is not available yet", where=where, hint="without it the first match is used")
+
+
+def _join_columns(builder: ChainBuilder, given: _Given, where: str) -> tuple[list[Column], list[Column]]:
+    """The key columns of a join and those it brings."""
+    keys: list[Column] = []
+    values: list[Column] = []
+    for column in given.source.columns:
+        if not column.wanted:
+            continue
+        common = builder.scope.find(column.name)
+        marks = column.attributes.others
+        if "key" in marks and common is None:
+            raise OptionError(f"the key '{column.name}' is no column of the rows", where=where)
+        if common is None or "cmb" in marks:
+            values.append(column)
+        else:
+            _require_same_kind(common, column, where)
+            keys.append(column)
+    if not keys:
+        raise OptionError(
+            "the file has no column in common with the rows", where=where, hint="give a key the name it has there"
+        )
+    return keys, values
+
+
+def _combined_slot(builder: ChainBuilder, column: Column, where: str) -> Slot:
+    slot = builder.scope.find(column.name)
+    if slot is not None:
+        _require_same_kind(slot, column, where)
+        return slot
+    slot = builder.scope.add(Column(column.name, column.type, ColumnAttributes()), where=where)
+    builder.created.append(slot)
+    return slot
+
+
+def _require_same_kind(slot: Slot, column: Column, where: str) -> None:
+    if slot.type.is_numeric != column.type.is_numeric or (not slot.type.is_numeric and slot.type is not column.type):
+        raise OptionError(
+            f"'{column.name}' is {column.type.value} in the file, but {slot.type.value} in the rows", where=where
+        )
+
+
+def _call(builder: ChainBuilder, load: Callable[[], RowFunction], arguments: tuple[Node | Target, ...]) -> Call:
+    from ess.language.functions.table import Function, anything, target
+
+    references = [argument for argument in arguments if not isinstance(argument, Target)]
+    parameters = [anything("Key") if not isinstance(a, Target) else target("Col") for a in arguments]
+    builder.lookups += 1
+    function = Function(
+        f"Lookup{builder.lookups}",  # a name of its own: two tables are two functions
+        tuple(parameters),
+        ValueType.INTEGER,
+        "",
+        specialize=lambda _arguments: load(),
+        pure=bool(references),
+    )
+    return Call(ValueType.INTEGER, function, arguments)

@@ -1,0 +1,134 @@
+"""Tables in memory that are asked for one value or one key at a time."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ess.schema.types import ColumnType
+
+if TYPE_CHECKING:
+    from ess.pipeline.source import InputPlan
+
+Value = bytes | int | float
+Row = tuple[Value, ...]
+
+_WILD = re.compile(rb"\\(.)|([?*])|([^\\?*]+|\\)", re.DOTALL)
+
+
+def load_rows(source: InputPlan, names: Sequence[str]) -> list[Row]:
+    """The values of some columns, by key and in this order, of all records of the files.
+
+    Raises:
+        InputOpenError, InputReadError: As for any input.
+        InputDataError: For a bad record, by the rules of ``eok``.
+    """
+    from ess.pipeline.rejections import RejectionPolicy
+    from ess.pipeline.source import read_file
+
+    policy = RejectionPolicy(source.attributes, lambda message: print(message, file=sys.stderr))
+    rows: list[Row] = []
+    for file in source.files:
+        policy.next_file()
+        for batch in read_file(source, file, None):
+            for reject in batch.rejects:
+                policy.reject(batch.file, reject.record, reject.column, reject.reason)
+            rows += batch.frame.select(list(names)).rows()
+    return rows
+
+
+class TextTable:
+    """From a string to another: exact entries first, then patterns, each in the order of the file.
+
+    Args:
+        rows: (from,) or (from, to).
+        ignore_case: Whether ASCII letters match in either case.
+        patterns: Whether ``?`` and ``*`` in an entry are wild cards, and a backslash takes their meaning away.
+    """
+
+    def __init__(self, rows: Sequence[Row], *, ignore_case: bool, patterns: bool) -> None:
+        self._ignore_case = ignore_case
+        self._exact: dict[bytes, bytes] = {}
+        self._patterns: list[tuple[re.Pattern[bytes], bytes]] = []
+        self._known: dict[bytes, bytes | None] = {}
+        for row in rows:
+            source, result = row[0], row[-1]
+            assert isinstance(source, bytes)
+            assert isinstance(result, bytes)
+            text, expression = _wild_expression(source) if patterns else (source, None)
+            if expression is None:
+                self._exact.setdefault(text.lower() if ignore_case else text, result)
+            else:
+                flags = re.DOTALL | (re.IGNORECASE if ignore_case else re.NOFLAG)
+                self._patterns.append((re.compile(expression, flags), result))
+
+    def find(self, value: bytes) -> bytes | None:
+        """What the first entry that matches has for a value; None if there is none."""
+        found = self._exact.get(value.lower() if self._ignore_case else value)
+        if found is not None or not self._patterns:
+            return found
+        if value not in self._known:
+            if len(self._known) >= 100_000:  # a bound on memory, not on what is found
+                self._known.clear()
+            self._known[value] = next((to for pattern, to in self._patterns if pattern.fullmatch(value)), None)
+        return self._known[value]
+
+
+class KeyedTable:
+    """From a key of one or more values to the first row that has it.
+
+    Args:
+        rows: The key's values, then the others.
+        width: How many values are the key.
+        types: The type of each value.
+        ignore_case: Whether ASCII letters of string keys match in either case.
+    """
+
+    def __init__(self, rows: Sequence[Row], width: int, types: Sequence[ColumnType], *, ignore_case: bool) -> None:
+        self._folds = tuple(ignore_case and kind is ColumnType.S for kind in types[:width])
+        self._rows: dict[Row, Row] = {}
+        wide = [n for n, kind in enumerate(types) if kind is ColumnType.L]
+        for row in rows:
+            signed = _signed(row, wide) if wide else row
+            self._rows.setdefault(self._key(signed[:width]), signed[width:])
+
+    def find(self, key: Row) -> Row | None:
+        """The other values of the first row with this key."""
+        return self._rows.get(self._key(key))
+
+    def _key(self, values: Row) -> Row:
+        if not any(self._folds):
+            return values
+        return tuple(
+            value.lower() if fold and isinstance(value, bytes) else value
+            for value, fold in zip(values, self._folds, strict=True)
+        )
+
+
+def _wild_expression(source: bytes) -> tuple[bytes, bytes | None]:
+    """The text that an entry stands for, and a regular expression if it has wild cards."""
+    expression: list[bytes] = []
+    text: list[bytes] = []
+    wild = False
+    for match in _WILD.finditer(source):
+        escaped, sign, literal = match.groups()
+        if sign is not None:
+            wild = True
+            expression.append(b"." if sign == b"?" else b".*")
+        else:
+            piece = literal if escaped is None else escaped
+            text.append(piece)
+            expression.append(re.escape(piece))
+    return b"".join(text), b"".join(expression) if wild else None
+
+
+def _signed(row: Row, wide: Sequence[int]) -> Row:
+    """64-bit unsigned values as the signed numbers of the same bits, as expressions have them."""
+    values = list(row)
+    for n in wide:
+        value = values[n]
+        if isinstance(value, int) and value >= 2**63:
+            values[n] = value - 2**64
+    return tuple(values)
