@@ -110,6 +110,10 @@ class Generator:
         roll = self.source.random()
         if roll < 0.08:
             return ("-eval", "-", self.expression(self.source.choice(list(ValueType)), 2))
+        numbers = [(name, kind) for name, kind in self.variables if kind in (ValueType.INTEGER, ValueType.FLOAT)]
+        if numbers and roll < 0.3:
+            name, kind = self.source.choice(numbers)
+            return ("-eval", name, f"{name} {self.source.choice('++-')} ({self.expression(kind, 1)})")
         if roll < 0.55:
             letters = self.source.choice(list(_KINDS))
             kind = _KINDS[letters]

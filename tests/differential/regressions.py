@@ -42,6 +42,21 @@ CASES: dict[str, tuple[list[Option], list[Row]]] = {
         [("-ifnot", "-filt", "s1"), ("-eval", "ls1", "0 % 0"), ("-endif",)],
         [_row(s1=b"a"), _row(), _row(s1=b"b"), _row()],
     ),
+    "A variable that a group adds to is read by the rows that the group passes over": (
+        [
+            ("-var", "I:v1", "4294967295"),
+            ("-var", "F:v2", "1e16"),
+            ("-ifnot", "-filt", "s1"),
+            ("-eval", "v1", "v1 + i1 - 1"),
+            ("-eval", "v2", "v2 - f1"),
+            ("-else",),
+            ("-eval", "L:n1", "v1"),
+            ("-endif",),
+            ("-filt", "i1 != 7"),
+            ("-eval", "F:n2", "v2 + 0.0"),
+        ],
+        [_row(i1=2, f1=1.0), _row(s1=b"a"), _row(i1=7, f1=1.0), _row(s1=b"a", i1=9), _row(i1=4294967295, f1=-0.0)],
+    ),
     "The right side of && is not evaluated where the left is false": (
         [("-filt", "(i1 != 0) && ((10 / i1) > 3)"), ("-eval", "i1", "100 / i1")],
         [_row(i1=0), _row(i1=1), _row(i1=9)],

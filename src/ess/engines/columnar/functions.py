@@ -12,7 +12,7 @@ from ess.engines.columnar.distinct import Scalar, map_distinct_to_frame, row_ker
 from ess.engines.columnar.kernels import KERNELS
 from ess.engines.columnar.plan import Context, ExceptionalRowError
 from ess.engines.columnar.storage import VALUE_DTYPES, value_literal
-from ess.engines.columnar.support import gap
+from ess.engines.columnar.support import STORING_ELSEWHERE, gap
 from ess.engines.rowwise.storing import STORE
 from ess.language.functions.table import RecordError, RowFunction
 from ess.language.tree import Call, Constant, ValueType, value_type
@@ -24,12 +24,14 @@ _Constants = tuple[Scalar | None, ...]
 def call_value(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr:
     """The value of ``call``; ``arguments`` are those of ``call.function.evaluated``.
 
-    Calls that store into columns have been taken out of the expression before.
+    Calls that store into columns have been taken out of the expression before, where they can be.
 
     Raises:
-        Unsupported: If the function is not pure.
+        Unsupported: If the function stores into columns or is not pure.
     """
     function = call.function
+    if function.targets(call.arguments):
+        raise gap(STORING_ELSEWHERE)
     if not function.pure:
         raise gap("functions that are not pure")
     evaluated = function.evaluated(call.arguments)

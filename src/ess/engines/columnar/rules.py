@@ -15,9 +15,11 @@ import polars as pl
 
 from ess.engines.base import Unsupported
 from ess.engines.batch import Batch
+from ess.engines.columnar.distinct import Scalar
 from ess.engines.columnar.expressions import truth, value
 from ess.engines.columnar.functions import stored_values
 from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, plan, with_value
+from ess.engines.columnar.running import Term, cumulative, neutral, running_sums
 from ess.engines.columnar.storage import LOADS, blank_literal, column_literal, store
 from ess.engines.columnar.storing import holder, storing_call, without
 from ess.engines.columnar.support import gap
@@ -34,7 +36,7 @@ from ess.language.program import (
     Write,
 )
 from ess.language.random_sequence import random_value
-from ess.language.tree import Builtin, BuiltinName, Node, Slot, value_type
+from ess.language.tree import Builtin, BuiltinName, Node, Slot, ValueType, value_type
 from ess.language.walk import assigned_slots
 
 #: Hidden columns with a meaning of their own.
@@ -47,10 +49,12 @@ WRITTEN = f"{HIDDEN}written"
 class State:
     """A batch on its way through the chain.
 
-    ``written_only`` counts the rows that were written and then went no further.
+    ``written_only`` counts the rows that were written and then went no further. ``variables`` holds
+    the values of the variables that rules set, by key, as their slots hold them.
     """
 
     frame: pl.DataFrame
+    variables: dict[str, Scalar] = field(default_factory=dict)
     written: dict[int, Batch] = field(default_factory=dict)
     written_only: int = 0
 
@@ -68,13 +72,14 @@ Step = Callable[[State], None]
 class Chain:
     """A compiled chain: its steps, and what the frame needs beside the inputs.
 
-    ``unset`` are created slots that no rule sets.
+    ``unset`` are created slots that no rule sets, ``sums`` the variables that rules add to.
     """
 
     steps: tuple[Step, ...]
     needs_row_number: bool
     needs_written: bool
     unset: tuple[Slot, ...]
+    sums: frozenset[str]
 
 
 @dataclass
@@ -89,6 +94,7 @@ class _Facts:
     names: Iterator[str]
     present: set[str]
     constants: dict[str, pl.Expr]
+    sums: dict[str, tuple[Term, ...]]
     sinks: set[int] = field(default_factory=set)
     uses_row_number: bool = False
 
@@ -104,6 +110,8 @@ class _Block:
         """The slot's stored values."""
         if slot.key in self.facts.present:
             return pl.col(slot.key)
+        if slot.key in self.facts.sums:
+            raise gap("other variables that rules set")
         return self.facts.constants.get(slot.key, blank_literal(slot.type))
 
     def context(self) -> Context:
@@ -137,19 +145,14 @@ def compile_chain(program: Program, names: Iterator[str]) -> Chain:
     Raises:
         Unsupported: If the chain holds something that is left to the row engine.
     """
-    assigned = assigned_slots(program)
-    for variable in program.variables:
-        if variable.slot.key in assigned:
-            raise gap("variables that rules set")
-    facts = _Facts(
-        program,
-        names,
-        {slot.key for slot in program.inputs},
-        {v.slot.key: column_literal(v.initial, v.slot.type) for v in program.variables},
-    )
+    sums, assigned = running_sums(program), assigned_slots(program)
+    if any(key in assigned and key not in sums for key in (variable.slot.key for variable in program.variables)):
+        raise gap("other variables that rules set")
+    constants = {v.slot.key: column_literal(v.initial, v.slot.type) for v in program.variables}
+    facts = _Facts(program, names, {slot.key for slot in program.inputs}, constants, sums)
     steps = _compile_rules(program.rules, _Block(facts))
     unset = tuple(slot for slot in program.created if slot.key not in facts.present)
-    return Chain(tuple(steps), facts.uses_row_number, bool(facts.sinks), unset)
+    return Chain(tuple(steps), facts.uses_row_number, bool(facts.sinks), unset, frozenset(sums))
 
 
 def _compile_rules(rules: tuple[Rule, ...], block: _Block) -> list[Step]:
@@ -184,12 +187,38 @@ def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
 
 
 def _evaluate(rule: Evaluate, block: _Block) -> list[Step]:
+    if rule.target is not None and rule.target.key in block.facts.sums:
+        return _add(rule.target, rule.value.type, block)
     steps, node = _stored_first(rule.value, block)
     context = block.context()
     new = value(node, context)
     if rule.target is None:
         return [*steps, _check_only(plan(context, new), next(block.facts.names))]
     return [*steps, _set(rule.target, store(new, node.type, rule.target.type), context, block)]
+
+
+def _add(variable: Slot, value_type: ValueType, block: _Block) -> list[Step]:
+    """Add to a variable, row by row, what the rows of the block have to add."""
+    context = block.context()
+    total: pl.Expr | None = None
+    for term in block.facts.sums[variable.key]:
+        number = value(term.value, context)
+        number = -number if term.subtracted else number
+        total = number if total is None else total + number
+    added = neutral(value_type) if total is None else total
+    if context.active is not None:
+        added = pl.when(context.active).then(added).otherwise(neutral(value_type))
+    expression, name = plan(context, added), next(block.facts.names)
+    block.facts.present.add(variable.key)
+
+    def step(state: State) -> None:
+        frame = expression.add_to(state.frame, name)
+        values = cumulative(variable, value_type, state.variables[variable.key], frame.get_column(name))
+        state.frame = frame.drop(name).hstack([values])
+        if values.len():
+            state.variables[variable.key] = values.item(-1)
+
+    return [step]
 
 
 def _set(target: Slot, new: pl.Expr, context: Context, block: _Block) -> Step:

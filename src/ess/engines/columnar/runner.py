@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
 from ess.engines.base import BatchResult, Runner
 from ess.engines.batch import Batch
+from ess.engines.columnar.distinct import Scalar
 from ess.engines.columnar.plan import HIDDEN, ExceptionalRowError, with_value
 from ess.engines.columnar.rules import ROW_NUMBER, WRITTEN, Chain, State, compile_chain
 from ess.engines.columnar.storage import blank_literal
@@ -18,12 +20,13 @@ from ess.language.tree import Slot
 
 
 class ColumnarRunner:
-    """Runs a stateless program; see ``compile_columnar``."""
+    """Runs a program batch by batch; see ``compile_columnar``."""
 
     def __init__(self, program: Program, chain: Chain) -> None:
         self._program = program
         self._chain = chain
         self._outputs = [slot.key for slot in (*program.inputs, *program.created)]
+        self._variables: dict[str, Scalar] = {v.slot.key: v.initial for v in program.variables}
         self._row_engine: Runner | None = None
         self.batches_by_row = 0  #: how many batches the row engine ran
 
@@ -32,14 +35,12 @@ class ColumnarRunner:
         try:
             return self._run_columns(batch, first_row_number)
         except ExceptionalRowError:
-            if self._row_engine is None:
-                self._row_engine = compile_rowwise(self._program)
             self.batches_by_row += 1
-            return self._row_engine.run(batch, first_row_number)
+            return self._run_rows(batch, first_row_number)
 
     def _run_columns(self, batch: Batch, first_row_number: int) -> BatchResult:
         height = batch.height
-        state = State(batch)
+        state = State(batch, dict(self._variables))
         if self._chain.needs_row_number or not batch.width:
             # A frame without columns would lose its height when its first column is a constant.
             numbers = pl.int_range(first_row_number, first_row_number + height, dtype=pl.Int64, eager=True)
@@ -52,12 +53,24 @@ class ColumnarRunner:
         for slot in self._chain.unset:
             final = with_value(final, slot.key, blank_literal(slot.type))
         final = final.select(self._outputs)
-        kept = final.height + state.written_only
-        return BatchResult(final, state.written, kept, height)
+        self._variables = state.variables
+        return BatchResult(final, state.written, final.height + state.written_only, height)
+
+    def _run_rows(self, batch: Batch, first_row_number: int) -> BatchResult:
+        if not self._chain.sums:
+            if self._row_engine is None:
+                self._row_engine = compile_rowwise(self._program)
+            return self._row_engine.run(batch, first_row_number)
+        # The row engine starts from where the variables are, and leaves them where it ends.
+        now = tuple(replace(v, initial=self._variables[v.slot.key]) for v in self._program.variables)
+        runner = compile_rowwise(replace(self._program, variables=now))
+        result = runner.run(batch, first_row_number)
+        self._variables = {slot.key: value for slot, value in runner.variables().items()}
+        return result
 
     def variables(self) -> Mapping[Slot, bytes | int | float]:
-        """The variables' values: those they began with, as a chain that sets one is not compiled."""
-        return {variable.slot: variable.initial for variable in self._program.variables}
+        """The variables' values now."""
+        return {variable.slot: self._variables[variable.slot.key] for variable in self._program.variables}
 
 
 def compile_columnar(program: Program) -> Runner:

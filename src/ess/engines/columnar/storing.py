@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ess.engines.columnar.support import gap
+from ess.engines.columnar.support import STORING_ELSEWHERE, gap
 from ess.language.tree import (
     Arithmetic,
     Attributes,
@@ -54,9 +54,9 @@ def storing_call(root: Node) -> Call | None:
     stored = {target.slot.key for target in call.function.targets(call.arguments)}
     outside = without(root, call, Slot("", "", ColumnType.LS))
     if len(calls) > 1 or any(node is call for node in nodes_of(outside)):
-        raise gap("functions that store into columns, unless called once and first")
+        raise gap(STORING_ELSEWHERE)
     if any(isinstance(node, Reference) and node.slot.key in stored for node in nodes_of(outside)):
-        raise gap("functions that store into columns, unless called once and first")
+        raise gap(STORING_ELSEWHERE)
     return call
 
 

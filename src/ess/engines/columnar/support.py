@@ -23,7 +23,8 @@ class Construct:
     note: str
 
 
-_STORING = "functions that store into columns, unless called once and first"
+#: The name of the construct for calls that are left to the row engine because of their targets.
+STORING_ELSEWHERE = "functions that store into columns, unless called once and first"
 
 #: The constructs other than functions, in the order of the page.
 CONSTRUCTS: dict[str, Construct] = {
@@ -37,12 +38,13 @@ CONSTRUCTS: dict[str, Construct] = {
         Construct("$RowNum", True, "a column of row numbers"),
         Construct("$Random", True, "computed from the seed and the row numbers"),
         Construct("variables that rules read", True, "constants, as long as no rule sets them"),
+        Construct("running sums and counts", True, "cumulative sums, for a variable that one rule adds to"),
         Construct("functions that store into columns", True, "a step of their own before the rule they stand in"),
         Construct("division and %", True, "a zero divisor sends its batch to the row engine, which rejects the record"),
-        Construct("variables that rules set", False, "their values depend on the rows before"),
+        Construct("other variables that rules set", False, "their values depend on the rows before"),
         Construct("-quit, -quitafter", False, "which rows are processed depends on the rows before"),
         Construct("$CurSec, $CurUSec", False, "the clock is read anew for every row"),
-        Construct(_STORING, False, "what the other parts of the expression see depends on the order"),
+        Construct(STORING_ELSEWHERE, False, "what the other parts of the expression see depends on the order"),
         Construct("functions that are not pure", False, "equal arguments may give another result"),
         Construct("two rules that write to one sink", False, "the rows of both interleave"),
     )
