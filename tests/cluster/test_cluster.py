@@ -79,7 +79,7 @@ def test_the_output_is_that_of_one_machine(whole: Path, tmp_path: Path, monkeypa
     assert len([path for path in ledger.jobs_folder().rglob("*") if path.is_file()]) == 2  # the ledgers alone
 
 
-def test_both_nodes_work_and_messages_say_where(whole: Path, tmp_path: Path) -> None:
+def test_both_nodes_and_all_their_threads_work(whole: Path, tmp_path: Path) -> None:
     entries = make_files(tmp_path, [b"x"] * 8)
     _, out, err = run(
         entries, "echo %node_id/%num_nodes %thread_id/%num_threads; echo hello >&2; sleep 0.2", StreamOptions(threads=2)
@@ -87,16 +87,20 @@ def test_both_nodes_work_and_messages_say_where(whole: Path, tmp_path: Path) -> 
     lines = out.decode().splitlines()
     assert {line.split()[0] for line in lines} == {"0/2", "1/2"}
     assert {line.split()[1] for line in lines} == {"0/2", "1/2"}
-    assert err == "".join(f"node {line[0]}: hello\n" for line in lines)
+    assert err == "".join(f"file_{number:02}.gz: hello\n" for number in range(8))
 
 
 def test_exec_runs_on_every_node_or_once_for_plain_udb_calls(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stdout, stderr = io.BytesIO(), io.BytesIO()
-    command = "[ %node_id = 1 ] || sleep 0.3; echo %node_id $ESS_NODE_ID $ESS_UDB_NODE; [ %node_id = 0 ] || exit 6"
+    command = (
+        "[ %node_id = 1 ] || sleep 0.3; echo %node_id $ESS_NODE_ID $ESS_UDB_NODE; "
+        "echo hello >&2; [ %node_id = 0 ] || exit 6"
+    )
     result = execute(command, stdout=stdout, stderr=stderr)
     assert stdout.getvalue() == b"0 0 0/2\n1 1 1/2\n"
+    assert stderr.getvalue() == b"node 0: hello\nnode 1: hello\n"
     assert (result.exit_code, result.nodes, [failure.node_id for failure in result.failures]) == (6, 2, [1])
     fake = tmp_path / "aq_udb"
     fake.write_text("#!/bin/sh\necho called ${ESS_UDB_NODE-everywhere} $@\n")

@@ -53,9 +53,22 @@ def test_failures_are_named_and_the_others_run(tmp_path: Path) -> None:
         entries, 'x=$(cat); echo "$x"; echo "bad $x" >&2; [ "$x" != b ] && [ "$x" != c ]; exit $(($? * 7))'
     )
     assert out == b"a\nb\nc\nd\n"
-    assert err == "bad a\nbad b\nbad c\nbad d\n"
+    assert err == "".join(f"file_0{number}.gz: bad {letter}\n" for number, letter in enumerate("abcd"))
     assert result.exit_code == 7
     assert [(failure.name, failure.exit_code) for failure in result.failures] == [(e.path, 7) for e in entries[1:3]]
+
+
+def test_messages_of_files_that_went_well_are_cut_short(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"x"] * 6)
+    command = "for i in 1 2 3 4 5; do echo line $i >&2; done; printf end >&2; [ %file != file_05 ]"
+    result, _, err = run(entries, command, StreamOptions(all_messages=False))
+    lines = err.splitlines()
+    assert lines[:4] == [f"file_00.gz: line {i}" for i in (1, 2, 3)] + ["file_01.gz: line 1"]
+    assert len(lines) == 12 + 6
+    assert lines[12:] == [f"file_05.gz: line {i}" for i in range(1, 6)] + ["file_05.gz: end"]  # it failed
+    assert result.messages_left_out == 5 * 6 - 12
+    result, _, err = run(entries, command)
+    assert (len(err.splitlines()), result.messages_left_out) == (36, 0)
 
 
 def test_quit_on_error_runs_nothing_after_the_failure(tmp_path: Path) -> None:

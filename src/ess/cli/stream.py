@@ -21,7 +21,9 @@ def stream(
     command: Annotated[str, typer.Argument(help="command that gets each file's content on its input")] = "cat",
     exclude: Annotated[str | None, typer.Option(help="leave out files that match this pattern")] = None,
     master: Annotated[bool, typer.Option("--master", help="run on this machine, not on the worker nodes")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="tell for each file where it ran and how it ended")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="show all messages, and where each file ran and how it ended")
+    ] = False,
     bulk: Annotated[bool, typer.Option("--bulk", help="not available yet")] = False,
     threads: Annotated[int, typer.Option(help="number of files a node works on at a time")] = 1,
     archive: Annotated[str | None, typer.Option(help="not available yet")] = None,
@@ -59,6 +61,7 @@ def stream(
                 master=master,
                 quit_on_error=quitonerror,
                 resume=resume,
+                all_messages=debug,
                 progress=display.show,
                 trace=_say if debug else None,
             ),
@@ -66,6 +69,8 @@ def stream(
     finally:
         display.clear()
     _tell_failures(result.failures)
+    if result.messages_left_out:
+        _say(f"{result.messages_left_out:,} more lines of messages; --debug shows all")
     if not result.files and not result.resumed:
         _say(f"{category}: no files between {lower} and {upper}")
     if result.not_run:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Protocol
 
 from ess.cluster.work import Outcome
+from ess.errors import printable
+
+#: So many lines of messages are shown of a task that went well, and of all such tasks together.
+LINES_OF_A_TASK = 3
+LINES_OF_A_JOB = 12
 
 _CHUNK = 1 << 20
 
@@ -28,8 +34,10 @@ class Delivery:
 
     Args:
         stdout: Takes what the commands wrote, unchanged.
-        stderr: Takes their messages; each line begins with the node if there are several.
-        several_nodes: Whether there are.
+        stderr: Takes their messages; before each line stands what ``name`` gives.
+        name: What a task is called, e.g. after its file; blank for nothing.
+        all_messages: Pass on every line. Without it, only the first lines of tasks that went well, since a
+            thousand rejected records would hide what matters; those of failed tasks are passed on in full.
         delivered: Told of each task once its output is passed on.
     """
 
@@ -38,13 +46,17 @@ class Delivery:
         stdout: Sink,
         stderr: Sink,
         *,
-        several_nodes: bool,
+        name: Callable[[Outcome], str],
+        all_messages: bool,
         delivered: Callable[[Outcome], None],
     ) -> None:
         self._stdout = stdout
         self._stderr = stderr
-        self._several_nodes = several_nodes
+        self._name = name
+        self._all_messages = all_messages
         self._delivered = delivered
+        self._shown = 0
+        self.left_out = 0
         self._waiting: dict[int, Outcome] = {}
         self._skipped: set[int] = set()
         self._next = 0
@@ -80,14 +92,33 @@ class Delivery:
             self._delivered(outcome)
             return
         stdout, stderr = Path(outcome.stdout), Path(outcome.stderr)
-        prefix = f"node {outcome.node_id}: ".encode() if self._several_nodes else b""
         if not outcome.ended.stopped:
-            _copy_lines(stderr, self._stderr, prefix)
+            self._pass_on_messages(stderr, outcome)
             if not outcome.ended.problem:
                 _copy(stdout, self._stdout)
         for path in (stdout, stderr):
             path.unlink(missing_ok=True)
         self._delivered(outcome)
+
+    def _pass_on_messages(self, path: Path, outcome: Outcome) -> None:
+        try:
+            if not path.stat().st_size:
+                return
+        except OSError:
+            return
+        name = self._name(outcome)
+        prefix = f"{printable(name)}: ".encode() if name else b""
+        limit: float = inf
+        if not self._all_messages and outcome.ended.exit_code == 0:
+            limit = min(LINES_OF_A_TASK, max(LINES_OF_A_JOB - self._shown, 0))
+        with path.open("rb") as file:
+            for number, line in enumerate(file):
+                if number < limit:
+                    self._stderr.write(prefix + line if line.endswith(b"\n") else prefix + line + b"\n")
+                    self._shown += 1
+                else:
+                    self.left_out += 1
+        self._stderr.flush()
 
 
 def _copy(path: Path, target: Sink) -> None:
@@ -97,16 +128,4 @@ def _copy(path: Path, target: Sink) -> None:
                 target.write(chunk)
     except FileNotFoundError:
         return
-    target.flush()
-
-
-def _copy_lines(path: Path, target: Sink, prefix: bytes) -> None:
-    try:
-        if not path.stat().st_size:
-            return
-    except OSError:
-        return
-    with path.open("rb") as file:
-        for line in file:
-            target.write(prefix + line if line.endswith(b"\n") else prefix + line + b"\n")
     target.flush()

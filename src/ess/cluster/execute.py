@@ -40,13 +40,18 @@ def execute(
     job_id, folder = ledger.new_job()
     book = ledger.Ledger(job_id, folder)
     outcomes: list[Outcome] = []
-    delivery: Delivery | None = None
     try:
         book.begin(f"ess exec {command}", "")
         runtime = open_runtime(threads=1, master=master or asks_whole_database(command))
         try:
             nodes = sorted({slot.node_id for slot in runtime.slots()})
-            delivery = Delivery(stdout, stderr, several_nodes=len(nodes) > 1, delivered=outcomes.append)
+            delivery = Delivery(
+                stdout,
+                stderr,
+                name=lambda outcome: f"node {outcome.node_id}" if len(nodes) > 1 else "",
+                all_messages=True,
+                delivered=outcomes.append,
+            )
             job = Job(job_id, command, str(folder), surroundings())
             share = {node: {"ESS_UDB_NODE": f"{node}/{len(nodes)}"} if len(nodes) > 1 else {} for node in nodes}
             tasks = [Task(index, None, share[node], node) for index, node in enumerate(nodes)]

@@ -161,7 +161,10 @@ def stop() -> None:
 
 
 def terminate(*, everything: bool = False) -> bool:
-    """End the cluster and forget it; with ``everything`` also its logs. False if there was none."""
+    """End the cluster and forget it; with ``everything`` also its logs. False if there was none.
+
+    The database servers of the working folder run on the nodes, so they end with them.
+    """
     with settings.lock(state.cluster_folder()):
         try:
             known = state.read_cluster()
@@ -172,7 +175,18 @@ def terminate(*, everything: bool = False) -> bool:
         state.clear(everything=everything)
         if not everything:
             state.write_cluster(ClusterState(known.mode))
-        return known.id is not None
+    if known.id is not None:
+        _stop_database_servers()
+    return known.id is not None
+
+
+def _stop_database_servers() -> None:
+    from ess.udb import access, service  # loads the transport
+
+    folder = access.udb_folder()
+    if folder.is_dir() and service.running_ports(folder):
+        for _line in service.stop(folder, ()):
+            pass  # it works while its lines are read
 
 
 def reset() -> None:

@@ -39,7 +39,8 @@ class StreamResult:
     ``exit_code`` is that of the first failing file in file order, or 0. ``files`` counts the
     files that were run, ``resumed`` those an earlier run had done, ``not_run`` those left out
     after a failure with ``quit_on_error``. ``stages`` has one entry for each ``aq_*`` command
-    that reported its rows.
+    that reported its rows. ``messages_left_out`` counts lines of commands' messages that were
+    not passed on.
     """
 
     exit_code: int
@@ -49,6 +50,7 @@ class StreamResult:
     failures: tuple[Failure, ...]
     stages: tuple[Stage, ...]
     job: str
+    messages_left_out: int = 0
 
     @property
     def adds_up(self) -> bool:

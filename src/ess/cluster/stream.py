@@ -46,6 +46,7 @@ class StreamOptions:
         master: Run here, although there is a cluster.
         quit_on_error: Start no further file once one has failed, and kill those that run.
         resume: Continue the latest job with the same category, range and command that broke off or had failures.
+        all_messages: Pass on all messages of commands; without it, of files that went well only a few lines.
         progress: Called whenever files are done.
         trace: Gets a line for each file: where it ran, how long, how it ended.
     """
@@ -54,6 +55,7 @@ class StreamOptions:
     master: bool = False
     quit_on_error: bool = False
     resume: bool = False
+    all_messages: bool = True
     progress: Callable[[Progress], None] | None = None
     trace: Callable[[str], None] | None = None
 
@@ -188,7 +190,8 @@ class _Run:
         delivery = Delivery(
             stdout,
             stderr,
-            several_nodes=several,
+            name=lambda outcome: Path(self._source.entries[outcome.index].path).name,
+            all_messages=self._options.all_messages,
             delivered=lambda outcome: book.delivered(self._keys[outcome.index], outcome),
         )
         for index, key in enumerate(self._keys):
@@ -200,7 +203,7 @@ class _Run:
         self._tell_progress()
         if not drive(self._job, bundles, self._runtime, outcome=lambda outcome: self._take(outcome, delivery)):
             delivery.rest()
-        return self._result()
+        return self._result(delivery.left_out)
 
     def _take(self, outcome: Outcome, delivery: Delivery) -> None:
         if outcome.ended.stopped:
@@ -219,7 +222,7 @@ class _Run:
     def _size(self, index: int) -> int:
         return self._source.entries[index].size
 
-    def _result(self) -> StreamResult:
+    def _result(self, messages_left_out: int) -> StreamResult:
         outcomes = sorted(self._outcomes, key=lambda outcome: outcome.index)
         failures = tuple(
             Failure(self._source.entries[each.index].path, each.ended.exit_code, each.node_id, each.ended.problem)
@@ -235,6 +238,7 @@ class _Run:
             failures=failures,
             stages=sum_stages([*resumed, *(outcome.ended.tools for outcome in outcomes)]),
             job=self._job.id,
+            messages_left_out=messages_left_out,
         )
 
 
