@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,7 @@ from ess.errors import (
     UdbRequestError,
 )
 from ess.language.tree import Slot
+from ess.schema.types import ColumnType
 from ess.udb import client, connection, protocol
 from ess.udb.access import Access
 from ess.udb.client import Import, ImportIdentity, ImportOptions
@@ -195,6 +197,42 @@ def test_variables_are_held_by_each_server_and_merged_at_export(start_server: An
     put(servers, "var", [(2, b"w")])
     with Pool(servers) as pool:
         assert export_variables(pool, asked, target.table, separately=False).rows() == [(9, b"w")]
+
+
+def test_keys_alone_can_be_imported(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+    assert put(servers, "", [(b"b",), (b"a",), (b"b",)]) == 3
+    assert sorted(get(servers, "")) == [(b"a",), (b"b",)]
+    assert sorted(get(servers, "totals")) == [(b"a", 0, 0.0, b""), (b"b", 0, 0.0, b"")]
+
+
+def test_columns_are_converted_as_storing_does(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+    target = find_target("db:log", where="-imp")
+    slots = [Slot("u", "USER", ColumnType.S), Slot("t", "Time", ColumnType.LS), Slot("x", "n", ColumnType.F)]
+    with pytest.raises(OptionError, match="no column 'price'"):
+        Import(target, servers, slots, ImportOptions(), ImportIdentity("x"), where="-imp")
+    with pytest.raises(OptionError, match="'user' is of type S, what is imported is of type I"):
+        Import(target, servers, [Slot("u", "user", ColumnType.I)], ImportOptions(), ImportIdentity("x"), where="-imp")
+    sink = Import(target, servers, slots, ImportOptions(fill_missing=True), ImportIdentity("x"), where="-imp")
+    assert [slot.key for slot in sink.slots] == ["u", "t", "x"]
+    values = [-1.9, 2.0**33 + 5, float("nan")]
+    sink.write(
+        make_batch([("u", ColumnType.S, [b"a"] * 3), ("t", ColumnType.LS, [-1, 1, 2]), ("x", ColumnType.F, values)], 3)
+    )
+    assert sink.commit() == 3
+    assert get(servers, "log") == [(b"a", 2**32 - 1, -1, 0.0, b""), (b"a", 1, 5, 0.0, b""), (b"a", 2, 0, 0.0, b"")]
+
+
+def test_many_clients_at_once_lose_nothing(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+
+    def work(number: int) -> int:
+        return put(servers, "log", [(b"u%d" % (n % 5), number, n, 0.0, b"") for n in range(20)])
+
+    with ThreadPoolExecutor(40) as threads:
+        assert sum(threads.map(work, range(80))) == 1600
+    assert len(set(get(servers, "log"))) == 1600
 
 
 # Transactions ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ess.udb.ordering import sort_columns
 from ess.udb.pool import Pool
 from ess.udb.protocol import ScanRequest
 from ess.udb.spec import Table, TableColumn
+from ess.udb.store import empty_frame
 
 
 def export(pool: Pool, request: ScanRequest, sort: Sequence[Slot], cut: Cut | None) -> Iterator[Batch]:
@@ -48,7 +49,8 @@ def export(pool: Pool, request: ScanRequest, sort: Sequence[Slot], cut: Cut | No
 def export_variables(pool: Pool, request: ScanRequest, table: Table, *, separately: bool) -> Batch:
     """The Var vector: the servers' rows merged by its merge attributes, or (``asis``) one after the other."""
     streams = pool.each(lambda _place, connection: list(connection.scan(request)))
-    rows = pl.concat([_frame(batch) for stream in streams for batch in stream])
+    frames = [_frame(batch) for stream in streams for batch in stream]
+    rows = pl.concat(frames) if frames else empty_frame(table.columns)
     if separately and rows.height:
         return rows
     if not rows.height:
