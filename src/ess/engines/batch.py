@@ -36,4 +36,9 @@ def blank(column_type: ColumnType) -> bytes | int | float:
 def make_batch(columns: Sequence[tuple[str, ColumnType, Sequence[object]]], height: int) -> Batch:
     """A batch from Python values, one list a column, each ``height`` long."""
     series = [pl.Series(key, values, dtype=PHYSICAL[kind]) for key, kind, values in columns]
-    return pl.DataFrame(series, height=height) if not series else pl.DataFrame(series)
+    return pl.DataFrame(series) if series else pl.DataFrame(height=height)
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """The rows of some batches of the same columns, at least one, as a single batch."""
+    return pl.concat(batches)

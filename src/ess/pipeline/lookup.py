@@ -102,7 +102,7 @@ def combine(builder: ChainBuilder, use: Use) -> Rule:
 
 @dataclass(frozen=True)
 class _Given:
-    """What stands behind one of the options: the files with their columns, and the words that are no input attributes."""
+    """What stands behind an option: the files with their columns, and the words that are no input attributes."""
 
     source: InputPlan
     words: tuple[str, ...]

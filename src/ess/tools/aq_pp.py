@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from ess.errors import InputDataError
 from ess.pipeline import shared_options
-from ess.pipeline.counts import Counts, leave_counts, statistics_line
 from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import help_text
-from ess.pipeline.plan import Plan, plan_chain
+from ess.pipeline.plan import plan_chain
 from ess.pipeline.sinks import ImportRequest, ImportSink
-from ess.pipeline.source import STDIN
-from ess.tools.process import let_interrupts_through, run_tool
+from ess.tools.planned import run_plan
+from ess.tools.process import asks_for_help, run_tool
 
 _PREPARE = "Preparation"
 _RULES = "Rules, done for each row in the order of the command line"
@@ -90,8 +88,8 @@ OPTIONS = OptionTable(
         ),
         Option(
             "-cmb",
-            "Join the columns of a table to the rows, by the columns that both have (with the column attribute cmb such "
-            "a column is joined instead; key marks those to join by). The first record that matches is taken. "
+            "Join the columns of a table to the rows, by the columns that both have (with the column attribute cmb "
+            "such a column is joined instead; key marks those to join by). The first record that matches is taken. "
             "Attributes are those of -f and ncas (ignore case) and req (drop rows without a match).",
             ("File",),
             more="File|ColSpec",
@@ -160,8 +158,6 @@ OPTIONS = OptionTable(
     ),
 )
 
-NAME = OPTIONS.tool
-
 
 def main(argv: list[str]) -> int:
     """Run ``aq_pp`` with these arguments; the exit code.
@@ -169,80 +165,17 @@ def main(argv: list[str]) -> int:
     Raises:
         EssError: If it fails.
     """
-    if argv and argv[0] in ("-h", "--help"):
+    if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
     uses = OPTIONS.parse(argv)
     plan = plan_chain(uses, open_import=_open_import)
-    names = [use.name for use in uses]
-    if tests := names.count("-test"):
-        _check_outputs(plan)
-        if tests > 1:
-            _reach(plan)
-        return 0
-    return _run(argv, plan, statistics="-stat" in names, verbose="-verb" in names)
+    return run_plan(OPTIONS.tool, argv, plan, [use.name for use in uses])
 
 
 def command() -> NoReturn:
     """The command ``aq_pp``."""
-    run_tool(NAME, main)
-
-
-def _run(argv: list[str], plan: Plan, *, statistics: bool, verbose: bool) -> int:
-    from ess.pipeline.run import RunError, Streams, run  # loads the engines
-
-    let_interrupts_through()
-    streams = Streams(None, None, say, _say_progress if verbose else None)
-    try:
-        counts = run(plan, streams)
-    except RunError as failure:
-        if isinstance(failure.error, InputDataError):  # the rows before the bad record are out, so they count
-            _tell_counts(argv, failure.counts, statistics)
-        raise failure.error from None
-    _tell_counts(argv, counts, statistics)
-    return 0
-
-
-def _tell_counts(argv: list[str], counts: Counts, statistics: bool) -> None:
-    leave_counts(NAME, argv, counts)
-    if statistics:
-        print(statistics_line(NAME, counts), file=sys.stderr)
-
-
-def _say_progress(records: int) -> None:
-    say(f"{records:,} records processed")
-
-
-def say(text: str) -> None:
-    """Print a line about the run to stderr."""
-    print(f"{NAME}: {text}", file=sys.stderr)
-
-
-def _check_outputs(plan: Plan) -> None:
-    """Whether each output's format can print its columns, without opening it."""
-    from ess.formats.render import Renderer
-    from ess.pipeline.outputs import columns_of
-
-    printed = [(output.attributes, output.columns) for output in plan.outputs]
-    printed += [(output.attributes, output.columns) for output in plan.variable_outputs]
-    for attributes, columns in printed:
-        Renderer(attributes, columns_of(columns), where="-o")
-
-
-def _reach(plan: Plan) -> None:
-    """The second ``-test``: load the lookup tables, open every input, reach the servers of every import."""
-    from ess.engines.select import compile_program
-    from ess.formats.codecs import open_decompressed
-
-    compile_program(plan.program)
-    for file in plan.input.files:
-        if file != STDIN:
-            open_decompressed(file).close()
-    for opened in plan.imports:
-        try:
-            opened.into.connect()
-        finally:
-            opened.into.abort()
+    run_tool(OPTIONS.tool, main)
 
 
 def _open_import(request: ImportRequest) -> ImportSink:

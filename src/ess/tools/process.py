@@ -53,6 +53,11 @@ def exit_code(name: str, work: Callable[[], int]) -> int:
         return _report(name, SystemFailure(error.strerror or str(error), where=str(error.filename or "")))
 
 
+def asks_for_help(argv: list[str]) -> bool:
+    """Whether the command line is ``-h`` and what help is asked for."""
+    return bool(argv) and argv[0] in ("-h", "--help")
+
+
 def let_interrupts_through() -> None:
     """Make Ctrl-C end a read that waits for input; call it once the engines are loaded.
 
