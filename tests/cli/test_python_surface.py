@@ -57,6 +57,26 @@ def test_what_is_missing_is_an_error(shop):
         ess.export("shop:sales")
 
 
+def test_a_cluster(places, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a1").write_text("1\n2\n")
+    (tmp_path / "a2").write_text("3\n")
+    ess.select("local")
+    ess.category_add("a", "a*", noprobe=True)
+    with pytest.raises(OptionError, match="unknown mode"):
+        ess.cluster_set("moon")
+    ess.cluster_set("local")
+    try:
+        status = ess.cluster_create(1)
+        assert [node.health.value for node in status.nodes] == ["running", "running"]
+        assert len(ess.cluster_nodes()) == 1
+        assert ess.stream("a", "*", "*", "wc -l").lines == ["2", "1"]
+    finally:
+        assert ess.cluster_terminate()
+    assert not ess.cluster_terminate()
+    assert ess.cluster_status().state.desired is None
+
+
 def test_definitions(shop):
     (found,) = ess.server_summary()
     assert (found.name, found.active) == ("shop", True)

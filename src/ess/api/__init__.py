@@ -8,6 +8,16 @@ one defines the other sees.
 Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
 """
 
+from ess.api.clusters import (
+    cluster_create,
+    cluster_nodes,
+    cluster_reset,
+    cluster_set,
+    cluster_start,
+    cluster_status,
+    cluster_stop,
+    cluster_terminate,
+)
 from ess.api.databases import (
     create_database,
     create_table,
@@ -59,6 +69,14 @@ __all__ = [
     "category_change_usecache",
     "category_copy",
     "category_delete",
+    "cluster_create",
+    "cluster_nodes",
+    "cluster_reset",
+    "cluster_set",
+    "cluster_start",
+    "cluster_status",
+    "cluster_stop",
+    "cluster_terminate",
     "create_database",
     "create_table",
     "create_variable",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ess.cluster.report import ExecResult, StreamResult
-from ess.lake.categories import Category
-from ess.lake.datastores import Datastore
+if TYPE_CHECKING:
+    from ess.cluster.report import ExecResult, StreamResult
+    from ess.lake.categories import Category
+    from ess.lake.datastores import Datastore
 
 
 @dataclass(frozen=True)

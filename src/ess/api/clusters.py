@@ -1,0 +1,120 @@
+"""The cluster: nodes that streams and commands run on."""
+
+from __future__ import annotations
+
+# Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ess.cluster.providers import ClusterStatus, Node
+
+__all__ = [
+    "cluster_create",
+    "cluster_nodes",
+    "cluster_reset",
+    "cluster_set",
+    "cluster_start",
+    "cluster_status",
+    "cluster_stop",
+    "cluster_terminate",
+]
+
+
+def cluster_set(mode: str) -> None:
+    """Choose where the nodes of the next cluster come from: ``local``; ``cloud`` and ``custom`` are not available yet.
+
+    Raises:
+        OptionError: If the mode is not known or not available yet, or there is a cluster of another one.
+    """
+    from ess.cluster import providers
+    from ess.errors import OptionError
+
+    if mode not in ("local", "cloud", "custom"):
+        raise OptionError(f"unknown mode '{mode}'", where="cluster set", hint="use local, cloud or custom")
+    providers.set_mode(mode)
+
+
+def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
+    """Start worker nodes: processes on this machine that talk to each other with certificates of their own.
+
+    Args:
+        number: How many workers.
+        add: Add so many to the cluster that is there.
+
+    Returns:
+        What runs then; a worker that could not be started is not ``running`` in it.
+
+    Raises:
+        OptionError: If the number is not valid, or there is a cluster already, or none to add to.
+        InitializationError: If the cluster cannot be started.
+    """
+    from ess.cluster import providers
+
+    providers.create(number, add=add)
+    return providers.status()
+
+
+def cluster_status() -> ClusterStatus:
+    """What runs; without a cluster, ``state.desired`` is None and commands run in this process.
+
+    >>> import ess
+    >>> ess.cluster_status().state.desired is None
+    True
+    """
+    from ess.cluster import providers
+
+    return providers.status()
+
+
+def cluster_nodes() -> list[Node]:
+    """The nodes that commands run on; without a cluster this machine.
+
+    >>> import ess
+    >>> [node.id for node in ess.cluster_nodes()]
+    [0]
+    """
+    from ess.cluster import providers
+
+    return providers.nodes()
+
+
+def cluster_start() -> ClusterStatus:
+    """Start a stopped cluster again, and replace workers that were lost.
+
+    Raises:
+        OptionError: If there is no cluster.
+        EssError: If a worker cannot be started.
+    """
+    from ess.cluster import providers
+
+    problems = providers.start()
+    if problems:
+        raise problems[0]
+    return providers.status()
+
+
+def cluster_stop() -> None:
+    """End the processes of the cluster and what they run; :func:`cluster_start` brings it back."""
+    from ess.cluster import providers
+
+    providers.stop()
+
+
+def cluster_terminate(*, everything: bool = False) -> bool:
+    """End the cluster with its database servers, and forget it.
+
+    Args:
+        everything: Whether to delete its certificates and logs as well.
+
+    Returns:
+        Whether there was one.
+    """
+    from ess.cluster import providers
+
+    return providers.terminate(everything=everything)
+
+
+def cluster_reset() -> None:
+    """Clear the configuration of the cluster, whatever state it is in; its processes end."""
+    from ess.cluster import providers
+
+    providers.reset()
