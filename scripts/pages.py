@@ -27,7 +27,7 @@ from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.language.functions.table import Function, Value
 from ess.pipeline.options import Option, OptionTable
 from ess.settings import SETTINGS
-from ess.tools import aq_pp, aq_udb, udbd
+from ess.tools import aq_cnt, aq_pp, aq_udb, udbd
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Made by `make pages` from the tables in the source; do not edit. -->"
@@ -164,6 +164,7 @@ def command_blocks(command: object, name: str) -> list[str]:
 def pages() -> dict[str, str]:
     """Every page by its file name."""
     return {
+        "aq_cnt.md": tool_page(aq_cnt.OPTIONS),
         "aq_pp.md": tool_page(aq_pp.OPTIONS),
         "aq_udb.md": tool_page(aq_udb.OPTIONS),
         "udbd.md": tool_page(udbd.OPTIONS),

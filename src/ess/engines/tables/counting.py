@@ -1,0 +1,129 @@
+"""Counting distinct keys, and statistics of numbers for each, over batches of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ess.engines.batch import Batch
+
+#: The column of a result that says how many rows have the key.
+COUNT = "#count"
+
+#: The parts of a statistic, in the order of the reports; ``column.part`` names them in a result.
+STATISTICS = ("sum", "avg", "stddev", "min", "max")
+
+#: Partial results of fewer rows than this are not worth merging before the end.
+_MERGE_ROWS = 500_000
+_FIRST = "#first"
+
+
+class KeyCounter:
+    """Counts the rows of each distinct key.
+
+    Memory is bounded by the distinct keys. Numbers are summed as doubles; the spread is kept as the sum
+    of the squared distances from the mean, which merges without cancellation (Chan, Golub and LeVeque 1979).
+
+    Args:
+        keys: The columns of the key; at least one.
+        numbers: The numeric columns to gather statistics of.
+
+    >>> counter = KeyCounter(["k"], ["n"])
+    >>> counter.add(pl.DataFrame({"k": [b"a", b"b", b"a"], "n": [1, 5, 3]}))
+    >>> counter.result().rows()
+    [(b'a', 2, 4.0, 2.0, 1.4142135623730951, 1.0, 3.0), (b'b', 1, 5.0, 5.0, 0.0, 5.0, 5.0)]
+    """
+
+    def __init__(self, keys: Sequence[str], numbers: Sequence[str] = ()) -> None:
+        self._keys = list(dict.fromkeys(keys))
+        self._numbers = list(dict.fromkeys(numbers))
+        self._parts: list[Batch] = []
+        self._pending = 0
+        self._merged = 0
+        self._rows = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count the rows of a batch that has the columns of the key and the numbers."""
+        aggregates = [pl.len().cast(pl.UInt64).alias(COUNT), pl.col(_FIRST).first()]
+        for name in self._numbers:
+            number = pl.col(name).cast(pl.Float64)
+            aggregates += [
+                number.sum().alias(f"{name}.sum"),
+                number.mean().alias(f"{name}.avg"),
+                (number.var(ddof=0) * pl.len()).alias(f"{name}.spread"),
+                number.min().alias(f"{name}.min"),
+                number.max().alias(f"{name}.max"),
+            ]
+        wanted = list(dict.fromkeys([*self._keys, *self._numbers]))
+        numbered = batch.select(wanted).with_row_index(_FIRST, offset=0)
+        self._keep(numbered.group_by(self._keys).agg(aggregates), batch.height)
+
+    def add_counted(self, batch: Batch) -> None:
+        """Add what another counter has counted: a batch with the columns of ``result``."""
+        spreads = [
+            (pl.col(f"{name}.stddev").pow(2) * (pl.col(COUNT).cast(pl.Float64) - 1).clip(0)).alias(f"{name}.spread")
+            for name in self._numbers
+        ]
+        wanted = [f"{name}.{part}" for name in self._numbers for part in STATISTICS if part != "stddev"]
+        part = batch.with_row_index(_FIRST, offset=0).select(*self._keys, COUNT, _FIRST, *wanted, *spreads)
+        self._keep(self._merge([part]), batch.height)
+
+    def result(self) -> Batch:
+        """The keys in the order they were first seen, their counts, and ``STATISTICS`` of each number.
+
+        The standard deviation is that of a sample (divided by n-1), 0 for a single row.
+        """
+        spread_over = (pl.col(COUNT).cast(pl.Float64) - 1).clip(1)
+        columns: list[pl.Expr] = [pl.col(*self._keys), pl.col(COUNT)]
+        for name in self._numbers:
+            columns += [
+                (pl.col(f"{name}.spread") / spread_over).clip(0).sqrt().alias(f"{name}.stddev")
+                if part == "stddev"
+                else pl.col(f"{name}.{part}")
+                for part in STATISTICS
+            ]
+        if not self._parts:
+            return pl.DataFrame()
+        return self._merge(self._parts).sort(_FIRST).select(columns)
+
+    def _keep(self, part: Batch, rows: int) -> None:
+        self._parts.append(part.with_columns(pl.col(_FIRST).cast(pl.UInt64) + self._rows))
+        self._rows += rows
+        self._pending += part.height
+        if self._pending > max(_MERGE_ROWS, self._merged):
+            self._parts = [self._merge(self._parts)]
+            self._merged, self._pending = self._parts[0].height, 0
+
+    def _merge(self, parts: Sequence[Batch]) -> Batch:
+        count = pl.col(COUNT).cast(pl.Float64)
+        aggregates = [pl.col(COUNT).sum(), pl.col(_FIRST).min()]
+        for name in self._numbers:
+            mean = pl.col(f"{name}.avg")
+            overall = (count * mean).sum() / count.sum()
+            aggregates += [
+                pl.col(f"{name}.sum").sum(),
+                overall.alias(f"{name}.avg"),
+                (pl.col(f"{name}.spread").sum() + (count * (mean - overall).pow(2)).sum()).alias(f"{name}.spread"),
+                pl.col(f"{name}.min").min(),
+                pl.col(f"{name}.max").max(),
+            ]
+        return pl.concat(parts).group_by(self._keys).agg(aggregates)
+
+
+def counts_of_groups(groups: Sequence[str], rows: Batch, keys: Sequence[tuple[str, Batch]]) -> Batch:
+    """How many distinct keys of each kind each group has.
+
+    Args:
+        groups: The columns that make a group.
+        rows: The result of a counter whose key is the group.
+        keys: For each kind a name, and the result of a counter whose key begins with ``groups``.
+
+    Returns:
+        A row a group, in the order of ``rows``: ``groups``, ``COUNT``, and a column for each name.
+    """
+    names = list(dict.fromkeys(groups))
+    parts = [rows.select(*names, COUNT).with_row_index(_FIRST)]
+    parts += [found.group_by(names).agg(pl.len().cast(pl.UInt64).alias(name)) for name, found in keys]
+    found = pl.concat(parts, how="diagonal").group_by(names).agg(pl.exclude(*names).min())
+    return found.sort(_FIRST).drop(_FIRST)

@@ -1,0 +1,86 @@
+"""The records of an input for tools that have no chain of rules: batches of good ones, the others counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from ess.engines.batch import Batch
+from ess.formats.reader import InputBatch
+from ess.pipeline.counts import Counts
+from ess.pipeline.rejections import RejectionPolicy
+from ess.pipeline.source import InputPlan, read_file
+
+#: ``-verb`` prints a line whenever this many more records have been processed.
+PROGRESS_STEP = 10_000_000
+
+
+class Intake:
+    """One pass over an input.
+
+    Args:
+        source: Where the records come from.
+        report: Gets the message of each record that is left out.
+        progress: Gets the number of records processed, every ``PROGRESS_STEP``.
+        stdin: What ``-`` means; None for the process's standard input.
+    """
+
+    def __init__(
+        self,
+        source: InputPlan,
+        report: Callable[[str], None],
+        *,
+        progress: Callable[[int], None] | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> None:
+        self._source = source
+        self._policy = RejectionPolicy(source.attributes, report)
+        self._progress = progress
+        self._stdin = stdin
+        self.rows = 0  #: good records so far
+
+    @property
+    def rejected(self) -> int:
+        """How many records were rejected so far."""
+        return self._policy.rejected
+
+    def counts(self) -> Counts:
+        """The counts of a tool that uses every good record."""
+        return Counts(self.rows + self.rejected, self.rows, 0, self.rejected)
+
+    def batches(self) -> Iterator[Batch]:
+        """The good records of all files, in order, in batches that are not empty.
+
+        Raises:
+            InputDataError: At a rejected record that ends the run; the rows before it have been delivered.
+            EssError: As ``read_input`` does.
+        """
+        for file in self._source.files:
+            yield from self.file_batches(file)
+
+    def file_batches(self, file: str) -> Iterator[Batch]:
+        """The good records of one file of the input; errors as for ``batches``."""
+        self._policy.next_file()
+        for batch in read_file(self._source, file, self._stdin):
+            before = self.rows + self.rejected
+            for rows in self._good(batch):
+                self.rows += rows.height
+                yield rows
+            self._announce(before, self.rows + self.rejected)
+
+    def _good(self, batch: InputBatch) -> Iterator[Batch]:
+        attributes = self._source.attributes
+        start = 0
+        for reject in batch.rejects:
+            # A rejection that may end the run comes after the rows before it, so that the end
+            # does not depend on the size of the batches.
+            if reject.before_row > start and (not attributes.errors_ok or attributes.error_limit is not None):
+                yield batch.frame.slice(start, reject.before_row - start)
+                start = reject.before_row
+            self._policy.reject(batch.file, reject.record, reject.column, reject.reason)
+        if start < batch.frame.height:
+            yield batch.frame.slice(start)
+
+    def _announce(self, before: int, after: int) -> None:
+        if self._progress is not None and after // PROGRESS_STEP > before // PROGRESS_STEP:
+            self._progress(after // PROGRESS_STEP * PROGRESS_STEP)
