@@ -1,0 +1,29 @@
+"""The entries of the ``aq_*`` commands: through the tool server where it can be, directly else.
+
+This module is small because its imports are what a warm start costs.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from ess.tools.warm import client
+
+
+def aq_pp() -> None:
+    """The command ``aq_pp``."""
+    _start("aq_pp")
+
+
+def aq_udb() -> None:
+    """The command ``aq_udb``."""
+    _start("aq_udb")
+
+
+def _start(tool: str) -> None:
+    """Run a command on the tool server and end as it ended, or run it here; does not return."""
+    status = client.run(tool, sys.argv[1:])
+    if status is not None:
+        client.finish(status)
+    import_module(f"ess.tools.{tool}").command()

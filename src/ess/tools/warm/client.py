@@ -1,0 +1,189 @@
+"""The thin client: hands a command to the tool server and behaves as the command would.
+
+Everything that goes wrong before the command has begun means "run it directly" (the answer is
+None). It imports only what is compiled into the interpreter, for the reason ``protocol`` gives;
+``_socket`` and ``_signal`` are the compiled halves of ``socket`` and ``signal``.
+"""
+
+# pathlib costs more to import than the whole rest of a warm start:
+# ruff: noqa: PTH102, PTH120, PTH208
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # no stubs; `signal` is this, wrapped in enums
+import _socket
+import os
+import sys
+
+from ess.tools.warm import protocol
+
+#: Signals that a terminal or another process sends to the client and that are meant for the command.
+_FORWARDED = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
+_LIMITS = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_STACK")
+
+
+def run(tool: str, arguments: list[str]) -> int | None:
+    """Run a command on the tool server.
+
+    Args:
+        tool: The command's name, e.g. ``aq_pp``.
+        arguments: Its arguments, without the name.
+
+    Returns:
+        The wait status of the command as ``os.wait`` gives it, or None if it has not run and the
+        caller shall run it directly. A missing server is started for the next command.
+    """
+    if os.environ.get("ESS_WARM", "1") == "0":
+        return None
+    path = protocol.socket_path()
+    if not protocol.is_private(os.path.dirname(path)):
+        _start_server(path)
+        return None
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        _start_server(path)
+        return None
+    except OSError:
+        connection.close()
+        return None
+    descriptors = _inherited_descriptors(connection.fileno())
+    request = protocol.pack(_sections(tool, arguments, descriptors))
+    if len(descriptors) + 1 > protocol.MAX_DESCRIPTORS or len(request) > protocol.MAX_REQUEST:
+        connection.close()
+        return None
+    try:
+        _send(connection, request, descriptors)
+        command = _receive(connection)
+    except OSError:
+        command = None
+    if command is None:
+        connection.close()
+        return None
+    return _follow(connection, command)
+
+
+def finish(status: int) -> None:
+    """End this process as the command ended: with its exit code, or by its signal."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number not in (_signal.SIGKILL, _signal.SIGSTOP):
+            _signal.signal(number, _signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.waitstatus_to_exitcode(status))
+
+
+def _inherited_descriptors(own: int) -> list[int]:
+    """Every descriptor that a command started here would have."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        descriptor = int(name)
+        if descriptor == own:
+            continue
+        try:
+            if descriptor <= 2 or os.get_inheritable(descriptor):
+                found.append(descriptor)
+        except OSError:  # the listing's own descriptor, gone by now
+            continue
+    return sorted(found)
+
+
+def _sections(tool: str, arguments: list[str], descriptors: list[int]) -> list[list[bytes]]:
+    import resource
+
+    umask = os.umask(0)
+    os.umask(umask)
+    limits = []
+    for name in _LIMITS:
+        soft, hard = resource.getrlimit(getattr(resource, name))
+        limits.append(f"{name}={soft}={hard}".encode())
+    ignored = [str(number).encode() for number in _FORWARDED if _signal.getsignal(number) == _signal.SIG_IGN]
+    return [
+        [
+            protocol.package_directory().encode("utf-8", "surrogateescape"),
+            sys.prefix.encode("utf-8", "surrogateescape"),
+        ],
+        [tool.encode(), *(os.fsencode(argument) for argument in arguments)],
+        [name + b"=" + value for name, value in os.environb.items()],
+        [str(descriptor).encode() for descriptor in descriptors],
+        [str(umask).encode(), str(os.getpriority(os.PRIO_PROCESS, 0)).encode()],
+        limits,
+        ignored,
+    ]
+
+
+def _send(connection: _socket.socket, request: bytes, descriptors: list[int]) -> None:
+    # O_PATH: the working directory may be one that we may enter but not list.
+    directory = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    try:
+        rights = b"".join(d.to_bytes(4, sys.byteorder) for d in (directory, *descriptors))
+        sent = connection.sendmsg([request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+        connection.sendall(request[sent:])
+    finally:
+        os.close(directory)
+
+
+def _receive(connection: _socket.socket) -> int | None:
+    """The next number of the server, or None at its end."""
+    data = b""
+    while len(data) < 8:
+        part = connection.recv(8 - len(data))
+        if not part:
+            return None
+        data += part
+    return int.from_bytes(data, "big")
+
+
+def _follow(connection: _socket.socket, command: int) -> int:
+    """Pass signals on until the command has ended; its wait status."""
+
+    def forward(number: int, _frame: object) -> None:
+        try:
+            connection.send(bytes([number]))
+        except OSError:
+            pass  # the command has ended; its status is on the way
+
+    def suspend(_number: int, _frame: object) -> None:
+        forward(_signal.SIGSTOP, None)
+        os.kill(os.getpid(), _signal.SIGSTOP)
+        forward(_signal.SIGCONT, None)
+
+    for number in _FORWARDED:
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, forward)
+    if _signal.getsignal(_signal.SIGTSTP) != _signal.SIG_IGN:
+        _signal.signal(_signal.SIGTSTP, suspend)
+    try:
+        status = _receive(connection)
+    except OSError:
+        status = None
+    if status is None:
+        # The server is gone. The command may have read input already, so it cannot be run again.
+        try:
+            os.killpg(command, _signal.SIGKILL)
+        except OSError:
+            pass
+        os.write(2, b"the tool server was lost while the command ran; run it again, or set ESS_WARM=0\n")
+        os._exit(4)
+    return status
+
+
+def _start_server(path: str) -> None:
+    """Start a server for the commands to come, detached from this one and its descriptors."""
+    directory = os.path.dirname(path)
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        if not protocol.is_private(directory):
+            return
+    except OSError:
+        return
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "XDG_RUNTIME_DIR", "ESS_RUNTIME_DIR", "ESS_WARM_IDLE", "PYTHONPATH")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    null = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1, 2)]
+    command = [sys.executable, "-m", "ess.tools.warm.server"]
+    try:
+        os.posix_spawn(sys.executable, command, environment, file_actions=null, setsid=True)
+    except OSError:
+        return

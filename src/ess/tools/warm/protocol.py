@@ -1,0 +1,97 @@
+"""Where the tool server listens, and how a command travels to it.
+
+A request is a byte string of sections, each a list of byte strings behind their counts and
+lengths; the caller's open descriptors travel beside it (SCM_RIGHTS), the first one being its
+working directory. Nothing is unpickled or evaluated. The answer is the process id of the
+command, then its wait status, each as eight bytes. Between the two, each byte the client sends
+is the number of a signal for the command.
+
+This module is imported by every start of a tool, so it imports only what is compiled into the
+interpreter (measured: ``import socket`` alone doubles the start of a bare interpreter).
+"""
+
+# pathlib costs more to import than the whole rest of a warm start:
+# ruff: noqa: PTH100, PTH118, PTH120
+from __future__ import annotations
+
+import os
+import sys
+from binascii import crc32
+
+#: Descriptors that one message can carry (the kernel's SCM_MAX_FD).
+MAX_DESCRIPTORS = 253
+#: The bytes of a request at most; a longer command line runs directly.
+MAX_REQUEST = 8 << 20
+
+
+def package_directory() -> str:
+    """The folder of the ``ess`` package that is running."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def runtime_directory() -> str:
+    """The folder of the socket: ``ESS_RUNTIME_DIR``, else below ``XDG_RUNTIME_DIR``, else below ``/tmp``."""
+    chosen = os.environ.get("ESS_RUNTIME_DIR")
+    if chosen:
+        return chosen
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return os.path.join(base, "essentia") if base else f"/tmp/essentia-{os.getuid()}"  # noqa: S108 - is_private() is asked before it is used
+
+
+def socket_path() -> str:
+    """The server's socket: one for each interpreter and installed package."""
+    identity = f"{sys.prefix}\0{package_directory()}".encode("utf-8", "surrogateescape")
+    return os.path.join(runtime_directory(), f"tools-{crc32(identity):08x}.sock")
+
+
+def is_private(directory: str) -> bool:
+    """Whether ``directory`` is a real folder of ours that nobody else can enter."""
+    try:
+        status = os.lstat(directory)
+    except OSError:
+        return False
+    is_folder = (status.st_mode & 0o170000) == 0o040000
+    return is_folder and status.st_uid == os.getuid() and (status.st_mode & 0o077) == 0
+
+
+def pack(sections: list[list[bytes]]) -> bytes:
+    """The request's bytes, its total length first."""
+    parts = [len(sections).to_bytes(4, "big")]
+    for section in sections:
+        parts.append(len(section).to_bytes(4, "big"))
+        for item in section:
+            parts.append(len(item).to_bytes(4, "big"))
+            parts.append(item)
+    body = b"".join(parts)
+    return len(body).to_bytes(4, "big") + body
+
+
+def unpack(body: bytes) -> list[list[bytes]]:
+    """The sections of a request without its total length.
+
+    Raises:
+        ValueError: If the counts and lengths do not add up.
+    """
+    position = 0
+
+    def number() -> int:
+        nonlocal position
+        if position + 4 > len(body):
+            raise ValueError("the request is cut short")
+        value = int.from_bytes(body[position : position + 4], "big")
+        position += 4
+        return value
+
+    sections = []
+    for _ in range(number()):
+        section = []
+        for _ in range(number()):
+            length = number()
+            if position + length > len(body):
+                raise ValueError("the request is cut short")
+            section.append(body[position : position + length])
+            position += length
+        sections.append(section)
+    if position != len(body):
+        raise ValueError("the request is too long")
+    return sections

@@ -1,0 +1,221 @@
+"""The tool server: a command through it behaves as one that runs directly."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ess.tools.warm import protocol
+
+COMMAND = [sys.executable, "-c", "from ess.tools.launch import aq_pp; aq_pp()"]
+SERVER = [sys.executable, "-m", "ess.tools.warm.server"]
+
+
+def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def _children(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
+@pytest.fixture(scope="module")
+def shared_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A runtime folder for the tests that leave their server alive."""
+    folder = tmp_path_factory.mktemp("runtime")
+    folder.chmod(0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESS_RUNTIME_DIR", str(folder))
+        patch.setenv("ESS_WARM", "1")
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def server(shared_runtime: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A running tool server, which the tests leave alive."""
+    yield from _serve()
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runtime folder of one test's own."""
+    folder = tmp_path / "runtime"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("ESS_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("ESS_WARM", "1")
+    return folder
+
+
+@pytest.fixture
+def own_server(runtime: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A running tool server for one test."""
+    yield from _serve()
+
+
+def _serve() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(SERVER)
+    _until(lambda: Path(protocol.socket_path()).exists())
+    yield process
+    process.kill()
+    process.wait()
+
+
+def _run(*arguments: str, stdin: bytes = b"1,2\n", **changes: str) -> tuple[int, bytes, bytes]:
+    done = subprocess.run(
+        [*COMMAND, *arguments], input=stdin, capture_output=True, env={**os.environ, **changes}, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+CASES = [
+    ["-d", "i:a", "i:b", "-eval", "i:c", "a+b"],
+    ["-d", "i:a", "-stat"],
+    ["-d", "i:a", "-filt", "a >"],
+    ["-f", "/nowhere/at/all", "-d", "i:a"],
+    ["-d", "ip:a"],
+    ["-h"],
+    ["-d", "s:a", "-eval", "s:t", 'TimeToDate(0, "%H %Z")'],
+]
+
+
+@pytest.mark.parametrize("arguments", CASES, ids=" ".join)
+def test_same_as_direct(server: subprocess.Popen[bytes], arguments: list[str]) -> None:
+    for zone in ("UTC", "Asia/Tokyo"):
+        assert _run(*arguments, TZ=zone) == _run(*arguments, TZ=zone, ESS_WARM="0")
+
+
+def test_bytes_that_are_not_text_arrive(server: subprocess.Popen[bytes]) -> None:
+    done = subprocess.run(
+        [*COMMAND, "-d", "s:a", b"-filt", b'a == "\xff"', "-o,notitle", "-"],
+        input=b"\xff\nb\n",
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, b'"\xff"\n')
+
+
+def test_command_has_the_callers_folder_umask_and_descriptors(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("7\n")
+    script = 'umask 077; exec "$@" -f in.csv /dev/fd/9 -d i:a -o,notitle out.csv 9< <(echo 8)'
+    done = subprocess.run(["bash", "-c", script, "bash", *COMMAND], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out.csv").read_text() == "7\n8\n"
+    assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_limits_are_the_callers(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    script = 'ulimit -f 1; yes 1 | head -100000 | "$@" -d i:a -o out.csv'
+    done = subprocess.run(["bash", "-c", script, "bash", *COMMAND], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert (tmp_path / "out.csv").stat().st_size <= 1024
+
+
+def test_closed_pipe_ends_both_quietly(server: subprocess.Popen[bytes]) -> None:
+    script = 'yes 1 | "$@" -d i:a -o,notitle - | head -1; echo "${PIPESTATUS[1]}"'
+    done = subprocess.run(["bash", "-c", script, "bash", *COMMAND], capture_output=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == (b"1\n141\n", b"")
+    _until(lambda: not _children(server.pid))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_signals_reach_the_command(server: subprocess.Popen[bytes], number: int, code: int) -> None:
+    client = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    _until(lambda: bool(_children(server.pid)))
+    time.sleep(0.3)  # let it begin to read
+    client.send_signal(number)
+    assert client.wait(timeout=30) == code
+    assert not _children(server.pid)
+
+
+def test_killed_client_takes_its_command_with_it(server: subprocess.Popen[bytes]) -> None:
+    client = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    _until(lambda: bool(_children(server.pid)))
+    client.kill()
+    client.wait()
+    _until(lambda: not _children(server.pid))
+    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+
+
+def test_lost_server_is_an_error_and_leaves_no_command(own_server: subprocess.Popen[bytes]) -> None:
+    client = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    _until(lambda: bool(_children(own_server.pid)))
+    command = _children(own_server.pid)[0]
+    own_server.kill()
+    _, errors = client.communicate(timeout=30)
+    assert client.returncode == 4
+    assert errors.count(b"\n") == 1
+    _until(lambda: not Path(f"/proc/{command}").exists())
+
+
+def test_commands_do_not_wait_for_each_other(server: subprocess.Popen[bytes]) -> None:
+    slow = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    _until(lambda: bool(_children(server.pid)))
+    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+    assert slow.poll() is None
+    slow.communicate(b"")
+
+
+def test_first_command_runs_directly_and_starts_a_server_that_ends_when_idle(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESS_WARM_IDLE", "1")
+    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+    path = Path(protocol.socket_path())
+    _until(path.exists)
+    _until(lambda: not path.exists())
+
+
+def test_folder_of_others_is_not_trusted(runtime: Path, own_server: subprocess.Popen[bytes]) -> None:
+    runtime.chmod(0o755)
+    stranger = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    time.sleep(1)  # long enough for a warm start; the direct one reads its input here
+    assert not _children(own_server.pid)
+    assert stranger.communicate(b"1\n", timeout=60)[0] == b'"a"\n1\n'
+
+
+def test_changed_program_replaces_the_server(runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "program" / "ess"
+    shutil.copytree(protocol.package_directory(), copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("PYTHONPATH", str(copy.parent))
+    server = subprocess.Popen(SERVER)
+    try:
+        _until(lambda: any(runtime.glob("*.sock")))
+        with (copy / "errors.py").open("a") as file:
+            file.write("# an upgrade\n")
+        assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+        assert server.wait(timeout=30) == 0
+        assert not any(runtime.glob("*.sock"))
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_request_that_is_garbage_is_refused(server: subprocess.Popen[bytes]) -> None:
+    for request in (b"", b"\0", b"\0\0\0\4\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0"):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(protocol.socket_path())
+            peer.sendall(request)
+            peer.shutdown(socket.SHUT_WR)
+            peer.settimeout(10)
+            assert peer.recv(8) == b""
+    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+
+
+def test_what_is_packed_comes_back() -> None:
+    sections = [[b"", b"\0\xff"], [], [b"x" * 70000]]
+    assert protocol.unpack(protocol.pack(sections)[4:]) == sections
+    with pytest.raises(ValueError, match="cut short"):
+        protocol.unpack(protocol.pack(sections)[4:-1])
