@@ -17,12 +17,15 @@ from tests.differential.chain import Option
 from tests.differential.data import COLUMNS, Row, generate_rows
 from tests.differential.generate import generate_chain
 
+from ess.formats.reader import read_input
 from ess.tools import aq_pp
 from ess.tools.process import exit_code
 
 _DIRT = [b"TBD", b"", b'"', b'a"b', b"99999999999999999999", b"-1", b"1.5", b"\xff\xfe", b" 7 "]
 _DIRT += [b'"x,y"', b'"un""quoted"']
 
+
+_DEFAULTS: dict[str, object] = read_input.__kwdefaults__ or {}
 
 #: The mapping options, which only the pipeline knows; new columns have names that the generator does not use.
 _MAPPINGS: list[list[Option]] = [
@@ -101,8 +104,18 @@ def _field(value: object, key: str, source: random.Random) -> bytes:
     return repr(value).encode()
 
 
-def run_command(command: Command, engine: str) -> CommandOutcome:
-    """Run ``aq_pp`` inside this process, in an empty folder."""
+def run_command(command: Command, engine: str, batch_bytes: int = 8 << 20) -> CommandOutcome:
+    """Run ``aq_pp`` inside this process, in an empty folder, reading about ``batch_bytes`` a batch."""
+    # The command has no option for it, so its default is changed; a KeyError would say that it is gone.
+    before = _DEFAULTS["batch_bytes"]
+    _DEFAULTS["batch_bytes"] = batch_bytes
+    try:
+        return _run(command, engine)
+    finally:
+        _DEFAULTS["batch_bytes"] = before
+
+
+def _run(command: Command, engine: str) -> CommandOutcome:
     with tempfile.TemporaryDirectory() as folder, _inside(folder, engine, b"".join(command.lines)) as (out, err):
         code = exit_code("aq_pp", lambda: aq_pp.main(command.argv))
         files = tuple((path.name, path.read_bytes()) for path in sorted(Path(folder).iterdir()))
@@ -132,13 +145,20 @@ def _inside(folder: str, engine: str, data: bytes) -> Iterator[tuple[io.BytesIO,
             wrapper.detach()
 
 
+#: The ways to run a command, the first of which is right by definition.
+_WAYS = (("row", 8 << 20), ("columnar", 8 << 20), ("columnar", 300), ("row", 300))
+
+
 def command_difference(command: Command) -> str:
-    """How the engines differ on a command; blank if they do not."""
-    row, columnar = run_command(command, "row"), run_command(command, "columnar")
-    if row == columnar:
-        return ""
-    return "\n".join(
-        f"{part}:\n  row      {getattr(row, part)!r}\n  columnar {getattr(columnar, part)!r}"
-        for part in ("code", "out", "err", "files")
-        if getattr(row, part) != getattr(columnar, part)
-    )
+    """How a command's outcome depends on the engine or the batch size; blank if it does not."""
+    (engine, size), *others = _WAYS
+    expected = run_command(command, engine, size)
+    for engine, size in others:
+        outcome = run_command(command, engine, size)
+        for part in ("code", "out", "err", "files"):
+            if getattr(outcome, part) != getattr(expected, part):
+                return (
+                    f"{part} with ESS_ENGINE={engine} and batches of {size} bytes:\n"
+                    f"  expected {getattr(expected, part)!r}\n  found    {getattr(outcome, part)!r}"
+                )
+    return ""

@@ -50,7 +50,7 @@ def report_command(command: Command) -> str:
         return bool(command_difference(smaller))
 
     command = Command(command.attributes, *shrink(command.rules, command.lines, fails))
-    lines = ["aq_pp differs between ESS_ENGINE=row and ESS_ENGINE=columnar", command_difference(command), ""]
+    lines = ["aq_pp differs from ESS_ENGINE=row with all records in one batch", command_difference(command), ""]
     return "\n".join([*lines, f"input: {b''.join(command.lines)!r}", f"aq_pp {shlex.join(command.argv)}"])
 
 

@@ -10,7 +10,7 @@ from tests.differential.fuzz import make_case, report, report_command
 from tests.differential.regressions import CASES
 
 #: How many generated cases a test run takes; ``make fuzz`` goes on from there.
-SHARES, CASES_A_SHARE = 8, 40
+SHARES, CASES_A_SHARE = 8, 30
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -23,7 +23,7 @@ def test_generated_chains_agree(share: int) -> None:
 
 @pytest.mark.parametrize("share", range(4))
 def test_generated_commands_agree(share: int) -> None:
-    for number in range(share * 25, (share + 1) * 25):
+    for number in range(share * 12, (share + 1) * 12):
         command = make_command(0, number)
         assert not command_difference(command), report_command(command)
 
