@@ -194,9 +194,15 @@ def test_variables_are_held_by_each_server_and_merged_at_export(start_server: An
         shares = export_variables(pool, asked, target.table, separately=True)["seen"].to_list()
         assert sum(shares) == 5
         assert len(shares) == 2
+    get(servers, "var", variables=(("seen", "1"),), rules=(("-eval", "word", '"v" + ToS(seen)'),))
+    with Pool(servers) as pool:
+        assert export_variables(pool, asked, target.table, separately=True).rows() == [(1, b"v1"), (1, b"v1")]
+    get(servers, "var", variables=(("word", '"x"'), ("seen", "3")))
+    with Pool(servers) as pool:
+        assert export_variables(pool, asked, target.table, separately=False).rows() == [(6, b"x")]
     put(servers, "var", [(2, b"w")])
     with Pool(servers) as pool:
-        assert export_variables(pool, asked, target.table, separately=False).rows() == [(9, b"w")]
+        assert export_variables(pool, asked, target.table, separately=False).rows() == [(10, b"w")]
 
 
 def test_keys_alone_can_be_imported(start_server: Any, write_spec: Any) -> None:
@@ -222,6 +228,13 @@ def test_columns_are_converted_as_storing_does(start_server: Any, write_spec: An
     )
     assert sink.commit() == 3
     assert get(servers, "log") == [(b"a", 2**32 - 1, -1, 0.0, b""), (b"a", 1, 5, 0.0, b""), (b"a", 2, 0, 0.0, b"")]
+
+
+def test_long_strings_travel(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), definition="@Table:t s,pkey:user s:text")
+    rows = [(b"a", b"%d" % n + bytes(5_000_000)) for n in range(12)]
+    assert put(servers, "t", rows) == 12
+    assert get(servers, "t") == rows
 
 
 def test_many_clients_at_once_lose_nothing(start_server: Any, write_spec: Any) -> None:

@@ -22,6 +22,21 @@ from ess.udb.spec import Server
 HELLO_SECONDS = 20.0
 
 
+#: About how large a message is, and how many rows it has at most.
+MESSAGE_BYTES = 8 << 20
+MESSAGE_ROWS = 65536
+
+
+def rows_per_message(rows: pa.Table) -> int:
+    """How many rows of a table to send at once; the transport cannot take messages of any size.
+
+    >>> rows_per_message(pa.table({"a": [1, 2, 3]}))
+    65536
+    """
+    each = int(rows.nbytes) // max(1, int(rows.num_rows)) + 1
+    return max(1, min(MESSAGE_ROWS, MESSAGE_BYTES // each))
+
+
 class Connection:
     """A connection to one server. It is opened by the first call; ``hello`` makes that one."""
 
@@ -125,7 +140,7 @@ class StageStream:
     def write(self, rows: pa.Table) -> None:
         """Send rows."""
         try:
-            self._writer.write_table(rows)
+            self._writer.write_table(rows, max_chunksize=rows_per_message(rows))
         except (flight.FlightError, pa.ArrowException, OSError):
             self._explain()
         self.rows += rows.num_rows

@@ -108,6 +108,9 @@ class Scan:
             rows = self._shard.view(table).clear()
         else:
             rows = self._shard.view(table)
+        if table is not None and table.kind is Kind.VAR:
+            set_now = self._as_columns({variable.slot.key: variable.initial for variable in self._set})
+            rows = rows.with_columns([series.alias(key) for key, series in set_now.items()])
         for key in sorted(wanted):
             source = self._scope.sources.get(key)
             if source is None or source.vector is None:
@@ -195,13 +198,18 @@ class Scan:
         return passed.with_columns([final[key].alias(key.removesuffix(_COPY)) for key in copies])
 
     def _store(self, changed: dict[str, pl.Series], variables: dict[str, bytes | int | float]) -> None:
-        if changed and self._table is not None:
-            self._shard.replace(self._table, changed)
         var = self._shard.definition.var
-        if variables and var is not None and var is not self._table:
-            columns = {self._scope.sources[key].column: value for key, value in variables.items()}
-            row = {c.key: pl.Series(c.key, [value], dtype=PHYSICAL[c.type]) for c, value in columns.items()}
-            self._shard.replace(var, row)
+        table = self._table
+        if table is not None and table is var:
+            changed = {**self._as_columns({v.slot.key: v.initial for v in self._set}), **changed}
+        elif var is not None and variables:
+            self._shard.replace(var, self._as_columns(variables))
+        if table is not None and changed:
+            self._shard.replace(table, changed)
+
+    def _as_columns(self, values: dict[str, bytes | int | float]) -> dict[str, pl.Series]:
+        columns = {self._scope.sources[key].column: value for key, value in values.items()}
+        return {c.key: pl.Series(c.key, [value], dtype=PHYSICAL[c.type]) for c, value in columns.items()}
 
 
 def _marking(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:

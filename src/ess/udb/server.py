@@ -24,8 +24,9 @@ import pyarrow.flight as flight
 
 from ess import errors
 from ess.errors import EssError, OutOfMemory, UdbAuthenticationError, UdbRequestError
+from ess.schema.columns import valid_name
 from ess.udb.access import Access
-from ess.udb.connection import Connection
+from ess.udb.connection import Connection, rows_per_message
 from ess.udb.database import Database
 from ess.udb.protocol import (
     PROTOCOL,
@@ -43,9 +44,6 @@ from ess.udb.spec_file import parse_definition, parse_server
 from ess.udb.transactions import Ending, Stage, Verdict
 
 log = logging.getLogger("udbd")
-
-#: Rows a message of an export.
-ROWS_PER_MESSAGE = 65536
 
 #: How long a server in doubt goes on asking a decider that it cannot reach.
 DOUBT_SECONDS = 120.0
@@ -149,7 +147,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             request = decode(ScanRequest, ticket.ticket)
             rows = self._database(request.database, request.definition).export(request).to_arrow()
             # Not a Python generator: this one is sent without the interpreter's lock.
-            batches = rows.to_batches(max_chunksize=ROWS_PER_MESSAGE)
+            batches = rows.to_batches(max_chunksize=rows_per_message(rows))
             return flight.RecordBatchStream(pa.RecordBatchReader.from_batches(rows.schema, batches))
 
     def do_exchange(
@@ -162,6 +160,8 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         """Take an import."""
         with _errors_for_client("import"):
             request = decode(StageRequest, descriptor.command)
+            if errors.printable(request.identity) != request.identity:
+                raise UdbRequestError("bad import identity")  # it goes into the log
             database = self._database(request.database, request.definition, create=True)
             stage = database.begin(request)
             try:
@@ -206,7 +206,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
     def _end(self, database: Database, request: StageRequest, stage: Stage) -> None:
         ending = database.end_of_stream(stage)
         if ending is Ending.DROPPED:
-            log.warning("import %s of %s: the client went away, nothing was imported", stage.identity, request.database)
+            log.warning("import %s of %s ended early, nothing was imported", stage.identity, request.database)
         elif ending is Ending.IN_DOUBT:
             # In a thread of its own, because the client's stream shall not wait for another server.
             threading.Thread(target=self._resolve, args=(database, request, stage), daemon=True).start()
@@ -290,6 +290,8 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         return {"keys": keys, "rows": rows}
 
     def _database(self, name: str, definition: str, *, create: bool = False) -> Database:
+        if not valid_name(name):
+            raise UdbRequestError("bad database name")
         wanted = parse_definition(definition, source=f"database {name}")
         with self._lock:
             found = self._databases.get(name)
