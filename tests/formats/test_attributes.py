@@ -64,7 +64,7 @@ def test_output(text: str, expected: OutputAttributes) -> None:
     ("text", "says"),
     [
         ("nonsense", "unknown attribute 'nonsense'"),
-        ("jsn", "not available yet"),
+        ("xml", "not available yet"),
         ("bin", "not available yet"),
         ("div,fix", "exclude each other"),
         ("div,sep=x", "exclude each other"),
@@ -100,6 +100,7 @@ def test_the_table_names_what_is_parsed() -> None:
         "eok[=Num[/Rows]]": "eok",
         "qui[=Num]": "qui",
         "bz=BufSize": "bz=1",
+        "base=Key": "base=",
     }
     for name in INPUT_ATTRIBUTES:
         assert isinstance(parse_input_attributes([examples.get(name, name)], where="-f"), InputAttributes)

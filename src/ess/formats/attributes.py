@@ -23,7 +23,7 @@ class Format(enum.Enum):
     SEPARATED = "csv"  #: ``csv``, ``sep=`` and ``tsv``
     FIXED = "fix"  #: columns of fixed byte lengths
     DIVIDED = "div"  #: separators that change from field to field
-    JSON = "jsn"  #: one object a line (output only)
+    JSON = "jsn"  #: objects
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class InputAttributes:
         quiet: Whether rejected records are not reported.
         messages: With ``quiet``, how many are reported for each file first.
         record_limit: The longest record in bytes.
+        base: For ``JSON``, what stands before each column's key.
         others: Further attributes that the caller accepts, in lower case.
     """
 
@@ -60,6 +61,7 @@ class InputAttributes:
     quiet: bool = False
     messages: int = 0
     record_limit: int = DEFAULT_RECORD_LIMIT
+    base: str = ""
     others: tuple[str, ...] = ()
 
 
@@ -97,6 +99,8 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "tsv": "the same as sep=\\t",
     "fix": "columns of fixed length, given as n=Len in the column specs",
     "div": "separators that differ from field to field, given as sep:Text between the column specs",
+    "jsn": "JSON objects; the column specs say where a column stands, e.g. s:name:user.name",
+    "base=Key": "with jsn: what stands before the key of every column, e.g. base=list[*]",
     "esc": "a backslash makes the next byte data",
     "+Num[b|r|l]": "skip Num bytes, records or lines (default) at the start of each file",
     "nox": "reject records with more fields than columns",
@@ -118,7 +122,7 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "nodelay": "hand over every batch of rows at once",
 }
 
-_NOT_YET_INPUT = frozenset({"tab", "jsn", "xml", "bin", "aq"})
+_NOT_YET_INPUT = frozenset({"tab", "xml", "bin", "aq"})
 _NOT_YET_OUTPUT = frozenset({"bin", "aq"})
 _SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
 _EOK = re.compile(r"eok=([0-9]+)(?:/([1-9][0-9]*))?\Z")
@@ -141,12 +145,12 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     >>> parse_input_attributes(["sep=\\x7c"], where="-f").separator
     b'|'
     """
-    formats, separator, words = _take_formats(words, where, frozenset({"fix", "div"}), _NOT_YET_INPUT)
+    formats, separator, words = _take_formats(words, where, frozenset({"fix", "div", "jsn"}), _NOT_YET_INPUT)
     escape = no_extra = errors_ok = quiet = False
     skip, skip_unit = 0, "l"
     error_limit: int | None = None
     error_window: int | None = None
-    messages, record_limit = 0, DEFAULT_RECORD_LIMIT
+    messages, record_limit, base = 0, DEFAULT_RECORD_LIMIT, ""
     others: list[str] = []
     for word in words:
         lowered = word.strip().lower()
@@ -167,9 +171,13 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
             quiet, messages = True, _positive(word, where)
         elif lowered.startswith("bz="):
             record_limit = _positive(word, where)
+        elif lowered.startswith("base="):
+            base = word.partition("=")[2].strip()
         else:
             others.append(_other(lowered, word, where, extra, INPUT_ATTRIBUTES))
     format_, quoted = _format_of(formats, separator, where)
+    if base and format_ is not Format.JSON:
+        raise OptionError("'base=' is for 'jsn' inputs only", where=where, hint="leave it out")
     return InputAttributes(
         format=format_,
         separator=separator or b",",
@@ -184,6 +192,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
         quiet=quiet,
         messages=messages,
         record_limit=record_limit,
+        base=base,
         others=tuple(others),
     )
 

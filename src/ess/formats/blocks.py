@@ -23,13 +23,14 @@ class RawBlock:
     consumed: int = 0
 
 
-def blocks(stream: BinaryIO, size: int, record_limit: int) -> Iterator[RawBlock]:
+def blocks(stream: BinaryIO, size: int, record_limit: int, *, lines: bool = True) -> Iterator[RawBlock]:
     """The stream in blocks made from reads of ``size`` bytes.
 
     A line that is longer than the record limit is cut to a little more than the limit, so that it is
     still rejected for its length but takes no memory. If the stream breaks, the complete
     lines before the break are delivered before the error is raised; the broken line is not,
-    because half a value can look like a value.
+    because half a value can look like a value. Without ``lines`` a block ends anywhere, and its taker finds the
+    records and bounds their length.
 
     Raises:
         InputReadError: If the stream breaks.
@@ -50,7 +51,7 @@ def blocks(stream: BinaryIO, size: int, record_limit: int) -> Iterator[RawBlock]
                 continue
             piece, cutting = piece[newline:], False
         data = rest + piece if rest else piece
-        end = data.rfind(b"\n") + 1
+        end = data.rfind(b"\n") + 1 if lines else len(data)
         if len(data) - end > kept:
             data, cutting = data[: end + kept], True
         if end:

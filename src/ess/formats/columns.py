@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
+from ess.formats.records import make_layout
 from ess.schema.columns import Column, parse_column
 
 
@@ -34,7 +35,8 @@ def parse_input_columns(
         extra: Further column attributes that the caller accepts.
 
     Raises:
-        OptionError: If a spec is wrong, a name comes twice, or a separator is out of place.
+        OptionError: If a spec is wrong, a name comes twice, a separator is out of place, or the columns do not fit the
+            format.
 
     >>> from ess.formats.attributes import parse_input_attributes
     >>> divided = parse_input_attributes(["div"], where="-f")
@@ -55,11 +57,15 @@ def parse_input_columns(
                 raise OptionError(f"'{word}' is out of place", where=where, hint="one separator between two columns")
             separators[-1] = word[4:].encode("utf-8", "surrogateescape")
             continue
-        column = parse_column(word, where=where, extra=extra)
+        column = parse_column(word, where=where, extra=extra, with_path=attributes.format is Format.JSON)
         if column.wanted and column.key in names:
             raise OptionError(f"column '{column.name}' is given twice", where=where, hint="give it another name")
         if column.wanted:
             names.add(column.key)
         columns.append(column)
         separators.append(b"")
-    return InputColumns(tuple(columns), tuple(separators) if divided else ())
+    result = InputColumns(tuple(columns), tuple(separators) if divided else ())
+    if columns:
+        # What does not fit the format is said now, not when the first file is read.
+        make_layout(attributes, result.columns, result.separators, where=where)
+    return result

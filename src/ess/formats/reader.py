@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from ess.engines.batch import Batch
@@ -99,8 +100,15 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
         while to_skip and (dropped := stream.read(min(to_skip, batch_bytes))):
             to_skip -= len(dropped)
         to_skip = 0
+    parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
+    is_json = attributes.format is Format.JSON
+    if is_json:
+        from ess.formats.json_records import JsonParser
+
+        parse = JsonParser(layout).parse
+        to_skip = to_skip if attributes.skip_unit == "l" else 0
     records = 0
-    for raw in blocks(stream, batch_bytes, attributes.record_limit):
+    for raw in blocks(stream, batch_bytes, attributes.record_limit, lines=not is_json):
         start = 0
         while to_skip and start < raw.end:
             after = _after_skipped(raw, start, layout)
@@ -110,14 +118,14 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
         if to_skip or start == raw.end:
             raw.consumed = start
             continue
-        block = _parse_block(raw, start, layout)
+        block = parse(raw, start)
         raw.consumed = block.consumed
         if block.records:
             yield _batch(block, records, file, layout)
             records += block.records
 
 
-def _parse_block(raw: RawBlock, start: int, layout: Layout) -> Block:
+def _parse_block(raw: RawBlock, start: int, *, layout: Layout) -> Block:
     exactly = layout.attributes.format is Format.SEPARATED and layout.any_length
     if exactly or raw.end - start < _SMALL:
         return parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)
@@ -129,7 +137,8 @@ def _parse_block(raw: RawBlock, start: int, layout: Layout) -> Block:
 def _after_skipped(raw: RawBlock, start: int, layout: Layout) -> int | None:
     """Where the line or record after the one at ``start`` begins; None if that is in a later block."""
     if layout.attributes.skip_unit == "l":
-        return line_at(raw.data, start, raw.end)[0]
+        after = line_at(raw.data, start, raw.end)[0]
+        return after if raw.final or raw.data[after - 1] == ord("\n") else None
     record = parse_record(raw.data, start, raw.end, final=raw.final, layout=layout)
     return None if record is None else record.end
 

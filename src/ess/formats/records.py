@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
+from ess.formats.json_keys import KeyTree, parse_keys
 from ess.formats.values import shown
 from ess.schema.columns import Column
 
@@ -56,11 +57,13 @@ class Layout:
     """Attributes and columns of an input together.
 
     ``separators`` is for ``div``: one before each column and one after the last, blank for none.
+    ``keys`` is for ``jsn``: where the columns stand in a record.
     """
 
     attributes: InputAttributes
     columns: tuple[Column, ...]
     separators: tuple[bytes, ...] = ()
+    keys: KeyTree | None = None
 
     def escapes(self, column: int) -> bool:
         """Whether a backslash has a meaning in that column (also beyond the last)."""
@@ -108,6 +111,8 @@ def make_layout(
                     where=where,
                     hint="put sep:Text between them, or give the column a length n=Len",
                 )
+    elif attributes.format is Format.JSON:
+        return Layout(attributes, columns, keys=parse_keys(columns, attributes.base, where=where))
     elif any(separators):
         raise OptionError("sep:Text is for 'div' inputs only", where=where, hint="give -f,div or -f,sep=c")
     return Layout(attributes, columns, separators)

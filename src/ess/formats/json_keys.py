@@ -1,0 +1,87 @@
+"""Where columns stand in a JSON record: key specs such as ``user.tags[*].name``.
+
+A key spec is a list of elements with dots between them: a member name (case does not matter), ``[Num]`` for
+one value of an array, ``[*]`` for each of them, or a name with brackets after it.
+Source: manual page ``aq-input``, "Column Specification for Key Extraction".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ess.errors import OptionError
+from ess.schema.columns import Column
+
+_ELEMENT = re.compile(r"([^.\[\]]*)((?:\[(?:\*|[0-9]+)\])*)\Z")
+_BRACKETS = re.compile(r"\[(\*|[0-9]+)\]")
+
+
+@dataclass
+class KeyNode:
+    """A place in a record: the columns that take its value, and the places below it."""
+
+    columns: list[int] = field(default_factory=list)
+    members: dict[str, KeyNode] = field(default_factory=dict)
+    items: dict[int, KeyNode] = field(default_factory=dict)
+    every: KeyNode | None = None
+
+    def below(self) -> list[int]:
+        """The columns here and further down."""
+        nodes = [*self.members.values(), *self.items.values(), *([self.every] if self.every else [])]
+        return [*self.columns, *(column for node in nodes for column in node.below())]
+
+
+@dataclass(frozen=True)
+class KeyTree:
+    """All key specs of an input; ``outside`` says whether a column stands outside every ``[*]``."""
+
+    root: KeyNode
+    outside: bool
+
+
+def parse_keys(columns: Sequence[Column], base: str, *, where: str) -> KeyTree:
+    """The key specs of the wanted columns, each behind ``base``.
+
+    Raises:
+        OptionError: If a column has no key, or a spec is not of that form.
+    """
+    root = KeyNode()
+    outside = False
+    for index, column in enumerate(columns):
+        if not column.wanted:
+            continue
+        if column.path is None or not (column.path or base):
+            raise OptionError(
+                f"column '{column.name}' of a 'jsn' input has no key", where=where, hint=f"e.g. s:{column.name}:key.sub"
+            )
+        steps = _steps(".".join(part for part in (base, column.path) if part), where)
+        node = root
+        for step in steps:
+            node = _child(node, step)
+        node.columns.append(index)
+        outside |= "*" not in steps
+    return KeyTree(root, outside)
+
+
+def _child(node: KeyNode, step: str | int) -> KeyNode:
+    if isinstance(step, int):
+        return node.items.setdefault(step, KeyNode())
+    if step == "*":
+        node.every = node.every or KeyNode()
+        return node.every
+    return node.members.setdefault(step[1:], KeyNode())
+
+
+def _steps(spec: str, where: str) -> list[str | int]:
+    """Names (behind a dot, in lower case), numbers and ``*``."""
+    steps: list[str | int] = []
+    for element in spec.split("."):
+        match = _ELEMENT.match(element)
+        if match is None or not element:
+            raise OptionError(f"'{spec}' is no key spec", where=where, hint="e.g. user.tags[0] or list[*].name")
+        if match[1]:
+            steps.append(f".{match[1].lower()}")
+        steps.extend(number if number == "*" else int(number) for number in _BRACKETS.findall(match[2]))
+    return steps

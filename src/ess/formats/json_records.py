@@ -1,0 +1,223 @@
+"""Records of a ``jsn`` input.
+
+A record is a JSON object; commas and white space between records are passed over, and so are the brackets of
+an array around them. Columns take values in the order in which they stand in the data: with ``[*]`` in key
+specs there is a row for each value of an innermost array, in which columns from behind that array are
+still blank. A string gives its text, a number its digits, ``null`` nothing, an object or array its compact text.
+
+What is no JSON is rejected up to the next line that begins with ``{`` or ``[``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import polars as pl
+
+from ess.engines.batch import make_batch
+from ess.formats.blocks import RawBlock
+from ess.formats.exact import Block, BlockReject
+from ess.formats.json_keys import KeyNode
+from ess.formats.records import Layout
+from ess.formats.values import BadValueError, Value, converter, shown
+
+#: A record that is longer than so many record limits (16 MB by default) is bad, even if it may yet end well.
+_LIMITS = 256
+#: A word (``-Infinity``) or an escaped pair that the block's end cuts is an error at its beginning.
+_LONGEST_WORD = 16
+#: How much of a bad record is there for its message.
+_SHOWN = 64
+_BETWEEN = re.compile("[ \t\r\n,\ufeff]*")
+_NEXT_RECORD = re.compile(r"\n[ \t\r]*[{\[]")
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
+
+
+class JsonParser:
+    """Parses the blocks of one file; it remembers whether it is inside an array or behind a bad record."""
+
+    def __init__(self, layout: Layout) -> None:
+        assert layout.keys is not None
+        self._keys = keys = layout.keys
+        self._limit = layout.attributes.record_limit * _LIMITS
+        self._to_skip = layout.attributes.skip if layout.attributes.skip_unit == "r" else 0
+        self._wanted = [(index, column) for index, column in enumerate(layout.columns) if column.wanted]
+        self._converters = [converter(column) for _, column in self._wanted]
+        self._width = len(layout.columns)
+        root = keys.root
+        # The values of an outermost array are records of their own, unless keys tell them apart by number.
+        self._streams_arrays = not root.items and (root.every is None or not root.members)
+        self._in_array = False
+        self._lost = False
+
+    def parse(self, raw: RawBlock, start: int) -> Block:
+        """The records of a block from ``start``."""
+        text = raw.data[start : raw.end].decode("utf-8", "surrogateescape")
+        found = _Rows(self._width, [index for index, _ in self._wanted], self._converters)
+        position = self._scan(text, raw.final, found)
+        consumed = start + (position if text.isascii() else len(text[:position].encode("utf-8", "surrogateescape")))
+        if not self._wanted:
+            return Block(pl.DataFrame(height=found.height), tuple(found.rejects), consumed)
+        typed = [
+            (column.key, column.type, values) for (_, column), values in zip(self._wanted, found.values, strict=True)
+        ]
+        return Block(make_batch(typed, found.height), tuple(found.rejects), consumed)
+
+    def _scan(self, text: str, final: bool, found: _Rows) -> int:
+        """Parse record after record; returns where the first unfinished one begins."""
+        position = 0
+        while True:
+            if self._lost:
+                match = _NEXT_RECORD.search(text, position)
+                if match is None:
+                    newline = text.rfind("\n", position)
+                    return len(text) if final or newline < 0 else newline
+                position, self._lost = match.end() - 1, False
+            position = _end_of(_BETWEEN.match(text, position))
+            if position == len(text):
+                return position
+            if text[position] == "[" and self._streams_arrays and not self._in_array:
+                self._in_array, position = True, position + 1
+                continue
+            if text[position] == "]" and self._in_array:
+                self._in_array, position = False, position + 1
+                continue
+            try:
+                value, after = _DECODER.raw_decode(text, position)
+            except json.JSONDecodeError as error:
+                if not final and self._may_be_cut(error, len(text) - position, len(text)):
+                    return position
+                self._reject(found, "is no JSON", text, position)
+                continue
+            except RecursionError:
+                self._reject(found, "is nested too deep", text, position)
+                continue
+            if after == len(text) and not final and not isinstance(value, dict | list):
+                return position
+            position = after
+            if self._to_skip:
+                self._to_skip -= 1
+                continue
+            try:
+                self._extract(value, found)
+            except RecursionError:
+                found.reject(0, "a value is nested too deep")
+                found.clear(range(self._width))
+
+    def _may_be_cut(self, error: json.JSONDecodeError, available: int, end: int) -> bool:
+        """Whether the error may only mean that the block ends inside the record."""
+        if available >= self._limit:
+            return False
+        return error.msg.startswith("Unterminated") or error.pos >= end - _LONGEST_WORD or available < _SHOWN
+
+    def _reject(self, found: _Rows, what: str, text: str, position: int) -> None:
+        self._lost = True
+        if self._to_skip:
+            self._to_skip -= 1
+        else:
+            found.reject(0, f"{shown(text[position : position + _SHOWN].encode('utf-8', 'surrogateescape'))} {what}")
+
+    def _extract(self, value: Any, found: _Rows) -> None:
+        root = self._keys.root
+        if self._in_array and root.every is not None:
+            if not _walk(value, root.every, found):
+                found.add()
+        elif not isinstance(value, dict | list):
+            found.reject(0, f"{shown(_text(value))} is no JSON object")
+        elif not _walk(value, root, found) and self._keys.outside:
+            found.add()
+        found.clear(range(self._width))
+
+
+class _Rows:
+    """The rows of a block, and the values that the next one has so far."""
+
+    def __init__(self, width: int, wanted: list[int], converters: list[Any]) -> None:
+        self.now = [b""] * width
+        self.values: list[list[Value]] = [[] for _ in wanted]
+        self.rejects: list[BlockReject] = []
+        self.height = 0
+        self._wanted = wanted
+        self._converters = converters
+
+    def add(self) -> None:
+        """Make a row of what is known now."""
+        row: list[Value] = []
+        for index, convert in zip(self._wanted, self._converters, strict=True):
+            try:
+                row.append(convert(self.now[index]))
+            except BadValueError as error:
+                self.reject(index, str(error))
+                return
+        for values, value in zip(self.values, row, strict=True):
+            values.append(value)
+        self.height += 1
+
+    def reject(self, column: int, reason: str) -> None:
+        self.rejects.append(BlockReject(self.height, self.height + len(self.rejects), column, reason))
+
+    def clear(self, columns: Any) -> None:
+        for column in columns:
+            self.now[column] = b""
+
+
+def _walk(value: Any, node: KeyNode, found: _Rows) -> bool:
+    """Take what ``node`` wants from ``value``; whether that made rows."""
+    for column in node.columns:
+        found.now[column] = _text(value)
+    made = False
+    if isinstance(value, dict):
+        if node.members:
+            for name, member in value.items():
+                below = node.members.get(name.lower())
+                if below is not None:
+                    made |= _walk(member, below, found)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            below = node.items.get(number)
+            if below is not None:
+                made |= _walk(item, below, found)
+            if node.every is not None:
+                if not _walk(item, node.every, found):
+                    found.add()
+                made = True
+                found.clear(node.every.below())
+    return made
+
+
+def _text(value: Any) -> bytes:
+    """What a column gets of a JSON value."""
+    if value is None:
+        return b""
+    text = value if isinstance(value, str) else _compact(value)
+    # A half of a surrogate pair has no bytes of its own.
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def _compact(value: Any) -> str:
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return (
+            "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_compact(v)}" for name, v in value.items()) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join(map(_compact, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _end_of(match: re.Match[str] | None) -> int:
+    assert match is not None  # the pattern matches nothing, too
+    return match.end()

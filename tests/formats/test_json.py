@@ -1,0 +1,130 @@
+"""Records of jsn inputs: the manual's examples, damage, and independence of chunks."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ess.errors import OptionError
+from ess.formats.attributes import parse_input_attributes
+from ess.formats.columns import parse_input_columns
+from ess.formats.reader import read_input
+
+
+def read(
+    data: bytes, words: list[str], specs: str, *, size: int = 1 << 20
+) -> tuple[list[tuple[object, ...]], list[tuple[int, int, str, str]]]:
+    attributes = parse_input_attributes(["jsn", *words], where="-f")
+    columns = parse_input_columns(specs.split(), attributes, where="-d").columns
+    rows: list[tuple[object, ...]] = []
+    rejects: list[tuple[int, int, str, str]] = []
+    for batch in read_input(["-"], attributes, columns, stdin=io.BytesIO(data), batch_bytes=size):
+        rejects += [(r.before_row + len(rows), r.record, r.column, r.reason) for r in batch.rejects]
+        rows += batch.frame.rows()
+    return rows, rejects
+
+
+ONE = b'{ "Key1": "Val1", "Key2": {"Ary": [0, 1, 2]} }'
+TURNED = b'{ "Key2": {"Ary": [0, 1, 2]}, "Key1": "Val1" }'
+THIRD = b'{ "Key2": {"Ary": [0, 1]}, "Key1": "Val1", "Key3": {"Ary": [10, 11]} }'
+DEEP = b'{"k1":{"k2":{"k3":{"k4":"14","k5":"15"}}}}\n{"k1":{"k2":{"k3":{"k4":"24","k5":"25"}}}}\n'
+LIST = b'{"k1":{"k2":{"k3":[{"k4":"14","k5":"15"},{"k4":"24","k5":"25"}]}}},\n{"k1":{"k2":{"k3":[{"k4":34,"k5":35}]}}}'
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "specs", "rows"),
+    [
+        (ONE, [], "S:a:key1 I:b:key2.ary[*]", [(b"Val1", 0), (b"Val1", 1), (b"Val1", 2)]),
+        (TURNED, [], "S:a:key1 I:b:key2.ary[*]", [(b"", 0), (b"", 1), (b"", 2)]),
+        (
+            THIRD,
+            [],
+            "S:a:key1 I:b:key2.ary[*] I:c:key3.ary[*]",
+            [(b"", 0, 0), (b"", 1, 0), (b"Val1", 0, 10), (b"Val1", 0, 11)],
+        ),
+        (DEEP, [], "I:a:k1.k2.k3.k4 I:b:k1.k2.k3.k5", [(14, 15), (24, 25)]),
+        (DEEP, ["base=k1.k2.k3"], "I:a:k4 I:b:k5", [(14, 15), (24, 25)]),
+        (b"[" + DEEP.replace(b"\n", b",\n") + b"]", ["base=[*].k1.k2.k3"], "I:a:k4 I:b:k5", [(14, 15), (24, 25)]),
+        (b"[" + DEEP.replace(b"\n", b",\n") + b"]", [], "I:a:k1.k2.k3.k4", [(14,), (24,)]),
+        (LIST, ["base=k1.k2.k3[*]"], "I:a:k4 I:b:k5", [(14, 15), (24, 25), (34, 35)]),
+        (b"[" + LIST + b"]", ["base=[*].k1.k2.k3[*]"], "I:a:k4 I:b:k5", [(14, 15), (24, 25), (34, 35)]),
+        (b"[1,2]\n[3,4]", ["base=[*]"], "I:a:", [(1,), (2,), (3,), (4,)]),
+        (b"[[1,2],[3,4]]", ["base=[*].[*]"], "I:a:", [(1,), (2,), (3,), (4,)]),
+        (b'{"k1":[1,2]}{"k1":[3,4]}', ["base=k1[*]"], "I:a:", [(1,), (2,), (3,), (4,)]),
+        (b"[[1,2],[3,4]]", [], "I:a:[1][0]", [(3,)]),
+        (b'{"a":{"b":[1,{"c":null}],"d":1.50},"e":true}', [], "s:a:a s:e:e s:x:none f:d:a.d",
+         [(b'{"b":[1,{"c":null}],"d":1.50}', b"true", b"", 1.5)]),
+        (b'\xef\xbb\xbf{"a":"\\u00e9\xc3\xa9\xff\\n"}', [], "s:a:a", [("éé".encode() + b"\xff\n",)]),
+        (b'{"A":" X "}', [], "s,trm,lo:a:a", [(b"x",)]),
+        (b"", [], "s:a:a", []),
+        (b"[]", ["base=[*]"], "s:a:a", []),
+        (b'{"k":[]}', [], "s:a:k[*]", []),
+        (b'{"n":"x","k":[]}', [], "s:n:n s:a:k[*]", [(b"x", b"")]),
+        (b'skip me\n{"a":1}', ["+1"], "i:a:a", [(1,)]),
+        (b'{"a":1}\n{"a":2}\n{"a":3}', ["+2r"], "i:a:a", [(3,)]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_extraction(data: bytes, words: list[str], specs: str, rows: list[tuple[object, ...]], size: int) -> None:
+    assert read(data, words, specs, size=size) == (rows, [])
+
+
+@pytest.mark.parametrize("size", [1, 10, 1 << 20])
+def test_bad_records(size: int) -> None:
+    data = (
+        b'{"a":1}\n{"a":TBD}\n{"a":"x"}\n{"a":2,}\ntrash { \n  {"a":3}\n5\n"text"\n{"a":4}\n{"a":"open\n{"a":5}\n'
+        b'{"a":' + b"[" * 5000 + b"]" * 5000 + b'}\n{"a":6}\n{"a":7'
+    )
+    rows, rejects = read(data, [], "i:a:a", size=size)
+    assert [row[0] for row in rows] == [1, 3, 4, 5, 6]
+    assert [(before, record) for before, record, _, _ in rejects] == [
+        (1, 2), (1, 3), (1, 4), (2, 6), (2, 7), (3, 9), (4, 11), (5, 13),
+    ]  # fmt: skip
+    assert "'x' is not an unsigned 32-bit integer" in rejects[1][3]
+    assert "is no JSON" in rejects[0][3]
+
+
+@pytest.mark.parametrize(
+    ("words", "specs", "says"),
+    [
+        (["jsn"], "s:a", "has no key"),
+        (["jsn"], "s:a:", "has no key"),
+        (["jsn"], "s:a:b..c", "no key spec"),
+        (["jsn"], "s:a:b[x]", "no key spec"),
+        (["base=k"], "s:a", "'jsn' inputs only"),
+    ],
+)
+def test_wrong_specs(words: list[str], specs: str, says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        parse_input_columns(specs.split(), parse_input_attributes(words, where="-f"), where="-d")
+
+
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=6)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.dictionaries(st.sampled_from("abc"), values, max_size=3).map(json.dumps), st.text(max_size=8))
+    ),
+    st.sampled_from(["s:x:a s:y:b", "s:x:a[*] s:y:b", "s:x:a[*].b s:y:c[0]", "i:x:a"]),
+    st.integers(1, 40),
+)
+def test_results_do_not_depend_on_chunks(lines: list[str], specs: str, size: int) -> None:
+    data = "\n".join(lines).encode("utf-8", "surrogatepass")
+    assert read(data, [], specs, size=size) == read(data, [], specs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=8), st.integers(0, 2**32 - 1))), st.booleans())
+def test_what_json_writes_is_read(rows: list[tuple[str, int]], ascii_only: bool) -> None:
+    data = "\n".join(json.dumps({"S": s, "n": n}, ensure_ascii=ascii_only) for s, n in rows).encode()
+    assert read(data, [], "s:s:s i:n:n") == ([(s.encode(), n) for s, n in rows], [])
