@@ -35,6 +35,11 @@ def test_a_pattern_that_cannot_be_read_is_an_option_error(bad):
         parse_patterns(bad, folder="/", where="pattern")
 
 
+def test_one_of_several_globs_must_match_to_the_end():
+    several = compile_globs(("/a", "/b"))
+    assert [path for path in ("/a", "/b", "/ab", "/bb") if several.match(path)] == ["/a", "/b"]
+
+
 def test_a_star_crosses_folders_unless_told_not_to():
     assert matches("/home/*tutorials/wood/*browse*", "/home/a/b/tutorials/wood/x/browse_1.gz")
     assert not matches("/home/*.gz", "/home/a/b.gz", cross=False)
@@ -82,8 +87,12 @@ def test_a_quoted_pattern_reads_back(text):
 
 
 def test_an_exclude_pattern_may_begin_at_any_folder():
-    exclude = compile_exclude("*_old* tmp/* /abs/x", where="--exclude")
+    exclude = compile_exclude("/abs/x *_old* tmp/*", where="--exclude")
     assert exclude is not None
-    found = [p for p in ("/l/a_old.gz", "/l/tmp/a", "/abs/x", "/l/abs/x", "/l/a.gz", "/ltmp/a") if exclude.match(p)]
+    found = [
+        p
+        for p in ("/l/a_old.gz", "/l/tmp/a", "/abs/x", "/l/abs/x", "/l/a.gz", "/ltmp/a", "/abs/xy")
+        if exclude.match(p)
+    ]
     assert found == ["/l/a_old.gz", "/l/tmp/a", "/abs/x"]
     assert compile_exclude("  ", where="--exclude") is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,13 +49,10 @@ def human_size(size: int) -> str:
     return f"{value:.1f}{unit}" if value < 9.95 else f"{math.floor(value + 0.5)}{unit}"
 
 
-def date_text(date: datetime) -> str:
-    """A date, with its time if it has one."""
-    return date.strftime("%Y-%m-%d") if date.time() == datetime.min.time() else date.strftime("%Y-%m-%d %H:%M:%S")
-
-
 def listing(files: Iterable[FileEntry], *, size: bool, date: bool) -> list[str]:
     """One line a file: its date, its size in bytes and its name, or what of these is wanted."""
+    from ess.lake.dates import date_text
+
     lines: list[str] = []
     for entry in files:
         parts: list[str] = []
@@ -131,7 +127,9 @@ def category_summary(item: Category) -> list[str]:
 
 def delimiter_text(delimiter: str) -> str:
     r"""A delimiter as ``sep=`` takes it: itself, or ``\xHH`` if it cannot be seen."""
-    return delimiter if delimiter.isprintable() else f"\\x{ord(delimiter):02x}"
+    from ess.lake.categories import shown_delimiter
+
+    return shown_delimiter(delimiter)
 
 
 def schema(item: Category) -> list[str]:

@@ -11,7 +11,6 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -297,12 +296,3 @@ def _from_json(name: str, label: str, state: Mapping[str, Any]) -> Category:
         remarks=tuple(map(str, state.get("remarks", ()))),
         stats=Stats(int(stats["count"]), int(stats["size"]), str(stats["first"]), str(stats["last"])),
     )
-
-
-def shown_date(date: datetime) -> str:
-    """``2014-09-01``, with the time if there is one.
-
-    >>> shown_date(datetime(2014, 9, 1, 13, 5))
-    '2014-09-01 13:05:00'
-    """
-    return date.strftime("%Y-%m-%d") if date.time() == datetime.min.time() else date.strftime("%Y-%m-%d %H:%M:%S")

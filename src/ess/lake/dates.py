@@ -96,6 +96,15 @@ def date_rule(dateregex: str | None, dateformat: str | None) -> DateRule:
     return rule
 
 
+def date_text(date: datetime) -> str:
+    """``2014-09-01``, with the time if there is one.
+
+    >>> date_text(datetime(2014, 9, 1, 13, 5))
+    '2014-09-01 13:05:00'
+    """
+    return date.strftime("%Y-%m-%d") if date.time() == datetime.min.time() else date.strftime("%Y-%m-%d %H:%M:%S")
+
+
 # --- automatic ------------------------------------------------------------------------------
 
 _AUTO = re.compile(

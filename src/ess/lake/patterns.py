@@ -117,7 +117,11 @@ def compile_globs(texts: tuple[str, ...], *, cross: bool = True) -> re.Pattern[s
         texts: Globs.
         cross: Whether a wildcard also stands for ``/``.
     """
-    return re.compile("|".join(f"(?:{_translate(text, cross)})" for text in texts) + r"\Z", re.DOTALL)
+    return _one_of([_translate(text, cross) for text in texts])
+
+
+def _one_of(expressions: list[str]) -> re.Pattern[str]:
+    return re.compile(f"(?:{'|'.join(f'(?:{each})' for each in expressions)})" + r"\Z", re.DOTALL)
 
 
 def _translate(glob: str, cross: bool) -> str:
@@ -175,12 +179,10 @@ def compile_exclude(text: str | None, *, where: str) -> re.Pattern[str] | None:
     """
     if text is None or not text.strip():
         return None
-    globs: list[str] = []
-    for pattern in parse_patterns(text, folder="/", where=where):
-        globs.append(pattern.text)
-    relative = [not word.startswith(("/", "~")) for word in _words(text)]
-    parts = [
-        ("(?:.*)" if is_relative else "") + f"(?:{_translate(glob, cross=True)})"
-        for glob, is_relative in zip(globs, relative, strict=True)
-    ]
-    return re.compile("|".join(f"(?:{part})" for part in parts) + r"\Z", re.DOTALL)
+    patterns = parse_patterns(text, folder="/", where=where)
+    return _one_of(
+        [
+            ("" if word.startswith(("/", "~")) else ".*") + _translate(pattern.text, cross=True)
+            for word, pattern in zip(_words(text), patterns, strict=True)
+        ]
+    )

@@ -17,9 +17,9 @@ from pathlib import Path
 from ess import settings
 from ess.errors import EssError, InputOpenError, OptionError
 from ess.lake import categories
-from ess.lake.categories import Category, Stats, shown_date
+from ess.lake.categories import Category, Stats
 from ess.lake.datastores import datastore
-from ess.lake.dates import NO_DATE, DateFinder
+from ess.lake.dates import NO_DATE, DateFinder, date_text
 from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files
 from ess.lake.patterns import Pattern, compile_exclude
@@ -119,7 +119,7 @@ def stats_of(files: Sequence[FileEntry]) -> Stats:
         return Stats(len(files), size, str(min(numbers)), str(max(numbers)))
     if not files:
         return Stats()
-    return Stats(len(files), size, shown_date(min(dates, default=NO_DATE)), shown_date(max(dates, default=NO_DATE)))
+    return Stats(len(files), size, date_text(min(dates, default=NO_DATE)), date_text(max(dates, default=NO_DATE)))
 
 
 def _index_path(category: Category) -> Path:
