@@ -78,7 +78,7 @@ run 'ess exec "aq_udb -exp wood:allsales -o,notitle -" | wc -l'
 
 say "8. Nothing stays behind"
 if [ "$workers" -gt 0 ]; then
-    run 'ess cluster terminate -y'
+    run 'ess cluster terminate'
 else
     run 'ess udbd stop'
 fi

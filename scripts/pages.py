@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import ess.language.functions
+import ess.tools
 from ess import errors
 from ess.cli.app import app
 from ess.engines.columnar.support import support
@@ -27,7 +28,6 @@ from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.language.functions.table import Function, Value
 from ess.pipeline.options import Option, OptionTable
 from ess.settings import SETTINGS
-from ess.tools import aq_cnt, aq_pp, aq_udb, udbd
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Made by `make pages` from the tables in the source; do not edit. -->"
@@ -58,6 +58,13 @@ def tool_page(options: OptionTable) -> str:
         blocks.append("## Not available yet")
         blocks.append(table(("option", "instead"), ((f"`{name}`", hint) for name, hint in options.missing)))
     return page(options.tool, *blocks)
+
+
+def option_tables() -> list[OptionTable]:
+    """The option tables of all tools."""
+    modules = (importlib.import_module(f"ess.tools.{info.name}") for info in pkgutil.iter_modules(ess.tools.__path__))
+    found = (getattr(module, "OPTIONS", None) for module in modules)
+    return [options for options in found if isinstance(options, OptionTable)]
 
 
 def attributes_page() -> str:
@@ -164,10 +171,7 @@ def command_blocks(command: object, name: str) -> list[str]:
 def pages() -> dict[str, str]:
     """Every page by its file name."""
     return {
-        "aq_cnt.md": tool_page(aq_cnt.OPTIONS),
-        "aq_pp.md": tool_page(aq_pp.OPTIONS),
-        "aq_udb.md": tool_page(aq_udb.OPTIONS),
-        "udbd.md": tool_page(udbd.OPTIONS),
+        **{f"{options.tool}.md": tool_page(options) for options in option_tables()},
         "attributes.md": attributes_page(),
         "functions.md": functions_page(),
         "engines.md": engines_page(),

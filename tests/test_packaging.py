@@ -1,0 +1,34 @@
+"""What is installed: every tool has its command, and every command its module."""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def declared() -> dict[str, str]:
+    """The console scripts of pyproject.toml, name to ``module:function``."""
+    scripts: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    return scripts
+
+
+def test_every_declared_command_is_there() -> None:
+    for target in declared().values():
+        module, _, function = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_every_tool_is_declared() -> None:
+    paths = (ROOT / "src" / "ess" / "tools").glob("*.py")
+    tools = {path.stem for path in paths if "def command() -> NoReturn" in path.read_text("utf-8")}
+    assert tools == declared().keys() - {"ess"}
+
+
+def test_the_locks_name_no_host() -> None:
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text("utf-8")
+        assert "://" not in text
+        assert text.count("--hash=sha256:") > text.count("==")
