@@ -229,6 +229,10 @@ def test_a_folder_that_cannot_be_read_is_never_a_smaller_answer(logs, monkeypatc
     monkeypatch.setattr(listing_module.os, "scandir", refuse)
     with pytest.raises(InputOpenError, match="secret"):
         ess.files("browse")
+    ess.category_add("cached", f"'{logs}'/*browse*", usecache=True)
+    for _ in range(2):
+        with pytest.raises(InputOpenError, match="secret"):
+            ess.files("cached")
     ess.category_add("browse", f"'{logs}'/*browse*", exclude="secret", overwrite=True)
     assert len(ess.files("browse")) == 5
 

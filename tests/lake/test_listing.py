@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ess.errors import OptionError
 from ess.lake import listing as listing_module
 from ess.lake.dates import NO_DATE, date_rule
 from ess.lake.listing import list_files, list_level
@@ -116,6 +117,20 @@ def test_a_name_of_any_bytes_is_found_and_opens(tmp_path_factory, name):
     ):
         assert [os.fsencode(entry.path) for entry in found.files] == [os.fsencode(folder) + b"/" + name]
         assert Path(found.files[0].path).read_bytes() == name
+
+
+@given(text=st.text("ab*?[]!-' \"\\./\n", max_size=10))
+def test_any_pattern_is_refused_or_lists(tmp_path_factory, text):
+    folder = tmp_path_factory.getbasetemp() / "few"
+    (folder / "a" / "b").mkdir(parents=True, exist_ok=True)
+    (folder / "a" / "ab").touch()
+    try:
+        patterns = [p for p in parse_patterns(text, folder=str(folder), where="") if p.text.startswith(f"{folder}/")]
+    except OptionError:
+        return
+    files = {entry.path for entry in list_files(patterns, label="local").files}
+    level = {entry.path for entry in list_level(patterns, label="local").files if not entry.folder}
+    assert level <= files <= {f"{folder}/a/ab"}
 
 
 def test_many_files_are_listed_quickly(tmp_path):

@@ -127,7 +127,9 @@ def _index_path(category: Category) -> Path:
 
 
 def write_index(category: Category, listing: Listing) -> None:
-    """Keep the list of files of a ``--usecache`` category."""
+    """Keep the list of files of a ``--usecache`` category, unless a folder could not be read: that must not be lost."""
+    if listing.unreadable:
+        return
     # One line a file, so that a person can read it and it stays small.
     rows = ",\n".join(
         json.dumps([entry.path, entry.size, entry.modified, entry.date.isoformat(" "), entry.number])
