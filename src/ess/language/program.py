@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ess.language.tree import Node, Slot
+from ess.language.tree import Call, Node, Slot
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,19 @@ class Write:
 
 
 @dataclass(frozen=True)
+class Expand:
+    """``-cmb,all`` and ``-sub,all``: the rest of the chain runs once for each match of the row.
+
+    The function of ``matches`` gives a list of tuples, each with the values of ``targets``; for an
+    empty list the row goes no further. What later rules do to columns for one match is not seen by
+    the next; variables go on. It stands at the top level of the chain only.
+    """
+
+    matches: Call
+    targets: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
 class Skip:
     """``-skip``: the row goes no further."""
 
@@ -73,7 +86,7 @@ class Conditional:
     branches: tuple[Branch, ...]
 
 
-Rule = Evaluate | Filter | Constantly | Write | Skip | Quit | Conditional
+Rule = Evaluate | Filter | Constantly | Write | Expand | Skip | Quit | Conditional
 
 
 @dataclass(frozen=True)

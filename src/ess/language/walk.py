@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ess.language.program import Branch, Conditional, Evaluate, Filter, Program, Rule, Write
+from ess.language.program import Branch, Conditional, Evaluate, Expand, Filter, Program, Rule, Write
 from ess.language.tree import (
     Arithmetic,
     Attributes,
@@ -58,6 +58,8 @@ def expressions_of(program: Program) -> Iterator[Node]:
             yield rule.value
         elif isinstance(rule, Filter):
             yield rule.condition
+        elif isinstance(rule, Expand):
+            yield rule.matches
 
 
 def read_slots(program: Program) -> dict[str, Slot]:
@@ -79,6 +81,8 @@ def assigned_slots(program: Program) -> dict[str, Slot]:
     for rule in rules_of(program.rules):
         if isinstance(rule, Evaluate) and rule.target is not None:
             found[rule.target.key] = rule.target
+        elif isinstance(rule, Expand):
+            found.update((target.key, target) for target in rule.targets)
     for expression in expressions_of(program):
         for node in nodes_of(expression):
             if isinstance(node, Call):

@@ -84,7 +84,8 @@ class ChainBuilder:
         self.variable_outputs: list[VariablesOutput] = []
         self.imports: list[OpenedImport] = []
         self.extracted: dict[str, Slot] = {}  # what -mapf extracts, by the name that -mapc knows it by
-        self.lookups = 0
+        self.lookups = 0  # how many lookup tables there are
+        self.in_group = 0  # how many -if groups are open
         self._open_import = open_import
         self._import_database = ""
         self._allow_missing_columns = False
@@ -161,12 +162,14 @@ class ChainBuilder:
 
     def _group(self, opening: Use, cursor: Cursor) -> Conditional:
         """``-if[not] Rule ... -elif[not] Rule ... -else ... -endif``; the opening word is taken already."""
+        self.in_group += 1
         branches = [self._branch(opening, cursor)]
         while True:
             use = cursor.take_if(*_ENDS)
             if use is None:
                 raise OptionError("no -endif for this group", where=opening.where)
             if use.name == "-endif":
+                self.in_group -= 1
                 return Conditional(tuple(branches))
             if branches[-1].check is None:
                 raise OptionError(f"{use.name} after -else", where=use.where, hint="-else comes last in its group")

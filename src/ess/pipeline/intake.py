@@ -34,7 +34,8 @@ class Intake:
         stdin: BinaryIO | None = None,
     ) -> None:
         self._source = source
-        self._policy = RejectionPolicy(source.attributes, report)
+        self._report = report
+        self._policies: list[RejectionPolicy] = []
         self._progress = progress
         self._stdin = stdin
         self.rows = 0  #: good records so far
@@ -42,7 +43,7 @@ class Intake:
     @property
     def rejected(self) -> int:
         """How many records were rejected so far."""
-        return self._policy.rejected
+        return sum(policy.rejected for policy in self._policies)
 
     def counts(self) -> Counts:
         """The counts of a tool that uses every good record."""
@@ -55,20 +56,26 @@ class Intake:
             InputDataError: At a rejected record that ends the run; the rows before it have been delivered.
             EssError: As ``read_input`` does.
         """
-        for file in self._source.files:
+        for file in self.files:
             yield from self.file_batches(file)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The input's files as given."""
+        return self._source.files
+
     def file_batches(self, file: str) -> Iterator[Batch]:
-        """The good records of one file of the input; errors as for ``batches``."""
-        self._policy.next_file()
+        """The good records of one file of the input; errors as for ``batches``. Files may be read side by side."""
+        policy = RejectionPolicy(self._source.attributes, self._report)
+        self._policies.append(policy)
         for batch in read_file(self._source, file, self._stdin):
             before = self.rows + self.rejected
-            for rows in self._good(batch):
+            for rows in self._good(batch, policy):
                 self.rows += rows.height
                 yield rows
             self._announce(before, self.rows + self.rejected)
 
-    def _good(self, batch: InputBatch) -> Iterator[Batch]:
+    def _good(self, batch: InputBatch, policy: RejectionPolicy) -> Iterator[Batch]:
         attributes = self._source.attributes
         start = 0
         for reject in batch.rejects:
@@ -77,7 +84,7 @@ class Intake:
             if reject.before_row > start and (not attributes.errors_ok or attributes.error_limit is not None):
                 yield batch.frame.slice(start, reject.before_row - start)
                 start = reject.before_row
-            self._policy.reject(batch.file, reject.record, reject.column, reject.reason)
+            policy.reject(batch.file, reject.record, reject.column, reject.reason)
         if start < batch.frame.height:
             yield batch.frame.slice(start)
 

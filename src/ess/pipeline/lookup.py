@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ess.errors import OptionError
 from ess.formats.attributes import parse_input_attributes
 from ess.formats.columns import parse_input_columns
-from ess.language.program import Evaluate, Filter, Rule
+from ess.language.program import Evaluate, Expand, Filter, Rule
 from ess.language.tree import Call, Node, Not, Reference, Slot, Target, ValueType, value_type
 from ess.pipeline.lookup_table import KeyedTable, TextTable, load_rows
 from ess.pipeline.options import Use
@@ -33,24 +33,33 @@ _NOT_YET = frozenset({"mrg", "dec"})
 
 
 def substitute(builder: ChainBuilder, use: Use) -> Rule:
-    """``-sub``: replaces a value by what the table has for it; with ``req`` it also filters."""
+    """``-sub``: replaces a value by what the table has for it; ``req`` drops a row without a match."""
     given = _parse(use, 1, frozenset({"ncas", "pat", "req", "all"}), ("from", "to"))
     column = _text_column(builder, use)
     _require_text(given, ("from", "to"), use.where)
-    _refuse_all(given, use.where)
 
-    def load() -> RowFunction:
-        table = TextTable(
+    def load() -> TextTable:
+        return TextTable(
             load_rows(given.source, ("from", "to")), ignore_case=given.has("ncas"), patterns=given.has("pat")
         )
 
+    def matches() -> RowFunction:
+        find = load().find
+        required = given.has("req")
+        return lambda value: [(found,) for found in find(value)] or ([] if required else [(value,)])
+
+    def first() -> RowFunction:
+        find = load().find
+
         def replaced(current: bytes) -> tuple[int, bytes]:
-            found = table.find(current)
-            return (0, current) if found is None else (1, found)
+            found = find(current)
+            return (1, found[0]) if found else (0, current)
 
         return replaced
 
-    call = _call(builder, load, (Target(column),))
+    if given.has("all"):
+        return _expand(builder, use, matches, [Reference(ValueType.STRING, column)], (column,))
+    call = _call(builder, first, (Target(column),))
     return Filter(call) if given.has("req") else Evaluate(None, call)
 
 
@@ -61,8 +70,10 @@ def select_by_file(builder: ChainBuilder, use: Use) -> Rule:
     _require_text(given, ("from",), use.where)
 
     def load() -> RowFunction:
-        table = TextTable(load_rows(given.source, ("from",)), ignore_case=given.has("ncas"), patterns=given.has("pat"))
-        return lambda value: 0 if table.find(value) is None else 1
+        find = TextTable(
+            load_rows(given.source, ("from",)), ignore_case=given.has("ncas"), patterns=given.has("pat")
+        ).find
+        return lambda value: 1 if find(value) else 0
 
     call = _call(builder, load, (Reference(ValueType.STRING, column),))
     return Filter(Not(call)) if given.has("rev") else Filter(call)
@@ -73,31 +84,40 @@ def combine(builder: ChainBuilder, use: Use) -> Rule:
     given = _parse(use, 0, frozenset({"ncas", "req", "all", *_NOT_YET}), ())
     for word in _NOT_YET:
         if given.has(word):
-            raise OptionError(
-                f"{word} is not available yet", where=use.where, hint="leave it out if the table fits into memory"
-            )
-    _refuse_all(given, use.where)
+            hint = "leave it out if the table fits into memory"
+            raise OptionError(f"{word} is not available yet", where=use.where, hint=hint)
     keys, values = _join_columns(builder, given, use.where)
     key_slots = [builder.scope.get(column.name, where=use.where) for column in keys]
-    targets = [_combined_slot(builder, column, use.where) for column in values]
-    names = [column.key for column in (*keys, *values)]
+    targets = tuple(_combined_slot(builder, column, use.where) for column in values)
+    columns = (*keys, *values)
+    width = len(keys)
+    required = given.has("req")
 
-    def load() -> RowFunction:
-        rows = load_rows(given.source, names)
-        table = KeyedTable(rows, len(keys), [column.type for column in (*keys, *values)], ignore_case=given.has("ncas"))
-        width = len(keys)
+    def load() -> KeyedTable:
+        rows = load_rows(given.source, [column.key for column in columns])
+        return KeyedTable(rows, width, [column.type for column in columns], ignore_case=given.has("ncas"))
 
-        def joined(*arguments: Any) -> Any:
-            found = table.find(arguments[:width])
-            if len(arguments) == width:
-                return 0 if found is None else 1
-            return (0, *arguments[width:]) if found is None else (1, *found)
+    def matches() -> RowFunction:
+        find = load().find
+        return lambda *values: find(values[:width]) or ([] if required else [values[width:]])
+
+    def first() -> RowFunction:
+        find = load().find
+        if not targets:
+            return lambda *key: 1 if find(key) else 0
+
+        def joined(*values: Any) -> Any:
+            found = find(values[:width])
+            return (1, *found[0]) if found else (0, *values[width:])
 
         return joined
 
     references = [Reference(value_type(slot.type), slot) for slot in key_slots]
-    call = _call(builder, load, (*references, *(Target(slot) for slot in targets)))
-    return Filter(call) if given.has("req") else Evaluate(None, call)
+    if given.has("all"):
+        current = [Reference(value_type(slot.type), slot) for slot in targets]
+        return _expand(builder, use, matches, [*references, *current], targets)
+    call = _call(builder, first, (*references, *(Target(slot) for slot in targets)))
+    return Filter(call) if required else Evaluate(None, call)
 
 
 @dataclass(frozen=True)
@@ -141,9 +161,19 @@ def _require_text(given: _Given, names: Sequence[str], where: str) -> None:
             raise OptionError(f"the file needs a string column '{name}'", where=where, hint=hint)
 
 
-def _refuse_all(given: _Given, where: str) -> None:
-    if given.has("all"):
-        raise OptionError("all is not available yet", where=where, hint="without it the first match is used")
+def _expand(
+    builder: ChainBuilder,
+    use: Use,
+    load: Callable[[], RowFunction],
+    references: Sequence[Reference],
+    targets: tuple[Slot, ...],
+) -> Expand:
+    """The rule for ``all``: one row for each match."""
+    if builder.in_group:
+        raise OptionError(
+            "all cannot stand inside of -if", where=use.where, hint="put it before the group, or leave all out"
+        )
+    return Expand(_call(builder, load, tuple(references)), targets)
 
 
 def _join_columns(builder: ChainBuilder, given: _Given, where: str) -> tuple[list[Column], list[Column]]:

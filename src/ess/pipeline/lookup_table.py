@@ -40,7 +40,7 @@ def load_rows(source: InputPlan, names: Sequence[str]) -> list[Row]:
 
 
 class TextTable:
-    """From a string to another: exact entries first, then patterns, each in the order of the file.
+    """From a string to others: exact entries first, then patterns, each in the order of the file.
 
     Args:
         rows: (from,) or (from, to).
@@ -50,34 +50,35 @@ class TextTable:
 
     def __init__(self, rows: Sequence[Row], *, ignore_case: bool, patterns: bool) -> None:
         self._ignore_case = ignore_case
-        self._exact: dict[bytes, bytes] = {}
+        self._exact: dict[bytes, list[bytes]] = {}
         self._patterns: list[tuple[re.Pattern[bytes], bytes]] = []
-        self._known: dict[bytes, bytes | None] = {}
+        self._known: dict[bytes, list[bytes]] = {}
         for row in rows:
             source, result = row[0], row[-1]
             assert isinstance(source, bytes)
             assert isinstance(result, bytes)
             text, expression = _wild_expression(source) if patterns else (source, None)
             if expression is None:
-                self._exact.setdefault(text.lower() if ignore_case else text, result)
+                self._exact.setdefault(text.lower() if ignore_case else text, []).append(result)
             else:
                 flags = re.DOTALL | (re.IGNORECASE if ignore_case else re.NOFLAG)
                 self._patterns.append((re.compile(expression, flags), result))
 
-    def find(self, value: bytes) -> bytes | None:
-        """What the first entry that matches has for a value; None if there is none."""
-        found = self._exact.get(value.lower() if self._ignore_case else value)
-        if found is not None or not self._patterns:
-            return found
+    def find(self, value: bytes) -> list[bytes]:
+        """What the entries that match have for a value, in order."""
+        exact = self._exact.get(value.lower() if self._ignore_case else value, [])
+        return exact + self._by_pattern(value) if self._patterns else exact
+
+    def _by_pattern(self, value: bytes) -> list[bytes]:
         if value not in self._known:
             if len(self._known) >= 100_000:  # a bound on memory, not on what is found
                 self._known.clear()
-            self._known[value] = next((to for pattern, to in self._patterns if pattern.fullmatch(value)), None)
+            self._known[value] = [result for pattern, result in self._patterns if pattern.fullmatch(value)]
         return self._known[value]
 
 
 class KeyedTable:
-    """From a key of one or more values to the first row that has it.
+    """From a key of one or more values to the rows that have it, in the order of the file.
 
     Args:
         rows: The key's values, then the others.
@@ -88,15 +89,15 @@ class KeyedTable:
 
     def __init__(self, rows: Sequence[Row], width: int, types: Sequence[ColumnType], *, ignore_case: bool) -> None:
         self._folds = tuple(ignore_case and kind is ColumnType.S for kind in types[:width])
-        self._rows: dict[Row, Row] = {}
+        self._rows: dict[Row, list[Row]] = {}
         wide = [n for n, kind in enumerate(types) if kind is ColumnType.L]
         for row in rows:
             signed = _signed(row, wide) if wide else row
-            self._rows.setdefault(self._key(signed[:width]), signed[width:])
+            self._rows.setdefault(self._key(signed[:width]), []).append(signed[width:])
 
-    def find(self, key: Row) -> Row | None:
-        """The other values of the first row with this key."""
-        return self._rows.get(self._key(key))
+    def find(self, key: Row) -> list[Row]:
+        """The other values of the rows with this key."""
+        return self._rows.get(self._key(key), [])
 
     def _key(self, values: Row) -> Row:
         if not any(self._folds):

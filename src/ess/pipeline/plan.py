@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes
-from ess.language.program import Branch, Conditional, Evaluate, Program, Rule, Write
+from ess.language.program import Branch, Conditional, Evaluate, Expand, Program, Rule, Variable, Write
 from ess.language.scope import Scope
-from ess.language.tree import Builtin, BuiltinName, Slot
+from ess.language.tree import Arithmetic, ArithmeticOperator, Builtin, BuiltinName, Constant, Reference, Slot, ValueType
 from ess.pipeline.chain import ChainBuilder, OpenedImport
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
@@ -60,13 +60,21 @@ def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan
         rules.append(builder.add_output(STDOUT, OutputAttributes(), selected))
     outputs = tuple(builder.outputs)
     created = tuple(builder.created)
-    row_slot = _ROW_SLOT if shared_targets(outputs) else None
-    if row_slot is not None:
-        outputs, created, rules = _number_rows(outputs, created, rules, row_slot)
+    variables = tuple(builder.variables)
+    row_slot: Slot | None = None
+    if shared_targets(outputs):
+        # A row that becomes several is counted anew for each; that takes a variable, which costs more.
+        several = any(isinstance(rule, Expand) for rule in rules)
+        row_slot = replace(_ROW_SLOT, is_variable=several)
+        outputs, rules = _number_rows(outputs, rules, row_slot)
+        if several:
+            variables = (*variables, Variable(row_slot, 0))
+        else:
+            created = (*created, row_slot)
     program = Program(
         inputs,
         created,
-        tuple(builder.variables),
+        variables,
         tuple(rules),
         random_seed=_seed(single_use(uses, "-seed")),
         # A run that may end at a rejection must not have done more than the rows before it.
@@ -96,9 +104,9 @@ def _seed(use: Use | None) -> int:
 
 
 def _number_rows(
-    outputs: tuple[RowOutput, ...], created: tuple[Slot, ...], rules: list[Rule], row_slot: Slot
-) -> tuple[tuple[RowOutput, ...], tuple[Slot, ...], list[Rule]]:
-    """Let the outputs that share a target get the row's number as their last slot."""
+    outputs: tuple[RowOutput, ...], rules: list[Rule], row_slot: Slot
+) -> tuple[tuple[RowOutput, ...], list[Rule]]:
+    """Let the outputs that share a target get a number that grows from row to row as their last slot."""
     shared = shared_targets(outputs)
     numbered = tuple(
         replace(output, slots=(*output.slots, row_slot))
@@ -107,8 +115,15 @@ def _number_rows(
         for output in outputs
     )
     slots = {output.sink: output.slots for output in numbered}
-    number = Evaluate(row_slot, Builtin(BuiltinName.ROW_NUMBER))
-    return numbered, (*created, row_slot), [number, *_with_slots(rules, slots)]
+    if not row_slot.is_variable:
+        return numbered, [Evaluate(row_slot, Builtin(BuiltinName.ROW_NUMBER)), *_with_slots(rules, slots)]
+    one = Constant(ValueType.INTEGER, 1)
+    reference = Reference(ValueType.INTEGER, row_slot)
+    count = Evaluate(row_slot, Arithmetic(ValueType.INTEGER, ArithmeticOperator.ADD, reference, one))
+    counted: list[Rule] = [count]
+    for rule in _with_slots(rules, slots):
+        counted += [rule, count] if isinstance(rule, Expand) else [rule]
+    return numbered, counted
 
 
 def _with_slots(rules: Sequence[Rule], slots: dict[int, tuple[Slot, ...]]) -> list[Rule]:

@@ -70,8 +70,8 @@ OPTIONS = OptionTable(
         Option(
             "-sub",
             "Replace a string by what a table has for it: column to of the first record whose column from is equal. "
-            "Attributes are those of -f and ncas (ignore case), pat (? and * in from are wild cards) and req (drop "
-            "rows without a match).",
+            "Attributes are those of -f and ncas (ignore case), pat (? and * in from are wild cards), req (drop rows "
+            "without a match) and all (a row for every match).",
             ("ColName", "File"),
             more="File|ColSpec",
             attributes=True,
@@ -90,7 +90,8 @@ OPTIONS = OptionTable(
             "-cmb",
             "Join the columns of a table to the rows, by the columns that both have (with the column attribute cmb "
             "such a column is joined instead; key marks those to join by). The first record that matches is taken. "
-            "Attributes are those of -f and ncas (ignore case) and req (drop rows without a match).",
+            "Attributes are those of -f and ncas (ignore case), req (drop rows without a match) and all (a row for "
+            "every match).",
             ("File",),
             more="File|ColSpec",
             attributes=True,

@@ -13,6 +13,7 @@ from ess.language.program import (
     Conditional,
     Constantly,
     Evaluate,
+    Expand,
     Filter,
     Program,
     Quit,
@@ -42,6 +43,8 @@ class Loop:
     3. the rejections as (row, reason),
     4. the number of rows processed, and whether the run shall stop,
     5. the variables' values.
+
+    Where ``expands``, the rows of 0 and 2 may come several times each.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Loop:
     variables: tuple[Slot, ...]
     sinks: dict[int, tuple[Slot, ...]]
     sink_slots: dict[int, tuple[Slot, ...]]
+    expands: bool
 
 
 def compile_loop(program: Program) -> Loop:
@@ -69,9 +73,12 @@ class _LoopCompiler:
         rules = list(rules_of(program.rules))
         self._quits_after = any(isinstance(rule, Quit) and rule.after_row for rule in rules)
         self._can_drop = any(
-            isinstance(rule, Filter | Skip | Quit) or (isinstance(rule, Constantly) and not rule.value)
+            isinstance(rule, Filter | Skip | Quit | Expand) or (isinstance(rule, Constantly) and not rule.value)
             for rule in rules
         )
+        self._expands = any(isinstance(rule, Expand) for rule in rules)
+        self._quits_at_once = any(isinstance(rule, Quit) and not rule.after_row for rule in rules)
+        self._loops: list[int] = []  # where the loops over the matches of a row begin
         self._sinks = {rule.sink: rule.slots for rule in rules if isinstance(rule, Write)}
         self._sink_slots = {
             sink: tuple(dict.fromkeys(slot for slot in slots if self._changes(slot)))
@@ -96,11 +103,13 @@ class _LoopCompiler:
         self._foot()
         namespace = {**self._expressions.namespace, "RecordError": RecordError}
         source = "\n".join(self._lines) + "\n"
-        return Loop(source, namespace, loaded, self._collected, self._variables, self._sinks, self._sink_slots)
+        return Loop(
+            source, namespace, loaded, self._collected, self._variables, self._sinks, self._sink_slots, self._expands
+        )
 
     def _expression_slots(self) -> dict[str, Slot]:
         """What expressions read; a slot that is only written out is taken from the batch."""
-        rules = tuple(rule for rule in rules_of(self._program.rules) if isinstance(rule, Evaluate | Filter))
+        rules = tuple(rule for rule in rules_of(self._program.rules) if isinstance(rule, Evaluate | Filter | Expand))
         return read_slots(Program((), (), (), rules))
 
     # The parts of the function
@@ -130,13 +139,20 @@ class _LoopCompiler:
         """The statements inside the loop."""
         local = self._expressions.local
         self._lines, self._indent = [], 3
-        for rule in self._program.rules:
-            self._rule(rule)
+        for number, rule in enumerate(self._program.rules):
+            if isinstance(rule, Expand):
+                self._expand(rule, self._program.rules[number + 1 :])
+            else:
+                self._rule(rule)
         self._rejects = self._expressions.can_reject
         if self._can_drop or self._rejects:
             self._emit("kept(i)")
         for n, slot in enumerate(self._collected):
             self._emit(f"a{n}({local(slot)})")
+        while self._loops:
+            self._indent = self._loops.pop()
+            if self._quits_at_once:
+                self._emit("if stopped: break")
         if self._quits_after:
             self._emit("if last: break")
         statements = self._lines or ["            pass"]
@@ -158,6 +174,9 @@ class _LoopCompiler:
         for sink, slots in self._sink_slots.items():
             lists = [f"w{sink}", *(f"w{sink}_{n}" for n in range(len(slots)))]
             self._emit(f"while w{sink} and w{sink}[-1] == i: " + "; ".join(f"{name}.pop()" for name in lists))
+        if self._expands:
+            lists = ["rows", *(f"c{n}" for n in range(len(self._collected)))]
+            self._emit("while rows and rows[-1] == i: " + "; ".join(f"{name}.pop()" for name in lists))
         if self._program.stop_at_rejection:
             self._emit("processed = i + 1")
             self._emit("last = False")
@@ -202,6 +221,8 @@ class _LoopCompiler:
                 self._quit(after_row)
             case Conditional(branches):
                 self._conditional(branches)
+            case Expand():
+                raise OptionError("a row can become several rows only outside of -if groups", where="-if")
 
     def _leave_below(self) -> None:
         self._indent += 1
@@ -210,7 +231,7 @@ class _LoopCompiler:
 
     def _leave(self) -> None:
         """The row goes no further."""
-        if self._quits_after:
+        if self._quits_after and not self._loops:  # within a row's matches, the others still have their turn
             self._emit("if last: break")
         self._emit("continue")
 
@@ -219,7 +240,8 @@ class _LoopCompiler:
             self._emit("last = True")
             return
         self._emit("stopped = True")
-        written = " or ".join(f"(w{sink} and w{sink}[-1] == i)" for sink in self._sink_slots)
+        lists = [f"w{sink}" for sink in self._sink_slots] + (["rows"] if self._expands else [])
+        written = " or ".join(f"({name} and {name}[-1] == i)" for name in lists)
         self._emit(f"processed = i + 1 if {written} else i" if written else "processed = i")
         self._emit("last = False")
         self._emit("break")
@@ -248,6 +270,24 @@ class _LoopCompiler:
             else:  # out of range is rare, and wrapping costs more than looking
                 self._emit(f"{name} = {code.text}")
                 self._emit(f"if not {low} <= {name} <= {high}: {name} = ({name} + {-low} & {high - low}) - {-low}")
+
+    def _expand(self, rule: Expand, rest: tuple[Rule, ...]) -> None:
+        """Begin the loop over a row's matches; the rest of the chain stands in it."""
+        depth = len(self._loops)
+        variables = {slot.key for slot in self._variables}
+        own = {slot.key for slot in rule.targets}
+        changed = assigned_slots(Program((), (), (), rest)).values()
+        names = [self._expressions.local(slot) for slot in changed if slot.key not in variables | own]
+        for n, name in enumerate(names):
+            self._emit(f"s{depth}_{n} = {name}")
+        matches = self._expressions.value(rule.matches).text
+        self._loops.append(self._indent)
+        self._emit(f"for m{depth} in {matches}:")
+        self._indent += 1
+        for n, name in enumerate(names):
+            self._emit(f"{name} = s{depth}_{n}")
+        for n, slot in enumerate(rule.targets):
+            self._emit(f"{self._expressions.local(slot)} = {self._expressions.store_function(slot)}(m{depth}[{n}])")
 
     def _write(self, rule: Write) -> None:
         self._emit(f"x{rule.sink}(i)")

@@ -59,9 +59,11 @@ class RowRunner:
             columns, batch.height, first_row_number, self._state
         )
         slots = (*self._program.inputs, *self._program.created)
-        final = _gather(batch, slots, rows, self._loop.collected, collected)
+        # As many rows as the batch has are all of its rows, unless one row can become several.
+        expands = self._loop.expands
+        final = _gather(batch, slots, rows, self._loop.collected, collected, expands=expands)
         sinks = {
-            sink: _gather(batch, self._loop.sinks[sink], taken, self._loop.sink_slots[sink], values)
+            sink: _gather(batch, self._loop.sinks[sink], taken, self._loop.sink_slots[sink], values, expands=expands)
             for sink, (taken, values) in written.items()
         }
         return BatchResult(
@@ -80,12 +82,11 @@ class RowRunner:
             for slot, value in zip(self._loop.variables, self._state, strict=True)
         }
 
-    @staticmethod
-    def _count(rows: list[int] | None, written: list[list[int]], height: int) -> int:
+    def _count(self, rows: list[int] | None, written: list[list[int]], height: int) -> int:
         """How many rows were kept: at the end of the chain or in any sink."""
-        if rows is None or len(rows) == height:
+        if rows is None or (len(rows) == height and not self._loop.expands):
             return height
-        if not any(written):
+        if not any(written) and not self._loop.expands:
             return len(rows)
         return len(set(rows).union(*written))
 
@@ -107,6 +108,8 @@ def _gather(
     rows: list[int] | None,
     changed: Sequence[Slot],
     values: Sequence[Sequence[Any]],
+    *,
+    expands: bool,
 ) -> Batch:
     """A batch of ``slots`` for some rows: changed slots from ``values``, the others from ``batch``."""
     if not slots:
@@ -115,7 +118,7 @@ def _gather(
     unchanged = [slot.key for slot in slots if slot.key not in fresh]
     if unchanged:
         taken = batch.select(unchanged)
-        if rows is not None and len(rows) != batch.height:
+        if rows is not None and (expands or len(rows) != batch.height):
             taken = taken[rows] if rows else taken.clear()
         fresh.update((series.name, series) for series in taken)
     return pl.DataFrame([fresh[slot.key] for slot in slots])

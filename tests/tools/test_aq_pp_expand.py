@@ -1,0 +1,95 @@
+"""``-cmb,all`` and ``-sub,all``: one row becomes several, and the rest of the chain runs for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.outcome import Tool
+
+JOIN = ("-cmb,all", "t.csv", "i:k", "i:v")
+
+
+@pytest.fixture(autouse=True)
+def tables(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("1,10\n2,20\n1,11\n1,12\n")
+    (tmp_path / "s.csv").write_text("a,x\na*,y\nb,z\n")
+
+
+def test_each_match_is_a_row_and_no_match_leaves_one(pp: Tool) -> None:
+    done = pp("-d", "i:k", *JOIN, "-stat", stdin="1\n3\n2\n")
+    assert done.out == '"k","v"\n1,10\n1,11\n1,12\n3,0\n2,20\n'
+    assert done.err == "aq_pp: rec=3 err=0 out=3\n"
+    assert pp("-d", "i:k", "-cmb,all,req", *JOIN[1:], stdin="3\n2\n").out == '"k","v"\n2,20\n'
+
+
+def test_substitution_by_all_matches(pp: Tool) -> None:
+    done = pp("-d", "s:c", "-sub,all,pat", "c", "s.csv", "-o,notitle", "-", stdin="a\nb\nab\nc\n")
+    assert done.out == '"x"\n"y"\n"z"\n"y"\n"c"\n'
+
+
+def test_a_match_does_not_see_what_rules_did_for_the_one_before(pp: Tool) -> None:
+    done = pp(
+        *("-d", "i:k", "-var", "i:n", "0", *JOIN, "-eval", "n", "n + 1", "-eval", "k", "k * 100 + v"),
+        *(
+            "-if",
+            "-filt",
+            "v == 11",
+            "-eval",
+            "s:mark",
+            '"here"',
+            "-endif",
+            "-eval",
+            "i:row",
+            "$RowNum",
+            "-c",
+            "*",
+            "n",
+        ),
+        stdin="1\n2\n",
+    )
+    assert done.out == ('"k","v","mark","row","n"\n110,10,,1,1\n111,11,"here",1,2\n112,12,,1,3\n220,20,,2,4\n')
+
+
+def test_the_rows_of_a_match_can_be_filtered_on_their_own(pp: Tool) -> None:
+    done = pp("-d", "i:k", *JOIN, "-filt", "v != 11", "-o,notitle", "-", "-stat", stdin="1\n2\n")
+    assert (done.out, done.err) == ("1,10\n1,12\n2,20\n", "aq_pp: rec=2 err=0 out=2\n")
+    done = pp("-d", "i:k", *JOIN, "-filt", "v == 20", "-o,notitle", "-", "-stat", stdin="1\n2\n")
+    assert (done.out, done.err) == ("2,20\n", "aq_pp: rec=2 err=0 out=1\n")
+
+
+def test_two_outputs_to_stdout_take_turns_match_by_match(pp: Tool) -> None:
+    done = pp("-d", "i:k", *JOIN, "-o,notitle", "-", "-c", "v", "-o,notitle", "-", "-c", "k", stdin="1\n2\n")
+    assert done.out == "10\n1\n11\n1\n12\n1\n20\n2\n"
+
+
+def test_two_expansions_multiply(pp: Tool, tmp_path: Path) -> None:
+    (tmp_path / "u.csv").write_text("1,7\n1,8\n")
+    done = pp("-d", "i:k", *JOIN, "-cmb,all", "u.csv", "i:k", "i:w", "-o,notitle", "-", stdin="1\n2\n")
+    assert done.out == "1,10,7\n1,10,8\n1,11,7\n1,11,8\n1,12,7\n1,12,8\n2,20,0\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "out", "counts"),
+    [("-quit", "9,0\n1,10\n", "rec=2 err=0 out=2"), ("-quitafter", "9,0\n1,10\n1,11\n1,12\n", "rec=2 err=0 out=2")],
+)
+def test_quitting_in_the_middle_of_the_matches(pp: Tool, rule: str, out: str, counts: str) -> None:
+    done = pp(
+        *("-d", "i:k", *JOIN, "-if", "-filt", "v == 11", rule, "-endif", "-o,notitle", "-", "-stat"), stdin="9\n1\n2\n"
+    )
+    assert (done.out, done.err) == (out, f"aq_pp: {counts}\n")
+
+
+def test_a_match_that_is_rejected_rejects_the_record(pp: Tool) -> None:
+    argv = ("-d", "i:k", *JOIN, "-eval", "i:q", "100 / (v - 11)", "-o,notitle", "-", "-c", "k", "v", "-stat")
+    done = pp("-f,eok,qui", "-", *argv, stdin="2\n1\n2\n")
+    assert (done.code, done.out, done.err) == (0, "2,20\n2,20\n", "aq_pp: rec=3 err=1 out=2\n")
+    done = pp(*argv, stdin="2\n1\n2\n")
+    assert (done.code, done.out) == (13, "2,20\n")
+
+
+def test_it_cannot_stand_in_a_group(pp: Tool) -> None:
+    done = pp("-d", "i:k", "-if", "-filt", "k > 1", *JOIN, "-endif", stdin="1\n")
+    assert done.code == 2
+    assert "all cannot stand inside of -if" in done.err
