@@ -118,6 +118,7 @@ def read_all(data: bytes, options: str, spec: str, size: int, small: int) -> tup
     rejects: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "_SMALL", small)
+        patch.setattr(reader, "_TINY", small)
         for batch in read_input(
             ["-"], attributes_of(options), columns_of(spec), batch_bytes=size, stdin=io.BytesIO(data)
         ):

@@ -235,8 +235,10 @@ def test_large_blocks_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None
     lines[77] = b'5,"a ""quoted"" name",1'
     lines[99] = b"TBD,x,1"
     data = b"\r\n".join(lines)
+    monkeypatch.setattr(reader, "_SMALL", 0)
     fast = read(data, "", "i:n s:t f:p")
     monkeypatch.setattr(reader, "_SMALL", 1 << 40)
+    monkeypatch.setattr(reader, "_TINY", 1 << 40)
     assert read(data, "", "i:n s:t f:p") == fast
     assert len(fast[0]) == 19999
     assert fast[1] == ["99:100:n: 'TBD' is not an unsigned 32-bit integer"]

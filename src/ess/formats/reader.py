@@ -16,8 +16,11 @@ from ess.formats.exact import Block, parse_block_exactly
 from ess.formats.records import Layout, line_at, make_layout, parse_record
 from ess.schema.columns import Column
 
-#: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path.
-_SMALL = 32768
+#: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path ...
+_SMALL = 1 << 19
+#: ... or, once that is loaded, than setting it up.
+_TINY = 1 << 13
+_FAST = "ess.formats.fast"
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
 
 def _parse_block(raw: RawBlock, start: int, *, layout: Layout) -> Block:
     exactly = layout.attributes.format is Format.SEPARATED and layout.any_length
-    if exactly or raw.end - start < _SMALL:
+    few = _TINY if _FAST in sys.modules else _SMALL
+    if exactly or raw.end - start < few:
         return parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)
     from ess.formats.fast import parse_block_fast
 

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
@@ -38,8 +40,7 @@ _COMMON_LOG = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([rntvf\"\\]))")
 _COMMON_LOG_LETTERS = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"v": b"\v", b"f": b"\f", b'"': b'"', b"\\": b"\\"}
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record: the position after it, and its raw field values or why it has none.
 
     ``fields`` holds as many values as there are columns, unwanted ones included, with quotes and
@@ -74,12 +75,12 @@ class Layout:
         own = self.columns[column].attributes
         return own.escape or own.common_log
 
-    @property
+    @cached_property
     def any_escape(self) -> bool:
         """Whether a backslash has a meaning somewhere."""
         return any(self.escapes(index) for index in range(len(self.columns) + 1))
 
-    @property
+    @cached_property
     def any_length(self) -> bool:
         """Whether a column has ``n=Len``."""
         return any(column.attributes.extract_length is not None for column in self.columns)
@@ -164,6 +165,11 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
     limit = start + attributes.record_limit
     width = len(layout.columns)
     next_start, content_end = line_at(data, start, end)
+    if not layout.any_length and content_end <= limit:
+        line = data[start:content_end]
+        if not (quoted and b'"' in line) and not (layout.any_escape and b"\\" in line):
+            # Nothing but separators has a meaning in this line; this is what the loop below would do.
+            return _plain_record(line.split(separator), next_start, layout)
     fields: list[bytes] = []
     count = 0
     position = start
@@ -204,8 +210,21 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
     if count < width:
         return Record(next_start, (), count, short_reason(count, width))
     if count > width and attributes.no_extra:
-        return Record(next_start, (), width - 1, f"the record has more than {width} fields (nox)")
+        return Record(next_start, (), width - 1, _extra_reason(width))
     return Record(next_start, tuple(fields))
+
+
+def _plain_record(fields: list[bytes], next_start: int, layout: Layout) -> Record:
+    width = len(layout.columns)
+    if len(fields) < width:
+        return Record(next_start, (), len(fields), short_reason(len(fields), width))
+    if len(fields) > width and layout.attributes.no_extra:
+        return Record(next_start, (), width - 1, _extra_reason(width))
+    return Record(next_start, tuple(fields[:width]))
+
+
+def _extra_reason(width: int) -> str:
+    return f"the record has more than {width} fields (nox)"
 
 
 def _closing_quote(data: bytes, position: int, end: int, escapes: bool) -> int:
