@@ -25,13 +25,22 @@ _DIRT = [b"TBD", b"", b'"', b'a"b', b"99999999999999999999", b"-1", b"1.5", b"\x
 _DIRT += [b'"x,y"', b'"un""quoted"']
 
 
+#: What the lookups look up.
+_TABLE = b'abc,"found"\n"ABC",upper\na*,"begins"\n"xyz",\n"1 items",one\n"",blank\n"?","single"\n'
+
 _DEFAULTS: dict[str, object] = read_input.__kwdefaults__ or {}
 
-#: The mapping options, which only the pipeline knows; new columns have names that the generator does not use.
+#: The options for mapping and lookups, which only the pipeline knows; new columns have names that
+#: the generator does not use.
 _MAPPINGS: list[list[Option]] = [
     [("-mapf", "s1", "%%head:1-3%%%*"), ("-mapc", "S:m1", "<%%head%%>")],
     [("-mapf,rx,rx_extended", "day", "^([0-9]+)-([0-9]+)"), ("-mapc", "day", "%%2%%/%%1%%")],
     [("-map,ncas", "s2", "%%a%%b%*", "%%a%%:%%a:1:2%%")],
+    [("-sub", "s1", "table.csv")],
+    [("-sub,pat,ncas,req", "s2", "table.csv")],
+    [("-grep,pat,rev", "s1", "table.csv", "from", "X")],
+    [("-cmb,ncas", "table.csv", "S:s1", "S:m1")],
+    [("-if", "-filt", "i1 > 2"), ("-cmb,req", "table.csv", "S:s1", "S,cmb:s2"), ("-endif",)],
     [("-if", "-mapf", "num", "%%whole:@n%%.%*"), ("-mapc", "num", "%%whole%%"), ("-endif",)],
 ]
 
@@ -117,6 +126,7 @@ def run_command(command: Command, engine: str, batch_bytes: int = 8 << 20) -> Co
 
 def _run(command: Command, engine: str) -> CommandOutcome:
     with tempfile.TemporaryDirectory() as folder, _inside(folder, engine, b"".join(command.lines)) as (out, err):
+        (Path(folder) / "table.csv").write_bytes(_TABLE)
         code = exit_code("aq_pp", lambda: aq_pp.main(command.argv))
         files = tuple((path.name, path.read_bytes()) for path in sorted(Path(folder).iterdir()))
         return CommandOutcome(code, out.getvalue(), err.getvalue(), files)
