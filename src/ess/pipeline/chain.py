@@ -25,8 +25,17 @@ from ess.language.program import (
     Write,
 )
 from ess.language.scope import Scope
-from ess.language.tree import Slot
-from ess.pipeline import lookup, mapping
+from ess.language.tree import (
+    Arithmetic,
+    ArithmeticOperator,
+    Compare,
+    CompareOperator,
+    Constant,
+    Reference,
+    Slot,
+    ValueType,
+)
+from ess.pipeline import keys, lookup, mapping
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, distinct_slots, select
 from ess.pipeline.sinks import STDOUT, ImportOpener, ImportRequest, ImportSink, RowOutput, VariablesOutput
@@ -187,7 +196,7 @@ class ChainBuilder:
                 where=opening.where,
                 hint=f"e.g. {opening.name} -filt 'Col > 0'",
             )
-        if use.name in ("-skip", "-quit", "-quitafter"):
+        if use.name in ("-skip", "-quit", "-quitafter", "-top"):
             raise OptionError(f"{use.name} cannot be checked", where=opening.where, hint="put it behind the check")
         cursor.take()
         if use.name in OUTPUTS:
@@ -245,12 +254,31 @@ def _filter(builder: ChainBuilder, use: Use) -> Rule:
     return Filter(check_filter(use.arguments[0], builder.scope, where=use.where))
 
 
+def _top(builder: ChainBuilder, use: Use) -> Rule:
+    """``-top N``: the run stops once so many rows have got here. It counts in a variable of its own."""
+    text = use.arguments[0]
+    if not (text.isascii() and text.isdigit() and int(text) < 2**63):
+        raise OptionError(f"'{text}' is not a number of rows", where=use.where, hint="give a number from 0 up")
+    if int(text) == 0:
+        return Quit()
+    count = Slot(f"#top{len(builder.variables)}", "rows", ColumnType.LS, is_variable=True)
+    builder.variables.append(Variable(count, 0))
+    rows = Reference(ValueType.INTEGER, count)
+    one, limit = Constant(ValueType.INTEGER, 1), Constant(ValueType.INTEGER, int(text))
+    step = Evaluate(count, Arithmetic(ValueType.INTEGER, ArithmeticOperator.ADD, rows, one))
+    full = Filter(Compare(CompareOperator.GREATER_EQUAL, rows, limit))
+    stop = Conditional((Branch(full, False, (Quit(after_row=True),)),))
+    return Conditional((Branch(Constantly(True), False, (step, stop)),))
+
+
 RuleMaker = Callable[[ChainBuilder, Use], Rule]
 
 #: The options that are rules by themselves.
 RULES: dict[str, RuleMaker] = {
     "-eval": _evaluate,
     "-filt": _filter,
+    "-kenc": keys.encode,
+    "-kdec": keys.decode,
     "-mapf": mapping.map_from,
     "-mapc": mapping.map_to,
     "-map": mapping.map_in_place,
@@ -262,6 +290,7 @@ RULES: dict[str, RuleMaker] = {
     "-skip": lambda _builder, _use: Skip(),
     "-quit": lambda _builder, _use: Quit(),
     "-quitafter": lambda _builder, _use: Quit(after_row=True),
+    "-top": _top,
 }
 
 #: The options that are another rule when they are checked: as a rule to run, one that finds nothing changes nothing.

@@ -44,6 +44,21 @@ OPTIONS = OptionTable(
         ),
         Option("-filt", "Let only the rows go on for which the condition holds.", ("FilterSpec",), group=_RULES),
         Option(
+            "-kenc",
+            "Pack columns of any types into a string column, which holds binary data then.",
+            ("ColSpec|ColName", "ColName"),
+            more="ColName",
+            group=_RULES,
+        ),
+        Option(
+            "-kdec",
+            "Unpack a string of -kenc into columns of the types that were packed; Type: takes a part without storing "
+            "it. A + behind a spec packs that part into the string again, which then holds only those.",
+            ("ColName", "ColSpec|ColName[+]"),
+            more="ColSpec|ColName[+]",
+            group=_RULES,
+        ),
+        Option(
             "-mapf",
             "Extract parts of a string by a pattern that matches all of it: literals, %* and %? as wild cards, and "
             "%%Name[:@class][:[chars]][:min[-max]][,brks]%% for a part; -mapc renders the parts. Attributes are ncas "
@@ -118,6 +133,7 @@ OPTIONS = OptionTable(
         Option("-skip", "The row goes no further.", group=_GROUPS),
         Option("-quit", "Stop everything now, without this row.", group=_GROUPS),
         Option("-quitafter", "Stop everything once this row is through.", group=_GROUPS),
+        Option("-top", "Stop everything once so many rows have got here.", ("NumRows",), group=_GROUPS),
         shared_options.ROWS_TO,
         shared_options.SELECT,
         Option(
@@ -152,8 +168,6 @@ OPTIONS = OptionTable(
         ("-exp", "use aq_udb -exp Db:Table -o - | aq_pp"),
         ("-cnt", "use aq_udb -cnt Db:Table -o - | aq_pp"),
         ("-cat", "name files of one format behind -f"),
-        ("-kenc", ""),
-        ("-kdec", ""),
         ("-pmod", ""),
         ("-mod", ""),
     ),
