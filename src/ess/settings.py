@@ -44,6 +44,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("ESS_AWS_DIR", "~/.aws", "folder of key files for cloud clusters"),
         Setting("ESS_UDB_PORT", "10010", "first port of the database servers"),
         Setting("ESS_ENGINE", "auto", "how aq_* commands compute: auto, row or columnar"),
+        Setting("ESS_SORT_MEMORY", "512", "megabytes of records that aq_ord holds before it uses temporary files"),
         Setting("ESS_COUNTS", "", "file that each aq_* command appends its row counts to, as JSON lines", True),
         Setting("ESS_IMPORT_ID", "", "identity of an import, so that a repeated task counts once", True),
         Setting("ESS_IMPORT_SEQ", "", "place of an import in the order of its job", True),
@@ -87,6 +88,18 @@ def udb_port() -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise OptionError(f"bad port '{text}'", where="ESS_UDB_PORT", hint="give a number from 1 to 65535")
     return int(text)
+
+
+def sort_memory() -> int:
+    """How many bytes of records ``aq_ord`` holds in memory (``ESS_SORT_MEMORY``, in megabytes).
+
+    Raises:
+        OptionError: If it is not a number above 0.
+    """
+    text = setting("ESS_SORT_MEMORY")
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise OptionError(f"bad size '{text}'", where="ESS_SORT_MEMORY", hint="give a number of megabytes")
+    return int(text) << 20
 
 
 def engine() -> str:

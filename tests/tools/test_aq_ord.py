@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import make_batch
+from ess.engines.batch import join_batches, make_batch
 from ess.engines.ordering import sort_batch
+from ess.engines.tables import arrow_file, sorting
 from ess.language.tree import Slot
 from ess.schema.types import ColumnType
 from ess.tools import aq_ord
@@ -69,8 +72,10 @@ def test_nothing_in_nothing_out(order: Ord) -> None:
         (["-d", "i:n"], "nothing to sort by"),
         (["-d", "i:n", "-sort", "m"], "unknown column 'm'; known are n"),
         (["-d", "i:n", "-sort,up", "n"], "unknown attribute 'up'"),
-        (["-d", "i:n", "-sort,mrg", "n"], "mrg is not available yet"),
-        (["-d", "i:n", "-sort", "n", "-blk", "5", "x"], "-blk is not available yet"),
+        (["-d", "i:n", "-sort,mrg", "n", "-blk", "5", "x"], "mrg sorts no blocks"),
+        (["-d", "i:n", "-sort", "n", "-blk", "0", "x"], "'0' is not a number of records"),
+        (["-d", "i:n", "-sort", "n", "-blk", "5", "x", "-blk_only", "5", "x"], "blocks are asked for twice"),
+        (["-d", "i:n", "-sort", "n", "-blk_only", "5", "x", "-c", "n"], "-blk_only has no output"),
         (["-d", "i:n", "-sort", "n", "-filt", "n"], "unknown option -filt"),
     ],
 )
@@ -78,6 +83,79 @@ def test_a_wrong_command_line_is_explained(order: Ord, argv: list[str], part: st
     done = order(*argv)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert part in done.err
+
+
+def test_blocks_are_sorted_into_files_and_merged(order: Ord, tmp_path: Path) -> None:
+    argv = ("-d", "i:n", "s:s", "-sort,dec", "n", "-o,notitle", "-")
+    data = "1,a\n3,b\n1,c\n2,d\n3,e\n"
+    assert order(*argv, "-blk", "2", "part", stdin=data).out == order(*argv, stdin=data).out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-1.bin", "part-2.bin", "part-3.bin"]
+    done = order("-d", "i:n", "-sort", "n", "-blk_only", "2", "./only", "-stat", stdin="3\n2\n1\n")
+    assert (done.code, done.out, done.err) == (0, "", "aq_ord: rec=3 err=0\n")
+    assert (tmp_path / "only-2.bin").exists()
+    assert order(*argv, "-blk", "2", "no/such/folder", stdin=data).code == 21
+
+
+def test_sorted_files_are_merged(order: Ord, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1,a\nx,a\n3,a\n")
+    (tmp_path / "b").write_text("1,b\n2,b\n3,b\n9,b\n")
+    (tmp_path / "c").write_text("")
+    done = order("-f,eok,qui", "a", "c", "b", "-d", "i:n", "s:s", "-sort,mrg", "n", "-o,notitle", "-", "-stat")
+    assert done.out == '1,"a"\n1,"b"\n2,"b"\n3,"a"\n3,"b"\n9,"b"\n'
+    assert done.err == "aq_ord: rec=7 err=1\n"
+
+
+def test_two_outputs_to_one_target_take_turns(order: Ord) -> None:
+    done = order("-d", "i:n", "-sort", "n", "-o,notitle", "-", "-o,notitle", "-", "-c", "n+%03d", stdin="2\n1\n")
+    assert done.out == "1\n001\n2\n002\n"
+
+
+def open_temporary(_number: int) -> IO[bytes]:
+    return tempfile.TemporaryFile()
+
+
+rows_of_batches = st.lists(
+    st.lists(st.tuples(st.sampled_from([b"a", b"B", b"\xff", b""]), st.integers(0, 3))), max_size=6
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    batches=rows_of_batches,
+    descending=st.booleans(),
+    ignore_case=st.booleans(),
+    ahead=st.integers(1, 3),
+    most=st.integers(2, 4),
+    block=st.integers(1, 5),
+)
+def test_sorting_by_way_of_files_gives_the_same(
+    batches: list[list[tuple[bytes, int]]], descending: bool, ignore_case: bool, ahead: int, most: int, block: int
+) -> None:
+    number = iter(range(1000))
+    frames = [
+        make_batch(
+            [
+                ("s", ColumnType.S, [s for s, _ in rows]),
+                ("n", ColumnType.I, [n for _, n in rows]),
+                ("at", ColumnType.I, [next(number) for _ in rows]),
+            ],
+            len(rows),
+        )
+        for rows in batches
+    ]
+    keys = (Slot("s", "s", ColumnType.S), Slot("n", "n", ColumnType.I))
+    by = sorting.Order(keys, descending, ignore_case)
+    expected = by.sort(join_batches(frames)).rows() if frames else []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorting, "_MERGE_ROWS", ahead)
+        patch.setattr(sorting, "_MOST_RUNS", most)
+        patch.setattr(arrow_file, "_PIECE_ROWS", ahead)
+        for memory in (1, 1 << 30):
+            found = [row for batch in sorting.sort_all(frames, by, memory=memory) for row in batch.rows()]
+            assert found == expected
+        blocks = sorting.sort_blocks(frames, by, rows=block, open_block=open_temporary)
+        assert len(blocks) == -(-len(expected) // block)
+        assert [row for batch in sorting.merge_runs(blocks, by) for row in batch.rows()] == expected
 
 
 @given(st.lists(st.tuples(st.binary(max_size=3), st.integers(0, 3))), st.booleans())

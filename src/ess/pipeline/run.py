@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ess.engines.base import BatchResult, Runner
-from ess.engines.batch import Batch, join_batches
+from ess.engines.batch import Batch
 from ess.engines.select import compile_program
 from ess.errors import EssError
 from ess.formats.reader import InputBatch, Reject
@@ -45,9 +45,7 @@ class RunError(Exception):
         self.counts = counts
 
 
-def run(
-    plan: Plan, streams: Streams, *, engine: str = "auto", arrange: Callable[[Batch], Batch] | None = None
-) -> Counts:
+def run(plan: Plan, streams: Streams, *, engine: str = "auto") -> Counts:
     """Run a plan to its end.
 
     Rows are printed as batches are done. Imports become visible only when everything else has succeeded.
@@ -56,18 +54,16 @@ def run(
         plan: What to run.
         streams: What it reads and prints beside its files.
         engine: See ``compile_program``.
-        arrange: Gets all rows of the input as one batch, and gives those that enter the chain, in their order.
 
     Raises:
         RunError: For any EssError on the way; the rows before it have been printed, imports are dropped.
     """
-    return _Run(plan, streams, engine, arrange).run()
+    return _Run(plan, streams, engine).run()
 
 
 class _Run:
-    def __init__(self, plan: Plan, streams: Streams, engine: str, arrange: Callable[[Batch], Batch] | None) -> None:
+    def __init__(self, plan: Plan, streams: Streams, engine: str) -> None:
         self._plan = plan
-        self._arrange = arrange
         self._streams = streams
         self._runner: Runner = compile_program(plan.program, engine=engine)
         self._imports = {opened.sink: opened.into for opened in plan.imports}
@@ -84,10 +80,7 @@ class _Run:
             for into in self._imports.values():
                 into.connect()
             outputs = Outputs(self._plan.outputs, self._plan.row_slot, self._streams.stdout)
-            if self._arrange is None:
-                self._read(outputs)
-            else:
-                self._collect(self._arrange, outputs)
+            self._read(outputs)
             outputs.close()
             if self._plan.variable_outputs:
                 values = self._runner.variables()
@@ -129,18 +122,6 @@ class _Run:
                 if self._stopped:
                     return
                 records += batch.read
-
-    def _collect(self, arrange: Callable[[Batch], Batch], outputs: Outputs) -> None:
-        """Take all rows through the chain, once they have been arranged."""
-        frames: list[Batch] = []
-        for file in self._plan.input.files:
-            self._policy.next_file()
-            for batch in read_file(self._plan.input, file, self._streams.stdin):
-                for reject in batch.rejects:
-                    self._policy.reject(batch.file, reject.record, reject.column, reject.reason)
-                frames.append(batch.frame)
-        if frames:
-            self._advance(arrange(join_batches(frames)), outputs)
 
     def _process_at_once(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
         """Take a whole batch through the chain."""

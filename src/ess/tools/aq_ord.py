@@ -1,25 +1,34 @@
-"""``aq_ord``: reads all records into memory, sorts them, and prints them."""
+"""``aq_ord``: sorts records, in memory or in blocks on disk, or merges inputs that are sorted."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NoReturn
 
-from ess.errors import OptionError
+from ess.errors import OptionError, OutputOpenError
+from ess.language.tree import Slot
 from ess.pipeline import shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
-from ess.pipeline.plan import plan_chain
+from ess.pipeline.plan import Plan, plan_chain
 from ess.pipeline.source import single_use
-from ess.tools.planned import run_plan
+from ess.settings import sort_memory
+from ess.tools.gathering import gather
+from ess.tools.planned import check_outputs
 from ess.tools.process import asks_for_help, run_tool
 
 if TYPE_CHECKING:
     from ess.engines.batch import Batch
+    from ess.engines.tables.sorting import Order
+    from ess.pipeline.intake import Intake
 
 OPTIONS = OptionTable(
     "aq_ord",
-    "Sorts records in memory by one or more columns. Equal records keep their order.",
+    "Sorts records by one or more columns; equal records keep their order. What does not fit into memory "
+    "(ESS_SORT_MEMORY) is sorted by way of temporary files.",
     (
         shared_options.VERB,
         shared_options.STAT,
@@ -29,20 +38,51 @@ OPTIONS = OptionTable(
         Option(
             "-sort",
             "The columns to sort by, the first one first. Numbers sort as numbers, strings byte by byte. Attributes "
-            "are dec (the ascending result turned around) and ncas (ignore the case of ASCII letters).",
+            "are dec (the ascending result turned around), ncas (ignore the case of ASCII letters) and mrg (only "
+            "merge the input files, each of which is sorted in this way already; any size in little memory).",
             ("ColName",),
             more="ColName",
             attributes=True,
             group="Sort",
         ),
+        Option(
+            "-blk",
+            "Sort blocks of NumRec records into the files FilPrefix-1.bin, FilPrefix-2.bin and so on, then merge "
+            "these. The files stay.",
+            ("NumRec", "FilPrefix"),
+            group="Sort",
+        ),
+        Option("-blk_only", "As -blk, without the merge and the output.", ("NumRec", "FilPrefix"), group="Sort"),
         shared_options.ROWS_TO,
         shared_options.SELECT,
     ),
-    missing=(
-        ("-blk", "all records are sorted in memory"),
-        ("-blk_only", "all records are sorted in memory"),
-    ),
 )
+
+NAME = OPTIONS.tool
+_OWN = frozenset({"-sort", "-blk", "-blk_only"})
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """A ``-blk`` or ``-blk_only``."""
+
+    rows: int
+    prefix: str
+    only: bool
+
+    def open(self, number: int) -> IO[bytes]:
+        """The file of a block, for writing and reading.
+
+        Raises:
+            OutputOpenError: If it cannot be opened.
+        """
+        path = Path(f"{self.prefix}-{number}.bin")
+        try:
+            return path.open("w+b")
+        except OSError as error:
+            raise OutputOpenError(
+                f"cannot open it: {error.strerror}", where=str(path), hint="check the folder and the permissions"
+            ) from None
 
 
 def main(argv: list[str]) -> int:
@@ -57,33 +97,88 @@ def main(argv: list[str]) -> int:
     uses = OPTIONS.parse(argv)
     sorting = single_use(uses, "-sort")
     if sorting is None:
-        raise OptionError("there is nothing to sort by", where=OPTIONS.tool, hint="e.g. -sort ColName")
-    plan = plan_chain([use for use in uses if use.name != "-sort"], open_import=None)
+        raise OptionError("there is nothing to sort by", where=NAME, hint="e.g. -sort ColName")
+    plan = plan_chain([use for use in uses if use.name not in _OWN], open_import=None)
     words = _words(sorting)
-    slots = {slot.key: slot for slot in plan.program.inputs}
-    for name in sorting.arguments:
-        if name.lower() not in slots:
-            known = " ".join(slot.name for slot in slots.values())
-            raise OptionError(f"unknown column '{name}'", where=sorting.where, hint=f"known are {known}")
-    keys = [slots[name.lower()] for name in sorting.arguments]
+    keys = _keys(sorting, plan.program.inputs)
+    blocks = _blocks(uses)
+    if blocks is not None and "mrg" in words:
+        raise OptionError("mrg sorts no blocks", where=sorting.where, hint="leave out mrg, or the -blk")
+    if blocks is not None and blocks.only and any(use.name in ("-o", "-c") for use in uses):
+        raise OptionError("-blk_only has no output", where=NAME, hint="use -blk")
+    memory = sort_memory()
+    check_outputs(plan)
 
-    def arrange(batch: Batch) -> Batch:
-        from ess.engines.ordering import sort_batch
+    def work(intake: Intake) -> None:
+        from ess.engines.tables.sorting import Order, sort_blocks
 
-        return sort_batch(batch, keys, descending="dec" in words, ignore_case="ncas" in words)
+        order = Order(keys, descending="dec" in words, ignore_case="ncas" in words)
+        if blocks is not None and blocks.only:
+            for file in sort_blocks(intake.batches(), order, rows=blocks.rows, open_block=blocks.open):
+                file.close()
+            return
+        _print(plan, _sorted(intake, order, blocks, memory, merging="mrg" in words))
 
-    return run_plan(OPTIONS.tool, argv, plan, [use.name for use in uses], arrange=arrange, with_out=False)
+    return gather(NAME, argv, uses, plan.input, work)
 
 
 def command() -> NoReturn:
     """The command ``aq_ord``."""
-    run_tool(OPTIONS.tool, main)
+    run_tool(NAME, main)
 
 
 def _words(use: Use) -> frozenset[str]:
     words = frozenset(word.lower() for word in use.attributes)
-    if "mrg" in words:
-        raise OptionError("mrg is not available yet", where=use.where, hint="without it the inputs need not be sorted")
-    for word in words - {"dec", "ncas"}:
-        raise OptionError(f"unknown attribute '{word}'", where=use.where, hint="known are dec ncas")
+    for word in words - {"dec", "ncas", "mrg"}:
+        raise OptionError(f"unknown attribute '{word}'", where=use.where, hint="known are dec mrg ncas")
     return words
+
+
+def _keys(sorting: Use, inputs: Sequence[Slot]) -> tuple[Slot, ...]:
+    slots = {slot.key: slot for slot in inputs}
+    for name in sorting.arguments:
+        if name.lower() not in slots:
+            known = " ".join(slot.name for slot in slots.values())
+            raise OptionError(f"unknown column '{name}'", where=sorting.where, hint=f"known are {known}")
+    return tuple(slots[name.lower()] for name in sorting.arguments)
+
+
+def _blocks(uses: Sequence[Use]) -> _Blocks | None:
+    found = [use for use in uses if use.name in ("-blk", "-blk_only")]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise OptionError("blocks are asked for twice", where=found[1].where)
+    count, prefix = found[0].arguments
+    if not (count.isascii() and count.isdigit() and int(count) > 0):
+        raise OptionError(f"'{count}' is not a number of records", where=found[0].where, hint="e.g. 1000000")
+    return _Blocks(int(count), prefix, found[0].name == "-blk_only")
+
+
+def _sorted(intake: Intake, order: Order, blocks: _Blocks | None, memory: int, *, merging: bool) -> Iterator[Batch]:
+    from ess.engines.tables.sorting import merge_runs, merge_sorted, sort_all, sort_blocks
+
+    if merging:
+        # Of equal records those of the last file come first in a descending sort, as if it had sorted all.
+        files = reversed(intake.files) if order.descending else intake.files
+        return merge_sorted([intake.file_batches(file) for file in files], order)
+    if blocks is not None:
+        return merge_runs(sort_blocks(intake.batches(), order, rows=blocks.rows, open_block=blocks.open), order)
+    return sort_all(intake.batches(), order, memory=memory)
+
+
+def _print(plan: Plan, batches: Iterator[Batch]) -> None:
+    """Hand the rows to every output of the plan."""
+    from ess.pipeline.outputs import Outputs
+
+    outputs = Outputs(plan.outputs, plan.row_slot, None)
+    written = 0
+    try:
+        for batch in batches:
+            rows = batch if plan.row_slot is None else batch.with_row_index(plan.row_slot.key, offset=written)
+            outputs.write({output.sink: rows for output in plan.outputs})
+            written += batch.height
+    except BaseException:
+        outputs.abandon()
+        raise
+    outputs.close()

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ess.errors import InputDataError
 from ess.pipeline.counts import Counts, leave_counts, statistics_line
 from ess.pipeline.plan import Plan
 from ess.pipeline.source import STDIN
 from ess.tools.process import let_interrupts_through
-
-if TYPE_CHECKING:
-    from ess.engines.batch import Batch
 
 
 def run_plan(
@@ -22,7 +18,6 @@ def run_plan(
     plan: Plan,
     names: Sequence[str],
     *,
-    arrange: Callable[[Batch], Batch] | None = None,
     with_out: bool = True,
 ) -> int:
     """Run a plan, or only test it, as the tool's global options say; the exit code.
@@ -32,14 +27,13 @@ def run_plan(
         argv: Its arguments, for the counts it leaves.
         plan: What to run.
         names: The options on its command line, for ``-test``, ``-stat`` and ``-verb``.
-        arrange: See ``ess.pipeline.run.run``.
         with_out: Whether ``-stat`` tells how many rows came out.
 
     Raises:
         EssError: If it fails.
     """
     if tests := names.count("-test"):
-        _check_outputs(plan)
+        check_outputs(plan)
         if tests > 1:
             _reach(plan)
         return 0
@@ -57,7 +51,7 @@ def run_plan(
 
     progress = (lambda records: say(f"{records:,} records processed")) if "-verb" in names else None
     try:
-        counts = run(plan, Streams(None, None, say, progress), arrange=arrange)
+        counts = run(plan, Streams(None, None, say, progress))
     except RunError as failure:
         if isinstance(failure.error, InputDataError):  # the rows before the bad record are out, so they count
             tell(failure.counts)
@@ -66,7 +60,7 @@ def run_plan(
     return 0
 
 
-def _check_outputs(plan: Plan) -> None:
+def check_outputs(plan: Plan) -> None:
     """Whether each output's format can print its columns, without opening it."""
     from ess.formats.render import Renderer
     from ess.pipeline.outputs import columns_of

@@ -1,0 +1,155 @@
+"""Sorting and merging streams of batches, with files beyond what fits into memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import polars as pl
+
+from ess.engines.batch import Batch, join_batches
+from ess.engines.ordering import sort_batch
+from ess.engines.tables.arrow_file import read_run, write_run
+from ess.language.tree import Slot
+
+#: Rows that a run under merge has in memory, about; and rows of a batch that comes out of a sort.
+_MERGE_ROWS = 16384
+_OUTPUT_ROWS = 131072
+#: Runs that are merged at once: each has a file open and some rows in memory.
+_MOST_RUNS = 64
+
+
+@dataclass(frozen=True)
+class Order:
+    """How rows are ordered; see ``ess.engines.ordering.sort_batch``."""
+
+    keys: tuple[Slot, ...]
+    descending: bool = False
+    ignore_case: bool = False
+
+    def sort(self, batch: Batch) -> Batch:
+        """The rows in this order; descending, equal rows are in reverse."""
+        return sort_batch(batch, self.keys, descending=self.descending, ignore_case=self.ignore_case)
+
+    def sort_stably(self, batch: Batch) -> Batch:
+        """The rows in this order; equal rows stay in theirs."""
+        return self.sort(batch.reverse() if self.descending else batch)
+
+
+def sort_all(batches: Iterable[Batch], order: Order, *, memory: int) -> Iterator[Batch]:
+    """All rows in order.
+
+    Args:
+        batches: Batches of the same columns.
+        order: The order.
+        memory: How many bytes of rows are held before they are sorted into a temporary file.
+    """
+    runs: list[IO[bytes]] = []
+    held: list[Batch] = []
+    size = 0
+    for batch in batches:
+        held.append(batch)
+        size += int(batch.estimated_size())
+        if size >= memory:
+            runs.append(_spill([order.sort(join_batches(held))]))
+            held, size = [], 0
+    if held and runs:
+        runs.append(_spill([order.sort(join_batches(held))]))
+    if runs:
+        yield from merge_runs(runs, order)
+    elif held:
+        yield from _slices(order.sort(join_batches(held)))
+
+
+def sort_blocks(
+    batches: Iterable[Batch], order: Order, *, rows: int, open_block: Callable[[int], IO[bytes]]
+) -> list[IO[bytes]]:
+    """Sort blocks of ``rows`` rows, each on its own, into files.
+
+    Args:
+        batches: Batches of the same columns.
+        order: The order.
+        rows: How many rows make a block.
+        open_block: Opens the file for the block of a number, from 1, for writing and reading.
+
+    Returns:
+        The files, in order.
+    """
+    blocks: list[IO[bytes]] = []
+
+    def finish(held: Sequence[Batch]) -> None:
+        blocks.append(open_block(len(blocks) + 1))
+        write_run(blocks[-1], [order.sort(join_batches(held))])
+
+    held: list[Batch] = []
+    height = 0
+    for batch in batches:
+        while batch.height:
+            part = batch.slice(0, rows - height)
+            batch = batch.slice(part.height)
+            held.append(part)
+            height += part.height
+            if height == rows:
+                finish(held)
+                held, height = [], 0
+    if held:
+        finish(held)
+    return blocks
+
+
+def merge_runs(files: Sequence[IO[bytes]], order: Order) -> Iterator[Batch]:
+    """The rows of files that ``sort_all`` or ``sort_blocks`` has written one after the other, merged."""
+    # A descending sort turns equal rows around, so those of the last run come first.
+    runs = [read_run(file) for file in (reversed(files) if order.descending else files)]
+    while len(runs) > _MOST_RUNS:
+        merged = _spill(merge_sorted(runs[:_MOST_RUNS], order))
+        runs = [read_run(merged), *runs[_MOST_RUNS:]]
+    return merge_sorted(runs, order)
+
+
+def merge_sorted(runs: Sequence[Iterator[Batch]], order: Order) -> Iterator[Batch]:
+    """Merge runs whose rows are in order already; of equal rows, those of the first run come first.
+
+    In memory are only the next rows of each run. In each round they are sorted together: what stands up to
+    the first row that is the last known one of its run cannot be preceded by any row still to come.
+    """
+    ahead: list[list[Batch]] = [[] for _ in runs]
+    open_runs = set(range(len(runs)))
+    while True:
+        for number, run in enumerate(runs):
+            while number in open_runs and sum(batch.height for batch in ahead[number]) < _MERGE_ROWS:
+                batch = next(run, None)
+                if batch is None:
+                    open_runs.discard(number)
+                else:
+                    ahead[number].append(batch)
+        pieces = [_marked(join_batches(ahead[n]), n, n in open_runs) for n in range(len(runs)) if ahead[n]]
+        if not pieces:
+            return
+        ordered = order.sort_stably(pl.concat(pieces))
+        ends = ordered.get_column("#end").arg_true()
+        known = ends[0] + 1 if len(ends) else ordered.height
+        yield from _slices(ordered.slice(0, known).drop("#run", "#end"))
+        rest = ordered.slice(known)
+        ahead = [
+            [part.drop("#run", "#end")] if (part := rest.filter(pl.col("#run") == n)).height else []
+            for n in range(len(runs))
+        ]
+
+
+def _marked(batch: Batch, run: int, is_open: bool) -> Batch:
+    last = pl.int_range(pl.len()) == pl.len() - 1
+    return batch.with_columns(pl.lit(run).alias("#run"), (last & pl.lit(is_open)).alias("#end"))
+
+
+def _slices(batch: Batch) -> Iterator[Batch]:
+    return batch.iter_slices(_OUTPUT_ROWS)
+
+
+def _spill(batches: Iterable[Batch]) -> IO[bytes]:
+    """Batches in a temporary file, which is gone with the process whatever ends it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - read_run closes it
+    write_run(file, batches)
+    return file
