@@ -295,11 +295,12 @@ def test_another_reaper_takes_over_from_one_that_was_killed(tmp_path: Path) -> N
             stderr=subprocess.DEVNULL,
         )
 
-    processes = [start("sleep 300")]
+    processes = [start(": > begun; sleep 300; true")]
+    wait_until((tmp_path / "begun").exists)
     os.kill(groups.reaper_pid, signal.SIGKILL)
     os.waitpid(groups.reaper_pid, 0)
     processes.append(start("sleep 300"))
-    wait_until(lambda: len(marked(marker)) == 2)
+    wait_until(lambda: len(marked(marker)) == 3)
     groups._ours.close()  # as if this process had died
     wait_until(lambda: not marked(marker))
     assert [process.wait() for process in processes] == [-9, -9]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from typing import TYPE_CHECKING
 
 from ess.cluster.delivery import Sink
 from ess.cluster.stream import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 
 class ProgressDisplay:
@@ -71,6 +72,10 @@ class _BarAside:
 
 
 def _bar() -> Bar:
+    from rich.console import Console  # takes a tenth of a second, which only a terminal is worth
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
     return Bar(
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),

@@ -40,12 +40,13 @@ class WarmTools:
         self._useless = os.environ.get("ESS_WARM") == "0"
 
     def environment(self) -> dict[str, str]:
-        """What makes a command use the server; it runs directly while the server is not ready yet."""
+        """What makes a command use the server, or run directly as long as the server is not ready."""
         with self._lock:
             self._ensure()
-            if self._folder is None or self._server is None:
+            if self._folder is None or self._server is None or not any(self._folder.glob("*.sock")):
+                # A command that finds no server starts one, which nobody would end.
                 return dict(WITHOUT)
-            return {"ESS_WARM": "join", "ESS_RUNTIME_DIR": str(self._folder)}
+            return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)}
 
     def close(self) -> None:
         """End the server and what it runs."""

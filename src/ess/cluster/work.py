@@ -76,12 +76,11 @@ def run_bundle(
     stop: Callable[[], bool],
 ) -> list[Outcome]:
     """Run the command on each task in turn; after a request to stop, the rest is left out."""
-    tools = warm.environment() if job.warm else WITHOUT
     outcomes: list[Outcome] = []
     for task in tasks:
         if stop():
             break
-        outcome = _run_task(job, task, tools, place, attempt, groups, stop)
+        outcome = _run_task(job, task, warm.environment() if job.warm else WITHOUT, place, attempt, groups, stop)
         outcomes.append(outcome)
         if job.quit_on_error and outcome.ended.exit_code:
             break

@@ -1,0 +1,154 @@
+"""The commands as a user types them: options, errors in one line, exit codes, the terminal."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+from running import marked, wait_until
+
+from ess import api
+from ess.cli import app
+
+ESS = str(Path(sys.executable).with_name("ess"))
+
+
+@pytest.fixture
+def logs(places: dict[str, str], tmp_path: Path) -> Path:
+    """A category ``log`` of three files of 1, 2 and 3 lines."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for day in (1, 2, 3):
+        (folder / f"log_2014090{day}.gz").write_bytes(gzip.compress(b"a,1\n" * day))
+    api.select("local")
+    api.category_add("log", f"{folder}/log*", columnspec="s:a i:b")
+    return folder
+
+
+Ess = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def ess(capfd: pytest.CaptureFixture[str]) -> Ess:
+    """Runs a command line in this process, which spares the start of an interpreter."""
+
+    def run(*words: str, code: int = 0) -> tuple[str, str]:
+        capfd.readouterr()
+        ended = app.run(list(words))
+        sys.stdout.flush()
+        out, err = capfd.readouterr()
+        assert ended == code, err
+        return out, err
+
+    return run
+
+
+def test_stream_options(logs: Path, ess: Ess) -> None:
+    assert ess("stream", "log", "2014-09-02", "*", "wc -l") == ("2\n3\n", "")
+    assert ess("stream", "log", "*", "*", "wc -l", "--limit", "1", "--exclude", "*01.gz", "--master")[0] == "2\n"
+    assert ess("stream", "log", "*", "2014-09-01") == ("a,1\n", "")
+    out, err = ess("stream", "log", "2013-01-01", "2013-02-01")
+    assert (out, err) == ("", "ess: log: no files between 2013-01-01 and 2013-02-01\n")
+    out, err = ess(
+        "stream",
+        "log",
+        "*",
+        "*",
+        "[ %file != log_20140902 ]; x=$?; cat >/dev/null; exit $x",
+        "--quitonerror",
+        "--debug",
+        code=1,
+    )
+    lines = err.splitlines()
+    assert lines[0].startswith(f"ess: {logs}/log_20140901.gz: node 0, attempt 1, exit code 0, ")
+    assert lines[2:] == [
+        f"ess: {logs}/log_20140902.gz: the command failed with exit code 1",
+        "ess: 1 files were not run because of --quitonerror; --resume runs them",
+    ]
+    _, err = ess("stream", "log", "*", "*", "cat", "--progress", "--threads", "2")
+    assert err.endswith("ess: 3 of 3 files, 100% of the bytes\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("stream log 2014-09-01 2014-09-02 cat --bulk", "ess: --bulk: this option is not available yet; leave it out"),
+        ("stream log 2014-09-01 2014-09-02 cat --archive=x", "ess: --archive: this option is not available yet;"),
+        ("stream log * * cat --s3out=x", "ess: --s3out: this option is not available yet; leave it out"),
+        ("exec date --s3out=x", "ess: --s3out: this option is not available yet; leave it out"),
+        ("stream nolog * *", "ess: "),
+        ("stream log 2014-09-40 *", "ess: "),
+        ("stream log * * cat --threads 0", "ess: --threads: bad number of threads 0; give a number from 1 to 1000"),
+        ("stream log * * cat --resume", "ess: --resume: there is no job with this category, range and command"),
+        ("cluster set cloud", "ess: ess cluster set cloud: clusters of EC2 instances are not available yet;"),
+        ("cluster create --number 0", "ess: --number: bad number of workers 0; give a number from 1 to 64"),
+        ("cluster create --type m3.medium", "ess: --type: clusters in the cloud are not available yet;"),
+        ("cluster start", "ess: cluster: there is no cluster; run: ess cluster create --number 2"),
+        ("cluster create --add --number 1", "ess: --add: there is no cluster to add to; leave out --add"),
+        ("cluster terminate --all", "ess: --all: this has to be confirmed; add -y"),
+        ("cluster add r-1", "ess: ess cluster add: clusters in the cloud are not available yet;"),
+    ],
+)
+def test_wrong_use_is_one_line(logs: Path, ess: Ess, words: str, message: str) -> None:
+    out, err = ess(*words.split(), code=2)
+    assert out == ""
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+
+
+def test_a_damaged_cluster_file_is_an_error_that_reset_mends(places: dict[str, str], ess: Ess) -> None:
+    path = Path(places["ESS_CACHE_DIR"]) / "cluster" / "cluster.json"
+    assert ess("cluster", "status")[0] == "There is no cluster: commands run on this machine (local).\n"
+    ess("cluster", "set", "local")
+    path.write_text("{")
+    _, err = ess("exec", "date", code=3)
+    assert err.count("\n") == 1
+    assert str(path) in err
+    ess("cluster", "reset")
+    assert ess("exec", "echo fine") == ("fine\n", "")
+
+
+def test_nobody_reads_the_output(logs: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{ESS} stream log '*' '*' 'yes | head -n 100000' | head -n 1; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("y\n141\n", "")
+
+
+def test_the_bar_and_ctrl_c_on_a_terminal(logs: Path, tmp_path: Path) -> None:
+    marker = f"{tmp_path}/begun"
+    log = io.BytesIO()
+    terminal = pexpect.spawn(
+        ESS, ["stream", "log", "*", "*", f"cat; : > {marker}_%file; [ %file = log_20140901 ] || sleep 300"], timeout=30
+    )
+    terminal.logfile_read = log
+    wait_until(Path(f"{marker}_log_20140902").exists)
+    terminal.expect("1/3 files")
+    terminal.sendintr()
+    terminal.expect(pexpect.EOF)
+    terminal.wait()
+    assert terminal.exitstatus == 130
+    assert b"a,1\r\n" in log.getvalue()
+    assert b"Traceback" not in log.getvalue()
+    wait_until(lambda: not marked(marker))
+    jobs = Path(os.environ["ESS_CACHE_DIR"]) / "jobs"
+    assert [path.name for path in jobs.rglob("*") if path.is_file()] == ["ledger.jsonl"]
+    # What was done is not done again.
+    command = terminal.args[-1]
+    Path(f"{marker}_log_20140901").unlink()
+    resumed = subprocess.Popen([ESS, "stream", "log", "*", "*", str(command), "--resume"], stdout=subprocess.PIPE)
+    wait_until(Path(f"{marker}_log_20140902").exists)
+    resumed.kill()
+    resumed.communicate()
+    assert not Path(f"{marker}_log_20140901").exists()
+    wait_until(lambda: not marked(marker))
