@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ess.engines.batch import PHYSICAL, blank
-from ess.formats.split import BACK, FRONT, Positions
+from ess.formats.fields import BACK, FRONT, Positions
 from ess.formats.values import STRING_LIMIT, BadValueError, Value, converter
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
@@ -45,7 +45,7 @@ class BlockBytes:
     """The bytes of a block, as the columns' values are made from them.
 
     Args:
-        content: `ess.formats.split.Fields.content`.
+        content: `ess.formats.fields.Fields.content`.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -8,8 +8,9 @@ import polars as pl
 from ess.formats.attributes import Format
 from ess.formats.convert import BlockBytes, convert_column
 from ess.formats.exact import Block, BlockReject
+from ess.formats.fields import Fields
 from ess.formats.records import Layout
-from ess.formats.split import Fields, split_block
+from ess.formats.split import split_block
 from ess.formats.split_lines import split_lines
 
 

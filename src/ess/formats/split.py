@@ -9,56 +9,29 @@ line inside a longer record (a quoted field with line ends) is not taken for a r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ess.formats.fields import (
+    CR,
+    LF,
+    Fields,
+    FieldsBuilder,
+    Flags,
+    Positions,
+    StructureReject,
+    begins_after,
+    line_bounds,
+    lines_with,
+)
 from ess.formats.records import Layout, Record, parse_record, short_reason
-
-Positions = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-#: What stands before and behind a block's bytes in `Fields.content`, so that 16 bytes can be read around any field.
-FRONT = 4
-BACK = 12
 
 #: Blocks with fewer quotes than one in so many bytes have stray ones only.
 _BYTES_FOR_A_STRAY_QUOTE = 2048
 
-LF = 0x0A
-CR = 0x0D
 _QUOTE = 0x22
 _BACKSLASH = 0x5C
-
-
-class StructureReject(NamedTuple):
-    """A record without fields: the line it begins on, its 0-based column, and why."""
-
-    line: int
-    column: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Where the fields of a block's records stand.
-
-    Args:
-        content: ``FRONT`` zeros, the block's bytes, those of fields that had to be rewritten, ``BACK`` zeros.
-        starts: For each column, where its field begins behind the front, one entry a row; none if it is unwanted.
-        lengths: For each column, how long it is.
-        lines: The line of the block that each row begins on.
-        rejects: The records that have no fields, in order.
-        consumed: Where in the input the first unfinished record begins.
-    """
-
-    content: bytes
-    starts: list[Positions]
-    lengths: list[Positions]
-    lines: Positions
-    rejects: list[StructureReject]
-    consumed: int
 
 
 @dataclass(frozen=True)
@@ -129,9 +102,7 @@ def _find_marks(block: bytes, layout: Layout) -> _Marks:
     line_marks = np.flatnonzero(kinds == LF).astype(np.int64, copy=False)
     first = begins_after(line_marks)
     counts = line_marks - first + 1
-    stops = ends[line_marks]
-    begins = begins_after(stops)
-    stops = stops - ((stops > begins) & (view[stops - 1] == CR))
+    begins, stops = line_bounds(view, ends[line_marks])
     plain = stops - begins <= attributes.record_limit
     plain[spoiled] = False
     if quote_at is not None and not quotes:
@@ -141,19 +112,6 @@ def _find_marks(block: bytes, layout: Layout) -> _Marks:
     short = plain & (counts < width)
     plain &= (counts == width) if attributes.no_extra else (counts >= width)
     return _Marks(ends, first, begins, stops, counts, plain, short, quotes, doubled)
-
-
-def lines_with(found: Flags, begins: Positions) -> Positions:
-    """The lines that hold the flagged bytes."""
-    return np.searchsorted(begins, np.flatnonzero(found), side="right") - 1
-
-
-def begins_after(ends: Positions) -> Positions:
-    """Where each of consecutive things begins, from where they end."""
-    begins = np.empty_like(ends)
-    begins[0] = 0
-    begins[1:] = ends[:-1] + 1
-    return begins
 
 
 def _outside_quotes(
@@ -235,51 +193,47 @@ def _gather(block: bytes, layout: Layout, marks: _Marks, decision: _Decision) ->
     first = marks.first if all_rows else marks.first[rows]
     begins = marks.begins if all_rows else marks.begins[rows]
     stops = marks.stops if all_rows else marks.stops[rows]
-    doubled_rows = np.searchsorted(rows, np.searchsorted(marks.begins, marks.doubled, side="right") - 1)
-    doubled = marks.doubled[doubled_rows < len(rows)]
-    doubled_rows = doubled_rows[doubled_rows < len(rows)]
-    rewritten_rows = np.searchsorted(rows, np.array([line for line, _ in decision.rewritten], dtype=np.int64)).tolist()
     view = np.frombuffer(block, dtype=np.uint8)
-    last_mark = len(marks.ends) - 1
+    last_mark, last_byte = len(marks.ends) - 1, len(view) - 1
+    pairs = _Pairs(block, marks, rows)
 
     def mark_of(index: int) -> Positions:
-        # A rewritten row may have fewer marks than columns; what it takes instead is replaced below.
-        return marks.ends[np.minimum(first + index, last_mark) if rewritten_rows else first + index]
+        # A rewritten row may have fewer marks than columns.
+        return marks.ends[np.minimum(first + index, last_mark) if decision.rewritten else first + index]
 
-    content = [bytes(FRONT), block]
-    size = len(block)
-    starts: list[Positions] = []
-    lengths: list[Positions] = []
+    builder = FieldsBuilder(block, rows, decision.rewritten)
     for index, column in enumerate(layout.columns):
         if not column.wanted:
-            starts.append(np.empty(0, dtype=np.int64))
-            lengths.append(np.empty(0, dtype=np.int64))
+            builder.add_unwanted()
             continue
         begin = begins.copy() if index == 0 else mark_of(index - 1) + 1
         # The last mark of a line is its LF, which a CR may stand before.
         length = np.minimum(mark_of(index), stops) - begin
         if marks.quotes:
-            quoted = (view[begin if not rewritten_rows else np.minimum(begin, len(view) - 1)] == _QUOTE) & (length > 0)
+            quoted = (view[np.minimum(begin, last_byte)] == _QUOTE) & (length > 0)
             begin += quoted
             length -= 2 * quoted.astype(np.int64)
-        here = (
-            (doubled >= begin[doubled_rows]) & (doubled < (begin + length)[doubled_rows]) if len(doubled) else doubled
-        )
-        replaced = [
-            (row, _undoubled(block, begin[row], length[row])) for row in np.unique(doubled_rows[here > 0]).tolist()
-        ]
-        replaced += [
-            (row, record.fields[index]) for row, (_, record) in zip(rewritten_rows, decision.rewritten, strict=True)
-        ]
-        for row, raw in replaced:
-            begin[row], length[row] = size, len(raw)
-            content.append(raw)
-            size += len(raw)
-        starts.append(begin)
-        lengths.append(length)
-    content.append(bytes(BACK))
-    return Fields(b"".join(content), starts, lengths, rows, decision.rejects, decision.consumed)
+        builder.add(begin, length, pairs.undoubled(begin, length))
+    return builder.build(decision.rejects, decision.consumed)
 
 
-def _undoubled(block: bytes, begin: int, length: int) -> bytes:
-    return block[begin : begin + length].replace(b'""', b'"')
+class _Pairs:
+    """The doubled quotes of a block, and the rows they stand in."""
+
+    def __init__(self, block: bytes, marks: _Marks, rows: Positions) -> None:
+        self._block = block
+        in_row = np.searchsorted(rows, np.searchsorted(marks.begins, marks.doubled, side="right") - 1)
+        # One in a line that is no row counts for the next row, and stands outside its fields.
+        inside = in_row < len(rows)
+        self._places, self._rows = marks.doubled[inside], in_row[inside]
+
+    def undoubled(self, begins: Positions, lengths: Positions) -> list[tuple[int, bytes]]:
+        """The rows whose fields hold pairs, and these fields with one quote for each pair."""
+        if not len(self._places):
+            return []
+        begin = begins[self._rows]
+        held = (self._places >= begin) & (self._places < begin + lengths[self._rows])
+        return [
+            (row, self._block[begins[row] : begins[row] + lengths[row]].replace(b'""', b'"'))
+            for row in np.unique(self._rows[held]).tolist()
+        ]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ess.formats.attributes import Format
+from ess.formats.fields import LF, Fields, FieldsBuilder, Flags, Positions, StructureReject, line_bounds, lines_with
 from ess.formats.records import Layout, Record, parse_record
-from ess.formats.split import BACK, CR, FRONT, LF, Fields, Flags, Positions, StructureReject, begins_after, lines_with
 
 _Bounds = tuple[Positions, Positions]
 
@@ -24,8 +24,7 @@ def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layou
         block += b"\n"
     view = np.frombuffer(block, dtype=np.uint8)
     stops = np.flatnonzero(view == LF).astype(np.int64, copy=False)
-    begins = begins_after(stops)
-    stops = stops - ((stops > begins) & (view[stops - 1] == CR))
+    begins, stops = line_bounds(view, stops)
     plain = stops - begins <= layout.attributes.record_limit
     if layout.any_escape and b"\\" in block:
         plain[lines_with(view == ord("\\"), begins)] = False
@@ -42,7 +41,14 @@ def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layou
         else:
             good[line] = True
             rewritten.append((line, record))
-    return _gather(block, layout, bounds, np.flatnonzero(good).astype(np.int64, copy=False), rewritten, rejects, end)
+    rows = np.flatnonzero(good).astype(np.int64, copy=False)
+    builder = FieldsBuilder(block, rows, rewritten)
+    for column, (at, length) in zip(layout.columns, bounds, strict=True):
+        if column.wanted:
+            builder.add(at[rows], length[rows])
+        else:
+            builder.add_unwanted()
+    return builder.build(rejects, end)
 
 
 def _fixed_bounds(
@@ -112,33 +118,3 @@ def _stands_at(places: Positions, at: Positions) -> Flags:
         return np.zeros(len(at), dtype=np.bool_)
     there: Flags = (index < len(places)) & (places[np.minimum(index, len(places) - 1)] == at)
     return there
-
-
-def _gather(
-    block: bytes,
-    layout: Layout,
-    bounds: list[_Bounds],
-    rows: Positions,
-    rewritten: list[tuple[int, Record]],
-    rejects: list[StructureReject],
-    consumed: int,
-) -> Fields:
-    rewritten_rows = np.searchsorted(rows, np.array([line for line, _ in rewritten], dtype=np.int64)).tolist()
-    content = [bytes(FRONT), block]
-    size = len(block)
-    starts: list[Positions] = []
-    lengths: list[Positions] = []
-    for index, (column, (at, length)) in enumerate(zip(layout.columns, bounds, strict=True)):
-        if not column.wanted:
-            starts.append(np.empty(0, dtype=np.int64))
-            lengths.append(np.empty(0, dtype=np.int64))
-            continue
-        starts.append(at[rows])
-        lengths.append(length[rows])
-        for row, (_, record) in zip(rewritten_rows, rewritten, strict=True):
-            raw = record.fields[index]
-            starts[-1][row], lengths[-1][row] = size, len(raw)
-            content.append(raw)
-            size += len(raw)
-    content.append(bytes(BACK))
-    return Fields(b"".join(content), starts, lengths, rows, rejects, consumed)
