@@ -267,3 +267,23 @@ def test_help_goes_to_stdout(pp: Tool) -> None:
 def test_old_words_of_published_scripts_do_no_harm(pp: Tool) -> None:
     done = pp("-emod", "rt", "-f,+1,eok,qui", "-", "-d", "i:a", "-ddef", stdin="a\n1\nTBD\n")
     assert (done.code, done.out, done.err) == (0, '"a"\n1\n', "")
+
+
+def test_cat_adds_rows_of_other_files_with_other_columns(pp: Tool, tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("7|x|a\nbad|y|b\n")
+    (tmp_path / "third.csv").write_text("c\n")
+    done = pp(
+        *("-d", "s:a", "i:n", "-cat,sep=|,eok,qui", "more.csv", "i:N", "s:new", "s:A", "-cat", "third.csv", "s:a"),
+        *("-eval", "i:row", "$RowNum", "-stat"),
+        stdin="one,1\n",
+    )
+    assert done.out == '"a","n","new","row"\n"one",1,,1\n"a",7,"x",2\n"c",0,,3\n'
+    assert done.err == "aq_pp: rec=4 err=1 out=3\n"
+
+
+def test_cat_obeys_the_attributes_of_each_input(pp: Tool, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("1\nx\n2\n")
+    done = pp("-f,eok,qui", "bad.csv", "-d", "i:n", "-cat", "bad.csv", "i:n", "-o,notitle", "-", "-stat")
+    assert (done.code, done.out) == (13, "1\n2\n1\n")
+    assert done.err.splitlines()[0] == "aq_pp: rec=5 err=2 out=3"
+    assert pp("-d", "i:n", "-cat", "bad.csv", "s:n").err.startswith("aq_pp: -cat: 'n' is S here, but I in the input")

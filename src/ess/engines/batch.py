@@ -42,3 +42,11 @@ def make_batch(columns: Sequence[tuple[str, ColumnType, Sequence[object]]], heig
 def join_batches(batches: Sequence[Batch]) -> Batch:
     """The rows of some batches of the same columns, at least one, as a single batch."""
     return pl.concat(batches)
+
+
+def complete(batch: Batch, columns: Sequence[tuple[str, ColumnType]]) -> Batch:
+    """A batch with exactly these columns, in this order; those it lacks are 0 or blank."""
+    missing = [
+        pl.lit(blank(kind), dtype=PHYSICAL[kind]).alias(key) for key, kind in columns if key not in batch.columns
+    ]
+    return batch.with_columns(missing).select([key for key, _ in columns])

@@ -6,19 +6,17 @@ calls of functions that are made here, so the engines need to know nothing of ta
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ess.errors import OptionError
 from ess.formats.attributes import parse_input_attributes
-from ess.formats.columns import parse_input_columns
 from ess.language.program import Evaluate, Expand, Filter, Rule
 from ess.language.tree import Call, Node, Not, Reference, Slot, Target, ValueType, value_type
 from ess.pipeline.lookup_table import KeyedTable, TextTable, load_rows
 from ess.pipeline.options import Use
-from ess.pipeline.source import InputPlan
+from ess.pipeline.source import InputPlan, input_of_files
 from ess.schema.columns import Column, ColumnAttributes
 from ess.schema.types import ColumnType
 
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from ess.language.functions.table import RowFunction
     from ess.pipeline.chain import ChainBuilder
 
-_SPEC = re.compile(
-    r"(?:X[A-Z]{0,2}|sep:.*|(?:s|f|ls|l|is|ip|i|x[a-z]{0,2})(?:,[^:]+)*:.*)\Z", re.IGNORECASE | re.DOTALL
-)
 _NOT_YET = frozenset({"mrg", "dec"})
 
 
@@ -134,15 +129,9 @@ class _Given:
 def _parse(use: Use, before: int, words: frozenset[str], default: tuple[str, ...]) -> _Given:
     """Split the arguments into files and column specs; the first is a file, and specs follow the files."""
     attributes = parse_input_attributes(list(use.attributes), where=use.where, extra=words)
-    arguments = use.arguments[before:]
-    count = next(
-        (n for n, word in enumerate(arguments) if n and (_SPEC.match(word) or word.lower() in default)), len(arguments)
+    source = input_of_files(
+        use.arguments[before:], attributes, where=use.where, default=default, extra=frozenset({"key", "cmb"})
     )
-    specs = arguments[count:] or default
-    if not specs:
-        raise OptionError("no columns are given for the file", where=use.where, hint=f"usage: {use.option.synopsis}")
-    columns = parse_input_columns(specs, attributes, where=use.where, extra=frozenset({"key", "cmb"}))
-    source = InputPlan(arguments[:count], attributes, columns.columns, columns.separators)
     return _Given(source, attributes.others)
 
 

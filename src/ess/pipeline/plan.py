@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
-from ess.formats.attributes import OutputAttributes
+from ess.formats.attributes import OutputAttributes, parse_input_attributes
 from ess.language.program import Branch, Conditional, Evaluate, Expand, Program, Rule, Variable, Write
 from ess.language.scope import Scope
 from ess.language.tree import Arithmetic, ArithmeticOperator, Builtin, BuiltinName, Constant, Reference, Slot, ValueType
@@ -16,11 +16,12 @@ from ess.pipeline.chain import ChainBuilder, OpenedImport
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
-from ess.pipeline.source import InputPlan, plan_input, single_use
+from ess.pipeline.source import InputPlan, input_of_files, plan_input, single_use
+from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 
 #: Options that say where records come from or how the tool behaves; they may stand anywhere on the command line.
-INPUT_OPTIONS = frozenset({"-f", "-d", "-seed"})
+INPUT_OPTIONS = frozenset({"-f", "-d", "-cat", "-seed"})
 GLOBAL_OPTIONS = frozenset({"-stat", "-verb", "-test"})
 
 #: The number of a row, for outputs that share a target. No column of a user can have this key.
@@ -31,6 +32,7 @@ _ROW_SLOT = Slot("#row", "#row", ColumnType.LS)
 class Plan:
     """A checked command line.
 
+    ``more_inputs`` are those of ``-cat``; where an input lacks a column of the chain, it is 0 or blank.
     ``row_slot``, where outputs share a target, is the slot that ends each batch for such an output:
     the row's number, by which the outputs interleave.
     """
@@ -41,6 +43,7 @@ class Plan:
     variable_outputs: tuple[VariablesOutput, ...]
     imports: tuple[OpenedImport, ...]
     row_slot: Slot | None = None
+    more_inputs: tuple[InputPlan, ...] = ()
 
 
 def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan:
@@ -51,8 +54,11 @@ def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan
         EssError: What ``open_import`` raises.
     """
     source = plan_input(uses)
+    more = tuple(_added_input(use) for use in uses if use.name == "-cat")
     scope = Scope()
-    inputs = tuple(scope.add(column, where="-d") for column in source.columns if column.wanted)
+    for added in (source, *more):
+        _add_columns(scope, added.columns)
+    inputs = scope.columns()
     builder = ChainBuilder(scope, open_import)
     rules = builder.build([use for use in uses if use.name not in INPUT_OPTIONS | GLOBAL_OPTIONS])
     if not (builder.outputs or builder.variable_outputs or builder.imports):
@@ -78,9 +84,31 @@ def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan
         tuple(rules),
         random_seed=_seed(single_use(uses, "-seed")),
         # A run that may end at a rejection must not have done more than the rows before it.
-        stop_at_rejection=not source.attributes.errors_ok or source.attributes.error_limit is not None,
+        stop_at_rejection=any(
+            not added.attributes.errors_ok or added.attributes.error_limit is not None for added in (source, *more)
+        ),
     )
-    return Plan(source, program, outputs, tuple(builder.variable_outputs), tuple(builder.imports), row_slot)
+    return Plan(source, program, outputs, tuple(builder.variable_outputs), tuple(builder.imports), row_slot, more)
+
+
+def _added_input(use: Use) -> InputPlan:
+    attributes = parse_input_attributes(list(use.attributes), where=use.where)
+    return input_of_files(use.arguments, attributes, where=use.where)
+
+
+def _add_columns(scope: Scope, columns: Sequence[Column]) -> None:
+    """Add an input's columns to the chain's; one that is there already must have the same type."""
+    for column in columns:
+        if not column.wanted:
+            continue
+        slot = scope.find(column.name)
+        if slot is None:
+            scope.add(column, where="-d")
+        elif slot.type is not column.type:
+            raise OptionError(
+                f"'{column.name}' is {column.type.value} here, but {slot.type.value} in the input before it",
+                where="-cat",
+            )
 
 
 def shared_targets(outputs: Sequence[RowOutput]) -> frozenset[str]:

@@ -28,8 +28,9 @@ class RejectionPolicy:
         self._window = 0
         self.rejected = 0
 
-    def next_file(self) -> None:
-        """Begin counting anew: limits hold for each file."""
+    def next_file(self, attributes: InputAttributes | None = None) -> None:
+        """Begin counting anew: limits hold for each file. A file of another input brings its attributes."""
+        self._attributes = attributes or self._attributes
         self._in_file = self._reported = self._window = 0
 
     def reject(self, file: str, record: int, column: str, reason: str) -> None:

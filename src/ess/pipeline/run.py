@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ess.engines.base import BatchResult, Runner
-from ess.engines.batch import Batch
+from ess.engines.batch import Batch, complete
 from ess.engines.select import compile_program
 from ess.errors import EssError
 from ess.formats.reader import InputBatch, Reject
@@ -112,16 +112,24 @@ class _Run:
         # whatever the batches are; any other takes each batch at once, which is faster.
         can_end = self._plan.program.stop_at_rejection or can_quit(self._plan.program.rules)
         process = self._process_in_turn if can_end else self._process_at_once
-        for file in self._plan.input.files:
-            self._policy.next_file()
-            records = 0
-            for batch in read_file(self._plan.input, file, self._streams.stdin):
-                before = self._rows + self._policy.rejected
-                process(batch, records, outputs)
-                self._announce(before, self._rows + self._policy.rejected)
-                if self._stopped:
-                    return
-                records += batch.read
+        for source in (self._plan.input, *self._plan.more_inputs):
+            for file in source.files:
+                self._policy.next_file(source.attributes)
+                records = 0
+                for batch in read_file(source, file, self._streams.stdin):
+                    before = self._rows + self._policy.rejected
+                    process(self._completed(batch), records, outputs)
+                    self._announce(before, self._rows + self._policy.rejected)
+                    if self._stopped:
+                        return
+                    records += batch.read
+
+    def _completed(self, batch: InputBatch) -> InputBatch:
+        """The batch with all columns that the chain begins with."""
+        if not self._plan.more_inputs:
+            return batch
+        columns = [(slot.key, slot.type) for slot in self._plan.program.inputs]
+        return replace(batch, frame=complete(batch.frame, columns))
 
     def _process_at_once(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
         """Take a whole batch through the chain."""

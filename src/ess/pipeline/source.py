@@ -1,10 +1,11 @@
-"""Where records come from: ``-f`` and ``-d``, and the reading of one file."""
+"""Where records come from: ``-f`` and ``-d``, ``-cat``, an export, and the reading of one file."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ess.errors import OptionError
 from ess.formats.attributes import InputAttributes, parse_input_attributes
@@ -13,10 +14,30 @@ from ess.pipeline.options import Use
 from ess.schema.columns import Column
 
 if TYPE_CHECKING:
+    from ess.engines.batch import Batch
     from ess.formats.reader import InputBatch
 
 #: The input that means the standard input.
 STDIN = "-"
+
+
+#: What a column spec looks like, to tell it from a file's name before it.
+_SPEC = re.compile(
+    r"(?:X[A-Z]{0,2}|sep:.*|(?:s|f|ls|l|is|ip|i|x[a-z]{0,2})(?:,[^:]+)*:.*)\Z", re.IGNORECASE | re.DOTALL
+)
+
+
+class RowSource(Protocol):
+    """Rows that come from elsewhere than a file, an export of a database, say."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns of its batches, in order."""
+        ...
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows; connects only here."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,12 +45,14 @@ class InputPlan:
     """Where records come from.
 
     ``files`` holds names as given, ``-`` for stdin; ``separators`` is for the ``div`` format (see ``InputColumns``).
+    With ``rows``, they come from there, and ``files`` has one name for messages.
     """
 
     files: tuple[str, ...]
     attributes: InputAttributes
     columns: tuple[Column, ...]
     separators: tuple[bytes, ...] = ()
+    rows: RowSource | None = None
 
 
 def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
@@ -60,8 +83,40 @@ def single_use(uses: Sequence[Use], name: str) -> Use | None:
     return found[0] if found else None
 
 
+def input_of_files(
+    arguments: Sequence[str],
+    attributes: InputAttributes,
+    *,
+    where: str,
+    default: tuple[str, ...] = (),
+    extra: frozenset[str] = frozenset(),
+) -> InputPlan:
+    """The input of ``File [File ...] ColSpec [ColSpec ...]``: the first word is a file, and specs follow the files.
+
+    Args:
+        arguments: The words.
+        attributes: Those of the input.
+        where: The option, for errors.
+        default: The columns where none are given; a bare word of these is a spec too.
+        extra: Further column attributes that the caller accepts.
+
+    Raises:
+        OptionError: If a spec is wrong, or there is none.
+    """
+    count = next(
+        (n for n, word in enumerate(arguments) if n and (_SPEC.match(word) or word.lower() in default)), len(arguments)
+    )
+    specs = tuple(arguments[count:]) or default
+    if not specs:
+        raise OptionError("no columns are given for the file", where=where, hint="name them behind it, e.g. s:Name X")
+    columns = parse_input_columns(specs, attributes, where=where, extra=extra)
+    return InputPlan(tuple(arguments[:count]), attributes, columns.columns, columns.separators)
+
+
 def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:
     """The batches of one file of an input; read one by one, so that record numbers and limits begin anew in each."""
-    from ess.formats.reader import read_input  # loads the engines; a command line is checked without them
+    from ess.formats.reader import InputBatch, read_input  # loads the engines; a command line is checked without them
 
+    if plan.rows is not None:
+        return (InputBatch(frame, frame.height, (), file) for frame in plan.rows.batches())
     return read_input([file], plan.attributes, plan.columns, separators=plan.separators, stdin=stdin)

@@ -27,6 +27,15 @@ OPTIONS = OptionTable(
         shared_options.TEST,
         shared_options.FILES,
         shared_options.COLUMNS,
+        Option(
+            "-cat",
+            "Read records from more files after those of -f, with attributes and columns of their own. The rows have "
+            "the columns of all inputs; one that an input lacks is 0 or blank.",
+            ("File",),
+            more="File|ColSpec",
+            attributes=True,
+            group=shared_options.INPUT,
+        ),
         Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_PREPARE),
         Option(
             "-var",
@@ -167,7 +176,6 @@ OPTIONS = OptionTable(
     missing=(
         ("-exp", "use aq_udb -exp Db:Table -o - | aq_pp"),
         ("-cnt", "use aq_udb -cnt Db:Table -o - | aq_pp"),
-        ("-cat", "name files of one format behind -f"),
         ("-pmod", ""),
         ("-mod", ""),
     ),

@@ -77,9 +77,10 @@ def _reach(plan: Plan) -> None:
     from ess.formats.codecs import open_decompressed
 
     compile_program(plan.program)
-    for file in plan.input.files:
-        if file != STDIN:
-            open_decompressed(file).close()
+    for source in (plan.input, *plan.more_inputs):
+        for file in source.files:
+            if file != STDIN and source.rows is None:
+                open_decompressed(file).close()
     for opened in plan.imports:
         try:
             opened.into.connect()
