@@ -11,6 +11,21 @@ from importlib import import_module
 from ess.tools.warm import client
 
 
+def aq_rst() -> None:
+    """The command ``aq_rst``."""
+    _start("aq_rst")
+
+
+def aq_ord() -> None:
+    """The command ``aq_ord``."""
+    _start("aq_ord")
+
+
+def aq_cnt() -> None:
+    """The command ``aq_cnt``."""
+    _start("aq_cnt")
+
+
 def aq_pp() -> None:
     """The command ``aq_pp``."""
     _start("aq_pp")
