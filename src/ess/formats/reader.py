@@ -103,6 +103,9 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
         while to_skip and (dropped := stream.read(min(to_skip, batch_bytes))):
             to_skip -= len(dropped)
         to_skip = 0
+    if attributes.format is Format.BINARY:
+        yield from _read_binary(stream, file, layout, to_skip)
+        return
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
     is_json = attributes.format is Format.JSON
     if is_json:
@@ -126,6 +129,17 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
         if block.records:
             yield _batch(block, records, file, layout)
             records += block.records
+
+
+def _read_binary(stream: BinaryIO, file: str, layout: Layout, to_skip: int) -> Iterator[InputBatch]:
+    from ess.formats.binary import read_streams
+
+    for frame in read_streams(stream, layout.columns, file, where="-d"):
+        # A row is a line and a record here.
+        skipped = min(to_skip, frame.height)
+        to_skip -= skipped
+        if frame.height > skipped:
+            yield InputBatch(frame.slice(skipped), frame.height - skipped, (), file)
 
 
 def _parse_block(raw: RawBlock, start: int, *, layout: Layout) -> Block:

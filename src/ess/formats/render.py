@@ -68,7 +68,11 @@ class Renderer:
         self._fast = attributes.format is Format.SEPARATED and all(column.length is None for column in columns)
 
     def title(self) -> bytes:
-        """The line of labels; no bytes where there is none."""
+        """The line of labels, or what else an output begins with; no bytes where there is none."""
+        if self.attributes.format is Format.BINARY:
+            from ess.formats.binary import stream_head
+
+            return stream_head([(column.label, column.type) for column in self.columns])
         if not self.attributes.title or self.attributes.format is Format.JSON or not self.columns:
             return b""
         labels = [_bytes_of(column.label) for column in self.columns]
@@ -79,14 +83,32 @@ class Renderer:
         """The rows as pieces of bytes; the columns are found by their keys."""
         if not batch.height:
             return []
+        if self.attributes.format is Format.BINARY:
+            from ess.formats.binary import stream_rows
+
+            return stream_rows(batch, [column.key for column in self.columns])
         if self._fast and batch.height > _FEW_ROWS:
             from ess.formats.render_fast import rendered
 
             return rendered(self, batch)
         return [b"".join(self.records(batch))]
 
+    def trailer(self) -> bytes:
+        """What an output ends with; mostly nothing."""
+        if self.attributes.format is Format.BINARY:
+            from ess.formats.binary import END
+
+            return END
+        return b""
+
     def records(self, batch: Batch) -> list[bytes]:
-        """The rows one by one, each with its line end."""
+        """The rows one by one, each with its line end.
+
+        Raises:
+            OptionError: If the format has no rows of their own.
+        """
+        if self.attributes.format is Format.BINARY:
+            raise OptionError("outputs in the 'bin' format cannot share a target", where="-o", hint="give each a file")
         fields = [
             list(map(printer, batch[column.key].to_list()))
             for column, printer in zip(self.columns, self._printers, strict=True)

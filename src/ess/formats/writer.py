@@ -55,14 +55,19 @@ class Writer:
         except OSError as error:
             raise self._translated(error) from None
 
-    def close(self) -> None:
-        """Write what is due; close the file, or leave the standard output open."""
+    def close(self, *, complete: bool = True) -> None:
+        """Write what is due; close the file, or leave the standard output open.
+
+        ``complete`` is False after a failure: then a format that has an end mark does not get it.
+        """
         if self._closed:
             return
         self._closed = True
         try:
             try:
                 self._write_title()
+                if complete:
+                    self._write_all(self._renderer.trailer())
                 self._stream.flush()
             finally:
                 if self._owned:
@@ -76,7 +81,7 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(complete=kind is None)
 
     def _write_title(self) -> None:
         if self._title_due:
