@@ -31,11 +31,18 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class ToolRun:
-    """What one ``aq_*`` command of a pipeline reported when it ended."""
+    """The rows that one ``aq_*`` command of a pipeline reported when it ended."""
 
     tool: str
     counts: Counts
-    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What the ``aq_*`` commands of a pipeline left: their rows, and the exit codes of those that failed."""
+
+    runs: tuple[ToolRun, ...] = ()
+    exit_codes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,11 +175,11 @@ def run_command(
     seconds = time.monotonic() - began
     if feeder and feeder.error and not stopped:
         return Ended(feeder.error.exit_code, seconds, (), str(feeder.error))
-    reported = read_counts(counts)
+    reports = read_reports(counts)
     if exit_code == 0:
         # In `aq_pp ... | gzip` the shell tells only how gzip ended.
-        exit_code = next((each.exit_code for each in reported if each.exit_code), 0)
-    return Ended(exit_code, seconds, reported, "", stopped)
+        exit_code = next(iter(reports.exit_codes), 0)
+    return Ended(exit_code, seconds, reports.runs, "", stopped)
 
 
 def _create(path: Path) -> BinaryIO:
@@ -216,18 +223,22 @@ def _finish(process: subprocess.Popen[bytes], groups: Groups, *, kill: bool) -> 
     return groups.finish(process)
 
 
-def read_counts(path: Path) -> tuple[ToolRun, ...]:
-    """The counts that the ``aq_*`` commands wrote (JSON lines); lines of anything else are passed over."""
+def read_reports(path: Path) -> Reports:
+    """What the ``aq_*`` commands wrote (JSON lines, :mod:`ess.pipeline.counts`); other lines are passed over."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        return ()
-    found = []
+        return Reports()
+    runs: list[ToolRun] = []
+    exit_codes: list[int] = []
     for line in lines:
         try:
             values = json.loads(line)
+            if "exit" in values:
+                exit_codes.append(int(values["exit"]))
+                continue
             numbers = [int(values[name]) for name in ("read", "out", "filtered", "rejected", "imported")]
-            found.append(ToolRun(str(values["tool"]), Counts(*numbers), int(values.get("exit", 0))))
+            runs.append(ToolRun(str(values["tool"]), Counts(*numbers)))
         except (ValueError, KeyError, TypeError):
             continue
-    return tuple(found)
+    return Reports(tuple(runs), tuple(exit_codes))

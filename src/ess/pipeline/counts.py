@@ -43,9 +43,6 @@ def statistics_line(tool: str, counts: Counts, *, with_out: bool = True) -> str:
 
 def leave_counts(tool: str, argv: Sequence[str], counts: Counts) -> None:
     """Append the counts to the file that ``ESS_COUNTS`` names, if any, as one line in one write."""
-    path = os.environ.get(COUNTS_VARIABLE)
-    if not path:
-        return
     line = {
         "tool": tool,
         "argv": list(argv),
@@ -55,6 +52,18 @@ def leave_counts(tool: str, argv: Sequence[str], counts: Counts) -> None:
         "rejected": counts.rejected,
         "imported": counts.imported,
     }
+    _append(line)
+
+
+def leave_failure(tool: str, exit_code: int) -> None:
+    """Append the exit code of a run that failed: the shell forgets it in ``aq_pp ... | gzip``."""
+    _append({"tool": tool, "exit": exit_code})
+
+
+def _append(line: dict[str, object]) -> None:
+    path = os.environ.get(COUNTS_VARIABLE)
+    if not path:
+        return
     # Several tools of one pipeline append to the same file: one write to a file opened for appending stays whole.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
