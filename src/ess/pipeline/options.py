@@ -25,6 +25,7 @@ class Option:
         arguments: The names of the arguments that must follow, taken as they are (an expression
             may begin with ``-``).
         more: The name of an argument that may follow any number of times after them, up to the next option.
+        until: A word, ``--``, that ends the option; all words before it belong to it, options or not.
         attributes: Whether attributes may follow the name, ``-f,+1``.
         group: The heading it stands under on the help page.
         help: One or two sentences for the help page.
@@ -40,6 +41,7 @@ class Option:
     group: str = ""
     shown: str = ""
     obsolete: bool = False
+    until: str = ""
 
     @property
     def synopsis(self) -> str:
@@ -120,6 +122,15 @@ class OptionTable:
                     hint=f"usage: {option.synopsis}",
                 )
             position += len(arguments)
+            if option.until:
+                rest_of_it = argv[position:]
+                if option.until not in rest_of_it:
+                    raise OptionError(
+                        f"{name} has no {option.until} at its end", where=self.tool, hint=f"usage: {option.synopsis}"
+                    )
+                count = rest_of_it.index(option.until)
+                arguments += rest_of_it[:count]
+                position += count + 1
             while option.more and position < len(argv) and not is_option_word(argv[position]):
                 arguments.append(argv[position])
                 position += 1

@@ -16,12 +16,12 @@ from ess.pipeline.chain import ChainBuilder, OpenedImport
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
-from ess.pipeline.source import InputPlan, input_of_files, plan_input, single_use
+from ess.pipeline.source import InputPlan, RowSourceOpener, input_of_files, plan_input, plan_rows, single_use
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 
 #: Options that say where records come from or how the tool behaves; they may stand anywhere on the command line.
-INPUT_OPTIONS = frozenset({"-f", "-d", "-cat", "-seed"})
+INPUT_OPTIONS = frozenset({"-f", "-d", "-cat", "-exp", "-cnt", "-seed"})
 GLOBAL_OPTIONS = frozenset({"-stat", "-verb", "-test"})
 
 #: The number of a row, for outputs that share a target. No column of a user can have this key.
@@ -46,14 +46,21 @@ class Plan:
     more_inputs: tuple[InputPlan, ...] = ()
 
 
-def plan_chain(uses: Sequence[Use], *, open_import: ImportOpener | None) -> Plan:
+def plan_chain(
+    uses: Sequence[Use], *, open_import: ImportOpener | None, open_rows: RowSourceOpener | None = None
+) -> Plan:
     """The plan of an ``aq_pp`` command line.
+
+    Args:
+        uses: Its options.
+        open_import: What ``-imp`` means; None where there is no such option.
+        open_rows: What ``-exp`` and ``-cnt`` mean; None where there are no such options.
 
     Raises:
         OptionError: For anything in it that is wrong or unknown.
         EssError: What ``open_import`` raises.
     """
-    source = plan_input(uses)
+    source = (plan_rows(uses, open_rows) if open_rows is not None else None) or plan_input(uses)
     more = tuple(_added_input(use) for use in uses if use.name == "-cat")
     scope = Scope()
     for added in (source, *more):

@@ -55,6 +55,32 @@ class InputPlan:
     rows: RowSource | None = None
 
 
+class RowSourceOpener(Protocol):
+    """How the pipeline gets rows from elsewhere without knowing from where."""
+
+    def __call__(self, use: Use) -> RowSource:
+        """What an ``-exp`` or ``-cnt`` stands for, without connecting."""
+        ...
+
+
+def plan_rows(uses: Sequence[Use], open_rows: RowSourceOpener) -> InputPlan | None:
+    """The input that an ``-exp`` or ``-cnt`` describes, or None if there is neither.
+
+    Raises:
+        OptionError: If there are two, or other inputs too.
+    """
+    found = [use for use in uses if use.name in ("-exp", "-cnt")]
+    if not found:
+        return None
+    for use in uses:
+        if use.name in ("-f", "-d") or (use in found and use is not found[0]):
+            raise OptionError(
+                f"{use.name} beside {found[0].name}", where=use.where, hint=f"{found[0].name} is the whole input"
+            )
+    rows = open_rows(found[0])
+    return InputPlan((found[0].arguments[0],), InputAttributes(), tuple(rows.columns), rows=rows)
+
+
 def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
     """The input that ``-f`` and ``-d`` describe; without ``-f`` it is stdin.
 

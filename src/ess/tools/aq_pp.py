@@ -6,10 +6,11 @@ import sys
 from typing import NoReturn
 
 from ess.pipeline import shared_options
-from ess.pipeline.options import Option, OptionTable
+from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain
 from ess.pipeline.sinks import ImportRequest, ImportSink
+from ess.pipeline.source import RowSource
 from ess.tools.planned import run_plan
 from ess.tools.process import asks_for_help, run_tool
 
@@ -35,6 +36,25 @@ OPTIONS = OptionTable(
             more="File|ColSpec",
             attributes=True,
             group=shared_options.INPUT,
+        ),
+        Option(
+            "-exp",
+            "Take rows and columns from a table or vector of a database, instead of -f and -d; ExpOpts are the options "
+            "of aq_udb -exp but -o.",
+            ("DbName[:TabName]",),
+            attributes=True,
+            group=shared_options.INPUT,
+            shown="-exp[,AtrLst] DbName[:TabName] [ExpOpts ...] --",
+            until="--",
+        ),
+        Option(
+            "-cnt",
+            "Take the counts of aq_udb -cnt as rows of the columns field and count.",
+            ("DbName[:TabName]",),
+            attributes=True,
+            group=shared_options.INPUT,
+            shown="-cnt[,AtrLst] DbName[:TabName] [ExpOpts ...] --",
+            until="--",
         ),
         Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_PREPARE),
         Option(
@@ -174,8 +194,6 @@ OPTIONS = OptionTable(
         Option("-emod", "Function modules need no loading any more.", ("Module",), obsolete=True),
     ),
     missing=(
-        ("-exp", "use aq_udb -exp Db:Table -o - | aq_pp"),
-        ("-cnt", "use aq_udb -cnt Db:Table -o - | aq_pp"),
         ("-pmod", ""),
         ("-mod", ""),
     ),
@@ -192,7 +210,7 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
     uses = OPTIONS.parse(argv)
-    plan = plan_chain(uses, open_import=_open_import)
+    plan = plan_chain(uses, open_import=_open_import, open_rows=_open_rows)
     return run_plan(OPTIONS.tool, argv, plan, [use.name for use in uses])
 
 
@@ -205,3 +223,9 @@ def _open_import(request: ImportRequest) -> ImportSink:
     from ess.udb.client import open_import  # heavy, and most runs have no import
 
     return open_import(request)
+
+
+def _open_rows(use: Use) -> RowSource:
+    from ess.tools.exported_rows import ExportedRows
+
+    return ExportedRows(use)

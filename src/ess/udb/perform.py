@@ -62,7 +62,8 @@ def _export(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
     return rows
 
 
-def _count(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
+def counted(operation: Operation, pool: Pool) -> Batch:
+    """The counts of a ``-cnt``, as the columns ``field`` and ``count``."""
     answers = pool.call("count", operation.scan)
     counts = [(int(answer["keys"]), int(answer["rows"])) for answer in answers]
     if not operation.separately:
@@ -74,9 +75,15 @@ def _count(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
             lines.append((b"row", rows))
     fields = pl.Series("field", [name for name, _ in lines], dtype=pl.Binary)
     numbers = pl.Series("count", [number for _, number in lines], dtype=pl.UInt64)
+    return pl.DataFrame([fields, numbers])
+
+
+def _count(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
+    counts = counted(operation, pool)
     columns = [OutputColumn("field", "field", ColumnType.S), OutputColumn("count", "count", ColumnType.L)]
-    _print(operation, columns, pl.DataFrame([fields, numbers]), stdout)
-    return sum(rows for _, rows in counts)
+    _print(operation, columns, counts, stdout)
+    counted_field = b"pkey" if operation.target.table is None else b"row"
+    return sum(number for field, number in counts.rows() if field == counted_field)
 
 
 def _information(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
