@@ -262,15 +262,19 @@ def test_help_loads_nothing_heavy(places):
     assert not loaded & {"polars", "pyarrow", "distributed", "dask", "cryptography", "duckdb", "pandas", "numpy"}
 
 
-def test_a_closed_pipe_is_quiet(places, logs):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_quiet(places, logs, unbuffered):
     for number in range(3000):
         (logs / f"{number}-{'x' * 100}").touch()
-    command = f"{sys.executable} -c 'from ess.cli import main; main()' ls '{logs}/*' --nameonly | head -1"
+    places["PYTHONUNBUFFERED"] = unbuffered
+    listing = f"{sys.executable} -c 'from ess.cli import main; main()' ls '{logs}/*' --nameonly"
+    command = f"{listing} | head -1; echo ${{PIPESTATUS[@]}}"
     subprocess.run(
         [sys.executable, "-c", "from ess.cli import main; main()", "select", "local"], env=places, check=True
     )
     done = subprocess.run(["bash", "-c", command], env=places, capture_output=True, text=True, check=True)
-    assert done.stdout.count("\n") == 1
+    assert done.stdout.count("\n") == 2
+    assert done.stdout.endswith("141 0\n")
     assert done.stderr == ""
 
 
@@ -284,3 +288,9 @@ def test_a_full_disk_is_one_line(places, logs):
     assert done.returncode == 22
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_stdout_is_one_line(places):
+    command = f"{sys.executable} -c 'from ess.cli import main; main()' repository >&-"
+    done = subprocess.run(["bash", "-c", command], env=places, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (21, 1)

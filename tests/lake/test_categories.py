@@ -37,7 +37,7 @@ def state() -> dict[str, object]:
 def test_adding_finds_files_dates_and_layout(logs):
     made = ess.category_add("browse", f"'{logs}'/*browse*")
     assert made.columnspec == "S:eventDate I:userID S:articleID"
-    assert (made.compression, made.delimiter, made.header) == ("gzip", ",", True)
+    assert (made.compression, made.found_compression, made.delimiter, made.header) == ("", "gzip", ",", True)
     assert (made.stats.count, made.stats.first, made.stats.last) == (5, "2014-09-01", "2014-09-05")
     assert ess.category("browse") == made
     assert state()["categories"]["browse"]["columns"] == ["S:eventDate", "I:userID", "S:articleID"]
@@ -120,7 +120,6 @@ def test_a_preprocess_command_is_run_before_the_sample_is_looked_at(logs):
     [
         ({"archive": "*x*"}, "--archive: choosing the members of an archive is not available yet"),
         ({"compression": "rar"}, "unknown compression 'rar'"),
-        ({"compression": "zip"}, "the compression is gzip, not zip"),
         ({"delimiter": "ab"}, "bad delimiter 'ab'"),
         ({"columnspec": "Q:a"}, "unknown column type 'Q'"),
         ({"columnspec": "S:a I:A"}, "stands twice"),
@@ -139,6 +138,20 @@ def test_options_that_do_not_fit_are_option_errors_and_nothing_is_stored(logs, o
 def test_compression_none_takes_the_bytes_as_they_are(logs):
     made = ess.category_add("raw", f"'{logs}'/*browse*", compression="none")
     assert (made.compression, made.columns) == ("none", ())
+
+
+def test_each_files_first_bytes_decide_unless_the_compression_is_forced(logs):
+    (logs / "browse_20140906.csv").write_text("eventDate,userID,articleID\n2014-09-06T00:00:02,6,1\n")
+    made = ess.category_add("mixed", f"'{logs}'/*browse*")
+    assert (made.compression, made.found_compression) == ("", "mixed")
+    assert ess.stream("mixed", "2014-09-05", "*", "wc -l").lines == ["3", "2"]
+    with pytest.raises(InputReadError, match="its compression is gzip, not zip"):
+        ess.category_add("zip", f"'{logs}'/*browse*", compression="zip")
+    ess.category_add("forced", f"'{logs}'/*browse*", compression="gzip")
+    assert ess.stream("forced", "2014-09-06", "*", "wc -l").result.exit_code != 0
+    ess.category_add("raw", f"'{logs}'/*browse*", compression="none")
+    packed = (logs / "browse_20140905.gz").read_bytes()
+    assert ess.stream("raw", "2014-09-05", "2014-09-05", "cat").output == packed
 
 
 def test_a_pattern_without_files_is_an_error_unless_nothing_is_probed(logs):

@@ -7,15 +7,17 @@ exits with 2, other failures with the code of their class in :mod:`ess.errors`, 
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from ess.cli import cluster, lake, udb
-from ess.errors import EssError, OptionError, OutputWriteError, printable
+from ess.errors import EssError, OptionError, OutputOpenError, OutputWriteError, printable
 
 #: Commands of the manual that are not built yet.
 _NOT_YET = ("file", "query", "redshift")
@@ -71,6 +73,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return 128 + signal.SIGPIPE
+    except SystemExit as end:
+        # the argument parser turns a broken pipe inside a command into an exit
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        _silence_stdout()
+        return 128 + signal.SIGPIPE
     except OSError as error:
         return _fail(OutputWriteError(error.strerror or str(error), where=str(error.filename or "ess")))
 
@@ -121,9 +129,22 @@ def _usage_error(error: typer.TyperException) -> OptionError:
 
 def main() -> NoReturn:
     """The console entry point."""
-    # names in any bytes must come out even where the terminal's character set is narrow
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    code = run(sys.argv[1:])
-    sys.exit(code)
+    _prepare_streams()
+    sys.exit(run(sys.argv[1:]))
+
+
+def _prepare_streams() -> None:
+    """Make stdout and stderr fit for names in any bytes, full disks and closed pipes.
+
+    With PYTHONUNBUFFERED Python does not notice that a write took only a part, so stdout gets a
+    buffer in any case.
+    """
+    if sys.stderr is None:  # closed by the caller
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+    elif isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
+    if sys.stdout is None:
+        print("ess: stdout: it is closed; open it, e.g. with >/dev/null", file=sys.stderr)
+        sys.exit(OutputOpenError.exit_code)
+    encoding = sys.stdout.encoding
+    sys.stdout = open(1, "w", encoding=encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115

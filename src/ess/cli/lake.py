@@ -160,7 +160,7 @@ def summary(
             Parameter.PKEY: item.pkey,
             Parameter.COLUMNSPEC: item.columnspec,
             Parameter.DELIMITER: render.delimiter_text(item.delimiter),
-            Parameter.COMPRESSION: item.compression,
+            Parameter.COMPRESSION: item.compression or item.found_compression,
             Parameter.PREPROCESS: item.preprocess,
         }
         _show([values[parameter]])

@@ -108,7 +108,7 @@ def category_summary(item: Category) -> list[str]:
         ("Date Format", "" if rule.kind.value == "regex" else rule.text or rule.kind.value),
         ("Date Regex", rule.text if rule.kind.value == "regex" else ""),
         ("Archive", ""),
-        ("Compression", item.compression),
+        ("Compression", item.compression or item.found_compression),
         ("Delimiter", delimiter_text(item.delimiter)),
         ("# of files", str(stats.count)),
         ("Total size", human_size(stats.size)),

@@ -44,12 +44,14 @@ class Stats:
 class Category:
     """A category.
 
-    ``patterns`` are absolute globs and ``exclude`` is as typed. ``compression`` is a name
-    (``none``, ``gzip``, ...), blank if it is not known. ``delimiter`` is one character, blank if
-    records are not delimited or that is not known. ``header`` says whether the first line of
-    each file names the columns. ``columns`` are column specs such as ``S:userID``. ``probed``
-    is false after ``--noprobe``. ``lines`` are the first lines of a sample file, and
-    ``remarks`` are sentences about columns that are strings only because of some dirt.
+    ``patterns`` are absolute globs and ``exclude`` is as typed. ``compression`` is what the user
+    forces (``none``: take the bytes as they are); blank: each file's first bytes decide.
+    ``found_compression`` is what the sample files have (``mixed`` if it differs). ``delimiter``
+    is one character, blank if records are not delimited or that is not known. ``header`` says
+    whether the first line of each file names the columns. ``columns`` are column specs such as
+    ``S:userID``. ``probed`` is false after ``--noprobe``. ``lines`` are the first lines of a
+    sample file, and ``remarks`` are sentences about columns that are strings only because of
+    some dirt.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Category:
     exclude: str | None = None
     date_rule: DateRule = DateRule(DateRuleKind.AUTO)  # noqa: RUF009 - frozen
     compression: str = ""
+    found_compression: str = ""
     delimiter: str = ""
     header: bool = False
     columns: tuple[str, ...] = ()
@@ -284,6 +287,7 @@ def _from_json(name: str, label: str, state: Mapping[str, Any]) -> Category:
         exclude=state["exclude"],
         date_rule=DateRule(DateRuleKind(rule["kind"]), str(rule["text"])),
         compression=str(state["compression"]),
+        found_compression=str(state.get("found_compression", "")),
         delimiter=str(state["delimiter"]),
         header=bool(state["header"]),
         columns=tuple(map(str, state["columns"])),

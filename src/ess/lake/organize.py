@@ -106,7 +106,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         columns = tuple(f"{letter}:{parse_column(spec, where='probe').name}" for spec in columns)
     return dataclasses.replace(
         new,
-        compression=probed.compression,
+        found_compression=probed.compression,
         delimiter=new.delimiter or found.delimiter,
         header=found.header,
         columns=columns,

@@ -19,7 +19,7 @@ _PREPROCESS_SECONDS = 60
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What probing found: the compression by name, the dialect, and the file whose lines it shows."""
+    """What probing found: the compression by name (or ``mixed``), the dialect, and the file whose lines it shows."""
 
     compression: str
     dialect: Dialect
@@ -44,8 +44,8 @@ def probe_files(
         sample_bytes: How much of each file's content to read.
 
     Raises:
-        OptionError: If the compression is another one, or the preprocess command fails.
-        InputReadError: If none of the files can be read.
+        OptionError: If the preprocess command fails.
+        InputReadError: If none of the files can be read, or they have another compression.
     """
     filled = [entry for entry in files if entry.size > 0]
     chosen = [filled[index] for index in sorted({0, len(filled) // 2, len(filled) - 1})] if filled else []
@@ -62,15 +62,16 @@ def probe_files(
         raise failure
     if not samples:
         return ProbeResult(compression or "none", find_dialect([]), None)
-    with open_raw(sampled[0]) as file:
-        found = compression_of(file.read(512))
-    if compression not in (None, "none", found):
-        raise OptionError(
-            f"the compression is {found}, not {compression}", where=sampled[0].path, hint="leave out --compression"
-        )
+    found = {_compression_of(entry) for entry in sampled}
     if preprocess:
         samples = [_preprocessed(sample, preprocess) for sample in samples]
-    return ProbeResult(compression or found, find_dialect(samples, delimiter=delimiter), sampled[0])
+    name = compression or (found.pop() if len(found) == 1 else "mixed")
+    return ProbeResult(name, find_dialect(samples, delimiter=delimiter), sampled[0])
+
+
+def _compression_of(entry: FileEntry) -> str:
+    with open_raw(entry) as file:
+        return compression_of(file.read(512))
 
 
 def check_compression(name: str) -> str:

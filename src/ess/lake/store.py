@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO, cast
 
-from ess.errors import InputOpenError
+from ess.errors import InputOpenError, InputReadError
 from ess.lake.entry import FileEntry
 
 #: What ``--compression`` takes.
@@ -41,18 +41,26 @@ def open_raw(entry: FileEntry) -> BinaryIO:
 
 
 def open_data(entry: FileEntry, compression: str = "") -> BinaryIO:
-    """The file's content, decompressed by what its first bytes say.
+    """The file's content, decompressed.
 
     Args:
         entry: The file.
-        compression: ``none`` to take the bytes as they are; anything else: look at the bytes.
+        compression: What the file must have: ``none`` takes its bytes as they are; blank: its
+            first bytes decide.
 
     Raises:
         InputOpenError: If it cannot be opened.
-        InputReadError: From ``read``, if the compressed data is damaged.
+        InputReadError: If it has another compression; from ``read``, if the data is damaged.
     """
     if compression == "none":
         return open_raw(entry)
+    if compression:
+        with open_raw(entry) as raw:
+            found = compression_of(raw.read(512))
+        if found != compression:
+            raise InputReadError(
+                f"its compression is {found}, not {compression}", where=entry.path, hint="leave out --compression"
+            )
     from ess.formats.codecs import open_decompressed  # loads the decompressors
 
     return io.BufferedReader(cast(io.RawIOBase, open_decompressed(entry.path)))
