@@ -14,6 +14,9 @@ from ess.pipeline.source import InputPlan, read_file
 #: ``-verb`` prints a line whenever this many more records have been processed.
 PROGRESS_STEP = 10_000_000
 
+#: Reads a file of an input; the last argument is what ``-`` means.
+FileReader = Callable[[InputPlan, str, BinaryIO | None], Iterator[InputBatch]]
+
 
 class Intake:
     """One pass over an input.
@@ -23,6 +26,7 @@ class Intake:
         report: Gets the message of each record that is left out.
         progress: Gets the number of records processed, every ``PROGRESS_STEP``.
         stdin: What ``-`` means; None for the process's standard input.
+        read: What reads one file.
     """
 
     def __init__(
@@ -32,7 +36,9 @@ class Intake:
         *,
         progress: Callable[[int], None] | None = None,
         stdin: BinaryIO | None = None,
+        read: FileReader = read_file,
     ) -> None:
+        self._read = read
         self._source = source
         self._report = report
         self._policies: list[RejectionPolicy] = []
@@ -68,7 +74,7 @@ class Intake:
         """The good records of one file of the input; errors as for ``batches``. Files may be read side by side."""
         policy = RejectionPolicy(self._source.attributes, self._report)
         self._policies.append(policy)
-        for batch in read_file(self._source, file, self._stdin):
+        for batch in self._read(self._source, file, self._stdin):
             before = self.rows + self.rejected
             for rows in self._good(batch, policy):
                 self.rows += rows.height

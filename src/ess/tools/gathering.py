@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING
 from ess.errors import InputDataError
 from ess.pipeline.counts import Counts, leave_counts, statistics_line
 from ess.pipeline.options import Use
-from ess.pipeline.source import STDIN, InputPlan
+from ess.pipeline.source import STDIN, InputPlan, read_file
 from ess.tools.process import let_interrupts_through
 
 if TYPE_CHECKING:
-    from ess.pipeline.intake import Intake
+    from ess.pipeline.intake import FileReader, Intake
 
 
 def gather(
-    tool: str, argv: Sequence[str], uses: Sequence[Use], source: InputPlan, work: Callable[[Intake], int | None]
+    tool: str,
+    argv: Sequence[str],
+    uses: Sequence[Use],
+    source: InputPlan,
+    work: Callable[[Intake], int | None],
+    *,
+    read: FileReader | None = None,
 ) -> int:
     """Give the records of ``source`` to ``work``, and report the counts; the exit code.
 
@@ -28,6 +34,7 @@ def gather(
         source: Its input.
         work: Takes the records and makes the output. Returns how many records were output where
             ``-stat`` is to say so.
+        read: What reads a file of the input instead of ``ess.pipeline.source.read_file``.
 
     Raises:
         EssError: What reading and ``work`` raise.
@@ -44,7 +51,8 @@ def gather(
     def say(text: str) -> None:
         print(f"{tool}: {text}", file=sys.stderr)
 
-    intake = Intake(source, say, progress=(lambda n: say(f"{n:,} records processed")) if "-verb" in names else None)
+    progress = (lambda records: say(f"{records:,} records processed")) if "-verb" in names else None
+    intake = Intake(source, say, progress=progress, read=read or read_file)
     out: int | None = None
     try:
         out = work(intake)

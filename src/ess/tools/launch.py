@@ -26,6 +26,11 @@ def aq_cnt() -> None:
     _start("aq_cnt")
 
 
+def aq_cat() -> None:
+    """The command ``aq_cat``."""
+    _start("aq_cat")
+
+
 def aq_pp() -> None:
     """The command ``aq_pp``."""
     _start("aq_pp")
