@@ -90,9 +90,15 @@ class LocalProvider:
                 problems.append(error)
         return problems
 
-    def launch_worker(self, node_id: int) -> None:
-        """Start the worker of a node in the place of one that was lost, without waiting for it."""
+    def launch_worker(self, node_id: int, lost: str) -> None:
+        """Start the worker of a node in the place of the one at the address ``lost``, without waiting for it."""
         name = f"worker-{node_id}"
+        known = state.read_daemon(name)
+        if known is not None and known.address != lost and alive(known.process):
+            return  # another job has replaced it
+        starting = set(_strays(state.cluster_folder(), ["worker", str(node_id)]))
+        if starting - ({known.process} if known else set()):
+            return  # another job is about to
         _end([name])
         self._start_worker(name, node_id)
 

@@ -20,8 +20,8 @@ def open_runtime(*, threads: int, master: bool = False) -> Runtime:
     found = None if master else ensure_running()
     if found is None:
         return EmbeddedRuntime(threads)
-    known, provider = found
-    assert known.desired is not None
+    assert found.id is not None
+    assert found.desired is not None
     from ess.cluster.runtime import DaskRuntime  # takes half a second, which a run without a cluster need not spend
 
-    return DaskRuntime(known.desired.workers, provider, threads)
+    return DaskRuntime(found.desired.workers, found.id, threads)

@@ -64,8 +64,8 @@ class Provider(Protocol):
         """Take steps; returns what went wrong with single workers."""
         ...
 
-    def launch_worker(self, node_id: int) -> None:
-        """Replace a lost worker, without waiting until it is ready."""
+    def launch_worker(self, node_id: int, lost: str) -> None:
+        """Replace the worker that was reached at ``lost``, without waiting; nothing if that was done already."""
         ...
 
     def remove_all(self) -> None:
@@ -209,7 +209,7 @@ def status() -> ClusterStatus:
     return ClusterStatus(known, tuple(lines))
 
 
-def ensure_running() -> tuple[ClusterState, Provider] | None:
+def ensure_running() -> ClusterState | None:
     """The cluster, with what it lost replaced; None if there is none.
 
     Raises:
@@ -228,7 +228,15 @@ def ensure_running() -> tuple[ClusterState, Provider] | None:
             problems = _reconcile(state.read_cluster(), source)
         if problems:
             raise problems[0]
-    return known, source
+    return known
+
+
+def replace_worker(cluster_id: str, node_id: int, lost: str) -> None:
+    """Replace a worker that a job has lost, unless the cluster is being stopped or is another one by now."""
+    with settings.lock(state.cluster_folder(), seconds=120):
+        known = state.read_cluster()
+        if known.id == cluster_id and known.desired is not None and known.desired.running:
+            provider(known.mode).launch_worker(node_id, lost)
 
 
 def _want(running: bool) -> list[EssError]:

@@ -23,7 +23,7 @@ from ess.cluster import node, state
 from ess.cluster.daemon import MOST_THREADS
 from ess.cluster.dispatch import Event, Finished, NodeLost, Slot
 from ess.cluster.processes import ProcessId, alive
-from ess.cluster.providers import Provider
+from ess.cluster.providers import replace_worker
 from ess.cluster.security import security
 from ess.cluster.substitution import Place
 from ess.cluster.work import Job, Outcome, Task
@@ -53,18 +53,18 @@ class DaskRuntime:
 
     Args:
         workers: How many nodes the cluster shall have.
-        provider: Replaces lost workers.
+        cluster_id: Which cluster it is.
         threads: Slots of a node.
 
     Raises:
         InitializationError: If the cluster cannot be reached or was made by another version.
     """
 
-    def __init__(self, workers: int, provider: Provider, threads: int) -> None:
+    def __init__(self, workers: int, cluster_id: str, threads: int) -> None:
         if threads > MOST_THREADS:
             raise OptionError(f"{threads} threads are too many", where="--threads", hint=f"at most {MOST_THREADS}")
         self._workers = workers
-        self._provider = provider
+        self._cluster_id = cluster_id
         self._threads = threads
         self._addresses: dict[int, str] = {}
         self._replaced = dict.fromkeys(range(workers), 0)
@@ -167,21 +167,21 @@ class DaskRuntime:
         for number in lost:
             for slot in [slot for slot in self._running if slot.node_id == number]:
                 self._client.cancel([self._running.pop(slot).future], force=True)  # type: ignore[no-untyped-call]
-        self._addresses = now
+        before, self._addresses = self._addresses, now
         self._looked = time.monotonic()
         for number in lost:
             if number not in now:
-                self._replace(number)
+                self._replace(number, before[number])
         if not now and all(count >= REPLACEMENTS for count in self._replaced.values()):
             raise InitializationError(
                 "all workers keep dying", where="cluster", hint=f"see the logs in {state.log_path('worker-0').parent}"
             )
         return [NodeLost(number) for number in lost]
 
-    def _replace(self, number: int) -> None:
+    def _replace(self, number: int, address: str) -> None:
         if self._replaced[number] < REPLACEMENTS:
             self._replaced[number] += 1
-            self._provider.launch_worker(number)
+            replace_worker(self._cluster_id, number, address)
 
     def _connected(self) -> dict[int, str]:
         try:
