@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from columnar.zones import time_zone
 from ess.engines.columnar.dates import date_kernel, fixed_layout
 from ess.engines.columnar.distinct import row_kernel
 from ess.language.date_format import compile_date_format
-
-
-@contextmanager
-def _zone(name: str) -> Iterator[None]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = name
-    time.tzset()
-    try:
-        yield
-    finally:
-        os.environ.pop("TZ")
-        if before is not None:
-            os.environ["TZ"] = before
-        time.tzset()
 
 
 def _fail(arguments: tuple[pl.Series, ...]) -> pl.Series:
@@ -81,12 +64,12 @@ def _agree(dates: list[bytes], *, local: bool) -> None:
 @settings(max_examples=15, deadline=None)
 @given(dates=st.lists(st.one_of(_PLAIN, _ODD), min_size=70, max_size=90))
 def test_any_date_is_what_the_row_implementation_says(zone: str, dates: list[bytes]) -> None:
-    with _zone(zone):
+    with time_zone(zone):
         _agree(dates, local=True)
         _agree(dates, local=False)
 
 
 def test_the_hours_in_which_clocks_change_are_right() -> None:
     days = (b"03-29", b"03-30", b"03-31", b"10-25", b"10-26", b"10-27")
-    with _zone("Europe/Berlin"):
+    with time_zone("Europe/Berlin"):
         _agree([b"2014-%s %02d:%02d:00" % (day, h, m) for day in days for h in range(24) for m in (0, 59)], local=True)

@@ -7,6 +7,7 @@ the row implementation once a distinct argument tuple is cheap, and right by con
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import polars as pl
 
@@ -15,6 +16,10 @@ from ess.language.functions.table import RecordError, RowFunction
 
 #: Below this height a plain loop beats grouping and joining.
 _SMALL = 64
+
+#: So does it if more than this share of the rows have values of their own: grouping and joining
+#: cost about as much as half a microsecond of Python a row.
+_VARIED = 0.4
 
 Scalar = bytes | int | float
 
@@ -30,32 +35,51 @@ def map_distinct(
         arguments: Series of one height.
         dtype: The data type of the result.
     """
-    results = map_distinct_to_frame(lambda *values: (function(*values),), arguments, {"result": dtype})
-    return results.get_column("result")
+
+    def results(columns: Sequence[pl.Series]) -> pl.DataFrame:
+        return pl.Series("result", _called(function, columns), dtype=dtype).to_frame()
+
+    return _map(results, arguments).get_column("result")
 
 
 def map_distinct_to_frame(
     function: Callable[..., Sequence[Scalar]], arguments: tuple[pl.Series, ...], schema: dict[str, type[pl.DataType]]
 ) -> pl.DataFrame:
     """As ``map_distinct`` for a function with several results, one a column of ``schema``."""
-    names = [f"argument{i}" for i in range(len(arguments))]
-    values = pl.DataFrame([series.alias(name) for series, name in zip(arguments, names, strict=True)])
     nothing = (None,) * len(schema)
-    if values.height <= _SMALL:
-        rows = [nothing if None in row else function(*row) for row in values.iter_rows()]
-        return _frame(rows, schema)
-    keys = values.with_columns(_as_key(series).alias(name) for series, name in zip(arguments, names, strict=True))
+
+    def results(columns: Sequence[pl.Series]) -> pl.DataFrame:
+        rows = [nothing if row is None else row for row in _called(function, columns)]
+        fields = zip(*rows, strict=True) if rows else [()] * len(schema)
+        named = zip(schema.items(), fields, strict=True)
+        return pl.DataFrame([pl.Series(name, values, dtype=dtype) for (name, dtype), values in named])
+
+    return _map(results, arguments)
+
+
+_Result = TypeVar("_Result")
+
+
+def _called(function: Callable[..., _Result], columns: Sequence[pl.Series]) -> list[_Result | None]:
+    """The function's results row by row; None where an argument is null."""
+    if not any(column.null_count() for column in columns):
+        return list(map(function, *columns))
+    return [None if None in row else function(*row) for row in zip(*columns, strict=True)]
+
+
+def _map(results: Callable[[Sequence[pl.Series]], pl.DataFrame], arguments: tuple[pl.Series, ...]) -> pl.DataFrame:
+    """``results`` of all rows, computed once a distinct tuple of arguments where that pays."""
+    height = arguments[0].len()
+    if height <= _SMALL:
+        return results(arguments)
+    names = [f"argument{i}" for i in range(len(arguments))]
+    keys = pl.DataFrame([_as_key(series).alias(name) for series, name in zip(arguments, names, strict=True)])
+    if max(keys.select(pl.all().approx_n_unique()).row(0)) > _VARIED * height:
+        return results(arguments)
     chosen = keys.drop_nulls().unique(maintain_order=False)
     distinct = chosen.select(_from_key(series, name) for series, name in zip(arguments, names, strict=True))
-    table = chosen.hstack(_frame([function(*row) for row in distinct.iter_rows()], schema))
-    return keys.join(table, on=names, how="left", maintain_order="left").select(list(schema))
-
-
-def _frame(rows: Sequence[Sequence[Scalar | None]], schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    return pl.DataFrame(
-        [pl.Series(name, column, dtype=dtype) for (name, dtype), column in zip(schema.items(), columns, strict=True)]
-    )
+    made = results(distinct.get_columns())
+    return keys.join(chosen.hstack(made), on=names, how="left", maintain_order="left").select(made.columns)
 
 
 def _as_key(series: pl.Series) -> pl.Series:

@@ -61,6 +61,10 @@ def _with_constants(function: RowFunction, constants: _Constants) -> RowFunction
     """``function`` of the varying arguments only."""
     if all(constant is None for constant in constants):
         return function
+    if constants.count(None) == 1:
+        at = constants.index(None)
+        before, after = constants[:at], constants[at + 1 :]
+        return lambda varying: function(*before, varying, *after)
 
     def bound(*varying: Scalar) -> Scalar:
         rest = iter(varying)

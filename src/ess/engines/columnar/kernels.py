@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 import polars as pl
 
+from ess.engines.columnar.date_text import date_text_kernel
 from ess.engines.columnar.dates import date_kernel
 from ess.engines.columnar.distinct import or_else, row_kernel
 from ess.engines.columnar.numbers import truncate
 from ess.engines.columnar.plan import Context, Kernel
 from ess.engines.columnar.text import as_text, ascii_lower, ascii_upper
-from ess.language.functions.table import fixed_text
+from ess.language.functions.table import RowFunction, fixed_text
 from ess.language.tree import Call, Constant, ValueType
 
 #: The call, the expressions of its evaluated arguments (no constants for all of them), the place.
@@ -49,9 +50,12 @@ def _any_of(test: Callable[[pl.Expr, bytes], pl.Expr]) -> CallKernel:
 def _sub_string(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr | None:
     start = _constant_integer(call, 1)
     length = _constant_integer(call, 2) if len(arguments) > 2 else None
-    if start is None or start < 0 or (len(arguments) > 2 and (length is None or length < 0)):
+    if start is None or (len(arguments) > 2 and (length is None or length < 0)):
         return None
-    return arguments[0].bin.slice(start, length)
+    if start >= 0:
+        return arguments[0].bin.slice(start, length)
+    tail = arguments[0].bin.tail(-start)
+    return tail if length is None else tail.bin.head(length)
 
 
 def _staged(kernel: Kernel) -> CallKernel:
@@ -141,6 +145,18 @@ def _date(*, utc: bool) -> CallKernel:
     return kernel
 
 
+def _date_text(*, utc: bool) -> CallKernel:
+    def kernel(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr | None:
+        def part_function(part: bytes) -> RowFunction:
+            return call.function.bind((call.arguments[0], Constant(ValueType.STRING, part)))
+
+        row = row_kernel(call.function.bind(call.arguments), pl.Binary)
+        columns = date_text_kernel(fixed_text(call.arguments[1]), utc=utc, part_function=part_function, row=row)
+        return None if columns is None else context.stage(columns, context.only_active(arguments[0]))
+
+    return kernel
+
+
 #: The kernels, by the function's lower-case name.
 KERNELS: dict[str, CallKernel] = {
     "sleng": _length,
@@ -161,4 +177,6 @@ KERNELS: dict[str, CallKernel] = {
     "tos": _to_string,
     "datetotime": _date(utc=False),
     "gmdatetotime": _date(utc=True),
+    "timetodate": _date_text(utc=False),
+    "timetogmdate": _date_text(utc=True),
 }
