@@ -90,9 +90,11 @@ def test_blocks_are_sorted_into_files_and_merged(order: Ord, tmp_path: Path) -> 
     data = "1,a\n3,b\n1,c\n2,d\n3,e\n"
     assert order(*argv, "-blk", "2", "part", stdin=data).out == order(*argv, stdin=data).out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["part-1.bin", "part-2.bin", "part-3.bin"]
-    done = order("-d", "i:n", "-sort", "n", "-blk_only", "2", "./only", "-stat", stdin="3\n2\n1\n")
+    columns = ("-d", "i:n", "ip:A", "-sort", "n")
+    done = order(*columns, "-blk_only", "2", "./only", "-stat", stdin="3,10.0.0.3\n2,\n1,\n")
     assert (done.code, done.out, done.err) == (0, "", "aq_ord: rec=3 err=0\n")
-    assert (tmp_path / "only-2.bin").exists()
+    done = order("-f,bin", "only-1.bin", "only-2.bin", "-d", "i:n", "ip:A", "-sort,mrg", "n")
+    assert done.out == '"n","A"\n1,\n2,\n3,10.0.0.3\n'
     assert order(*argv, "-blk", "2", "no/such/folder", stdin=data).code == 21
 
 
@@ -119,7 +121,7 @@ rows_of_batches = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     batches=rows_of_batches,
     descending=st.booleans(),
@@ -143,7 +145,8 @@ def test_sorting_by_way_of_files_gives_the_same(
         )
         for rows in batches
     ]
-    keys = (Slot("s", "s", ColumnType.S), Slot("n", "n", ColumnType.I))
+    keys = (Slot("s", "S", ColumnType.S), Slot("n", "n", ColumnType.I))
+    slots = (*keys, Slot("at", "At", ColumnType.I))
     by = sorting.Order(keys, descending, ignore_case)
     expected = by.sort(join_batches(frames)).rows() if frames else []
     with pytest.MonkeyPatch.context() as patch:
@@ -153,7 +156,7 @@ def test_sorting_by_way_of_files_gives_the_same(
         for memory in (1, 1 << 30):
             found = [row for batch in sorting.sort_all(frames, by, memory=memory) for row in batch.rows()]
             assert found == expected
-        blocks = sorting.sort_blocks(frames, by, rows=block, open_block=open_temporary)
+        blocks = sorting.sort_blocks(frames, by, columns=slots, rows=block, open_block=open_temporary)
         assert len(blocks) == -(-len(expected) // block)
         assert [row for batch in sorting.merge_runs(blocks, by) for row in batch.rows()] == expected
 

@@ -47,8 +47,8 @@ OPTIONS = OptionTable(
         ),
         Option(
             "-blk",
-            "Sort blocks of NumRec records into the files FilPrefix-1.bin, FilPrefix-2.bin and so on, then merge "
-            "these. The files stay.",
+            "Sort blocks of NumRec records into the files FilPrefix-1.bin, FilPrefix-2.bin and so on, in the format "
+            "bin, then merge these. The files stay.",
             ("NumRec", "FilPrefix"),
             group="Sort",
         ),
@@ -114,10 +114,13 @@ def main(argv: list[str]) -> int:
 
         order = Order(keys, descending="dec" in words, ignore_case="ncas" in words)
         if blocks is not None and blocks.only:
-            for file in sort_blocks(intake.batches(), order, rows=blocks.rows, open_block=blocks.open):
+            files = sort_blocks(
+                intake.batches(), order, columns=plan.program.inputs, rows=blocks.rows, open_block=blocks.open
+            )
+            for file in files:
                 file.close()
             return
-        _print(plan, _sorted(intake, order, blocks, memory, merging="mrg" in words))
+        _print(plan, _sorted(intake, order, plan.program.inputs, blocks, memory, merging="mrg" in words))
 
     return gather(NAME, argv, uses, plan.input, work)
 
@@ -155,15 +158,18 @@ def _blocks(uses: Sequence[Use]) -> _Blocks | None:
     return _Blocks(int(count), prefix, found[0].name == "-blk_only")
 
 
-def _sorted(intake: Intake, order: Order, blocks: _Blocks | None, memory: int, *, merging: bool) -> Iterator[Batch]:
+def _sorted(
+    intake: Intake, order: Order, columns: Sequence[Slot], blocks: _Blocks | None, memory: int, *, merging: bool
+) -> Iterator[Batch]:
     from ess.engines.tables.sorting import merge_runs, merge_sorted, sort_all, sort_blocks
 
     if merging:
         # Of equal records those of the last file come first in a descending sort, as if it had sorted all.
-        files = reversed(intake.files) if order.descending else intake.files
-        return merge_sorted([intake.file_batches(file) for file in files], order)
+        names = reversed(intake.files) if order.descending else intake.files
+        return merge_sorted([intake.file_batches(name) for name in names], order)
     if blocks is not None:
-        return merge_runs(sort_blocks(intake.batches(), order, rows=blocks.rows, open_block=blocks.open), order)
+        files = sort_blocks(intake.batches(), order, columns=columns, rows=blocks.rows, open_block=blocks.open)
+        return merge_runs(files, order)
     return sort_all(intake.batches(), order, memory=memory)
 
 

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 import polars as pl
 import pyarrow as pa
 
 from ess.engines.batch import Batch
+from ess.language.tree import Slot
 
 #: Rows of one piece.
 _PIECE_ROWS = 16384
+#: Names the type of a column in the ``bin`` format.
+_TYPE = b"ess.type"
 
 
-def write_run(stream: IO[bytes], batches: Iterable[Batch]) -> None:
-    """Write batches of the same columns, at least one, in pieces of a few rows."""
+def write_run(stream: IO[bytes], batches: Iterable[Batch], columns: Sequence[Slot] = ()) -> None:
+    """Write batches of the same columns, at least one, in pieces of a few rows.
+
+    Args:
+        stream: Where to.
+        batches: The rows.
+        columns: Those of the batches, if the file is for others to read: it is then one in the ``bin`` format
+            (see ``ess.formats.binary``, which a test reads it with).
+    """
     writer: pa.RecordBatchStreamWriter | None = None
     for batch in batches:
         table = batch.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if columns:
+            fields = [
+                table.schema.field(slot.key).with_name(slot.name).with_metadata({_TYPE: slot.type.name.encode()})
+                for slot in columns
+            ]
+            table = pa.Table.from_arrays([table[slot.key] for slot in columns], schema=pa.schema(fields))
         if writer is None:
             writer = pa.ipc.new_stream(stream, table.schema)
         writer.write_table(table, max_chunksize=_PIECE_ROWS)
@@ -32,4 +48,5 @@ def read_run(stream: IO[bytes]) -> Iterator[Batch]:
     stream.seek(0)
     with stream:
         for piece in pa.ipc.open_stream(stream):
-            yield pl.DataFrame(pl.from_arrow(piece))
+            # Where labels were written, the keys are the labels in lower case.
+            yield pl.DataFrame(pl.from_arrow(piece)).rename(str.lower)

@@ -64,13 +64,19 @@ def sort_all(batches: Iterable[Batch], order: Order, *, memory: int) -> Iterator
 
 
 def sort_blocks(
-    batches: Iterable[Batch], order: Order, *, rows: int, open_block: Callable[[int], IO[bytes]]
+    batches: Iterable[Batch],
+    order: Order,
+    *,
+    columns: Sequence[Slot],
+    rows: int,
+    open_block: Callable[[int], IO[bytes]],
 ) -> list[IO[bytes]]:
-    """Sort blocks of ``rows`` rows, each on its own, into files.
+    """Sort blocks of ``rows`` rows, each on its own, into files in the ``bin`` format.
 
     Args:
         batches: Batches of the same columns.
         order: The order.
+        columns: Those of the batches.
         rows: How many rows make a block.
         open_block: Opens the file for the block of a number, from 1, for writing and reading.
 
@@ -81,7 +87,7 @@ def sort_blocks(
 
     def finish(held: Sequence[Batch]) -> None:
         blocks.append(open_block(len(blocks) + 1))
-        write_run(blocks[-1], [order.sort(join_batches(held))])
+        write_run(blocks[-1], [order.sort(join_batches(held))], columns)
 
     held: list[Batch] = []
     height = 0
