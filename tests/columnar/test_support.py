@@ -18,6 +18,7 @@ from ess.language.program import (
     Conditional,
     Constantly,
     Evaluate,
+    Expand,
     Filter,
     Program,
     Quit,
@@ -43,6 +44,12 @@ def _filter(expression: str) -> Filter:
     return Filter(check_filter(expression, _SCOPE, where="-filt"))
 
 
+def _expand() -> Expand:
+    call = check_expression("SLeng(text)", _SCOPE, where="-eval")
+    assert isinstance(call, Call)
+    return Expand(call, (_TEXT,))
+
+
 def _impure() -> Evaluate:
     call = check_expression("SLeng(text)", _SCOPE, where="-eval")
     assert isinstance(call, Call)
@@ -63,6 +70,7 @@ _CHAINS: dict[str, tuple[Rule, ...]] = {
     "running sums and counts": (Evaluate(_VARIABLE, check_expression("sum + number", _SCOPE, where="-eval")),),
     "other variables that rules set": (Evaluate(_VARIABLE, check_expression("sum * 2", _SCOPE, where="-eval")),),
     "-quit, -quitafter": (Conditional((Branch(_filter("number"), False, (Quit(),)),)),),
+    "-cmb,all, -sub,all": (_expand(),),
     "$CurSec, $CurUSec": (_evaluate("$CurSec"),),
     "functions that store into columns": (_evaluate('RxMap(text, "a", text, "b")'),),
     "functions that store into columns, unless called once and first": (

@@ -39,6 +39,8 @@ _MAPPINGS: list[list[Option]] = [
     [("-sub", "s1", "table.csv")],
     [("-sub,pat,ncas,req", "s2", "table.csv")],
     [("-grep,pat,rev", "s1", "table.csv", "from", "X")],
+    [("-sub,all,pat", "s1", "table.csv")],
+    [("-cmb,all,ncas", "table.csv", "S:s1", "S:m1")],
     [("-cmb,ncas", "table.csv", "S:s1", "S:m1")],
     [("-if", "-filt", "i1 > 2"), ("-cmb,req", "table.csv", "S:s1", "S,cmb:s2"), ("-endif",)],
     [("-if", "-mapf", "num", "%%whole:@n%%.%*"), ("-mapc", "num", "%%whole%%"), ("-endif",)],

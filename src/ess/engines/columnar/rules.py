@@ -28,6 +28,7 @@ from ess.language.program import (
     Conditional,
     Constantly,
     Evaluate,
+    Expand,
     Filter,
     Program,
     Quit,
@@ -181,6 +182,8 @@ def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
             return [_write(rule, block)], block
         case Conditional():
             return _conditional(rule, block)
+        case Expand():
+            raise gap("-cmb,all, -sub,all")
         case Quit():
             raise gap("-quit, -quitafter")
     raise Unsupported(f"rules of kind {type(rule).__name__}")

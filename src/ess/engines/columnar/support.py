@@ -43,6 +43,7 @@ CONSTRUCTS: dict[str, Construct] = {
         Construct("division and %", True, "a zero divisor sends its batch to the row engine, which rejects the record"),
         Construct("other variables that rules set", False, "their values depend on the rows before"),
         Construct("-quit, -quitafter", False, "which rows are processed depends on the rows before"),
+        Construct("-cmb,all, -sub,all", False, "one row becomes several"),
         Construct("$CurSec, $CurUSec", False, "the clock is read anew for every row"),
         Construct(STORING_ELSEWHERE, False, "what the other parts of the expression see depends on the order"),
         Construct("functions that are not pure", False, "equal arguments may give another result"),
