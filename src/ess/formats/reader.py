@@ -63,7 +63,7 @@ def read_input(
     columns: Sequence[Column],
     *,
     separators: Sequence[bytes] = (),
-    batch_bytes: int = 8 << 20,
+    batch_bytes: int = 4 << 20,
     stdin: BinaryIO | None = None,
     where: str = "-f",
 ) -> Iterator[InputBatch]:
