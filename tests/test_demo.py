@@ -16,7 +16,7 @@ def demo(folder: Path, *words: str) -> str:
     """What the demo prints on both streams, in order."""
     done = subprocess.run(
         ["bash", str(ROOT / "scripts" / "demo.sh"), *words],
-        env={**os.environ, "DEMO_DIR": str(folder)},
+        env={**os.environ, "DEMO_DIR": str(folder), "ESS_WARM": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +21,11 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A shell in an empty folder with the commands on PATH; its servers and cluster end with the tests of the file."""
     folder = tmp_path_factory.mktemp("machine")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    shell = Shell(
-        folder, {**os.environ, **own_places(folder, free_port_base()), "PATH": path, "TZ": "UTC"}, request.param
-    )
+    own = {**own_places(folder, free_port_base()), "PATH": path, "TZ": "UTC"}
+    # As a user has it, with the tool server; the one that a command outside of a stream starts ends soon.
+    runtime = tempfile.mkdtemp(prefix="ess-")  # the path of a socket must be short
+    warm = {"ESS_WARM": "1", "ESS_WARM_IDLE": "5", "ESS_RUNTIME_DIR": runtime}
+    shell = Shell(folder, {**os.environ, **own, **warm}, request.param)
     try:
         if shell.workers:
             shell.run(f"ess cluster create --number {shell.workers}")
@@ -31,6 +35,7 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             subprocess.run(
                 ["bash", "-c", command], cwd=folder, env=shell.environment, capture_output=True, timeout=60, check=False
             )
+        shutil.rmtree(runtime, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
