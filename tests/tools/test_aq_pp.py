@@ -235,7 +235,7 @@ def test_the_counts_of_a_run_are_left_where_the_environment_says(
         (["-d", "i:a", "-o,fvar", "a"], 2, ["not a string variable"]),
         (["-d", "i:a", "-seed", "x"], 2, ["'x' is not a seed"]),
         (["-d", "i:a", "-local"], 2, ["-local cannot stand here"]),
-        (["-d", "i:a", "-pmod", "m"], 2, ["-pmod is not available yet"]),
+        (["-d", "i:a", "-mod", "m"], 2, ["-mod is not available yet"]),
         (["-d", "i:a", "-f", "missing.csv"], 11, ["missing.csv"]),
         (["-d", "i:a", "-o", "no/such/folder"], 21, ["no/such/folder"]),
         (["-d", "i:a", "-o", "/dev/full"], 22, ["/dev/full"]),

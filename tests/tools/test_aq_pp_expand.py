@@ -89,6 +89,53 @@ def test_a_match_that_is_rejected_rejects_the_record(pp: Tool) -> None:
     assert (done.code, done.out) == (13, "2,20\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "value", "parts"),
+    [
+        ("", "a;b;", ["a", "b"]),
+        ("", "a;b", ["a", "b"]),
+        ("", "a;;b;", ["a", "", "b"]),
+        ("", "", []),
+        ("relax", "a;b;", ["a", "b", ""]),
+        ("relax", "", [""]),
+        ("relax,noblank", ";a;", ["a"]),
+    ],
+)
+def test_unwrapping_a_string(pp: Tool, words: str, value: str, parts: list[str]) -> None:
+    module = f'unwrap_strv("a", ";", "b", "{words}")' if words else "unwrap_strv('a', ';', 'b')"
+    done = pp("-d", "s:a", "s:b", "-pmod", module, "-o,notitle,tsv", "-", "-c", "b", "a", stdin=f"{value},x\n")
+    assert done.out == "".join(f"{part}\t{value}\n" for part in parts)
+
+
+def test_unwrapping_into_the_column_itself(pp: Tool) -> None:
+    argv = ("-d", "s:a", "-pmod", 'unwrap_strv("a", ",", "A")', "-o,notitle", "-")
+    assert pp(*argv, stdin='"x,y,"\n').out == '"x"\n"y"\n'
+
+
+@pytest.mark.parametrize(
+    ("module", "part"),
+    [
+        ("nosuch", "known are unwrap_strv"),
+        ("unwrap_strv", "0 arguments"),
+        ('unwrap_strv("k", ";", "k")', "'k' is not a string column"),
+        ("unwrap_strv('s', ';;', 's')", "not one byte"),
+        ("unwrap_strv('s', ';', 's', 'x')", "unknown attribute 'x'"),
+        ("unwrap_strv('s' ';')", "1 arguments"),
+        ("unwrap_strv()", "malformed"),
+        ("unwrap_strv(,)", "malformed"),
+        ("'s'", "malformed"),
+        ("", "malformed"),
+        ("unwrap_strv('s', 1, 's')", "malformed"),
+        ("unwrap_strv('s', ';', 's'", "malformed"),
+    ],
+)
+def test_a_wrong_module_is_explained(pp: Tool, module: str, part: str) -> None:
+    done = pp("-d", "i:k", "s:s", "-pmod", module)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert part in done.err
+    assert "not available yet" in pp("-d", "s:s", "-pmod", "mine", "mine.py").err
+
+
 def test_it_cannot_stand_in_a_group(pp: Tool) -> None:
     done = pp("-d", "i:k", "-if", "-filt", "k > 1", *JOIN, "-endif", stdin="1\n")
     assert done.code == 2

@@ -35,7 +35,7 @@ from ess.language.tree import (
     Slot,
     ValueType,
 )
-from ess.pipeline import keys, lookup, mapping
+from ess.pipeline import keys, lookup, mapping, modules
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, distinct_slots, select
 from ess.pipeline.sinks import STDOUT, ImportOpener, ImportRequest, ImportSink, RowOutput, VariablesOutput
@@ -285,6 +285,7 @@ RULES: dict[str, RuleMaker] = {
     "-sub": lookup.substitute,
     "-grep": lookup.select_by_file,
     "-cmb": lookup.combine,
+    "-pmod": modules.run_module,
     "-true": lambda _builder, _use: Constantly(True),
     "-false": lambda _builder, _use: Constantly(False),
     "-skip": lambda _builder, _use: Skip(),

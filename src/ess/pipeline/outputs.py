@@ -67,13 +67,16 @@ class Outputs:
             OutputWriteError: If that fails.
         """
         for feed in self._feeds:
-            feed.close()
+            feed.close(complete=True)
 
     def abandon(self) -> None:
-        """Close what is open after another failure; a failure to close is no news then."""
+        """Close what is open after another failure; a failure to close is no news then.
+
+        What has been printed stays; a format that has an end mark does not get it.
+        """
         for feed in self._feeds:
             with contextlib.suppress(Exception):
-                feed.close()
+                feed.close(complete=False)
 
     def write_variables(self, output: VariablesOutput, values: Mapping[Slot, bytes | int | float]) -> None:
         """Print the record of an ``-ovar``, once the outputs of rows are closed.
@@ -99,8 +102,8 @@ class _Feed(Protocol):
     def write(self, written: Mapping[int, Batch]) -> None:
         """Print what a batch sent to its sinks."""
 
-    def close(self) -> None:
-        """Finish its target."""
+    def close(self, *, complete: bool) -> None:
+        """Finish its target; ``complete`` is False after a failure."""
 
 
 def _feed(group: Sequence[RowOutput], row_slot: Slot | None, stdout: BinaryIO | None) -> _Feed:
@@ -123,8 +126,8 @@ class _WholeFeed:
         if batch is not None and batch.height:
             self._writer.write(batch)
 
-    def close(self) -> None:
-        self._writer.close()
+    def close(self, *, complete: bool) -> None:
+        self._writer.close(complete=complete)
 
 
 class _InterleavedFeed:
@@ -151,8 +154,8 @@ class _InterleavedFeed:
         if streams:
             self._writer.write_bytes(b"".join(record for _row, _sink, record in heapq.merge(*streams)))
 
-    def close(self) -> None:
-        self._writer.close()
+    def close(self, *, complete: bool) -> None:
+        self._writer.close(complete=complete)
 
 
 class _MovingFeed:
@@ -180,8 +183,8 @@ class _MovingFeed:
                 self._name = name
             self._writer.write(batch.slice(start, end - start))
 
-    def close(self) -> None:
-        self._writer.close()
+    def close(self, *, complete: bool) -> None:
+        self._writer.close(complete=complete)
 
     def _open(self, name: str) -> Writer:
         attributes = self._output.attributes

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
-from ess.formats.attributes import OutputAttributes, parse_input_attributes
+from ess.formats.attributes import Format, OutputAttributes, parse_input_attributes
 from ess.language.program import Branch, Conditional, Evaluate, Expand, Program, Rule, Variable, Write
 from ess.language.scope import Scope
 from ess.language.tree import Arithmetic, ArithmeticOperator, Builtin, BuiltinName, Constant, Reference, Slot, ValueType
@@ -75,7 +75,8 @@ def plan_chain(
     created = tuple(builder.created)
     variables = tuple(builder.variables)
     row_slot: Slot | None = None
-    if shared_targets(outputs):
+    if shared := shared_targets(outputs):
+        _require_text(outputs, shared)
         # A row that becomes several is counted anew for each; that takes a variable, which costs more.
         several = any(isinstance(rule, Expand) for rule in rules)
         row_slot = replace(_ROW_SLOT, is_variable=several)
@@ -127,6 +128,15 @@ def shared_targets(outputs: Sequence[RowOutput]) -> frozenset[str]:
 def target_identity(target: str) -> str:
     """One text for all ways to write the same target."""
     return target if target == STDOUT or "@" in target else os.path.realpath(target)
+
+
+def _require_text(outputs: Sequence[RowOutput], shared: frozenset[str]) -> None:
+    """Only formats that are one record after the other can take turns."""
+    for output in outputs:
+        if output.attributes.format is Format.BINARY and target_identity(output.target) in shared:
+            raise OptionError(
+                f"the format '{Format.BINARY.value}' cannot share '{output.target}' with another output", where="-o"
+            )
 
 
 def _seed(use: Use | None) -> int:

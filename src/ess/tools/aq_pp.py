@@ -142,6 +142,16 @@ OPTIONS = OptionTable(
             group=_RULES,
         ),
         Option(
+            "-pmod",
+            'Run a module on the rows. unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"]) makes a row of each '
+            "part of a string; a separator ends each part, also the last (relax: it stands between them), and blank "
+            "parts count unless noblank is given.",
+            ("ModSpec",),
+            more="ModSrc",
+            group=_RULES,
+            shown='-pmod ModName("Arg1", "Arg2", ...)',
+        ),
+        Option(
             "-if",
             "Start a group; its rules run for the rows that pass the check. Groups may stand within groups.",
             group=_GROUPS,
@@ -193,10 +203,7 @@ OPTIONS = OptionTable(
         Option("-ddef", "The old form of -imp,ddef.", obsolete=True),
         Option("-emod", "Function modules need no loading any more.", ("Module",), obsolete=True),
     ),
-    missing=(
-        ("-pmod", ""),
-        ("-mod", ""),
-    ),
+    missing=(("-mod", ""),),
 )
 
 
