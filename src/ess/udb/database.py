@@ -22,10 +22,10 @@ class Database:
         self._shard = Shard(definition)
         self._transactions = Transactions()
 
-    def agree_on(self, definition: Definition, *, may_extend: bool) -> None:
+    def agree_on(self, definition: Definition) -> None:
         """Make sure that a client means the same database.
 
-        A client may know fewer tables than there are; with ``may_extend`` also more.
+        A client may know fewer tables than there are, or more, which are then added.
 
         Raises:
             UdbRequestError: If the definitions contradict each other.
@@ -35,8 +35,7 @@ class Database:
             if mine.extends(definition):
                 return
             if definition.extends(mine):
-                if may_extend:
-                    self._shard.extend(definition)
+                self._shard.extend(definition)
                 return
         raise UdbRequestError(
             f"the server holds database '{self.name}' with another definition",

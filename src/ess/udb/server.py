@@ -304,7 +304,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
                 found = self._databases[name] = Database(name, wanted)
                 log.info("database %s defined", name)
                 return found
-        found.agree_on(wanted, may_extend=create)
+        found.agree_on(wanted)
         return found
 
 
