@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from typing import Annotated
 
@@ -68,8 +66,6 @@ def stream(
                 trace=_say if debug else None,
             ),
         )
-    except BrokenPipeError:
-        raise _nobody_reads() from None
     finally:
         display.clear()
     _tell_failures(result.failures)
@@ -96,24 +92,13 @@ def execute(
 
     if s3out:
         raise OptionError("this option is not available yet", where="--s3out", hint="leave it out")
-    try:
-        result = run(
-            command, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, master=master, trace=_say if debug else None
-        )
-    except BrokenPipeError:
-        raise _nobody_reads() from None
+    result = run(
+        command, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, master=master, trace=_say if debug else None
+    )
     if result.nodes > 1:
         _tell_failures(result.failures)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
-
-
-def _nobody_reads() -> typer.Exit:
-    """The end of a command whose output nobody reads any more: the exit code a shell would give it."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)  # what is buffered has to go somewhere
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-    return typer.Exit(128 + signal.SIGPIPE)
 
 
 def _tell_failures(failures: tuple[Failure, ...]) -> None:

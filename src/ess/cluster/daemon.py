@@ -18,9 +18,9 @@ from distributed import Scheduler, Worker
 
 from ess.cluster import node, state
 from ess.cluster.groups import Groups
-from ess.cluster.processes import identify, this_process
+from ess.cluster.processes import alive, identify, this_process
 from ess.cluster.security import security
-from ess.errors import EssError
+from ess.errors import EssError, InitializationError
 
 HOST = "127.0.0.1"
 
@@ -32,7 +32,7 @@ _CONFIGURATION = {
     "distributed.worker.http.routes": [],
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.work-stealing": False,  # jobs say themselves what runs where
-    "distributed.scheduler.worker-ttl": "60s",
+    "distributed.scheduler.worker-ttl": "30s",
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.limit": "1h",
 }
@@ -61,8 +61,19 @@ async def _run_scheduler() -> None:
         await server.finished()
 
 
-async def _run_worker(node_id: int, scheduler: str) -> None:
+async def _scheduler_address() -> str:
+    """The address of the scheduler, which starts at the same time as its workers."""
+    for _ in range(600):
+        daemon = state.read_daemon("scheduler")
+        if daemon is not None and alive(daemon.process):
+            return daemon.address
+        await asyncio.sleep(0.1)
+    raise InitializationError("the scheduler is not running", where="cluster", hint="run: ess cluster start")
+
+
+async def _run_worker(node_id: int) -> None:
     name = f"worker-{node_id}"
+    scheduler = await _scheduler_address()
     groups = Groups()
     node.set_groups(groups)
     options: dict[str, Any] = {"memory_limit": 0, "nthreads": MOST_THREADS, "death_timeout": 30}
@@ -90,7 +101,7 @@ def main(arguments: list[str]) -> int:
         if arguments[0] == "scheduler":
             asyncio.run(_run_scheduler())
         else:
-            asyncio.run(_run_worker(int(arguments[1]), arguments[2]))
+            asyncio.run(_run_worker(int(arguments[1])))
     except EssError as error:
         print(f"ess cluster: {error}", file=sys.stderr)
         return error.exit_code

@@ -68,7 +68,8 @@ class LocalProvider:
     def apply(self, steps: list[Step]) -> list[EssError]:
         """Take the steps; returns what went wrong with single workers.
 
-        Workers that follow each other start at the same time.
+        All processes start at the same time, since what takes long is importing Dask; workers wait for
+        their scheduler.
 
         Raises:
             InitializationError: If the scheduler does not start.
@@ -79,7 +80,7 @@ class LocalProvider:
         _end([f"worker-{step.node_id}" if isinstance(step, EndWorker) else "scheduler" for step in ending])
         for step in steps:
             if isinstance(step, StartScheduler):
-                _wait("scheduler", _spawn("scheduler", ["scheduler"]))
+                starting.append(("scheduler", _spawn("scheduler", ["scheduler"])))
             elif isinstance(step, StartWorker):
                 name = f"worker-{step.node_id}"
                 starting.append((name, self._start_worker(name, step.node_id)))
@@ -87,6 +88,9 @@ class LocalProvider:
             try:
                 _wait(name, process)
             except EssError as error:
+                if name == "scheduler":
+                    self.remove_all()
+                    raise
                 problems.append(error)
         return problems
 
@@ -108,9 +112,6 @@ class LocalProvider:
         end(_strays(state.cluster_folder()))
 
     def _start_worker(self, name: str, node_id: int) -> Callable[[], ProcessId | None]:
-        scheduler = state.read_daemon("scheduler")
-        if scheduler is None:
-            raise InitializationError("the scheduler is not running", where="cluster", hint="run: ess cluster start")
         from ess.certificates import credentials, issue
 
         # One that no file knows would hold the name at the scheduler.
@@ -119,7 +120,7 @@ class LocalProvider:
             credentials(state.certificates_folder(), name)
         except InitializationError:
             issue(state.certificates_folder(), name)
-        return _spawn(name, ["worker", str(node_id), scheduler.address])
+        return _spawn(name, ["worker", str(node_id)])
 
 
 def _spawn(name: str, arguments: list[str]) -> Callable[[], ProcessId | None]:
