@@ -59,10 +59,16 @@ class State:
     written: dict[int, Batch] = field(default_factory=dict)
     written_only: int = 0
 
+    def tidy(self, *needed: str) -> None:
+        """Drop the masks of a group that is over; at the top level no rule needs them."""
+        kept = {ROW_NUMBER, WRITTEN, *needed}
+        self.frame = self.frame.drop(c for c in self.frame.columns if c.startswith(HIDDEN) and c not in kept)
+
     def keep(self, mask: str) -> None:
-        """Take out the rows for which the hidden column ``mask`` is false."""
+        """At the top level: take out the rows for which the hidden column ``mask`` is false."""
+        self.tidy(mask)
         if WRITTEN in self.frame.columns:
-            self.written_only += int(self.frame.filter(~pl.col(mask)).get_column(WRITTEN).sum())
+            self.written_only += int(self.frame.select((pl.col(WRITTEN) & ~pl.col(mask)).sum()).item())
         self.frame = self.frame.filter(pl.col(mask)).drop(mask)
 
 
@@ -321,10 +327,10 @@ def _conditional(rule: Conditional, block: _Block) -> tuple[list[Step], _Block]:
         more, taken, remaining = _check(branch, remaining)
         steps += more
         steps += _compile_rules(branch.body, taken)
+    if outermost:
+        return [*steps, State.tidy if not ends_rows else lambda state: state.keep(ALIVE)], block
     if not ends_rows:
         return steps, block
-    if outermost:
-        return [*steps, lambda state: state.keep(ALIVE)], block
     name = next(block.facts.names)
     steps.append(_assign(Plan((), (), pl.col(block.mask or "") & pl.col(ALIVE)), name))
     return steps, replace(block, mask=name)
