@@ -153,7 +153,10 @@ def _copy(source: InputPlan, outputs: Sequence[_RawOutput], intake: Intake) -> i
                 ]
                 # Outputs to one target take turns record by record.
                 writers[identity].write_bytes(b"".join(line for turn in zip(*lines, strict=True) for line in turn))
-    finally:
+    except BaseException:
         for writer in writers.values():
-            writer.close()
+            writer.close(complete=False)
+        raise
+    for writer in writers.values():
+        writer.close()
     return intake.rows

@@ -31,6 +31,11 @@ def aq_cat() -> None:
     _start("aq_cat")
 
 
+def aq_sess() -> None:
+    """The command ``aq_sess``."""
+    _start("aq_sess")
+
+
 def aq_pp() -> None:
     """The command ``aq_pp``."""
     _start("aq_pp")
