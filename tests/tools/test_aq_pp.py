@@ -250,6 +250,16 @@ def test_a_failure_is_one_line_and_its_exit_code(pp: Tool, argv: list[str], code
         assert part in done.err
 
 
+def test_an_input_that_cannot_be_read_costs_no_output(pp: Tool, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("old")
+    (tmp_path / "broken.gz").write_bytes(b"\x1f\x8b\x08\x00broken")
+    for name, code in (("missing", 11), ("broken.gz", 12)):
+        done = pp("-f", name, "-d", "i:a", "-o", "kept", "-c", "a")
+        assert (done.code, done.out) == (code, "")
+        assert (tmp_path / "kept").read_text() == "old"
+    assert pp("-f", "missing", "-d", "i:a").out == ""
+
+
 def test_test_checks_everything_and_touches_nothing(pp: Tool, tmp_path: Path) -> None:
     good = ["-test", "-f", "missing.csv", "-d", "i:a", "-o", "out.csv"]
     assert pp(*good).code == 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import BinaryIO
 
 from ess.engines.base import BatchResult, Runner
@@ -16,7 +17,7 @@ from ess.pipeline.counts import Counts
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.plan import Plan
 from ess.pipeline.rejections import RejectionPolicy
-from ess.pipeline.source import read_file
+from ess.pipeline.source import STDIN, read_file
 
 #: ``-verb`` prints a line whenever this many more records have been processed.
 PROGRESS_STEP = 10_000_000
@@ -79,8 +80,12 @@ class _Run:
         try:
             for into in self._imports.values():
                 into.connect()
+            batches = self._batches()
+            # An input that cannot be read must not cost an output; stdin may keep us waiting, so it comes after.
+            waits = self._plan.input.files[0] == STDIN
+            first = [] if waits else list(islice(batches, 1))
             outputs = Outputs(self._plan.outputs, self._plan.row_slot, self._streams.stdout)
-            self._read(outputs)
+            self._process(chain(first, batches), outputs)
             outputs.close()
             if self._plan.variable_outputs:
                 values = self._runner.variables()
@@ -107,22 +112,27 @@ class _Run:
         entered = self._rows - self._rejected_by_rules
         return Counts(entered + rejected, self._kept, entered - self._kept, rejected, self._imported)
 
-    def _read(self, outputs: Outputs) -> None:
-        # A run that can end in the middle meets rejects and rows in turn, so that it ends at the same record
-        # whatever the batches are; any other takes each batch at once, which is faster.
-        can_end = self._plan.program.stop_at_rejection or can_quit(self._plan.program.rules)
-        process = self._process_in_turn if can_end else self._process_at_once
+    def _batches(self) -> Iterator[tuple[InputBatch, int]]:
+        """The batches of all inputs, each with the number of records of its file before it."""
         for source in (self._plan.input, *self._plan.more_inputs):
             for file in source.files:
                 self._policy.next_file(source.attributes)
                 records = 0
                 for batch in read_file(source, file, self._streams.stdin):
-                    before = self._rows + self._policy.rejected
-                    process(self._completed(batch), records, outputs)
-                    self._announce(before, self._rows + self._policy.rejected)
-                    if self._stopped:
-                        return
+                    yield self._completed(batch), records
                     records += batch.read
+
+    def _process(self, batches: Iterable[tuple[InputBatch, int]], outputs: Outputs) -> None:
+        # A run that can end in the middle meets rejects and rows in turn, so that it ends at the same record
+        # whatever the batches are; any other takes each batch at once, which is faster.
+        can_end = self._plan.program.stop_at_rejection or can_quit(self._plan.program.rules)
+        process = self._process_in_turn if can_end else self._process_at_once
+        for batch, records_before in batches:
+            before = self._rows + self._policy.rejected
+            process(batch, records_before, outputs)
+            self._announce(before, self._rows + self._policy.rejected)
+            if self._stopped:
+                return
 
     def _completed(self, batch: InputBatch) -> InputBatch:
         """The batch with all columns that the chain begins with."""
