@@ -39,6 +39,12 @@ def start_server(access: Access) -> Iterator[Starter]:
         server.shutdown()
 
 
+@pytest.fixture
+def four_servers(start_server: Starter) -> list[UdbServer]:
+    """For tests that make many databases in turn."""
+    return [start_server() for _ in range(4)]
+
+
 DEFINITION = """
 @Table:log      s,pkey:user i,tkey:time is:n f:price ip:from
 @Table:days     s,pkey:user i,+key:day is,+add:n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -15,6 +16,8 @@ import psutil
 import pytest
 
 from ess.errors import InitializationError, OptionError
+from ess.tools import aq_udb
+from ess.tools.process import exit_code
 from ess.udb import admin, processes, service
 from ess.udb.access import access_folder, udb_folder
 from ess.udb.ports import parse_ports
@@ -147,7 +150,9 @@ def test_a_pid_file_of_another_process_is_not_believed(places: dict[str, str], t
     assert processes.stop(folder, 5) == 0  # and this process still lives
 
 
-def test_what_is_wrong_on_the_command_line_is_one_line(places: dict[str, str]) -> None:
+def test_what_is_wrong_on_the_command_line_is_one_line(
+    places: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     admin.create_database("db")
     admin.create_table("log", ["s,pkey:user", "i:time"])
     cases = {
@@ -168,12 +173,12 @@ def test_what_is_wrong_on_the_command_line_is_one_line(places: dict[str, str]) -
         ("-exp,dec", "db"): "unknown attribute 'dec'",
     }
     for arguments, says in cases.items():
-        done = tool("aq_udb", *arguments)
-        lines = done.stderr.decode().splitlines()
-        assert (done.returncode, len(lines)) == (2, 1), (arguments, lines)
+        code = exit_code("aq_udb", functools.partial(aq_udb.main, list(arguments)))
+        lines = capsys.readouterr().err.splitlines()
+        assert (code, len(lines)) == (2, 1), (arguments, lines)
         assert says in lines[0], lines
-    assert tool("aq_udb", "-exp", "db:log", "-test").returncode == 0
-    assert tool("aq_udb", "-exp", "db:log").returncode == 31
+    assert aq_udb.main(["-exp", "db:log", "-test"]) == 0
+    assert exit_code("aq_udb", lambda: aq_udb.main(["-exp", "db:log"])) == 31
 
 
 def test_port_specs() -> None:
