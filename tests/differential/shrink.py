@@ -54,11 +54,25 @@ def _simpler(options: Sequence[Option]) -> Iterator[list[Option]]:
         for end in range(len(options), start, -1):
             if end - start < len(options):
                 yield [*options[:start], *options[end:]]
+    for start, option in enumerate(options):
+        if option[0].startswith("-if"):
+            end = _end_of_group(options, start)
+            yield [*options[:start], *options[start + 1 : end], *options[end + 1 :]]
     for i, option in enumerate(options):
         if option[0].startswith(("-if", "-elif")) and len(option) > 1:
             yield [*options[:i], (option[0], "-true"), *options[i + 1 :]]
         for text in _parts(option[-1]) if len(option) > 1 else ():
             yield [*options[:i], (*option[:-1], text), *options[i + 1 :]]
+
+
+def _end_of_group(options: Sequence[Option], start: int) -> int:
+    depth = 0
+    for i in range(start, len(options)):
+        depth += options[i][0].startswith("-if")
+        depth -= options[i][0] == "-endif"
+        if not depth:
+            return i
+    return len(options)
 
 
 def _parts(text: str) -> Iterator[str]:
