@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ess.errors import EssError, InputReadError, OptionError
-from ess.lake.dialect import Dialect, find_dialect
+from ess.formats.dialect import Dialect, find_dialect
 from ess.lake.entry import FileEntry
 from ess.lake.store import COMPRESSIONS, compression_of, open_data, open_raw
 

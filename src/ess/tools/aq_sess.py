@@ -151,10 +151,8 @@ def _find(plan: _Plan, intake: Intake) -> int:
     from ess.formats.writer import OutputColumn, open_output
 
     columns = [OutputColumn(f"key {n}", slot.name, slot.type) for n, slot in enumerate(plan.keys)]
-    columns += [
-        OutputColumn(key, name, ColumnType.LS) for key, name in ((BEGIN, "TBeg"), (END, "TEnd"), (LENGTH, "DT"))
-    ]
-    columns.append(OutputColumn(EVENTS, "PV", ColumnType.L))
+    columns += [OutputColumn(BEGIN, "TBeg", ColumnType.LS), OutputColumn(END, "TEnd", ColumnType.LS)]
+    columns += [OutputColumn(LENGTH, "DT", ColumnType.L), OutputColumn(EVENTS, "PV", ColumnType.L)]
     finder = SessionFinder(plan.keys, plan.time, timeout=plan.timeout, tolerance=plan.tolerance, trim=plan.trim)
     found = 0
     writer = open_output(plan.target, plan.attributes, columns)

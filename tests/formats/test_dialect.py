@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ess.lake.dialect import column_names, find_dialect
+from ess.formats.dialect import column_names, find_dialect
 from ess.schema import parse_column, valid_name
 
 BROWSE = b"eventDate,userID,articleID\r\n2014-09-01T00:00:02,4084,23\r\n2014-09-01T00:00:05,2577,TBD\r\n"
