@@ -170,13 +170,6 @@ def test_terminating_under_a_running_job_leaves_nothing(tmp_path: Path, monkeypa
     wait_until(lambda: not marked(str(tmp_path)))
 
 
-def test_status_tells_a_lost_worker_and_start_replaces_it(whole: Path) -> None:
-    os.kill(worker(1).process.pid, signal.SIGKILL)
-    wait_until(lambda: [node.health for node in providers.status().nodes][1:] == [Health.RUNNING, Health.LOST])
-    assert providers.start() == []
-    assert [node.health for node in providers.status().nodes] == [Health.RUNNING] * 3
-
-
 def test_a_lost_scheduler_is_an_error_and_the_next_job_mends_it(whole: Path, tmp_path: Path) -> None:
     entries = make_files(tmp_path, [b"x"] * 4)
     scheduler = state.read_daemon("scheduler")
@@ -279,3 +272,13 @@ def test_a_recycled_process_number_is_not_killed(whole: Path) -> None:
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_nothing_is_left_of_a_cluster_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESS_CACHE_DIR", str(tmp_path / "ess"))
+    monkeypatch.setattr("ess.cluster.local.START_SECONDS", 0.2)
+    with pytest.raises(InitializationError, match=r"scheduler: not ready after .*; see .*scheduler\.log"):
+        providers.create(2)
+    assert marked(str(tmp_path)) == []
+    assert providers.status().state.id is None
+    assert [node.id for node in providers.nodes()] == [0]

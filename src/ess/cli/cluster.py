@@ -70,7 +70,7 @@ def create(
     problems = providers.create(number, add=add)
     status = providers.status()
     wanted = status.state.desired.workers if status.state.desired else 0
-    _report(problems, fail=error_return_code or len(problems) == wanted)
+    _report(problems, fail=error_return_code)
     print(f"cluster {status.state.id}: {wanted - len(problems)} of {wanted} workers are running on this machine")
 
 

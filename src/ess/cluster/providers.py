@@ -147,7 +147,17 @@ def create(workers: int, *, add: bool = False) -> list[EssError]:
             known = ClusterState(known.mode, f"{known.mode}-{secrets.token_hex(4)}", Desired(workers))
             source.prepare(str(known.id))
         state.write_cluster(known)
-        return _reconcile(known, source)
+        try:
+            problems = _reconcile(known, source)
+            if not add and len(problems) == workers:
+                raise problems[0]
+        except BaseException:
+            if not add:  # nothing is left of a cluster that could not be made, or was interrupted
+                source.remove_all()
+                state.clear(everything=False)
+                state.write_cluster(ClusterState(known.mode))
+            raise
+        return problems
 
 
 def start() -> list[EssError]:
