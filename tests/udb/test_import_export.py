@@ -319,6 +319,19 @@ def eventually(look: Callable[[], int], wanted: int) -> int:
     return found
 
 
+def test_an_import_into_a_database_that_is_cleared_meanwhile_fails(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+    sink, batch = prepared(servers, "log", LOG)
+    sink.write(batch)
+    with Pool(servers) as pool:
+        pool.call("clear", DatabaseRequest("db", ""))
+    with pytest.raises(UdbRequestError, match="was cleared during the import"):
+        sink.commit()
+    sink.abort()
+    assert put(servers, "log", LOG) == 5
+    assert len(get(servers, "log")) == 5
+
+
 def test_a_wrong_row_count_is_refused(start_server: Any, write_spec: Any) -> None:
     servers = write_spec(start_server())
     sink, batch = prepared(servers, "log", LOG)

@@ -184,6 +184,6 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
 def test_port_specs() -> None:
     assert parse_ports(["+3"], base=100, where="x") == ([100, 101, 102], "")
     assert parse_ports(["-102", "200-201", "run"], base=100, where="x") == ([100, 101, 102, 200, 201], "run")
-    for words in (["a", "100"], ["200-100"], ["70000"], ["1-60000"]):
+    for words in (["a", "100"], ["200-100"], ["70000"], ["1-60000"], ["100-"], ["1x"]):
         with pytest.raises(OptionError):
             parse_ports(words, base=100, where="x")

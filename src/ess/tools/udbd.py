@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from ess.errors import OptionError
-from ess.pipeline.options import Option, OptionTable
+from ess.pipeline.options import Option, OptionTable, is_option_word
 from ess.pipeline.page import help_page
 from ess.settings import udb_port
 from ess.tools.process import run_tool
@@ -103,9 +103,11 @@ def _ways(request: _Request) -> dict[str, Callable[[Path], Iterator[str]]]:
 def _parse(argv: list[str]) -> _Request:
     """A verb and ports may look like options (``-10011``), so the table's parser is only asked for real ones."""
     place = next((n for n, word in enumerate(argv) if word in VERBS), len(argv))
-    uses = OPTIONS.parse(argv[:place])
     if place == len(argv):
-        raise OptionError("no verb is given", where=NAME, hint=f"use one of {' '.join(VERBS)}")
+        other = next((word for word in argv[-1:] if not is_option_word(word)), "")
+        what = f"unknown verb '{other}'" if other else "no verb is given"
+        raise OptionError(what, where=NAME, hint=f"use one of {' '.join(VERBS)}")
+    uses = OPTIONS.parse(argv[:place])
     verb = argv[place]
     values = {use.name: use.arguments for use in uses}
     ports, folder = parse_ports(argv[place + 1 :], base=udb_port(), where=f"{NAME} {verb}")

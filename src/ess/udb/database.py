@@ -21,6 +21,7 @@ class Database:
         self._lock = threading.RLock()
         self._shard = Shard(definition)
         self._transactions = Transactions()
+        self._cleared = False
 
     def agree_on(self, definition: Definition) -> None:
         """Make sure that a client means the same database.
@@ -67,6 +68,10 @@ class Database:
     def commit(self, request: StageRequest, stage: Stage) -> bool:
         """Make the rows count; False if they have counted already."""
         with self._lock:
+            if self._cleared:
+                raise UdbRequestError(
+                    f"database '{self.name}' was cleared during the import", hint="run the import again"
+                )
             if not self._transactions.commit(stage):
                 return False
             table = self._shard.definition.get(request.table, where=self.name) if request.table else None
@@ -96,6 +101,11 @@ class Database:
         """Keys, and rows a table."""
         with self._lock:
             return self._shard.counts()
+
+    def forget(self) -> None:
+        """The database is cleared as a whole; imports under way must not seem to succeed."""
+        with self._lock:
+            self._cleared = True
 
     def clear(self, table: str) -> None:
         """Remove a table's rows, or make a vector blank."""

@@ -17,7 +17,8 @@ def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[in
     """Ports and the run directory, which may come last.
 
     Args:
-        words: Each ``Port``, ``[Start]-End`` or ``[Start]+Number``; the last may be a directory.
+        words: Each ``Port``, ``[Start]-End`` or ``[Start]+Number``; the last may be a directory
+            (write ``./10`` for one whose name looks like a port).
         base: The start when none is given.
         where: The verb, for errors.
 
@@ -35,7 +36,7 @@ def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[in
     for place, word in enumerate(words):
         match = _SPEC.match(word) if word else None
         if match is None:
-            if place == len(words) - 1:
+            if place == len(words) - 1 and word and word[0] not in "+-0123456789":
                 folder = word
                 continue
             raise OptionError(

@@ -228,10 +228,12 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             if verdict is Verdict.OPEN:
                 time.sleep(pause)
                 pause = min(2 * pause, 2.0)
-        if verdict is Verdict.COMMITTED:
-            database.commit(request, stage)
-        else:
-            database.drop(stage)
+        try:
+            if verdict is Verdict.COMMITTED:
+                database.commit(request, stage)
+        except EssError as error:
+            log.warning("import %s: %s", stage.identity, error)
+        database.drop(stage)
         log.info("import %s of %s was in doubt: %s", stage.identity, request.database, verdict.value)
 
     def _verdict(self, body: bytes) -> dict[str, Any]:
@@ -275,8 +277,10 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             self._database(request.database, request.definition).clear(request.table)
         else:
             with self._lock:  # also when the definition has changed: clearing is the way out then
-                self._databases.pop(request.database, None)
-            log.info("database %s cleared", request.database)
+                cleared = self._databases.pop(request.database, None)
+            if cleared is not None:
+                cleared.forget()
+                log.info("database %s cleared", request.database)
         return {}
 
     def _order(self, body: bytes) -> dict[str, Any]:
