@@ -10,7 +10,7 @@ import pytest
 from ess.engines.base import Unsupported
 from ess.engines.columnar import compile_columnar
 from ess.engines.columnar.kernels import KERNELS
-from ess.engines.columnar.support import CONSTRUCTS, support
+from ess.engines.columnar.support import CONSTRUCTS, DEEPEST, support
 from ess.language.checker import check_expression, check_filter
 from ess.language.functions import FUNCTIONS
 from ess.language.program import (
@@ -44,6 +44,10 @@ def _filter(expression: str) -> Filter:
     return Filter(check_filter(expression, _SCOPE, where="-filt"))
 
 
+def _nested(depth: int) -> Conditional:
+    return Conditional((Branch(Constantly(True), False, (_nested(depth - 1),) if depth > 1 else ()),))
+
+
 def _expand() -> Expand:
     call = check_expression("SLeng(text)", _SCOPE, where="-eval")
     assert isinstance(call, Call)
@@ -70,6 +74,7 @@ _CHAINS: dict[str, tuple[Rule, ...]] = {
     "running sums and counts": (Evaluate(_VARIABLE, check_expression("sum + number", _SCOPE, where="-eval")),),
     "other variables that rules set": (Evaluate(_VARIABLE, check_expression("sum * 2", _SCOPE, where="-eval")),),
     "-quit, -quitafter": (Conditional((Branch(_filter("number"), False, (Quit(),)),)),),
+    "groups nested deeper": (_nested(DEEPEST + 1),),
     "-cmb,all, -sub,all": (_expand(),),
     "$CurSec, $CurUSec": (_evaluate("$CurSec"),),
     "functions that store into columns": (_evaluate('RxMap(text, "a", text, "b")'),),
@@ -95,6 +100,10 @@ def test_a_construct_is_compiled_or_is_a_gap_with_its_reason(name: str) -> None:
         with pytest.raises(Unsupported) as caught:
             compile_columnar(program)
         assert caught.value.reason == f"{name}: {CONSTRUCTS[name].note}"
+
+
+def test_groups_as_deep_as_declared_are_compiled() -> None:
+    compile_columnar(_program((_nested(DEEPEST),)))
 
 
 def test_the_table_names_every_function_that_can_be_called() -> None:

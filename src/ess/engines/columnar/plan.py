@@ -100,12 +100,14 @@ class Plan:
             ExceptionalRowError: If a check fails or a kernel meets a row that the language rejects.
         """
         for stage in self.stages:
-            frame = frame.with_columns(_made_by(stage, frame))
+            frame = frame.hstack([_made_by(stage, frame)])
         checks = [guard.any().alias(f"{HIDDEN}guard{i}") for i, guard in enumerate(self.guards)]
         if checks and any(frame.select(checks).row(0)):
             raise ExceptionalRowError
-        frame = with_value(frame, name, self.value)
-        return frame.drop([stage.name for stage in self.stages]) if self.stages else frame
+        frame = with_value(frame, name, self.value)  # a new frame, so that columns may be dropped in place
+        for stage in self.stages:
+            frame.drop_in_place(stage.name)
+        return frame
 
 
 def is_constant(expression: pl.Expr) -> bool:

@@ -22,7 +22,7 @@ from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, plan, with_
 from ess.engines.columnar.running import Term, cumulative, neutral, running_sums
 from ess.engines.columnar.storage import LOADS, blank_literal, column_literal, store
 from ess.engines.columnar.storing import holder, storing_call, without
-from ess.engines.columnar.support import gap
+from ess.engines.columnar.support import DEEPEST, gap
 from ess.language.program import (
     Branch,
     Conditional,
@@ -152,6 +152,8 @@ def compile_chain(program: Program, names: Iterator[str]) -> Chain:
     Raises:
         Unsupported: If the chain holds something that is left to the row engine.
     """
+    if _depth(program.rules) > DEEPEST:
+        raise gap("groups nested deeper")
     sums, assigned = running_sums(program), assigned_slots(program)
     if any(key in assigned and key not in sums for key in (variable.slot.key for variable in program.variables)):
         raise gap("other variables that rules set")
@@ -160,6 +162,12 @@ def compile_chain(program: Program, names: Iterator[str]) -> Chain:
     steps = _compile_rules(program.rules, _Block(facts))
     unset = tuple(slot for slot in program.created if slot.key not in facts.present)
     return Chain(tuple(steps), facts.uses_row_number, bool(facts.sinks), unset, frozenset(sums))
+
+
+def _depth(rules: tuple[Rule, ...]) -> int:
+    """How deep groups nest in ``rules``."""
+    groups = [rule for rule in rules if isinstance(rule, Conditional)]
+    return max((1 + _depth(branch.body) for group in groups for branch in group.branches), default=0)
 
 
 def _compile_rules(rules: tuple[Rule, ...], block: _Block) -> list[Step]:

@@ -26,6 +26,9 @@ class Construct:
 #: The name of the construct for calls that are left to the row engine because of their targets.
 STORING_ELSEWHERE = "functions that store into columns, unless called once and first"
 
+#: How deep -if groups may nest for the columnar engine, which needs a few columns a level.
+DEEPEST = 20
+
 #: The constructs other than functions, in the order of the page.
 CONSTRUCTS: dict[str, Construct] = {
     construct.name: construct
@@ -44,6 +47,7 @@ CONSTRUCTS: dict[str, Construct] = {
         Construct("other variables that rules set", False, "their values depend on the rows before"),
         Construct("-quit, -quitafter", False, "which rows are processed depends on the rows before"),
         Construct("-cmb,all, -sub,all", False, "one row becomes several"),
+        Construct("groups nested deeper", False, f"than {DEEPEST} levels; the row engine says how deep they may nest"),
         Construct("$CurSec, $CurUSec", False, "the clock is read anew for every row"),
         Construct(STORING_ELSEWHERE, False, "what the other parts of the expression see depends on the order"),
         Construct("functions that are not pure", False, "equal arguments may give another result"),
