@@ -206,14 +206,22 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_job_leaves_nothing_running(whole: Path, tmp_path: Path, number: signal.Signals) -> None:
     entries = make_files(tmp_path, [b"x"] * 4)
-    command = f": > {tmp_path}/begun_%node_id; (sleep 300 | cat) & sleep 300 | cat; : > {tmp_path}/ended"
+    command = (
+        f"[ -e {tmp_path}/mended ] && exec cat; : > {tmp_path}/begun_%node_id; (sleep 300 | cat) & "
+        f"sleep 300 | cat; : > {tmp_path}/ended"
+    )
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, command, *(entry.path for entry in entries)])
     wait_until(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
     program.send_signal(number)
     assert program.wait(30) == (130 if number == signal.SIGINT else -9)
     wait_until(lambda: not marked(f"{tmp_path}/begun"))
     assert not (tmp_path / "ended").exists()
-    assert run(entries, "cat")[1] == b"xxxx"  # the workers are free again
+    # The workers are free again, also for the very same job.
+    (tmp_path / "mended").touch()
+    again = [FileEntry(entry.path, 1, 1.0) for entry in entries]
+    out = io.BytesIO()
+    stream_source(Source(again, name="p"), command, stdout=out, stderr=io.BytesIO(), options=StreamOptions(resume=True))
+    assert out.getvalue() == b"xxxx"
 
 
 def test_what_the_cluster_shows_to_strangers(whole: Path) -> None:

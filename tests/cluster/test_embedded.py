@@ -20,6 +20,7 @@ from ess.cluster.groups import Groups
 from ess.cluster.reaper import session_members
 from ess.cluster.report import StreamResult
 from ess.cluster.stream import Progress, Source, StreamOptions, stream_source
+from ess.cluster.work import Outcome, run_bundle
 from ess.errors import OptionError
 from ess.lake.entry import FileEntry
 
@@ -305,3 +306,14 @@ def test_another_reaper_takes_over_from_one_that_was_killed(tmp_path: Path) -> N
     wait_until(lambda: not marked(marker))
     assert [process.wait() for process in processes] == [-9, -9]
     groups.close()
+
+
+def test_a_bundle_that_a_runtime_drops_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drop_at_first(*arguments: object) -> list[Outcome]:
+        return run_bundle(*arguments) if arguments[3] == 2 else []  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ess.cluster.embedded.run_bundle", drop_at_first)
+    assert run(make_files(tmp_path, [b"a", b"b"]), "cat")[1] == b"ab"
+    monkeypatch.setattr("ess.cluster.embedded.run_bundle", lambda *_: [])
+    result, out, _ = run(make_files(tmp_path, [b"a"]), "cat")
+    assert (out, result.exit_code) == (b"", 4)

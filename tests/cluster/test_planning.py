@@ -48,6 +48,9 @@ def test_each_bundle_ends_once_whatever_nodes_are_lost(count: int, data: st.Data
                 stale.append((gone, *running.pop(gone)))
         else:
             number, attempt = running.pop(slot)
+            if data.draw(st.booleans()):
+                ended += dispatch.broken_off(slot)
+                continue
             assert dispatch.finished(slot, number, attempt)
             ended.append(number)
         for old in stale:

@@ -109,9 +109,13 @@ class Dispatch:
             assigned.append((slot, bundle, self._tried[bundle]))
         return assigned
 
+    def runs(self, slot: Slot, bundle: int, attempt: int) -> bool:
+        """Whether a bundle runs in that slot; False if it was given to another node meanwhile."""
+        return self._running.get(slot) == bundle and self._tried[bundle] == attempt
+
     def finished(self, slot: Slot, bundle: int, attempt: int) -> bool:
-        """Take a bundle's end; False if it is one that was given to another node meanwhile."""
-        if self._running.get(slot) != bundle or self._tried[bundle] != attempt:
+        """Take a bundle's end; False if :meth:`runs` is."""
+        if not self.runs(slot, bundle, attempt):
             return False
         del self._running[slot]
         self._done.add(bundle)
@@ -119,12 +123,14 @@ class Dispatch:
 
     def lost(self, node_id: int) -> list[int]:
         """Take the loss of a node: its bundles wait again; returns those given up, which count as done."""
-        given_up = []
-        for slot in [slot for slot in self._running if slot.node_id == node_id]:
-            bundle = self._running.pop(slot)
-            if self._tried[bundle] >= self._most:
-                self._done.add(bundle)
-                given_up.append(bundle)
-            else:
-                bisect.insort(self._waiting, bundle)
-        return given_up
+        slots = [slot for slot in self._running if slot.node_id == node_id]
+        return [bundle for slot in slots for bundle in self.broken_off(slot)]
+
+    def broken_off(self, slot: Slot) -> list[int]:
+        """Take that the bundle in a slot was not run to its end: as :meth:`lost`."""
+        bundle = self._running.pop(slot)
+        if self._tried[bundle] < self._most:
+            bisect.insort(self._waiting, bundle)
+            return []
+        self._done.add(bundle)
+        return [bundle]

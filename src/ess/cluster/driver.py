@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ess.cluster.commands import Ended
-from ess.cluster.dispatch import ATTEMPTS, Dispatch, Finished, Runtime
+from ess.cluster.dispatch import ATTEMPTS, Dispatch, NodeLost, Runtime
 from ess.cluster.work import Job, Outcome, Task
 
 #: The longest pause between two looks at what the user wants, in seconds.
@@ -37,24 +37,29 @@ def drive(
         for slot, number, attempt in dispatch.assign(runtime.slots()):
             runtime.start(slot, number, attempt, job, list(bundles[number]))
         for event in runtime.wait(PAUSE):
-            if isinstance(event, Finished):
-                if not dispatch.finished(event.slot, event.bundle, event.attempt):
-                    continue
-                failed = False
-                for each in event.outcomes:
-                    outcome(each)
-                    failed = failed or each.ended.exit_code != 0
-                if failed and job.quit_on_error:
-                    runtime.stop()
-                    return dispatch.complete
+            if isinstance(event, NodeLost):
+                given_up = dispatch.lost(event.node_id)
+            elif not dispatch.runs(event.slot, event.bundle, event.attempt):
+                continue
             else:
-                for number in dispatch.lost(event.node_id):
-                    for task in bundles[number]:
-                        outcome(_given_up(task, event.node_id, attempts))
+                ended = [each for each in event.outcomes if not each.ended.stopped]
+                if failed := job.quit_on_error and any(each.ended.exit_code for each in ended):
+                    runtime.stop()
+                if failed or len(ended) == len(bundles[event.bundle]):
+                    dispatch.finished(event.slot, event.bundle, event.attempt)
+                    for each in ended:
+                        outcome(each)
+                    if failed:
+                        return dispatch.complete
+                    continue
+                given_up = dispatch.broken_off(event.slot)  # a worker dropped it, although nobody told it to
+            for number in given_up:
+                for task in bundles[number]:
+                    outcome(_given_up(task, attempts))
     return True
 
 
-def _given_up(task: Task, node_id: int, attempts: int) -> Outcome:
+def _given_up(task: Task, attempts: int) -> Outcome:
     name = task.entry.path if task.entry else "the command"
     lost = "its node was lost while it ran" if attempts == 1 else f"{attempts} nodes were lost while they ran it"
-    return Outcome(task.index, Ended(4, 0.0, (), f"{name}: {lost}"), node_id, attempts, "", "")
+    return Outcome(task.index, Ended(4, 0.0, (), f"{name}: {lost}"), task.node_id or 0, attempts, "", "")

@@ -22,8 +22,8 @@ def set_groups(groups: Groups) -> None:
     _groups, _warm = groups, WarmTools(groups)
 
 
-def run(job: Job, tasks: list[Task], place: Place, attempt: int) -> list[Outcome]:
-    """Run a bundle in a thread of this worker.
+def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) -> list[Outcome]:
+    """Run a bundle in a thread of this worker; ``run_id`` is that of the runtime that sent it.
 
     It stops when told to (:func:`stop`), and when the scheduler has dropped the task, as it does
     when the process of ``ess stream`` is gone.
@@ -35,7 +35,7 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int) -> list[Outcome
 
     def wanted_no_more() -> bool:
         task = worker.state.tasks.get(key)
-        return job.id in _stopped or task is None or task.state not in ("executing", "long-running")
+        return run_id in _stopped or task is None or task.state not in ("executing", "long-running")
 
     _running.add(key)
     try:
@@ -44,11 +44,11 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int) -> list[Outcome
         _running.discard(key)
 
 
-def stop(job_id: str) -> None:
-    """Have the bundles of a job stop, now and in future."""
-    _stopped.add(job_id)
+def stop(run_id: str) -> None:
+    """Have the bundles of a runtime stop, now and in future."""
+    _stopped.add(run_id)
 
 
-def running(job_id: str) -> int:
-    """How many bundles of a job run in this process."""
-    return sum(1 for key in list(_running) if key.startswith(job_id))
+def running(run_id: str) -> int:
+    """How many bundles of a runtime run in this process."""
+    return sum(1 for key in list(_running) if key.startswith(run_id))

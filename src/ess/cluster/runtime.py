@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import queue
+import secrets
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
@@ -71,7 +72,8 @@ class DaskRuntime:
         self._running: dict[Slot, _Started] = {}
         self._ended: queue.SimpleQueue[_Started] = queue.SimpleQueue()
         self._looked = 0.0
-        self._jobs: set[str] = set()
+        # Not the job's name: the same job may have been stopped here before, and be resumed now.
+        self._run_id = f"run-{secrets.token_hex(8)}"
         self._scheduler, self._client = _connect(workers)
         try:
             self._await_workers()
@@ -85,7 +87,6 @@ class DaskRuntime:
 
     def start(self, slot: Slot, bundle: int, attempt: int, job: Job, tasks: list[Task]) -> None:
         """Submit a bundle to the very worker; on another one its thread number would be wrong."""
-        self._jobs.add(job.id)
         address = self._addresses[slot.node_id]
         place = Place(slot.node_id, self._workers, slot.thread_id, self._threads)
         future = self._client.submit(
@@ -94,7 +95,8 @@ class DaskRuntime:
             tasks,
             place,
             attempt,
-            key=f"{job.id}-{bundle}-{attempt}-{slot.node_id}",
+            self._run_id,
+            key=f"{self._run_id}-{bundle}-{attempt}-{slot.node_id}",
             workers=[address],
             allow_other_workers=False,
             pure=False,
@@ -123,11 +125,10 @@ class DaskRuntime:
         if not self._scheduler_lives():
             return  # the workers end with it, and their commands with them
         with contextlib.suppress(Exception):  # a worker may be gone
-            for job_id in self._jobs:
-                self._client.run(node.stop, job_id)
+            self._client.run(node.stop, self._run_id)
             deadline = time.monotonic() + 10
             while time.monotonic() < deadline:
-                if not any(sum(self._client.run(node.running, job_id).values()) for job_id in self._jobs):
+                if not sum(self._client.run(node.running, self._run_id).values()):
                     break
                 time.sleep(0.05)
         self._client.cancel([started.future for started in self._running.values()], force=True)  # type: ignore[no-untyped-call]

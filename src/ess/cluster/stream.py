@@ -206,8 +206,6 @@ class _Run:
         return self._result(delivery.left_out)
 
     def _take(self, outcome: Outcome, delivery: Delivery) -> None:
-        if outcome.ended.stopped:
-            return
         self._outcomes.append(outcome)
         self._done_bytes += self._size(outcome.index)
         delivery.take(outcome)
