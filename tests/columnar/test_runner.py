@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -128,3 +132,13 @@ def test_engines_are_chosen_by_name_by_environment_and_by_support(monkeypatch: p
     monkeypatch.setenv("ESS_ENGINE", "gpu")
     with pytest.raises(OptionError, match="unknown engine 'gpu'"):
         compile_program(stateless)
+
+
+def test_importing_the_engines_does_not_start_the_thread_pool() -> None:
+    # The tool server imports them and forks; a pool that was started before would be missing in the child.
+    count = "import os; threads = lambda: len(os.listdir('/proc/self/task'))\n"
+    code = count + "import polars; before = threads(); import ess.engines.select; assert threads() == before"
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("no /proc here to count threads")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
