@@ -1,0 +1,38 @@
+"""The examples of docs/manual/rows.md print what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "rows.md"
+STEPS = [
+    step
+    for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+]
+
+
+def test_the_page_has_examples() -> None:
+    assert len(STEPS) > 8
+
+
+@pytest.mark.parametrize("step", STEPS, ids=range(len(STEPS)))
+def test_example(step: str, tmp_path: Path) -> None:
+    command, _, expected = step.partition("\n")
+    tools = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "ESS_WARM": "0"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout + done.stderr == expected
