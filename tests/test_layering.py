@@ -40,6 +40,7 @@ ADAPTERS = {
     "polars": {"engines", "formats", "udb", "api"},
     "pyarrow": {"engines", "formats", "udb"},
     "numpy": {"engines", "formats", "udb"},
+    "datasketches": {"engines"},
     "isal": {"formats"},
     "zstandard": {"formats"},
     "cryptography": {"certificates"},
