@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ess.udb.access import Access, make_access, read_access
+from ess.udb.access import Access, make_access, read_access, read_server_access
 from ess.udb.server import MemoryLimit, UdbServer
 from ess.udb.spec import Server
 
@@ -30,8 +30,8 @@ def start_server(access: Access) -> Iterator[Starter]:
     """Starts servers in threads of this process."""
     servers: list[UdbServer] = []
 
-    def start(memory: MemoryLimit | None = None, using: Access | None = None, port: int = 0) -> UdbServer:
-        servers.append(UdbServer("127.0.0.1", port, using or access, memory=memory))
+    def start(memory: MemoryLimit | None = None) -> UdbServer:
+        servers.append(UdbServer("127.0.0.1", 0, read_server_access(), memory=memory))
         return servers[-1]
 
     yield start

@@ -11,23 +11,30 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from ess.certificates import credentials, issue, make_authority
 from ess.errors import InitializationError, UdbConnectError
 from ess.settings import check_private, lock, make_private_folder, work_dir, write_private
 from ess.udb.protocol import CERTIFICATE_NAME
 
 _PARTY = "server"
 _BEARER = "token"
+_TRUSTED = "trusted.pem"
 
 
 @dataclass(frozen=True)
 class Access:
-    """The contents of the access files; ``certificate`` and ``key`` are what servers show."""
+    """What a client needs: the authority to trust, as PEM, and the token to show."""
 
     authority: bytes
+    token: str
+
+
+@dataclass(frozen=True)
+class ServerAccess:
+    """What a server needs: the certificate and key to show, as PEM, and what its clients have."""
+
     certificate: bytes
     key: bytes
-    token: str
+    client: Access
 
 
 def udb_folder() -> Path:
@@ -46,36 +53,48 @@ def make_access() -> Path:
     Raises:
         InitializationError: If the folder cannot be written, or is not the user's own.
     """
+    # Costs more to import than a client takes for all the rest, and clients never get here.
+    from ess.certificates import issue, make_authority
+
     folder = access_folder()
     make_private_folder(work_dir())
     make_private_folder(udb_folder())
     with lock(udb_folder()):
-        if not (folder / _BEARER).is_file():
+        if not (folder / _TRUSTED).is_file():
             make_authority(folder, "Essentia UDB")
-            issue(folder, _PARTY, hosts=[CERTIFICATE_NAME])
-            # Last, because its presence says that the rest is complete.
+            made = issue(folder, _PARTY, hosts=[CERTIFICATE_NAME])
             write_private(folder / _BEARER, secrets.token_urlsafe(32).encode())
+            # Last, because its presence says that the rest is complete.
+            write_private(folder / _TRUSTED, made.authority.read_bytes())
     return folder
 
 
 def read_access(folder: Path | None = None) -> Access:
-    """Read the access files of this working folder, or of ``folder``.
+    """Read what a client of this working folder needs, or of the access files in ``folder``.
 
     Raises:
-        UdbConnectError: If there are none: no server has been started from here.
-        InitializationError: If others could have changed them.
+        UdbConnectError: If there is none: no server has been started from here.
+        InitializationError: If others could have changed the files.
     """
     folder = folder or access_folder()
     try:
         check_private(folder)
-        token = (folder / _BEARER).read_text("ascii")
-        found = credentials(folder, _PARTY)
-        return Access(found.authority.read_bytes(), found.certificate.read_bytes(), found.key.read_bytes(), token)
+        return Access((folder / _TRUSTED).read_bytes(), (folder / _BEARER).read_text("ascii"))
     except FileNotFoundError as error:
         raise UdbConnectError(
             "no database server has been started from this working folder",
             where=str(work_dir()),
             hint="start it with: ess udbd start",
         ) from error
-    except OSError as error:
-        raise InitializationError(f"cannot read the access files ({error.strerror})", where=str(folder)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InitializationError(f"cannot read the access files ({error})", where=str(folder)) from error
+
+
+def read_server_access(folder: Path | None = None) -> ServerAccess:
+    """Read what a server needs; see :func:`read_access`."""
+    from ess.certificates import credentials
+
+    folder = folder or access_folder()
+    client = read_access(folder)
+    found = credentials(folder, _PARTY)
+    return ServerAccess(found.certificate.read_bytes(), found.key.read_bytes(), client)

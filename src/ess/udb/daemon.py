@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ess.errors import EssError, InitializationError
-from ess.udb.access import read_access
+from ess.udb.access import read_server_access
 from ess.udb.server import MemoryLimit, UdbServer
 
 log = logging.getLogger("udbd")
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     try:
         _raise_descriptor_limit(arguments.all_descriptors)
         with _only_server(pid_file.with_suffix(".lock"), arguments.host, arguments.port):
-            access = read_access(Path(arguments.access))
+            access = read_server_access(Path(arguments.access))
             memory = MemoryLimit(arguments.memory << 10, arguments.margin << 10)
             server = UdbServer(arguments.host, arguments.port, access, memory=memory)
             log.info("listening on %s port %d", arguments.host, server.port)

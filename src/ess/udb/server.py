@@ -25,7 +25,7 @@ import pyarrow.flight as flight
 from ess import errors
 from ess.errors import EssError, OutOfMemory, UdbAuthenticationError, UdbRequestError
 from ess.schema.columns import valid_name
-from ess.udb.access import Access
+from ess.udb.access import ServerAccess
 from ess.udb.connection import Connection, rows_per_message
 from ess.udb.database import Database
 from ess.udb.protocol import (
@@ -108,8 +108,8 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         access: The certificate to show, the token to ask for.
     """
 
-    def __init__(self, host: str, port: int, access: Access, *, memory: MemoryLimit | None = None) -> None:
-        self._access = access
+    def __init__(self, host: str, port: int, access: ServerAccess, *, memory: MemoryLimit | None = None) -> None:
+        self._access = access.client
         self._memory = memory or MemoryLimit()
         self._databases: dict[str, Database] = {}
         self._lock = threading.Lock()
@@ -128,7 +128,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         super().__init__(
             f"grpc+tls://{shown}:{port}",
             tls_certificates=[(access.certificate, access.key)],
-            middleware={"token": _TokenCheck(access.token)},
+            middleware={"token": _TokenCheck(access.client.token)},
         )
 
     # What Flight calls --------------------------------------------------------------------------------------------
