@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from ess.errors import InputReadError
+
+
+class ByteSource(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most ``size``; none at the end."""
+        ...
 
 
 @dataclass
@@ -23,7 +31,7 @@ class RawBlock:
     consumed: int = 0
 
 
-def blocks(stream: BinaryIO, size: int, record_limit: int, *, lines: bool = True) -> Iterator[RawBlock]:
+def blocks(stream: ByteSource, size: int, record_limit: int, *, lines: bool = True) -> Iterator[RawBlock]:
     """The stream in blocks made from reads of ``size`` bytes.
 
     A line that is longer than the record limit is cut to a little more than the limit, so that it is
@@ -64,7 +72,7 @@ def blocks(stream: BinaryIO, size: int, record_limit: int, *, lines: bool = True
         yield RawBlock(rest, len(rest), final=True)
 
 
-def _read(stream: BinaryIO, size: int) -> tuple[bytes, InputReadError | None]:
+def _read(stream: ByteSource, size: int) -> tuple[bytes, InputReadError | None]:
     try:
         return stream.read(size), None
     except InputReadError as error:

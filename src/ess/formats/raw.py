@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 import polars as pl
@@ -12,7 +12,7 @@ import polars as pl
 from ess.engines.batch import Batch
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
-from ess.formats.blocks import RawBlock, blocks
+from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
 from ess.formats.reader import InputBatch, Reject
 from ess.formats.records import Layout, line_at, parse_record
@@ -40,15 +40,41 @@ def read_raw(
         OptionError: If the format is another.
         EssError: As ``ess.formats.reader.read_input`` does.
     """
+    if file == "-":
+        source = stdin if stdin is not None else sys.stdin.buffer
+        stream = open_decompressed(source, name="standard input")
+        yield from read_raw_stream(stream, file, attributes, fields=fields)
+    else:
+        with open_decompressed(file) as stream:
+            yield from read_raw_stream(stream, file, attributes, fields=fields)
+
+
+def read_raw_stream(
+    stream: ByteSource, name: str, attributes: InputAttributes, *, fields: int = 1
+) -> Iterator[InputBatch]:
+    """The records of an open stream of decompressed bytes; otherwise as ``read_raw``."""
     if attributes.format is not Format.SEPARATED:
         raise OptionError(f"a '{attributes.format.value}' input needs columns", where="-f", hint="give them with -d")
     layout = Layout(attributes, (Column("", ColumnType.S, wanted=False),) * fields)
-    if file == "-":
-        source = stdin if stdin is not None else sys.stdin.buffer
-        yield from _batches(open_decompressed(source, name="standard input"), file, layout)
-    else:
-        with open_decompressed(file) as stream:
-            yield from _batches(stream, file, layout)
+    yield from _batches(stream, name, layout)
+
+
+def split_fields(records: Iterable[bytes], attributes: InputAttributes) -> Iterator[list[bytes]]:
+    """The values of all fields of each record of ``read_raw``, quotes undone."""
+    pattern = _field_pattern(attributes)
+    separator = attributes.separator
+    for record in records:
+        content = record[: _content_length(record)]
+        if pattern is None or (b'"' not in content and b"\\" not in content):
+            yield content.split(separator)
+        else:
+            yield [_value(match[1], attributes) for match in pattern.finditer(content)]
+
+
+def _value(field: bytes, attributes: InputAttributes) -> bytes:
+    if attributes.quoted and field[:1] == b'"' and field[-1:] == b'"' and len(field) > 1:
+        field = field[1:-1].replace(b'""', b'"')
+    return re.sub(rb"\\(.)", rb"\1", field, flags=re.DOTALL) if attributes.escape else field
 
 
 def choose_fields(batch: Batch, attributes: InputAttributes, numbers: Sequence[int]) -> list[bytes]:
@@ -90,7 +116,7 @@ def _field_pattern(attributes: InputAttributes) -> re.Pattern[bytes] | None:
     return re.compile(rb"(?:\A|(?<=" + separator + rb"))(" + b"|".join(forms) + rb")(?=" + separator + rb"|\Z)", re.S)
 
 
-def _batches(stream: BinaryIO, file: str, layout: Layout) -> Iterator[InputBatch]:
+def _batches(stream: ByteSource, file: str, layout: Layout) -> Iterator[InputBatch]:
     attributes = layout.attributes
     to_skip = attributes.skip
     if attributes.skip_unit == "b":

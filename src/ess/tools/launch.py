@@ -36,6 +36,11 @@ def aq_sess() -> None:
     _start("aq_sess")
 
 
+def loginf() -> None:
+    """The command ``loginf``."""
+    _start("loginf")
+
+
 def aq_pp() -> None:
     """The command ``aq_pp``."""
     _start("aq_pp")

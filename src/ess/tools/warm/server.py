@@ -30,7 +30,7 @@ from typing import NoReturn
 from ess.tools.warm import protocol
 
 #: The commands that may be asked for, each the module ``ess.tools.<name>``.
-TOOLS = ("aq_pp", "aq_udb", "aq_cnt", "aq_ord", "aq_rst", "aq_cat", "aq_sess")
+TOOLS = ("aq_pp", "aq_udb", "aq_cnt", "aq_ord", "aq_rst", "aq_cat", "aq_sess", "loginf")
 #: What the commands import as they run; imported here so that they need not.
 _PRELOADED = ("polars", "pyarrow.compute", "pyarrow.csv", "ess.engines.select", "ess.udb.client")
 _REQUEST_SECONDS = 2.0

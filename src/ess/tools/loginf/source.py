@@ -1,0 +1,257 @@
+"""Reading an input whose columns are not known yet."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import BinaryIO
+
+from ess.errors import InputDataError
+from ess.formats.attributes import InputAttributes
+from ess.formats.dialect import find_dialect
+from ess.formats.raw import RECORD, read_raw_stream, split_fields
+from ess.tools.loginf.profile import Profile
+
+#: How much of an input decides about its format.
+SAMPLE_BYTES = 256 << 10
+
+_MARK = b"\xef\xbb\xbf"
+_BINARY_START = b"\xff\xff\xff\xff"
+_LEAST_FIXED_LINES = 3
+#: What is told by name only.
+_NOT_ANALYSED = {"json": "JSON", "xml": "XML", "binary": "Binary", "aq": "Aq Tool Binary", "table": "HTML Table"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How an input is read.
+
+    Args:
+        description: What ``-o_typ`` prints.
+        attributes: How records are told apart; None if there is nothing to analyse.
+        titled: Whether the first record labels the columns.
+        widths: Of fixed-width columns; none otherwise.
+        whole: Whether a record is one column.
+    """
+
+    description: str
+    attributes: InputAttributes | None
+    titled: bool
+    widths: tuple[int, ...] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be analysed.
+
+    Args:
+        attributes: Those of ``-f``.
+        automatic: Whether the format is to be found.
+        titled: Whether the first record labels the columns, if the format is given.
+        limit: How many records of each file, at most; None for all.
+        columns: The numbers of the columns, from 1; none for all.
+        most_columns: How many columns a record may have.
+    """
+
+    attributes: InputAttributes
+    automatic: bool
+    titled: bool
+    limit: int | None
+    columns: frozenset[int]
+    most_columns: int
+
+
+class Counted:
+    """A stream that counts what is read, and leaves out a byte order mark."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._ahead = b""
+        self._last = b""
+        self.bytes = 0
+        self.line_ends = 0
+        self.marked = False
+        head = self.sample(len(_MARK))
+        if head.startswith(_MARK):
+            self.marked = True
+            self.bytes += len(_MARK)
+            self._ahead = self._ahead[len(_MARK) :]
+
+    @property
+    def lines(self) -> int:
+        """How many lines were read; a last one without line end counts."""
+        return self.line_ends + (self._last not in (b"", b"\n"))
+
+    def sample(self, size: int) -> bytes:
+        """The next ``size`` bytes, which stay to be read."""
+        while len(self._ahead) < size and (piece := self._stream.read(size - len(self._ahead))):
+            self._ahead += piece
+        return self._ahead[:size]
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        if self._ahead:
+            piece, self._ahead = self._ahead[:size], self._ahead[size:]
+        else:
+            piece = self._stream.read(size)
+        self.bytes += len(piece)
+        self.line_ends += piece.count(b"\n")
+        self._last = piece[-1:] or self._last
+        return piece
+
+
+def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say: Callable[[str], None]) -> None:
+    """Add an input to a profile.
+
+    Args:
+        stream: Its decompressed bytes.
+        name: Its name, for messages.
+        request: What is to be analysed.
+        profile: What is added to.
+        say: Gets messages about records that cannot be read.
+
+    Raises:
+        InputDataError: If a record has too many columns.
+    """
+    counted = Counted(stream)
+    shape = find_shape(counted.sample(SAMPLE_BYTES), request) if request.automatic else given_shape(request)
+    profile.files += 1
+    profile.marks += counted.marked
+    profile.add_format(shape.description)
+    if shape.attributes is None:
+        while counted.read(1 << 20):
+            pass
+    else:
+        _analyse_records(counted, name, shape, shape.attributes, request, profile, say)
+    profile.source_bytes += counted.bytes
+    profile.source_lines += counted.lines
+
+
+def given_shape(request: Request) -> Shape:
+    """The shape that the attributes describe."""
+    return Shape(_separated(request.attributes), request.attributes, request.titled)
+
+
+def find_shape(sample: bytes, request: Request) -> Shape:
+    """The shape that the beginning of an input suggests."""
+    attributes = request.attributes
+    if sample.startswith(_BINARY_START):
+        return Shape(_NOT_ANALYSED["aq"], None, titled=False)
+    if re.search(rb"<t[dh][\s>]", sample, re.IGNORECASE) and re.search(rb"</tr\s*>", sample, re.IGNORECASE):
+        return Shape(_NOT_ANALYSED["table"], None, titled=False)
+    found = find_dialect([sample])
+    if found.format in _NOT_ANALYSED:
+        return Shape(_NOT_ANALYSED[found.format], None, titled=False)
+    if found.delimiter in ("", " "):
+        widths = fixed_widths(sample)
+        if widths:
+            return Shape("Fixed-Width", replace(attributes, quoted=False), titled=False, widths=widths)
+    if not found.delimiter:
+        whole = replace(attributes, quoted=False, separator=b"\n")
+        return Shape(_separated(whole), whole, found.header, whole=True)
+    separator = found.delimiter.encode("latin-1")
+    quoted = separator == b"," or separator + b'"' in sample or b'"' + separator in sample
+    chosen = replace(attributes, separator=separator, quoted=quoted)
+    return Shape(_separated(chosen), chosen, found.header)
+
+
+def fixed_widths(sample: bytes) -> tuple[int, ...]:
+    r"""The widths of blank-padded columns, if all lines are such; none otherwise.
+
+    >>> fixed_widths(b"ann   10\nbob    7\nzoe 1000\n")
+    (4, 4)
+    """
+    lines = [line.rstrip(b"\r") for line in sample.split(b"\n")[:-1]][:2000]
+    if len(lines) < _LEAST_FIXED_LINES or len(set(map(len, lines))) != 1:
+        return ()
+    blank = [all(line[at] == 0x20 for line in lines) for at in range(len(lines[0]))]
+    starts = [at for at in range(len(blank)) if not blank[at] and (at == 0 or blank[at - 1])]
+    padded = sum(b"  " in line for line in lines)
+    if len(starts) < 2 or (padded * 2 < len(lines) and not any(line.endswith(b" ") for line in lines)):
+        return ()
+    starts[0] = 0
+    return tuple(after - start for start, after in zip(starts, [*starts[1:], len(blank)], strict=True))
+
+
+def _separated(attributes: InputAttributes) -> str:
+    if attributes.separator == b"," and attributes.quoted:
+        return "CSV"
+    byte = attributes.separator
+    escapes = {b"\n": "\\n", b"\t": "\\t", b"\\": "\\\\", b'"': '\\"'}
+    shown = escapes.get(byte) or (byte.decode("ascii") if 32 <= byte[0] < 127 else f"\\x{byte[0]:02x}")
+    return f'"{shown}" Separated' + (" CSV" if attributes.quoted else "")
+
+
+def _analyse_records(
+    stream: Counted,
+    name: str,
+    shape: Shape,
+    attributes: InputAttributes,
+    request: Request,
+    profile: Profile,
+    say: Callable[[str], None],
+) -> None:
+    labels: list[bytes] | None = None
+    unreadable = 0
+    left = request.limit
+    for batch in read_raw_stream(stream, name, attributes):
+        if batch.rejects and not unreadable:
+            say(f"{name}: record {batch.rejects[0].record} is left out: {batch.rejects[0].reason}")
+        unreadable += len(batch.rejects)
+        records = batch.frame.get_column(RECORD).to_list()
+        if shape.titled and labels is None and records:
+            labels = next(_split(records[:1], shape, attributes))
+            records = records[1:]
+        if left is not None:
+            records = records[:left]
+            left -= len(records)
+        _add_records(records, shape, attributes, request, profile, name)
+        if left == 0:
+            break
+    if unreadable > 1:
+        say(f"{name}: {unreadable} records are left out")
+    for number, column in profile.columns.items():
+        if labels is not None and number <= len(labels) and not column.label:
+            column.label = labels[number - 1]
+        if number <= len(shape.widths):
+            column.width = shape.widths[number - 1]
+
+
+def _add_records(
+    records: Sequence[bytes], shape: Shape, attributes: InputAttributes, request: Request, profile: Profile, name: str
+) -> None:
+    for size, times in Counter(map(len, records)).items():
+        profile.rows.add(size, times)
+    rows = list(_split(records, shape, attributes))
+    for width, times in Counter(map(len, rows)).items():
+        if width > request.most_columns:
+            raise InputDataError(
+                f"a record has {width} columns, more than {request.most_columns}",
+                where=name,
+                hint="allow more by -cmax",
+            )
+        profile.widths.add(width, times)
+    for number, values in enumerate(zip_longest(*rows), 1):
+        if not request.columns or number in request.columns:
+            profile.column(number).add([value for value in values if value is not None])
+
+
+def _split(records: Sequence[bytes], shape: Shape, attributes: InputAttributes) -> Iterator[list[bytes]]:
+    if shape.whole:
+        return ([record.rstrip(b"\n").removesuffix(b"\r")] for record in records)
+    if shape.widths:
+        return (_slices(record.rstrip(b"\n").removesuffix(b"\r"), shape.widths) for record in records)
+    return split_fields(records, attributes)
+
+
+def _slices(line: bytes, widths: Sequence[int]) -> list[bytes]:
+    fields: list[bytes] = []
+    at = 0
+    for width in widths:
+        fields.append(line[at : at + width].strip(b" "))
+        at += width
+    return fields
