@@ -260,6 +260,16 @@ def test_an_input_that_cannot_be_read_costs_no_output(pp: Tool, tmp_path: Path) 
     assert pp("-f", "missing", "-d", "i:a").out == ""
 
 
+def test_an_output_cannot_be_an_input(pp: Tool, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("1\n")
+    (tmp_path / "link").symlink_to("data")
+    for option in ("-o", "-o,app", "-ovar"):
+        done = pp("-f", "data", "-d", "i:a", "-var", "i:v", "0", option, "link")
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "'link' is an input too" in done.err
+    assert (tmp_path / "data").read_text() == "1\n"
+
+
 def test_test_checks_everything_and_touches_nothing(pp: Tool, tmp_path: Path) -> None:
     good = ["-test", "-f", "missing.csv", "-d", "i:a", "-o", "out.csv"]
     assert pp(*good).code == 0

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, OutputAttributes, parse_input_attributes
@@ -16,7 +17,7 @@ from ess.pipeline.chain import ChainBuilder, OpenedImport
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
-from ess.pipeline.source import InputPlan, RowSourceOpener, input_of_files, plan_input, plan_rows, single_use
+from ess.pipeline.source import STDIN, InputPlan, RowSourceOpener, input_of_files, plan_input, plan_rows, single_use
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 
@@ -72,6 +73,7 @@ def plan_chain(
         selected = [Selected(slot, slot.name) for slot in scope.columns()]
         rules.append(builder.add_output(STDOUT, OutputAttributes(), selected))
     outputs = tuple(builder.outputs)
+    _require_other_files((source, *more), [*outputs, *builder.variable_outputs])
     created = tuple(builder.created)
     variables = tuple(builder.variables)
     row_slot: Slot | None = None
@@ -128,6 +130,18 @@ def shared_targets(outputs: Sequence[RowOutput]) -> frozenset[str]:
 def target_identity(target: str) -> str:
     """One text for all ways to write the same target."""
     return target if target == STDOUT or "@" in target else os.path.realpath(target)
+
+
+def _require_other_files(inputs: Sequence[InputPlan], outputs: Sequence[RowOutput | VariablesOutput]) -> None:
+    """An output must not be a file that is still to be read: opening it would empty it."""
+    read = {
+        os.path.realpath(file) for added in inputs for file in added.files if file != STDIN and os.path.isfile(file)
+    }
+    for output in outputs:
+        if target_identity(output.target) in read:
+            raise OptionError(
+                f"'{output.target}' is an input too", where="-o", hint="write another file and rename it afterwards"
+            )
 
 
 def _require_text(outputs: Sequence[RowOutput], shared: frozenset[str]) -> None:
