@@ -22,8 +22,11 @@ def test_every_declared_command_is_there() -> None:
 
 
 def test_every_tool_is_declared() -> None:
-    paths = (ROOT / "src" / "ess" / "tools").glob("*.py")
-    tools = {path.stem for path in paths if "def command() -> NoReturn" in path.read_text("utf-8")}
+    folder = ROOT / "src" / "ess" / "tools"
+    named = {path.stem: path for path in folder.glob("*.py")} | {
+        path.parent.name: path for path in folder.glob("*/__init__.py")
+    }
+    tools = {name for name, path in named.items() if "def command() -> NoReturn" in path.read_text("utf-8")}
     assert tools == declared().keys() - {"ess"}
 
 
