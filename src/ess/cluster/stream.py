@@ -180,7 +180,7 @@ class _Run:
             source.compression,
             source.preprocess,
             options.quit_on_error,
-            "aq_" in command and len(self._tasks) >= WARM_FROM,
+            ("aq_" in command or "loginf" in command) and len(self._tasks) >= WARM_FROM,
         )
 
     def to_its_end(self, book: ledger.Ledger, stdout: Sink, stderr: Sink) -> StreamResult:
