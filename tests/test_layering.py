@@ -46,11 +46,9 @@ ADAPTERS = {
     "cryptography": {"certificates"},
     "dask": {"cluster"},
     "distributed": {"cluster"},
-    "tornado": {"cluster"},
-    "psutil": {"udb", "cluster"},
+    "psutil": {"udb"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "click": {"cli"},
 }
 """Who may import what is not Python's own. A package that is not named here may not be imported at all."""
 
