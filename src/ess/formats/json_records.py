@@ -25,6 +25,7 @@ from ess.formats.values import BadValueError, Value, converter, shown
 
 #: A record that is longer than so many record limits (16 MB by default) is bad, even if it may yet end well.
 _LIMITS = 256
+_FIRST_PIECE = 4096
 #: A word (``-Infinity``) or an escaped pair that the block's end cuts is an error at its beginning.
 _LONGEST_WORD = 16
 #: How much of a bad record is there for its message.
@@ -40,6 +41,10 @@ class _Number(str):
 
 
 _DECODER = json.JSONDecoder(strict=False, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
+
+
+class _BrokenRecordError(Exception):
+    """What is wrong with the text at a place."""
 
 
 class JsonParser:
@@ -92,18 +97,13 @@ class JsonParser:
                 self._in_array, position = False, position + 1
                 continue
             try:
-                value, after = _DECODER.raw_decode(text, position)
-            except json.JSONDecodeError as error:
-                if not final and self._may_be_cut(error, len(text) - position, len(text)):
-                    return position
-                self._reject(found, "is no JSON", text, position)
+                decoded = self._decode(text, position, final)
+            except _BrokenRecordError as error:
+                self._reject(found, str(error), text, position)
                 continue
-            except RecursionError:
-                self._reject(found, "is nested too deep", text, position)
-                continue
-            if after == len(text) and not final and not isinstance(value, dict | list):
+            if decoded is None:
                 return position
-            position = after
+            value, position = decoded
             if self._to_skip:
                 self._to_skip -= 1
                 continue
@@ -113,11 +113,36 @@ class JsonParser:
                 found.reject(0, "a value is nested too deep")
                 found.clear(range(self._width))
 
-    def _may_be_cut(self, error: json.JSONDecodeError, available: int, end: int) -> bool:
-        """Whether the error may only mean that the block ends inside the record."""
-        if available >= self._limit:
-            return False
-        return error.msg.startswith("Unterminated") or error.pos >= end - _LONGEST_WORD or available < _SHOWN
+    def _decode(self, text: str, position: int, final: bool) -> tuple[Any, int] | None:
+        """The value at ``position`` and where it ends; None if it may go on behind the text.
+
+        It is looked for in longer and longer pieces, because an error costs time in proportion to the piece.
+        """
+        size = _FIRST_PIECE
+        while True:
+            size = min(size, self._limit)
+            piece = text[position : position + size]
+            at_end = position + len(piece) == len(text)
+            try:
+                value, after = _DECODER.raw_decode(piece)
+                # More digits may follow a number.
+                cut = after == len(piece) and not isinstance(value, dict | list)
+                if not cut or (at_end and final):
+                    return value, position + after
+                what = "is no JSON object"
+            except json.JSONDecodeError as error:
+                cut = error.msg.startswith("Unterminated") or error.pos >= len(piece) - _LONGEST_WORD
+                cut = cut or len(piece) < _SHOWN
+                what = "is no JSON"
+            except RecursionError:
+                raise _BrokenRecordError("is nested too deep") from None
+            if cut and size == self._limit and not (at_end and final):
+                raise _BrokenRecordError(f"does not end within {size} characters (256 times bz)")
+            if not cut or (at_end and final):
+                raise _BrokenRecordError(what)
+            if at_end:
+                return None
+            size *= 8
 
     def _reject(self, found: _Rows, what: str, text: str, position: int) -> None:
         self._lost = True

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ess.errors import OptionError
@@ -156,6 +156,7 @@ def _too_long(next_start: int, layout: Layout) -> Record:
     return Record(next_start, (), 0, f"the record is longer than {layout.attributes.record_limit} bytes (bz)")
 
 
+@lru_cache
 def short_reason(found: int, width: int) -> str:
     """What is wrong with a record that has too few fields."""
     return f"the record has {found} of {width} fields"
