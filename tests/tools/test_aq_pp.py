@@ -131,6 +131,17 @@ def test_an_output_follows_its_variable_from_file_to_file(pp: Tool, tmp_path: Pa
     assert (tmp_path / "b.csv").read_text() == '"n"\n3\n'
 
 
+def test_the_last_value_of_a_variable_names_the_file_of_the_variables(pp: Tool, tmp_path: Path) -> None:
+    done = pp(
+        *("-d", "s:a", "-var", "s:f", "'first'", "-var", "i:n", "0", "-eval", "f", "a", "-eval", "n", "n + 1"),
+        *("-ovar,fvar,notitle", "f", "-c", "n"),
+        stdin="x\ny\n",
+    )
+    assert (done.code, done.out) == (0, "")
+    assert (tmp_path / "y").read_text() == "2\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["y"]
+
+
 def test_alias_and_rename(pp: Tool) -> None:
     done = pp(
         *("-d", "i:a", "i:b", "-alias", "a", "x", "-renam", "b", "y", "-eval", "i:c", "x + y", "-c", "*", "x"),

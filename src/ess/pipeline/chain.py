@@ -134,14 +134,15 @@ class ChainBuilder:
         """Add an output of rows at this point of the chain."""
         slots = distinct_slots(selected)
         if variable is not None:
-            target = self._initial_text(variable)
+            target = self.initial_text(variable)
             if all(slot.key != variable.key for slot in slots):
                 slots = (*slots, variable)
         output = RowOutput(self.next_sink(), target, attributes, tuple(selected), slots, variable)
         self.outputs.append(output)
         return Write(output.sink, slots)
 
-    def _initial_text(self, variable: Slot) -> str:
+    def initial_text(self, variable: Slot) -> str:
+        """What a string variable starts with."""
         value = next(v.initial for v in self.variables if v.slot.key == variable.key)
         assert isinstance(value, bytes)
         return value.decode("utf-8", "surrogateescape")
@@ -384,10 +385,12 @@ def _variables_output(builder: ChainBuilder, use: Use, cursor: Cursor) -> None:
             raise OptionError(
                 f"'{column.slot.name}' is not a variable", where=use.where, hint="-ovar outputs what -var defines"
             )
-    if "fvar" in attributes.others:
-        raise OptionError("fvar is not available yet for -ovar", where=use.where, hint="name the file itself")
+    target = use.arguments[0]
+    variable = _target_variable(builder, target, use.where) if "fvar" in attributes.others else None
+    if variable is not None:
+        target = builder.initial_text(variable)
     builder.variable_outputs.append(
-        VariablesOutput(use.arguments[0], attributes, tuple(selected), distinct_slots(selected))
+        VariablesOutput(target, attributes, tuple(selected), distinct_slots(selected), variable)
     )
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ess.language.functions.table import RowFunction
     from ess.pipeline.chain import ChainBuilder
 
-_NOT_YET = frozenset({"mrg", "dec"})
+#: They tell that both sides are sorted, so that the table need not fit into memory. It is read in any case.
+_WITHOUT_EFFECT = frozenset({"mrg", "dec"})
 
 
 def substitute(builder: ChainBuilder, use: Use) -> Rule:
@@ -76,11 +77,7 @@ def select_by_file(builder: ChainBuilder, use: Use) -> Rule:
 
 def combine(builder: ChainBuilder, use: Use) -> Rule:
     """``-cmb``: joins columns of the table to the row by the columns they have in common."""
-    given = _parse(use, 0, frozenset({"ncas", "req", "all", *_NOT_YET}), ())
-    for word in _NOT_YET:
-        if given.has(word):
-            hint = "leave it out if the table fits into memory"
-            raise OptionError(f"{word} is not available yet", where=use.where, hint=hint)
+    given = _parse(use, 0, frozenset({"ncas", "req", "all", *_WITHOUT_EFFECT}), ())
     keys, values = _join_columns(builder, given, use.where)
     key_slots = [builder.scope.get(column.name, where=use.where) for column in keys]
     targets = tuple(_combined_slot(builder, column, use.where) for column in values)

@@ -87,12 +87,15 @@ class Outputs:
         """
         by_key = {slot.key: value for slot, value in values.items()}
         batch = make_batch([(slot.key, slot.type, [by_key[slot.key]]) for slot in output.slots], 1)
-        identity = target_identity(output.target)
+        target = output.target
+        if output.target_variable is not None:
+            name = by_key[output.target_variable.key]
+            assert isinstance(name, bytes)
+            target = name.decode("utf-8", "surrogateescape")
+        identity = target_identity(target)
         attributes = replace(output.attributes, append=output.attributes.append or identity in self._written)
         self._written.add(identity)
-        with open_output(
-            output.target, attributes, columns_of(output.columns), stdout=self._stdout, where="-ovar"
-        ) as writer:
+        with open_output(target, attributes, columns_of(output.columns), stdout=self._stdout, where="-ovar") as writer:
             writer.write(batch)
 
 

@@ -134,9 +134,8 @@ def target_identity(target: str) -> str:
 
 def _require_other_files(inputs: Sequence[InputPlan], outputs: Sequence[RowOutput | VariablesOutput]) -> None:
     """An output must not be a file that is still to be read: opening it would empty it."""
-    read = {
-        os.path.realpath(file) for added in inputs for file in added.files if file != STDIN and os.path.isfile(file)
-    }
+    files = [file for added in inputs for file in added.files if file != STDIN]
+    read = {os.path.realpath(file) for file in files if Path(file).is_file()}
     for output in outputs:
         if target_identity(output.target) in read:
             raise OptionError(

@@ -43,12 +43,16 @@ class RowOutput:
 
 @dataclass(frozen=True)
 class VariablesOutput:
-    """An ``-ovar``: one record with the variables' values at the end of the run."""
+    """An ``-ovar``: one record with the variables' values at the end of the run.
+
+    With ``target_variable``, its last value is the file; ``target`` is its first value then.
+    """
 
     target: str
     attributes: OutputAttributes
     columns: tuple[Selected, ...]
     slots: tuple[Slot, ...]
+    target_variable: Slot | None = None
 
 
 @dataclass(frozen=True)

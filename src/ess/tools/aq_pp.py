@@ -135,7 +135,7 @@ OPTIONS = OptionTable(
             "Join the columns of a table to the rows, by the columns that both have (with the column attribute cmb "
             "such a column is joined instead; key marks those to join by). The first record that matches is taken. "
             "Attributes are those of -f and ncas (ignore case), req (drop rows without a match) and all (a row for "
-            "every match).",
+            "every match); mrg and dec, for sorted inputs, change nothing: the table is read into memory.",
             ("File",),
             more="File|ColSpec",
             attributes=True,
@@ -177,7 +177,8 @@ OPTIONS = OptionTable(
         shared_options.SELECT,
         Option(
             "-ovar",
-            "Print the final values of all variables, or of those of a -c right behind it, to a file (- for stdout).",
+            "Print the final values of all variables, or of those of a -c right behind it, to a file (- for stdout). "
+            "Attributes are those of -o.",
             ("File",),
             attributes=True,
             group=shared_options.OUTPUT,
