@@ -95,6 +95,7 @@ def test_damaged_and_missing_files_give_no_output_but_an_error(tmp_path: Path) -
     assert not (tmp_path / "ended_file_01").exists()
     assert [failure.exit_code for failure in result.failures] == [12, 11]
     assert all(entries[i + 1].path in str(failure) for i, failure in enumerate(result.failures))
+    assert str(result.failures[0]).endswith("nothing of this file was output or imported")
     assert result.exit_code == 12
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ess.cluster.bundles import bundle
 from ess.cluster.commands import ToolRun
 from ess.cluster.dispatch import ATTEMPTS, Dispatch, Slot
-from ess.cluster.report import Stage, StreamResult, reconciliation, sum_stages
+from ess.cluster.report import Failure, Stage, StreamResult, reconciliation, sum_stages
 from ess.cluster.whole_calls import asks_whole_database
 from ess.pipeline.counts import Counts
 
@@ -115,6 +115,8 @@ def test_reconciliation_of_a_pipeline_tells_each_stage_and_what_does_not_add_up(
         "3 files, aq_pp (1 of 2): 20 rows read = 14 out + 4 filtered + 2 rejected",
         "3 files, aq_pp (2 of 2): 14 rows read = 14 imported + 0 filtered + 0 rejected",
     ]
+    failed = StreamResult(1, 3, 0, 0, (Failure("a.gz", 1, 0),), stages[:1], "job")
+    assert reconciliation(failed)[0].startswith("3 files (1 failed): 20 rows read = ")
     wrong = StreamResult(0, 1, 0, 0, (), (Stage("aq_pp", Counts(10, 7, 2, 0, 3)),), "job")
     assert not wrong.adds_up
     assert reconciliation(wrong) == ["1 file: 10 rows read DOES NOT EQUAL 7 out (3 imported) + 2 filtered + 0 rejected"]

@@ -174,7 +174,12 @@ def run_command(
         feeder.abandon()
     seconds = time.monotonic() - began
     if feeder and feeder.error and not stopped:
-        return Ended(feeder.error.exit_code, seconds, (), str(feeder.error))
+        dropped = EssError(
+            feeder.error.what,
+            where=feeder.error.where,
+            hint="its command was stopped, and nothing of this file was output or imported",
+        )
+        return Ended(feeder.error.exit_code, seconds, (), str(dropped))
     reports = read_reports(counts)
     if exit_code == 0:
         # In `aq_pp ... | gzip` the shell tells only how gzip ended.

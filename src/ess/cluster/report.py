@@ -103,6 +103,8 @@ def reconciliation(result: StreamResult) -> list[str]:
     lines = []
     total = result.files + result.resumed
     files = f"{total:,} file{'' if total == 1 else 's'}"
+    if result.failures:
+        files += f" ({len(result.failures):,} failed)"
     for number, stage in enumerate(result.stages, 1):
         counts = stage.counts
         which = f", {stage.tool} ({number} of {len(result.stages)})" if len(result.stages) > 1 else ""
