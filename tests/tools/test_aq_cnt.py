@@ -55,6 +55,11 @@ def test_kX_adds_counts_and_statistics(cnt: Tool) -> None:
     )
 
 
+def test_a_column_may_be_key_and_number_and_be_named_twice(cnt: Tool) -> None:
+    done = cnt("-d", "i:n", "-g", "n", "-kX,notitle", "-", "-", "n", "n", "STATS:n", "STATS:n", stdin="2\n2\n")
+    assert done.out == "2,2,2,2,4,2,0,2,2,4,2,0,2,2\n"
+
+
 def test_groups_come_before_every_count(cnt: Tool) -> None:
     done = cnt(*COLUMNS, "-g", "name", "-k", "kinds", "kind", "-k", "counts", "count", stdin=SALES)
     assert done.out == '"Name","row","kinds","counts"\n"ann",3,2,3\n"bob",1,1,1\n'

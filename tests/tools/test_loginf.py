@@ -123,6 +123,7 @@ def test_records_that_cannot_be_read_are_left_out_and_told(inf: Tool) -> None:
         (("-d", "0"), "'0' is not a whole number above 0"),
         (("-f,lim=x", "a"), "'x' is not a whole number above 0"),
         (("-f,wrong", "a"), "wrong"),
+        (("-f,bin", "a"), "'bin' inputs cannot be analyzed yet"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_2(inf: Tool, argv: tuple[str, ...], message: str) -> None:

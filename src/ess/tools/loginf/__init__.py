@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ess.errors import InputOpenError, InputReadError, OptionError, OutputOpenError, OutputWriteError
-from ess.formats.attributes import parse_input_attributes
+from ess.formats.attributes import Format, parse_input_attributes
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.source import STDIN, single_use
@@ -36,7 +36,9 @@ OPTIONS = OptionTable(
             "Analyze the files, - for the standard input, which is also read when there is neither -f nor -f_raw. "
             "Compressed files are recognized. Attributes are csv, sep=c, tsv, esc, +Num[b|r|l] and bz=BufSize as for "
             "aq_pp; lim=Num: at most so many records of each file; notitle: the first record does not label the "
-            "columns; auto: find the format, and whether there are labels, from the first 256 KB.",
+            "columns; auto: find the format, and whether there are labels, from the first 256 KB. Records that are "
+            "separated or in columns of fixed width are analyzed; of JSON, XML, HTML tables and bin only the format is "
+            "told.",
             more="File",
             attributes=True,
             group=_INPUT,
@@ -117,6 +119,12 @@ def _request(uses: Sequence[Use]) -> Request:
     source = single_use(uses, "-f")
     words = list(source.attributes) if source is not None else []
     attributes = parse_input_attributes(words, where="-f", extra=frozenset({"lim=", "notitle", "auto"}))
+    if attributes.format is not Format.SEPARATED:
+        raise OptionError(
+            f"'{attributes.format.value}' inputs cannot be analyzed yet",
+            where="-f",
+            hint=f"convert it: aq_cat -f,{attributes.format.value} File -d ColSpec ... | loginf",
+        )
     limit: int | None = None
     for word in attributes.others:
         if word.startswith("lim="):
