@@ -8,7 +8,7 @@ same, bit for bit, as that of a loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,21 +69,19 @@ def _grouped(rows: Batch, identity: list[str]) -> tuple[Batch, _Groups]:
         numbers = rows[KEY_NUMBER].to_numpy()
         changes = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
     else:
-        known = rows.select(identity).unique(maintain_order=True).with_row_index("#group")
-        found = rows.select(identity).join(known, on=identity, how="left", maintain_order="left", nulls_equal=True)
-        order = (
-            found["#group"].arg_sort() if found.height == 0 else pl.Series(_stable_order(found["#group"].to_numpy()))
-        )
+        first = first_rows(rows, identity)
+        order = np.argsort(first, kind="stable")
         rows = rows[order]
-        sorted_numbers = found["#group"][order].to_numpy()
-        changes = np.flatnonzero(sorted_numbers[1:] != sorted_numbers[:-1]) + 1
+        changes = np.flatnonzero(np.diff(first[order])) + 1
     starts = np.concatenate((np.zeros(1, dtype=np.int64), changes.astype(np.int64)))
     lengths = np.diff(np.append(starts, rows.height))
     return rows, _Groups(starts, np.repeat(np.arange(len(starts), dtype=np.int64), lengths), rows.height)
 
 
-def _stable_order(numbers: npt.NDArray[np.uint32]) -> Index:
-    return np.argsort(numbers, kind="stable").astype(np.int64)
+def first_rows(rows: Batch, names: Sequence[str]) -> Index:
+    """For each row the index of the first one that agrees with it in these columns."""
+    first = rows.select(names).with_row_index("#row").select(pl.col("#row").first().over(names))
+    return first["#row"].to_numpy().astype(np.int64)
 
 
 def _fold(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:

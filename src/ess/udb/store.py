@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch, blank
-from ess.udb.merge import KEY_NUMBER, is_zero, merge_rows
+from ess.udb.merge import KEY_NUMBER, first_rows, is_zero, merge_rows
 from ess.udb.ordering import sort_columns
 from ess.udb.spec import Definition, Kind, Table, TableColumn
 
@@ -206,10 +206,7 @@ class Shard:
         seen = pl.concat([batch.select(names) for _, batch in parts])
         known = self._keys.height
         only_known = imports[0].only_known
-        if not only_known:
-            self._add_keys(seen)
-        table = self._keys.with_row_index(KEY_NUMBER)
-        numbers = seen.join(table, on=names, how="left", maintain_order="left", nulls_equal=True)[KEY_NUMBER]
+        numbers = self._numbers(seen, add=not only_known)
         position = 0
         for rows, batch in parts:
             own = numbers.slice(position, batch.height)
@@ -218,17 +215,22 @@ class Shard:
                 continue
             values = batch.select(own, *(pl.col(column.key) for column in rows.table.values))
             if only_known:
-                values = values.filter(pl.col(KEY_NUMBER).is_not_null())
+                values = values.filter(pl.col(KEY_NUMBER) < known)
             elif imports[0].only_new:
                 values = values.filter(pl.col(KEY_NUMBER) >= known)
             arrived.setdefault(rows.table.key, []).append(values)
 
-    def _add_keys(self, seen: Batch) -> None:
-        names = seen.columns
-        fresh = seen.unique(maintain_order=True)
-        if self._keys.height:
-            fresh = fresh.join(self._keys, on=names, how="anti", maintain_order="left", nulls_equal=True)
-        self._keys = pl.concat([self._keys, fresh], rechunk=True)
+    def _numbers(self, seen: Batch, *, add: bool) -> pl.Series:
+        """The number of each row's key. New keys get the next ones; with ``add`` they are kept."""
+        known = self._keys.height
+        together = pl.concat([self._keys, seen])
+        first = first_rows(together, together.columns)
+        is_new = first[known:] == np.arange(known, together.height)
+        of_row = np.arange(together.height)
+        of_row[known:][is_new] = known + np.arange(np.count_nonzero(is_new))
+        if add:
+            self._keys = pl.concat([self._keys, seen.filter(pl.Series(is_new))], rechunk=True)
+        return pl.Series(KEY_NUMBER, of_row[first[known:]], dtype=pl.UInt32)
 
 
 def empty_frame(columns: Sequence[TableColumn]) -> Batch:
