@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ess.engines.batch import join_batches, make_batch
 from ess.engines.ordering import sort_batch
 from ess.engines.tables import arrow_file, sorting
+from ess.errors import InputDataError
 from ess.language.tree import Slot
 from ess.schema.types import ColumnType
 from ess.tools import aq_ord
@@ -105,6 +106,18 @@ def test_sorted_files_are_merged(order: Ord, tmp_path: Path) -> None:
     done = order("-f,eok,qui", "a", "c", "b", "-d", "i:n", "s:s", "-sort,mrg", "n", "-o,notitle", "-", "-stat")
     assert done.out == '1,"a"\n1,"b"\n2,"b"\n3,"a"\n3,"b"\n9,"b"\n'
     assert done.err == "aq_ord: rec=7 err=1\n"
+
+
+def test_an_input_that_is_not_sorted_cannot_be_merged(order: Ord, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1\n3\n3\n2\n")
+    (tmp_path / "b").write_text("5\n")
+    done = order("-f", "a", "b", "-d", "i:n", "-sort,mrg", "n")
+    assert (done.code, done.err) == (13, "aq_ord: a: good record 4: the input is not sorted; leave out mrg\n")
+    by = sorting.Order((Slot("n", "n", ColumnType.I),), descending=True)
+    frames = [make_batch([("n", ColumnType.I, [n])], 1) for n in (3, 3, 1, 2)]
+    assert len(list(sorting.in_order(frames[:3], by, where="x"))) == 3
+    with pytest.raises(InputDataError, match="x: good record 4"):
+        list(sorting.in_order(frames, by, where="x"))
 
 
 def test_two_outputs_to_one_target_take_turns(order: Ord) -> None:

@@ -161,12 +161,12 @@ def _blocks(uses: Sequence[Use]) -> _Blocks | None:
 def _sorted(
     intake: Intake, order: Order, columns: Sequence[Slot], blocks: _Blocks | None, memory: int, *, merging: bool
 ) -> Iterator[Batch]:
-    from ess.engines.tables.sorting import merge_runs, merge_sorted, sort_all, sort_blocks
+    from ess.engines.tables.sorting import in_order, merge_runs, merge_sorted, sort_all, sort_blocks
 
     if merging:
         # Of equal records those of the last file come first in a descending sort, as if it had sorted all.
         names = reversed(intake.files) if order.descending else intake.files
-        return merge_sorted([intake.file_batches(name) for name in names], order)
+        return merge_sorted([in_order(intake.file_batches(name), order, where=name) for name in names], order)
     if blocks is not None:
         files = sort_blocks(intake.batches(), order, columns=columns, rows=blocks.rows, open_block=blocks.open)
         return merge_runs(files, order)

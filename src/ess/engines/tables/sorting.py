@@ -12,6 +12,7 @@ import polars as pl
 from ess.engines.batch import Batch, join_batches
 from ess.engines.ordering import sort_batch
 from ess.engines.tables.arrow_file import read_run, write_run
+from ess.errors import InputDataError
 from ess.language.tree import Slot
 
 #: Rows that a run under merge has in memory, about; and rows of a batch that comes out of a sort.
@@ -143,6 +144,29 @@ def merge_sorted(runs: Sequence[Iterator[Batch]], order: Order) -> Iterator[Batc
             [part.drop("#run", "#end")] if (part := rest.filter(pl.col("#run") == n)).height else []
             for n in range(len(runs))
         ]
+
+
+def in_order(batches: Iterable[Batch], order: Order, *, where: str) -> Iterator[Batch]:
+    """The batches, while they are in order.
+
+    Raises:
+        InputDataError: At the first row that is not; ``where`` names the input.
+    """
+    keys = [slot.key for slot in order.keys]
+    before = 0
+    last: list[Batch] = []
+    for batch in batches:
+        # The last row of the batch before must not come after the first of this one.
+        probe = join_batches([*last, batch.select(keys)]).with_row_index("#row")
+        found = order.sort_stably(probe).get_column("#row")
+        misplaced = (found != probe.get_column("#row")).arg_true()
+        if len(misplaced):
+            # Where the sort first takes a row from further on, a row before that one is too early.
+            row = before - len(last) + int(found[misplaced[0]]) + 1
+            raise InputDataError("the input is not sorted", where=f"{where}: good record {row}", hint="leave out mrg")
+        yield batch
+        before += batch.height
+        last = [batch.select(keys).tail(1)]
 
 
 def _marked(batch: Batch, run: int, is_open: bool) -> Batch:
