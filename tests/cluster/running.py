@@ -37,7 +37,7 @@ def marked(marker: str) -> list[int]:
     return found
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something that shall happen."""
     deadline = time.monotonic() + seconds
     while not condition():
