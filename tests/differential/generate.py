@@ -126,7 +126,10 @@ class Generator:
         if self.stateful:
             columns += self.variables * 3
         name, kind = self.source.choice([*columns, *self.created])
-        return ("-eval", name, self.expression(self._stored_kind(kind), 3))
+        text = self.expression(self._stored_kind(kind), 3)
+        if kind is ValueType.STRING and (name, kind) in self.variables:
+            text = f"SubStr({text}, 0, 20)"  # v + v, row after row, would fill the memory
+        return ("-eval", name, text)
 
     def _stored_kind(self, kind: ValueType) -> ValueType:
         if kind in (ValueType.INTEGER, ValueType.FLOAT) and self.source.random() < 0.3:
