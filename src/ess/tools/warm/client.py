@@ -55,7 +55,7 @@ def run(tool: str, arguments: list[str]) -> int | None:
         return None
     try:
         _send(connection, request, descriptors)
-        command = _receive(connection)
+        command = _receive(connection, protocol.BEGUN)
     except OSError:
         command = None
     if command is None:
@@ -124,15 +124,15 @@ def _send(connection: _socket.socket, request: bytes, descriptors: list[int]) ->
         os.close(directory)
 
 
-def _receive(connection: _socket.socket) -> int | None:
-    """The next number of the server, or None at its end."""
+def _receive(connection: _socket.socket, kind: bytes) -> int | None:
+    """The number of the next message, or None if it is of another kind or the connection has ended."""
     data = b""
-    while len(data) < 8:
-        part = connection.recv(8 - len(data))
+    while len(data) < protocol.MESSAGE_BYTES:
+        part = connection.recv(protocol.MESSAGE_BYTES - len(data))
         if not part:
             return None
         data += part
-    return int.from_bytes(data, "big")
+    return int.from_bytes(data[1:], "big") if data[:1] == kind else None
 
 
 def _follow(connection: _socket.socket, command: int) -> int:
@@ -155,7 +155,7 @@ def _follow(connection: _socket.socket, command: int) -> int:
     if _signal.getsignal(_signal.SIGTSTP) != _signal.SIG_IGN:
         _signal.signal(_signal.SIGTSTP, suspend)
     try:
-        status = _receive(connection)
+        status = _receive(connection, protocol.ENDED)
     except OSError:
         status = None
     if status is None:

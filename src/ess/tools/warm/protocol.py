@@ -2,9 +2,10 @@
 
 A request is a byte string of sections, each a list of byte strings behind their counts and
 lengths; the caller's open descriptors travel beside it (SCM_RIGHTS), the first one being its
-working directory. Nothing is unpickled or evaluated. The answer is the process id of the
-command, then its wait status, each as eight bytes. Between the two, each byte the client sends
-is the number of a signal for the command.
+working directory. Nothing is unpickled or evaluated. The answer is two messages of a letter and
+a number: the command says that it begins, with its process id, and the server how it ended, with
+its wait status. Between the two, each byte the client sends is the number of a signal for the
+command. A connection that ends before the first message has run nothing.
 
 This module is imported by every start of a tool, so it imports only what is compiled into the
 interpreter (measured: ``import socket`` alone doubles the start of a bare interpreter).
@@ -22,6 +23,15 @@ from binascii import crc32
 MAX_DESCRIPTORS = 253
 #: The bytes of a request at most; a longer command line runs directly.
 MAX_REQUEST = 8 << 20
+
+BEGUN = b"B"  #: with the command's process id
+ENDED = b"E"  #: with the command's wait status
+MESSAGE_BYTES = 9
+
+
+def message(kind: bytes, number: int) -> bytes:
+    """A message to the client: its kind and its number."""
+    return kind + number.to_bytes(8, "big")
 
 
 def package_directory() -> str:

@@ -32,7 +32,15 @@ from ess.tools.warm import protocol
 #: The commands that may be asked for, each the module ``ess.tools.<name>``.
 TOOLS = ("aq_pp", "aq_udb", "aq_cnt", "aq_ord", "aq_rst", "aq_cat", "aq_sess", "loginf")
 #: What the commands import as they run; imported here so that they need not.
-_PRELOADED = ("polars", "pyarrow.compute", "pyarrow.csv", "ess.engines.select", "ess.udb.client")
+_PRELOADED = (
+    "polars",
+    "pyarrow.compute",
+    "ess.engines.select",
+    "ess.pipeline.run",
+    "ess.formats.fast",
+    "ess.formats.render_fast",
+    "ess.udb.client",
+)
 _REQUEST_SECONDS = 2.0
 
 
@@ -137,8 +145,6 @@ class _Server:
             os.setpgid(process, process)  # on both sides, so that a signal that comes at once finds the group
         _close(descriptors)
         self.commands[process] = client
-        with contextlib.suppress(OSError):
-            client.sendall(process.to_bytes(8, "big"))
         return client
 
     def hear(self, descriptor: int) -> None:
@@ -169,7 +175,7 @@ class _Server:
                 return ended
             client = self.commands.pop(process)
             with contextlib.suppress(OSError):
-                client.sendall(status.to_bytes(8, "big"))
+                client.sendall(protocol.message(protocol.ENDED, status))
             ended.append(client)
 
     def become(self, client: socket.socket, sections: list[list[bytes]], descriptors: list[int]) -> NoReturn:
@@ -179,6 +185,8 @@ class _Server:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setpgid(0, 0)
+            # Said by the command itself, before it begins: whoever has not heard it may run the command again.
+            client.sendall(protocol.message(protocol.BEGUN, os.getpid()))
             arguments = _take_place(sections, descriptors)
             module = importlib.import_module(f"ess.tools.{arguments[0]}")
             sys.argv = arguments
