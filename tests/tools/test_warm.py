@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ess.tools.warm import protocol
+from ess.udb import admin
 
 COMMAND = [sys.executable, "-c", "from ess.tools.launch import aq_pp; aq_pp()"]
 SERVER = [sys.executable, "-m", "ess.tools.warm.server"]
@@ -158,6 +159,46 @@ def test_lost_server_is_an_error_and_leaves_no_command(own_server: subprocess.Po
     assert client.returncode == 4
     assert errors.count(b"\n") == 1
     _until(lambda: not Path(f"/proc/{command}").exists())
+
+
+def test_dying_caller_commits_nothing(server: subprocess.Popen[bytes], places: dict[str, str]) -> None:
+    # A process that has been killed but is not gone yet neither runs nor is missed, like this stopped one. What fed it
+    # may be gone before it, which a command in another process group must not take for the end of the input.
+    def rows() -> bytes:
+        counted = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from ess.tools.aq_udb import command; command()",
+                "-exp",
+                "db:t",
+                "-o,notitle",
+                "-",
+            ],
+            capture_output=True,
+            check=True,
+        )
+        return counted.stdout
+
+    admin.create_database("db")
+    admin.create_table("t", ["s,pkey:user"])
+    list(admin.udbd("start"))
+    try:
+        for killed in (True, False):
+            client = subprocess.Popen([*COMMAND, "-d", "s:user", "-imp", "db:t"], stdin=subprocess.PIPE)
+            _until(lambda: bool(_children(server.pid)))
+            client.send_signal(signal.SIGSTOP)
+            assert client.stdin is not None
+            client.stdin.write(b"u1\nu2\n")
+            client.stdin.close()
+            time.sleep(1)  # long enough for the command to read its end and to ask
+            assert rows() == b""
+            client.send_signal(signal.SIGKILL if killed else signal.SIGCONT)
+            assert client.wait(timeout=30) == (-signal.SIGKILL if killed else 0)
+            _until(lambda: not _children(server.pid))
+        assert rows() == b'"u1"\n"u2"\n'
+    finally:
+        list(admin.udbd("stop"))
 
 
 def test_commands_do_not_wait_for_each_other(server: subprocess.Popen[bytes]) -> None:

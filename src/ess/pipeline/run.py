@@ -28,13 +28,15 @@ class Streams:
     """What a run reads and prints beside its files.
 
     ``stdin`` and ``stdout`` None are those of the process. ``report`` gets each message about a record that
-    was left out, ``progress`` the number of records processed, every ``PROGRESS_STEP``.
+    was left out, ``progress`` the number of records processed, every ``PROGRESS_STEP``. ``before_commit`` is called
+    when all input has been read and imports are about to count; it raises an EssError where they must not.
     """
 
     stdin: BinaryIO | None
     stdout: BinaryIO | None
     report: Callable[[str], None]
     progress: Callable[[int], None] | None = None
+    before_commit: Callable[[], None] | None = None
 
 
 class RunError(Exception):
@@ -91,6 +93,8 @@ class _Run:
                 values = self._runner.variables()
                 for output in self._plan.variable_outputs:
                     outputs.write_variables(output, values)
+            if self._imports and self._streams.before_commit:
+                self._streams.before_commit()
             for into in self._imports.values():
                 self._imported += into.commit()
         except EssError as error:

@@ -38,6 +38,7 @@ def run_plan(
             _reach(plan)
         return 0
     from ess.pipeline.run import RunError, Streams, run  # loads the engines
+    from ess.tools.warm.caller import make_sure_of_caller
 
     let_interrupts_through()
 
@@ -51,7 +52,7 @@ def run_plan(
 
     progress = (lambda records: say(f"{records:,} records processed")) if "-verb" in names else None
     try:
-        counts = run(plan, Streams(None, None, say, progress))
+        counts = run(plan, Streams(None, None, say, progress, make_sure_of_caller))
     except RunError as failure:
         if isinstance(failure.error, InputDataError):  # the rows before the bad record are out, so they count
             tell(failure.counts)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # no stubs; `signal` is this, wrapped in enums
 import _socket
 import os
+import select
 import sys
 
 from ess.tools.warm import protocol
@@ -50,18 +51,21 @@ def run(tool: str, arguments: list[str]) -> int | None:
         return None
     descriptors = _inherited_descriptors(connection.fileno())
     request = protocol.pack(_sections(tool, arguments, descriptors))
-    if len(descriptors) + 1 > protocol.MAX_DESCRIPTORS or len(request) > protocol.MAX_REQUEST:
+    if len(descriptors) + protocol.OWN_DESCRIPTORS > protocol.MAX_DESCRIPTORS or len(request) > protocol.MAX_REQUEST:
         connection.close()
         return None
+    question, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        _send(connection, request, descriptors)
+        _send(connection, request, [theirs.fileno(), *descriptors])
+        theirs.close()
         command = _receive(connection, protocol.BEGUN)
     except OSError:
         command = None
     if command is None:
         connection.close()
+        question.close()
         return None
-    return _follow(connection, command)
+    return _follow(connection, question, command)
 
 
 def finish(status: int) -> None:
@@ -135,8 +139,8 @@ def _receive(connection: _socket.socket, kind: bytes) -> int | None:
     return int.from_bytes(data[1:], "big") if data[:1] == kind else None
 
 
-def _follow(connection: _socket.socket, command: int) -> int:
-    """Pass signals on until the command has ended; its wait status."""
+def _follow(connection: _socket.socket, question: _socket.socket, command: int) -> int:
+    """Pass signals on, and say that this process lives when asked, until the command has ended; its wait status."""
 
     def forward(number: int, _frame: object) -> None:
         try:
@@ -154,6 +158,12 @@ def _follow(connection: _socket.socket, command: int) -> int:
             _signal.signal(number, forward)
     if _signal.getsignal(_signal.SIGTSTP) != _signal.SIG_IGN:
         _signal.signal(_signal.SIGTSTP, suspend)
+    poller = select.poll()
+    poller.register(question.fileno(), select.POLLIN)
+    poller.register(connection.fileno(), select.POLLIN)
+    while connection.fileno() not in (ready := [descriptor for descriptor, _ in poller.poll()]):
+        if question.fileno() in ready and not _answer(question):
+            poller.unregister(question.fileno())
     try:
         status = _receive(connection, protocol.ENDED)
     except OSError:
@@ -167,6 +177,16 @@ def _follow(connection: _socket.socket, command: int) -> int:
         os.write(2, b"the tool server was lost while the command ran; run it again, or set ESS_WARM=0\n")
         os._exit(4)
     return status
+
+
+def _answer(question: _socket.socket) -> bool:
+    """Answer the command's question whether this process lives; whether more can come."""
+    try:
+        asked = question.recv(64)
+        question.sendall(asked)
+    except OSError:
+        return False
+    return bool(asked)
 
 
 def _start_server(path: str) -> None:

@@ -1,11 +1,11 @@
 """Where the tool server listens, and how a command travels to it.
 
 A request is a byte string of sections, each a list of byte strings behind their counts and
-lengths; the caller's open descriptors travel beside it (SCM_RIGHTS), the first one being its
-working directory. Nothing is unpickled or evaluated. The answer is two messages of a letter and
-a number: the command says that it begins, with its process id, and the server how it ended, with
-its wait status. Between the two, each byte the client sends is the number of a signal for the
-command. A connection that ends before the first message has run nothing.
+lengths; the caller's open descriptors travel beside it (SCM_RIGHTS), after ``OWN_DESCRIPTORS``.
+Nothing is unpickled or evaluated. The answer is two messages of a letter and a number: the command
+says that it begins, with its process id, and the server how it ended, with its wait status. Between
+the two, each byte the client sends is the number of a signal for the command. A connection that
+ends before the first message has run nothing.
 
 This module is imported by every start of a tool, so it imports only what is compiled into the
 interpreter (measured: ``import socket`` alone doubles the start of a bare interpreter).
@@ -21,6 +21,9 @@ from binascii import crc32
 
 #: Descriptors that one message can carry (the kernel's SCM_MAX_FD).
 MAX_DESCRIPTORS = 253
+#: The descriptors that travel beside the caller's: its working directory, and the end of a socket on which the command
+#: can ask whether the caller still lives.
+OWN_DESCRIPTORS = 2
 #: The bytes of a request at most; a longer command line runs directly.
 MAX_REQUEST = 8 << 20
 

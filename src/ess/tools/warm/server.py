@@ -27,7 +27,7 @@ import sys
 import time
 from typing import NoReturn
 
-from ess.tools.warm import protocol
+from ess.tools.warm import caller, protocol
 
 #: The commands that may be asked for, each the module ``ess.tools.<name>``.
 TOOLS = ("aq_pp", "aq_udb", "aq_cnt", "aq_ord", "aq_rst", "aq_cat", "aq_sess", "loginf")
@@ -226,7 +226,7 @@ def _read_request(client: socket.socket, descriptors: list[int]) -> list[list[by
         parts.append(part)
         received += len(part)
     sections = protocol.unpack(b"".join(parts))
-    if len(sections) != 7 or len(sections[3]) + 1 != len(descriptors) or not sections[1]:
+    if len(sections) != 7 or len(sections[3]) + protocol.OWN_DESCRIPTORS != len(descriptors) or not sections[1]:
         return None
     own = [protocol.package_directory(), sys.prefix]
     if [item.decode("utf-8", "surrogateescape") for item in sections[0]] != own:
@@ -237,8 +237,9 @@ def _read_request(client: socket.socket, descriptors: list[int]) -> list[list[by
 def _take_place(sections: list[list[bytes]], descriptors: list[int]) -> list[str]:
     """Take over what the caller has; the command's name and arguments."""
     _identity, arguments, environment, numbers, (umask, nice), limits, ignored = sections
-    os.fchdir(descriptors[0])
-    _place_descriptors(dict(zip((int(number) for number in numbers), descriptors[1:], strict=True)))
+    directory, question, *inherited = descriptors
+    os.fchdir(directory)
+    caller.meet(_place_descriptors(dict(zip((int(number) for number in numbers), inherited, strict=True)), question))
     os.environb.clear()
     for entry in environment:
         name, _, value = entry.partition(b"=")
@@ -258,14 +259,19 @@ def _take_place(sections: list[list[bytes]], descriptors: list[int]) -> list[str
     return [os.fsdecode(argument) for argument in arguments]
 
 
-def _place_descriptors(wanted: dict[int, int]) -> None:
-    """Close all else, and give each received descriptor (a value) the number it had at the caller (its key)."""
+def _place_descriptors(wanted: dict[int, int], kept: int) -> int:
+    """Close all else, and give each received descriptor (a value) the number it had at the caller (its key).
+
+    ``kept`` stays open under a number that is returned, out of the way of the others.
+    """
     floor = max([*wanted, *(int(name) for name in os.listdir("/proc/self/fd"))]) + 1
     parked = {number: fcntl.fcntl(received, fcntl.F_DUPFD, floor) for number, received in wanted.items()}
+    kept = fcntl.fcntl(kept, fcntl.F_DUPFD_CLOEXEC, floor)
     os.closerange(0, floor)
     for number, descriptor in parked.items():
         os.dup2(descriptor, number, inheritable=True)
         os.close(descriptor)
+    return kept
 
 
 def _text_stream(descriptor: int, mode: str, errors: str) -> io.TextIOWrapper | None:
