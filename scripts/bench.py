@@ -92,7 +92,8 @@ def commands(source: Path, target: Path) -> dict[str, list[str]]:
 def timed(command: list[str]) -> Run:
     """Run a command to its end."""
     begin = time.perf_counter()
-    pid = os.posix_spawn(command[0], command, os.environ)
+    # Without the tool server, so that start-up and memory are those of the command itself.
+    pid = os.posix_spawn(command[0], command, {**os.environ, "ESS_WARM": "0"})
     _, status, usage = os.wait4(pid, 0)
     seconds = time.perf_counter() - begin
     if status:
@@ -124,14 +125,17 @@ def main() -> None:
     size = source.stat().st_size / 1e6
     print(f"{given.rows:,} rows, {size:.0f} MB, {os.cpu_count()} cores, Python {platform.python_version()}")
     results = set()
+    ours = 0.0
     for name, command in commands(source, target).items():
         timed(command)
         results.add(result_of(target))
         runs = sorted((timed(command) for _ in range(given.runs)), key=lambda run: run.seconds)
         middle = runs[len(runs) // 2]
+        ours = ours or middle.seconds
         each = " ".join(f"{run.seconds:.2f}" for run in runs)
         print(
-            f"{name:14} {middle.seconds:6.2f} s  {size / middle.seconds:6.0f} MB/s"
+            f"{name:14} {middle.seconds:6.2f} s  aq_pp takes {ours / middle.seconds:4.2f} x"
+            f"  {size / middle.seconds:6.0f} MB/s"
             f"  {max(run.megabytes for run in runs):6.0f} MB held   runs: {each}"
         )
     if len(results) != 1:
