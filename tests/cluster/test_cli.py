@@ -70,7 +70,7 @@ def test_stream_options(logs: Path, ess: Ess) -> None:
     assert lines[0].startswith(f"ess: {logs}/log_20140901.gz: node 0, attempt 1, exit code 0, ")
     assert lines[2:] == [
         f"ess: {logs}/log_20140902.gz: the command failed with exit code 1",
-        "ess: 1 files were not run because of --quitonerror; --resume runs them",
+        "ess: 1 file was not run because of --quitonerror; --resume continues",
     ]
     _, err = ess("stream", "log", "*", "*", "cat", "--progress", "--threads", "2")
     assert err.endswith("ess: 3 of 3 files, 100% of the bytes\n")
@@ -140,6 +140,7 @@ def test_the_bar_and_ctrl_c_on_a_terminal(logs: Path, tmp_path: Path) -> None:
     assert terminal.exitstatus == 130
     assert b"a,1\r\n" in log.getvalue()
     assert b"Traceback" not in log.getvalue()
+    assert b"ess: interrupted: 1 of 3 files are done; the same command with --resume continues\r\n" in log.getvalue()
     wait_until(lambda: not marked(marker))
     jobs = Path(os.environ["ESS_CACHE_DIR"]) / "jobs"
     assert [path.name for path in jobs.rglob("*") if path.is_file()] == ["ledger.jsonl"]

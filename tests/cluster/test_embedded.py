@@ -18,11 +18,12 @@ from ess.cluster import ledger
 from ess.cluster.execute import execute
 from ess.cluster.groups import Groups
 from ess.cluster.reaper import session_members
-from ess.cluster.report import StreamResult
+from ess.cluster.report import StreamResult, reconciliation
 from ess.cluster.stream import Progress, Source, StreamOptions, stream_source
 from ess.cluster.work import Outcome, run_bundle
 from ess.errors import OptionError
 from ess.lake.entry import FileEntry
+from ess.pipeline.counts import Counts, leave_counts
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -124,6 +125,28 @@ def test_counts_are_summed_and_reported_failures_are_seen(tmp_path: Path) -> Non
     assert result.adds_up
     failing, _, _ = run(entries, "aq_pp -f - -d i:a | cat")
     assert failing.exit_code == 13  # although the pipeline's last command ended well
+
+
+def test_the_rows_of_failed_files_are_not_counted(tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a\n", b"b\n", b"c\n"])
+    line = {"tool": "aq_pp", "argv": [], "read": 3, "out": 2, "filtered": 0, "rejected": 1, "imported": 2}
+    command = f"cat > /dev/null; echo '{json.dumps(line | {'imports': True})}' >> $ESS_COUNTS; [ %file != file_01 ]"
+    result, _, _ = run(entries, command)
+    assert reconciliation(result) == ["2 of 3 files (1 failed): 6 rows read = 4 imported + 0 filtered + 2 rejected"]
+    again, _, _ = run(entries, command, StreamOptions(resume=True))
+    assert (again.resumed, reconciliation(again)) == (2, reconciliation(result))
+
+
+@pytest.mark.parametrize(("words", "kept"), [("-imp no:where", "0 imported"), ("-o -", "0 out")])
+def test_the_counts_that_a_tool_leaves_say_whether_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, kept: str
+) -> None:
+    left = tmp_path / "counts"
+    monkeypatch.setenv("ESS_COUNTS", str(left))
+    leave_counts("aq_pp", ["-f", "-", "-d", "i:a", *words.split()], Counts(1, 0, 0, 1, 0))
+    monkeypatch.delenv("ESS_COUNTS")
+    result, _, _ = run(make_files(tmp_path, [b"x"]), f"cat {left} >> $ESS_COUNTS")
+    assert reconciliation(result) == [f"1 file: 1 rows read = {kept} + 0 filtered + 1 rejected"]
 
 
 def test_what_is_left_of_a_command_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

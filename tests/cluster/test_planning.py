@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ess.cluster
 from ess.cluster.bundles import bundle
 from ess.cluster.commands import ToolRun
 from ess.cluster.dispatch import ATTEMPTS, Dispatch, Slot
-from ess.cluster.report import Failure, Stage, StreamResult, reconciliation, sum_stages
+from ess.cluster.report import Failure, Interrupted, Stage, StreamResult, reconciliation, sum_stages
 from ess.cluster.whole_calls import asks_whole_database
 from ess.pipeline.counts import Counts
 
@@ -107,16 +111,40 @@ def test_other_commands_run_on_each_node(command: str) -> None:
 
 
 def test_reconciliation_of_a_pipeline_tells_each_stage_and_what_does_not_add_up() -> None:
-    first, second = ToolRun("aq_pp", Counts(10, 7, 2, 1, 0)), ToolRun("aq_pp", Counts(7, 7, 0, 0, 7))
+    first, second = ToolRun("aq_pp", Counts(10, 7, 2, 1, 0)), ToolRun("aq_pp", Counts(7, 7, 0, 0, 7), True)
     stages = sum_stages([[first, second], [first, second], []])
-    assert stages == (Stage("aq_pp", Counts(20, 14, 4, 2, 0)), Stage("aq_pp", Counts(14, 14, 0, 0, 14)))
+    assert stages == (Stage("aq_pp", Counts(20, 14, 4, 2, 0)), Stage("aq_pp", Counts(14, 14, 0, 0, 14), True))
     result = StreamResult(0, 3, 0, 0, (), stages, "job")
     assert reconciliation(result) == [
         "3 files, aq_pp (1 of 2): 20 rows read = 14 out + 4 filtered + 2 rejected",
         "3 files, aq_pp (2 of 2): 14 rows read = 14 imported + 0 filtered + 0 rejected",
     ]
     failed = StreamResult(1, 3, 0, 0, (Failure("a.gz", 1, 0),), stages[:1], "job")
-    assert reconciliation(failed)[0].startswith("3 files (1 failed): 20 rows read = ")
-    wrong = StreamResult(0, 1, 0, 0, (), (Stage("aq_pp", Counts(10, 7, 2, 0, 3)),), "job")
+    assert reconciliation(failed)[0].startswith("2 of 3 files (1 failed): 20 rows read = ")
+    wrong = StreamResult(0, 1, 0, 0, (), (Stage("aq_pp", Counts(10, 7, 2, 0, 3), True),), "job")
     assert not wrong.adds_up
     assert reconciliation(wrong) == ["1 file: 10 rows read DOES NOT EQUAL 7 out (3 imported) + 2 filtered + 0 rejected"]
+
+
+def test_only_a_command_that_imports_is_said_to_import() -> None:
+    nothing_good = Counts(499, 0, 0, 499, 0)
+    for imports, kept in ((False, "0 out"), (True, "0 imported")):
+        result = StreamResult(0, 1, 0, 0, (), sum_stages([[ToolRun("aq_pp", nothing_good, imports)]]), "job")
+        assert reconciliation(result) == [f"1 file: 499 rows read = {kept} + 0 filtered + 499 rejected"]
+
+
+def test_what_an_interruption_says_is_no_more_than_what_is_known() -> None:
+    assert str(Interrupted(done=1, files=30, imports=True)) == (
+        "interrupted: 1 of 30 files are done; their rows are imported, and those of others may be; "
+        "the same command with --resume continues and imports none twice"
+    )
+    assert str(Interrupted(done=0, files=1, imports=True)) == (
+        "interrupted: 0 of 1 file are done; rows may be imported; "
+        "the same command with --resume continues and imports none twice"
+    )
+
+
+def test_the_map_of_the_modules_names_them_all() -> None:
+    text = ess.cluster.__doc__ or ""
+    modules = {module.name for module in pkgutil.iter_modules(ess.cluster.__path__)}
+    assert set(re.findall(r"``([a-z_]+)``:", text)) == modules

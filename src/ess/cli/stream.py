@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ess.cluster.report import Failure, reconciliation
-from ess.errors import OptionError, printable
+from ess.cluster.report import Failure, Interrupted, StreamResult, reconciliation
+from ess.errors import OptionError, UdbCommunicationError, UdbConnectError, printable
 
 #: So many failures are named one by one.
 _MOST_FAILURES = 20
@@ -66,6 +66,10 @@ def stream(
                 trace=_say if debug else None,
             ),
         )
+    except Interrupted as interrupted:
+        display.clear()
+        _say(str(interrupted))
+        raise typer.Exit(130) from None
     finally:
         display.clear()
     _tell_failures(result.failures)
@@ -74,9 +78,15 @@ def stream(
     if not result.files and not result.resumed:
         _say(f"{category}: no files between {lower} and {upper}")
     if result.not_run:
-        _say(f"{result.not_run} files were not run because of --quitonerror; --resume runs them")
+        files = "1 file was" if result.not_run == 1 else f"{result.not_run:,} files were"
+        _say(f"{files} not run because of --quitonerror; --resume continues")
     for text in reconciliation(result):
         _say(text)
+    if _may_have_lost_rows(result):
+        _say(
+            "a database server was missing: if it was killed, its rows are gone, also of those counted here; "
+            "run: ess udbd restart, then import all files again"
+        )
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
@@ -106,6 +116,12 @@ def _tell_failures(failures: tuple[Failure, ...]) -> None:
         _say(str(failure))
     if len(failures) > _MOST_FAILURES:
         _say(f"and {len(failures) - _MOST_FAILURES} more failed")
+
+
+def _may_have_lost_rows(result: StreamResult) -> bool:
+    missing = (UdbConnectError.exit_code, UdbCommunicationError.exit_code)
+    failed = any(failure.exit_code in missing for failure in result.failures)
+    return failed and any(stage.counts.imported for stage in result.stages)
 
 
 def _say(text: str) -> None:

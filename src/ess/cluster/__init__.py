@@ -1,1 +1,28 @@
-"""Clusters: where they come from (providers), and how files and commands run on them (stream, exec)."""
+"""Clusters: where they come from, and how files and commands run on them (``ess stream``, ``ess exec``).
+
+The modules, from what a user asks for down to processes:
+
+The jobs:
+    - ``stream``: ``ess stream``, a command on each file (:mod:`ess.cli.stream` reads the command line).
+    - ``execute``: ``ess exec``, a command on each node; ``whole_calls``: which commands run once instead.
+    - ``report``: sums, failures and interruptions, and the lines that tell of them.
+    - ``ledger``: the file that says which files are done, for ``--resume``.
+
+Sharing out the work of a job:
+    - ``bundles``: which files go together; ``dispatch``: which bundle goes where, also when nodes are lost.
+    - ``driver``: the loop that starts bundles and takes their results; ``delivery``: output in file order.
+    - ``opening``: picks what runs the bundles; ``embedded``: this process does; ``runtime``: Dask's workers do.
+    - ``node``: what the Dask runtime calls inside a worker.
+
+Running one command, on whatever node:
+    - ``work``: the command of a job on each file of a bundle; ``commands``: feeds it, waits for it, reads its counts.
+    - ``substitution``: ``%file`` and the like, put in as data; ``quoting``: how bash reads the text around them.
+    - ``caller``: the user's environment, folder and umask; ``warm``: a tool server, so that ``aq_*`` start faster.
+    - ``groups``: a session for each command; ``reaper``: the process that ends them when their worker is killed.
+
+The machines:
+    - ``providers``: create, stop, start and terminate a cluster; ``lifecycle``: what to do for it, as pure decisions.
+    - ``local``: the provider that starts workers on this machine; ``daemon``: the program of those processes.
+    - ``state``: the files that describe the cluster; ``processes``: process numbers that are never mistaken.
+    - ``security``: certificates, as Dask wants them.
+"""

@@ -31,10 +31,11 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class ToolRun:
-    """The rows that one ``aq_*`` command of a pipeline reported when it ended."""
+    """The rows that one ``aq_*`` command of a pipeline reported when it ended; ``imports``: it was to import rows."""
 
     tool: str
     counts: Counts
+    imports: bool = False
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,7 @@ def read_reports(path: Path) -> Reports:
                 exit_codes.append(int(values["exit"]))
                 continue
             numbers = [int(values[name]) for name in ("read", "out", "filtered", "rejected", "imported")]
-            runs.append(ToolRun(str(values["tool"]), Counts(*numbers)))
+            runs.append(ToolRun(str(values["tool"]), Counts(*numbers), bool(values.get("imports", False))))
         except (ValueError, KeyError, TypeError):
             continue
     return Reports(tuple(runs), tuple(exit_codes))

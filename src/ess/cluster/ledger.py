@@ -226,6 +226,9 @@ def _folders() -> Sequence[Path]:
 
 
 def _done(line: dict[str, Any]) -> Done:
-    tools = tuple(ToolRun(str(tool["tool"]), Counts(**tool["counts"])) for tool in line.get("tools", []))
+    tools = tuple(
+        ToolRun(str(tool["tool"]), Counts(**tool["counts"]), bool(tool.get("imports", False)))
+        for tool in line.get("tools", [])
+    )
     file = FileKey(str(line["datastore"]), str(line["path"]), int(line["size"]), float(line["modified"]))
     return Done(file, int(line["exit_code"]), int(line["attempt"]), int(line["node"]), float(line["seconds"]), tools)

@@ -26,10 +26,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Stage:
-    """The rows of one ``aq_*`` command of the pipeline, summed over all files."""
+    """The rows of one ``aq_*`` command of the pipeline, summed over all files; ``imports``: it was to import rows."""
 
     tool: str
     counts: Counts
+    imports: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class StreamResult:
     ``exit_code`` is that of the first failing file in file order, or 0. ``files`` counts the
     files that were run, ``resumed`` those an earlier run had done, ``not_run`` those left out
     after a failure with ``quit_on_error``. ``stages`` has one entry for each ``aq_*`` command
-    that reported its rows. ``messages_left_out`` counts lines of commands' messages that were
-    not passed on.
+    that reported its rows, summed over the files that did not fail. ``messages_left_out`` counts
+    lines of commands' messages that were not passed on.
     """
 
     exit_code: int
@@ -67,10 +68,36 @@ class ExecResult:
     failures: tuple[Failure, ...]
 
 
+class Interrupted(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C while a job ran. Everything it ran is stopped by the time this arrives.
+
+    ``done`` files, of all its ``files``, are through and need not run again; ``imports`` says
+    whether the job's command imports rows.
+    """
+
+    def __init__(self, *, done: int, files: int, imports: bool) -> None:
+        super().__init__()
+        self.done = done
+        self.files = files
+        self.imports = imports
+
+    def __str__(self) -> str:
+        """One line.
+
+        >>> str(Interrupted(done=12, files=30, imports=False))
+        'interrupted: 12 of 30 files are done; the same command with --resume continues'
+        """
+        text = f"interrupted: {self.done:,} of {self.files:,} file{'' if self.files == 1 else 's'} are done; "
+        if self.imports:
+            # A file's rows are in before this process hears that its command has ended.
+            text += "their rows are imported, and those of others may be; " if self.done else "rows may be imported; "
+        return f"{text}the same command with --resume continues{' and imports none twice' if self.imports else ''}"
+
+
 def sum_stages(runs: Iterable[Sequence[ToolRun]]) -> tuple[Stage, ...]:
     """Sum what the commands of a pipeline reported, the first with the first, the second with the second.
 
-    >>> one = [ToolRun("aq_pp", Counts(10, 7, 2, 1, 7))]
+    >>> one = [ToolRun("aq_pp", Counts(10, 7, 2, 1, 7), imports=True)]
     >>> sum_stages([one, one])[0].counts
     Counts(read=20, out=14, filtered=4, rejected=2, imported=14)
     """
@@ -89,29 +116,30 @@ def sum_stages(runs: Iterable[Sequence[ToolRun]]) -> tuple[Stage, ...]:
                     before.rejected + more.rejected,
                     before.imported + more.imported,
                 ),
+                stages[position].imports or run.imports,
             )
     return tuple(stages)
 
 
 def reconciliation(result: StreamResult) -> list[str]:
-    """The lines that account for all rows; none if no command reported any.
+    """The lines that account for all rows of the files that did not fail; none if no command reported any.
 
     >>> counts = Counts(read=41031, out=40373, filtered=0, rejected=658, imported=40373)
-    >>> reconciliation(StreamResult(0, 30, 0, 0, (), (Stage("aq_pp", counts),), "job"))
+    >>> reconciliation(StreamResult(0, 30, 0, 0, (), (Stage("aq_pp", counts, imports=True),), "job"))
     ['30 files: 41,031 rows read = 40,373 imported + 0 filtered + 658 rejected']
     """
     lines = []
     total = result.files + result.resumed
     files = f"{total:,} file{'' if total == 1 else 's'}"
     if result.failures:
-        files += f" ({len(result.failures):,} failed)"
+        files = f"{total - len(result.failures):,} of {files} ({len(result.failures):,} failed)"
     for number, stage in enumerate(result.stages, 1):
         counts = stage.counts
         which = f", {stage.tool} ({number} of {len(result.stages)})" if len(result.stages) > 1 else ""
         kept = f"{counts.out:,} out"
-        if counts.imported == counts.out:
+        if stage.imports and counts.imported == counts.out:
             kept = f"{counts.imported:,} imported"
-        elif counts.imported:
+        elif stage.imports:
             kept = f"{counts.out:,} out ({counts.imported:,} imported)"
         sign = "=" if counts.add_up() else "DOES NOT EQUAL"
         lines.append(

@@ -9,11 +9,12 @@ from pathlib import Path
 from ess.cluster import ledger
 from ess.cluster.bundles import bundle
 from ess.cluster.caller import surroundings
+from ess.cluster.commands import ToolRun
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.dispatch import Runtime
 from ess.cluster.driver import drive
 from ess.cluster.opening import open_runtime
-from ess.cluster.report import Failure, StreamResult, sum_stages
+from ess.cluster.report import Failure, Interrupted, StreamResult, sum_stages
 from ess.cluster.substitution import column_words
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import OptionError
@@ -106,6 +107,7 @@ def stream(
     Raises:
         OptionError: If an argument is wrong or there is nothing to resume.
         BrokenPipeError: If nobody reads the output any more; everything is stopped then.
+        Interrupted: If somebody pressed Ctrl-C; everything is stopped then, too.
     """
     from ess.lake.categories import category as find_category  # loads the listing
     from ess.lake.select import files_of
@@ -168,6 +170,7 @@ class _Run:
         self._earlier = {key: line for key, line in done.items() if line.exit_code == 0}
         self._tasks = [Task(i, entry) for i, entry in enumerate(source.entries) if self._keys[i] not in self._earlier]
         self._outcomes: list[Outcome] = []
+        self._noted: list[tuple[ToolRun, ...]] = []  # of the files that are done: a resumed job leaves them out
         self._all_bytes = sum(self._size(task.index) for task in self._tasks)
         self._done_bytes = 0
         self._job = Job(
@@ -192,7 +195,7 @@ class _Run:
             stderr,
             name=lambda outcome: Path(self._source.entries[outcome.index].path).name,
             all_messages=self._options.all_messages,
-            delivered=lambda outcome: book.delivered(self._keys[outcome.index], outcome),
+            delivered=lambda outcome: self._note(outcome, book),
         )
         for index, key in enumerate(self._keys):
             if key in self._earlier:
@@ -201,8 +204,13 @@ class _Run:
         parts = BUNDLES_PER_SLOT * len(slots) if several else len(self._tasks)
         bundles = [[self._tasks[i] for i in part] for part in bundle(sizes, max(parts, 1))]
         self._tell_progress()
-        if not drive(self._job, bundles, self._runtime, outcome=lambda outcome: self._take(outcome, delivery)):
-            delivery.rest()
+        try:
+            if not drive(self._job, bundles, self._runtime, outcome=lambda outcome: self._take(outcome, delivery)):
+                delivery.rest()
+        except KeyboardInterrupt:
+            done = [*(self._earlier[key].tools for key in self._keys if key in self._earlier), *self._noted]
+            imports = " -imp" in self._job.command or any(tool.imports for tools in done for tool in tools)
+            raise Interrupted(done=len(done), files=len(self._keys), imports=imports) from None
         return self._result(delivery.left_out)
 
     def _take(self, outcome: Outcome, delivery: Delivery) -> None:
@@ -212,6 +220,11 @@ class _Run:
         if self._options.trace:
             self._options.trace(_trace_line(outcome, self._source.entries[outcome.index]))
         self._tell_progress()
+
+    def _note(self, outcome: Outcome, book: ledger.Ledger) -> None:
+        book.delivered(self._keys[outcome.index], outcome)
+        if outcome.ended.exit_code == 0:
+            self._noted.append(outcome.ended.tools)
 
     def _tell_progress(self) -> None:
         if self._options.progress:
@@ -234,7 +247,7 @@ class _Run:
             resumed=len(resumed),
             not_run=len(self._tasks) - len(outcomes),
             failures=failures,
-            stages=sum_stages([*resumed, *(outcome.ended.tools for outcome in outcomes)]),
+            stages=sum_stages([*resumed, *(each.ended.tools for each in outcomes if each.ended.exit_code == 0)]),
             job=self._job.id,
             messages_left_out=messages_left_out,
         )

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 #: Names the file that gets one JSON line for each run of a tool; the task runner sets it.
 COUNTS_VARIABLE = "ESS_COUNTS"
 
+#: The options that import rows, the present one and the old one.
+_IMPORTING = frozenset({"-imp", "-udb"})
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -42,7 +45,10 @@ def statistics_line(tool: str, counts: Counts, *, with_out: bool = True) -> str:
 
 
 def leave_counts(tool: str, argv: Sequence[str], counts: Counts) -> None:
-    """Append the counts to the file that ``ESS_COUNTS`` names, if any, as one line in one write."""
+    """Append the counts to the file that ``ESS_COUNTS`` names, if any, as one line in one write.
+
+    ``imports`` says whether the run was to import rows at all: none may have been good enough.
+    """
     line = {
         "tool": tool,
         "argv": list(argv),
@@ -51,6 +57,7 @@ def leave_counts(tool: str, argv: Sequence[str], counts: Counts) -> None:
         "filtered": counts.filtered,
         "rejected": counts.rejected,
         "imported": counts.imported,
+        "imports": any(word.split(",")[0] in _IMPORTING for word in argv),
     }
     _append(line)
 
