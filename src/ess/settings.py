@@ -88,7 +88,7 @@ def udb_port() -> int:
         OptionError: If it is not a port from 1 to 65535.
     """
     text = setting("ESS_UDB_PORT")
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536):
         raise OptionError(f"bad port '{text}'", where="ESS_UDB_PORT", hint="give a number from 1 to 65535")
     return int(text)
 

@@ -352,7 +352,18 @@ def test_a_missing_server_is_an_error_that_names_it(start_server: Any, write_spe
     dead.shutdown()
     with pytest.raises((UdbConnectError, UdbCommunicationError), match=f"127.0.0.1:{servers[1].port}"):
         get(servers, "log")
-    with pytest.raises(UdbConnectError, match="start it with: ess udbd start"):
+    with pytest.raises(UdbConnectError, match=f":{servers[1].port}: .* its rows are lost: run ess udbd restart"):
+        put(servers, "log", LOG)
+
+
+def test_a_server_that_started_later_has_lost_its_rows_and_one_that_was_there_has_not(
+    start_server: Any, write_spec: Any
+) -> None:
+    first, second = start_server(), start_server()
+    put(write_spec(first), "log", LOG)
+    put(write_spec(first, second), "log", LOG)  # the second was there before, and has just not been told yet
+    servers = write_spec(first, start_server())
+    with pytest.raises(UdbRequestError, match=f":{servers[1].port}: the server was restarted and has lost its rows"):
         put(servers, "log", LOG)
 
 

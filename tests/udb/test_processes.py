@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from ess.errors import InitializationError, OptionError
-from ess.tools import aq_udb
+from ess.tools import aq_udb, udbd
 from ess.tools.process import exit_code
 from ess.udb import admin, processes, service
 from ess.udb.access import access_folder, udb_folder
@@ -49,6 +49,13 @@ def tool(name: str, *arguments: str, stdin: bytes = b"") -> subprocess.Completed
     )
 
 
+def udb(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The exit code and the output of ``aq_udb`` in this process, without the second that a new one takes."""
+    capfd.readouterr()
+    code = exit_code("aq_udb", functools.partial(aq_udb.main, list(arguments)))
+    return (code, *capfd.readouterr())
+
+
 def rows() -> bytes:
     return b"".join(b"u%d,%d,%d.5\n" % (n % 7, 100 - n, n) for n in range(50))
 
@@ -56,14 +63,16 @@ def rows() -> bytes:
 IMPORT = ("-f", "-", "-d", "s:user", "i:time", "f:price")
 
 
-def test_the_tools_work_together_and_nothing_is_left(servers: int) -> None:
+def test_the_tools_work_together_and_nothing_is_left(servers: int, capfd: pytest.CaptureFixture[str]) -> None:
+    title = '"user","time","price"\n'
+    assert udb(capfd, "-exp", "db:log") == (0, title, "")  # defined by the start, and empty
     imported = tool("aq_pp", *IMPORT, "-imp", "db:log", "-imp", "db:sums", stdin=rows())
     assert (imported.returncode, imported.stderr) == (0, b"")
     assert tool("aq_udb", "-cnt", "db:log").stdout == b'"field","count"\n"pkey",7\n"row",50\n'
-    assert tool("aq_udb", "-inf", "db").stdout == b'"pkey","var","log","sums"\n7,0,50,7\n'
-    assert tool("aq_udb", "-ord", "db:log").returncode == 0
-    found = tool(
-        "aq_udb",
+    assert udb(capfd, "-inf", "db")[1] == '"pkey","var","log","sums"\n7,0,50,7\n'
+    assert udb(capfd, "-ord", "db:log")[0] == 0
+    found = udb(
+        capfd,
         "-exp",
         "db:log",
         "-filt",
@@ -76,21 +85,24 @@ def test_the_tools_work_together_and_nothing_is_left(servers: int) -> None:
         "*",
         "sums.price:all+%.1f",
     )
-    assert found.stdout == b'"user","time","price","all"\n"u0",100,0.5,200.0\n"u1",99,1.5,157.5\n'
-    assert tool("aq_udb", "-probe", "db").returncode == 0
-    assert tool("aq_udb", "-clr", "db:log").returncode == 0
-    assert tool("aq_udb", "-exp", "db:log", "-o,notitle", "-").stdout == b""
+    assert found[1] == '"user","time","price","all"\n"u0",100,0.5,200.0\n"u1",99,1.5,157.5\n'
+    assert udb(capfd, "-probe", "db")[0] == 0
+    assert udb(capfd, "-clr", "db:log")[0] == 0
+    assert udb(capfd, "-exp", "db:log") == (0, title, "")
     pids = [processes.state(udb_folder(), port).pid for port in (servers, servers + 1)]
     assert all(os.getsid(pid) == pid for pid in pids)  # no terminal and no worker takes them along
     assert list(service.stop(udb_folder(), ()))[-1] == f"udbd-{servers + 1} stopped."
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
-    refused = tool("aq_udb", "-exp", "db:log")
-    assert refused.returncode == 31
-    assert refused.stderr.decode().strip().endswith("the server cannot be reached; start it with: ess udbd start")
+    code, _, says = udb(capfd, "-exp", "db:log")
+    assert (code, says.partition("the server cannot be reached; ")[2]) == (
+        31,
+        "start it with: ess udbd start (it starts empty)\n",
+    )
 
 
-def test_a_client_killed_in_the_middle_of_an_import_leaves_nothing(servers: int) -> None:
-    assert tool("aq_udb", "-crt", "db").returncode == 0
+def test_a_client_killed_in_the_middle_of_an_import_leaves_nothing(
+    servers: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     code = "from ess.tools.aq_pp import command; command()"
     child = subprocess.Popen([sys.executable, "-c", code, *IMPORT, "-imp", "db:log"], stdin=subprocess.PIPE)
     assert child.stdin is not None
@@ -99,32 +111,51 @@ def test_a_client_killed_in_the_middle_of_an_import_leaves_nothing(servers: int)
     time.sleep(1.0)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert tool("aq_udb", "-cnt", "db:log").stdout == b'"field","count"\n"pkey",0\n"row",0\n'
+    assert udb(capfd, "-cnt", "db:log")[1] == '"field","count"\n"pkey",0\n"row",0\n'
 
 
-def test_a_server_killed_is_an_error_for_everyone_and_named(servers: int) -> None:
+def test_a_server_killed_is_an_error_until_all_are_emptied(servers: int, capfd: pytest.CaptureFixture[str]) -> None:
     assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
     os.kill(processes.state(udb_folder(), servers + 1).pid, signal.SIGKILL)
-    for command in (
-        tool("aq_udb", "-exp", "db:log"),
-        tool("aq_udb", "-cnt", "db"),
-        tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()),
-    ):
-        assert command.returncode in (31, 32)
-        assert command.stdout == b""
-        assert f"127.0.0.1:{servers + 1}" in command.stderr.decode()
-        assert len(command.stderr.decode().splitlines()) == 1
+    server = f"server 127.0.0.1:{servers + 1}: the server"
+    gone = f"aq_udb: {server} cannot be reached; its rows are lost: run ess udbd restart, and import again\n"
+    assert udb(capfd, "-exp", "db:log") == (31, "", gone)
+    assert udb(capfd, "-cnt", "db") == (31, "", gone)
+    refused = tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows())
+    assert (refused.returncode, refused.stderr.decode()) == (31, gone.replace("aq_udb", "aq_pp"))
     status = list(service.status(udb_folder(), [servers, servers + 1]))
     assert status[1] == f"(-) udbd-{servers + 1} not running."
 
+    list(admin.udbd("start"))  # starts one empty server beside a half-full one, which must not look whole
+    lost = (
+        f"aq_udb: {server} was restarted and has lost its rows of database 'db'; "
+        "run ess udbd restart, and import again\n"
+    )
+    for arguments in (("-exp", "db:log"), ("-cnt", "db"), ("-inf", "db"), ("-crt", "db"), ("-probe", "db")):
+        assert udb(capfd, *arguments) == (34, "", lost), arguments
+    refused = tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows())
+    assert (refused.returncode, refused.stderr.decode()) == (34, lost.replace("aq_udb", "aq_pp"))
 
-def test_starting_again_leaves_what_runs_and_its_data_alone(servers: int) -> None:
+    list(admin.udbd("restart"))
+    assert udb(capfd, "-cnt", "db:log") == (0, '"field","count"\n"pkey",0\n"row",0\n', "")
+
+
+def test_starting_again_leaves_what_runs_and_its_data_alone(servers: int, capfd: pytest.CaptureFixture[str]) -> None:
     assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
     assert all("is running already" in line for line in list(admin.udbd("start")))
-    assert b'"row",50' in tool("aq_udb", "-cnt", "db:log").stdout
+    assert '"row",50' in udb(capfd, "-cnt", "db:log")[1]
     assert " MB, databases: db" in next(iter(admin.udbd("ckmem")))
-    list(admin.udbd("restart"))
-    assert tool("aq_udb", "-cnt", "db:log").returncode == 34
+
+
+def test_what_is_created_while_the_servers_run_is_known_to_them(
+    servers: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    admin.create_table("more", ["s,pkey:user", "i:n"])
+    assert udb(capfd, "-exp", "db:more") == (0, '"user","n"\n', "")
+    admin.create_database("other", ports=2)
+    admin.create_variable(["i:n"])
+    admin.create_vector("sums", ["s,pkey:user", "i:n"])
+    assert udb(capfd, "-exp", "other:sums") == (0, '"user","n"\n', "")
 
 
 def test_files_are_for_the_owner_only(servers: int) -> None:
@@ -136,9 +167,30 @@ def test_an_occupied_port_is_a_clear_error(places: dict[str, str], port_base: in
     with socket.socket() as other:
         other.bind(("127.0.0.1", port_base))
         other.listen()
-        with pytest.raises(InitializationError, match="another program uses the port"):
-            processes.start(udb_folder(), [port_base], processes.StartOptions())
+        says = f"another program uses the port {port_base}; stop it, or choose another port with ESS_UDB_PORT$"
+        with pytest.raises(InitializationError, match=says):
+            list(admin.udbd("start"))
+        admin.create_database("shop")
+        way = "shop.spec, or drop database shop and create it again with ESS_UDB_PORT set$"
+        with pytest.raises(InitializationError, match=f"stop it, or edit the @Server lines of .*{way}"):
+            list(admin.udbd("start"))
     assert processes.known_ports(udb_folder()) == []
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "0", "-1", "1" * 5000])
+def test_a_wrong_first_port_is_never_passed_over(
+    places: dict[str, str], monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    admin.create_database("shop")
+    monkeypatch.setenv("ESS_UDB_PORT", port)
+    for use in (
+        lambda: list(admin.udbd("start")),
+        lambda: list(admin.udbd("restart")),
+        lambda: admin.create_database("other"),
+        lambda: udbd.main(["status"]),
+    ):
+        with pytest.raises(OptionError, match=f"ESS_UDB_PORT: bad port '{port}'"):
+            use()
 
 
 def test_a_pid_file_of_another_process_is_not_believed(places: dict[str, str], tmp_path: Path) -> None:

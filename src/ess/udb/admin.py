@@ -16,7 +16,8 @@ from pathlib import Path
 from ess.errors import EssError, OptionError, UdbConnectError
 from ess.schema.columns import valid_name
 from ess.settings import lock, make_private_folder, udb_port, work_dir, write_private
-from ess.udb.access import udb_folder
+from ess.udb.access import access_folder, udb_folder
+from ess.udb.ports import PortInUse
 from ess.udb.spec import VAR, Definition, Kind, Server, Spec, Table, make_definition, make_table
 from ess.udb.spec_file import format_column, format_definition, format_spec
 from ess.udb.target import databases, is_local, load_spec, spec_path
@@ -243,7 +244,27 @@ def _start(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
     from ess.udb import service
 
     ports = _wanted_ports(nodes)
-    return service.start(folder, ports, service.start_options(len(ports)))
+    running = set(service.running_ports(folder))
+    try:
+        yield from service.start(folder, ports, service.start_options(len(ports)))
+    except PortInUse as error:
+        raise PortInUse(error.port, hint=f"stop it, or {_way_to_other_ports(error.port)}") from None
+    for name in databases():
+        spec = load_spec(name, where="udbd")
+        # Where a server has run before, rows may be missing from one that had to be started again: that must not
+        # look like a database that is empty or whole.
+        if running.isdisjoint(server.port for server in spec.servers):
+            _define_on_servers(name, spec)
+
+
+def _way_to_other_ports(port: int) -> str:
+    for name in databases():
+        if any(server.port == port for server in load_spec(name, where="udbd").servers):
+            return (
+                f"edit the @Server lines of {spec_path(name)}, "
+                f"or drop database {name} and create it again with ESS_UDB_PORT set"
+            )
+    return "choose another port with ESS_UDB_PORT"
 
 
 def _restart(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
@@ -255,6 +276,7 @@ def _restart(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
 
 
 def _wanted_ports(nodes: Sequence[str]) -> list[int]:
+    first = udb_port()  # also where it does not count, so that a wrong one is never passed over
     ports: set[int] = set()
     for name in databases():
         for server in load_spec(name, where="udbd").servers:
@@ -265,7 +287,7 @@ def _wanted_ports(nodes: Sequence[str]) -> list[int]:
                     hint=f"start it there with: udbd start {server.port}",
                 )
             ports.add(server.port)
-    return sorted(ports) or list(range(udb_port(), udb_port() + max(1, len(nodes))))
+    return sorted(ports) or list(range(first, first + max(1, len(nodes))))
 
 
 # Spec files -----------------------------------------------------------------------------------------------------------
@@ -295,7 +317,11 @@ def _create(name: str, kind: Kind, columns: Sequence[str]) -> None:
         database = active_database()
         spec = load_spec(database, where=where)
         table = make_table(name, kind, words, where=where)
-        _write(database, replace(spec, definition=_with(spec, [*_own_tables(spec), table], where)))
+        changed = replace(spec, definition=_with(spec, [*_own_tables(spec), table], where))
+        _write(database, changed)
+        if not spec.definition.key:
+            # It has had no place for rows, so none can have been lost: it is empty wherever its servers run.
+            _define_on_servers(database, changed)
 
 
 def _drop(name: str, kind: Kind) -> None:
@@ -359,6 +385,19 @@ def _summary(name: str, active: str) -> DatabaseSummary:
         listed(Kind.VECTOR),
         variables[0][1] if variables else (),
     )
+
+
+def _define_on_servers(name: str, spec: Spec) -> None:
+    """Make a database known, so that it is empty and not unknown; on all of its servers or on none."""
+    if not spec.definition.key or not access_folder().is_dir():
+        return  # nothing to define, or no server was ever started from here
+    from ess.udb.pool import Pool
+    from ess.udb.protocol import DatabaseRequest
+
+    # What prevents it is said by the first command that needs the database.
+    with contextlib.suppress(EssError), Pool(spec.servers) as pool:
+        pool.hello()
+        pool.call("create", DatabaseRequest(name, format_definition(spec.definition, key_apart=spec.key_apart)))
 
 
 def _clear_on_servers(name: str, spec: Spec, table: str) -> None:

@@ -167,7 +167,7 @@ class Import:
         if self._pool is not None:
             return
         self._pool = Pool(self._servers, self._access)
-        self._pool.hello()
+        self._pool.reach(self._target.database)
         attempt = secrets.token_hex(16)
         schema = empty_frame(self._columns).to_arrow().schema
         for place, connection in enumerate(self._pool.connections):

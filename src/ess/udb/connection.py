@@ -186,7 +186,9 @@ def translate(error: BaseException, server: Server, *, opening: bool = False) ->
                 hint="it was started from another working folder",
             )
         if opening:
-            return UdbConnectError("the server cannot be reached", where=where, hint="start it with: ess udbd start")
+            return UdbConnectError(
+                "the server cannot be reached", where=where, hint="start it with: ess udbd start (it starts empty)"
+            )
         return UdbCommunicationError("the server was lost", where=where, hint="see: ess udbd status")
     if isinstance(error, flight.FlightTimedOutError):
         return UdbConnectError("the server does not answer", where=where, hint="see: ess udbd status")

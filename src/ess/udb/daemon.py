@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from ess.errors import EssError, InitializationError
 from ess.udb.access import read_server_access
+from ess.udb.ports import PORT_IN_USE, PortInUse
 from ess.udb.server import MemoryLimit, UdbServer
 
 log = logging.getLogger("udbd")
@@ -45,7 +47,7 @@ def main(argv: list[str]) -> int:
             os._exit(0)
     except EssError as error:
         log.error("%s", error)
-        return error.exit_code
+        return PORT_IN_USE if isinstance(error, PortInUse) else error.exit_code
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -83,10 +85,12 @@ def _require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortInUse(port) from None
             raise InitializationError(
                 f"cannot listen on {host} port {port} ({error.strerror})",
                 where=f"udbd-{port}",
-                hint="another program uses the port; stop it, or choose other ports with ESS_UDB_PORT",
+                hint="choose another port or address",
             ) from None
 
 

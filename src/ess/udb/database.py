@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from ess.engines.batch import PHYSICAL, Batch
 from ess.errors import OptionError, UdbRequestError
@@ -18,6 +19,8 @@ class Database:
 
     def __init__(self, name: str, definition: Definition) -> None:
         self.name = name
+        #: When it was defined here, by the clock of the machine, so that servers can be compared.
+        self.defined = time.time()
         self._lock = threading.RLock()
         self._shard = Shard(definition)
         self._transactions = Transactions()

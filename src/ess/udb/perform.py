@@ -22,8 +22,15 @@ def perform(operation: Operation, *, stdout: BinaryIO | None = None) -> int:
     Raises:
         EssError: If a server is missing or refuses, or the output cannot be written.
     """
+    if operation.name == "-crt" and set(operation.servers) < set(operation.target.spec.servers):
+        # A node that defines the database on its own server must not cover up that this one has lost its rows.
+        with Pool(operation.target.spec.servers) as everywhere:
+            everywhere.reach(operation.target.database)
     with Pool(operation.servers) as pool:
-        pool.hello()
+        if operation.name == "-clr" and operation.target.table is None:
+            pool.hello()  # the way out when rows are lost
+        else:
+            pool.reach(operation.target.database)
         return _WAYS[operation.name](operation, pool, stdout)
 
 
@@ -39,6 +46,7 @@ def reach(operation: Operation) -> None:
 
 def exported(operation: Operation, pool: Pool) -> Iterator[Batch]:
     """The rows of an ``-exp``, in batches whose columns are named by slot keys."""
+    pool.require_whole(operation.target.database)
     table = operation.target.table
     if table is None or table.kind is not Kind.VAR:
         return export(pool, operation.scan, operation.sort, operation.cut)
@@ -64,6 +72,7 @@ def _export(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
 
 def counted(operation: Operation, pool: Pool) -> Batch:
     """The counts of a ``-cnt``, as the columns ``field`` and ``count``."""
+    pool.require_whole(operation.target.database)
     answers = pool.call("count", operation.scan)
     counts = [(int(answer["keys"]), int(answer["rows"])) for answer in answers]
     if not operation.separately:

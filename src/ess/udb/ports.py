@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ess.errors import OptionError
+from ess.errors import InitializationError, OptionError
 
 _SPEC = re.compile(r"(?P<start>[0-9]*)(?:(?P<kind>[-+])(?P<end>[0-9]+))?\Z")
 
 #: More servers than this on one machine is a slip of the finger.
 MOST_SERVERS = 256
+
+
+#: What the process of a server ends with when its port is taken, so that the one who started it can tell.
+PORT_IN_USE = 98
+
+
+class PortInUse(InitializationError):
+    """Another program uses the port of a server (exit code 3)."""
+
+    def __init__(self, port: int, *, hint: str = "stop it, or choose another port") -> None:
+        super().__init__(f"another program uses the port {port}", where=f"udbd-{port}", hint=hint)
+        self.port = port
 
 
 def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[int], str]:

@@ -22,6 +22,7 @@ from ess.errors import EssError, InitializationError, UdbConnectError
 from ess.settings import SETTINGS, make_private_folder, write_private
 from ess.udb.access import make_access, read_access, udb_folder
 from ess.udb.connection import Connection
+from ess.udb.ports import PORT_IN_USE, PortInUse
 from ess.udb.spec import Server
 
 LOOPBACK = "127.0.0.1"
@@ -180,6 +181,8 @@ def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], o
         code = child.poll()
         if code is not None:
             _pid_file(folder, port).unlink(missing_ok=True)
+            if code == PORT_IN_USE:
+                raise PortInUse(port)
             last = [line for line in log_tail(folder, port) if line.strip()][-1:]
             reason = last[0].partition(" ERROR ")[2] or last[0] if last else f"exit code {code}"
             raise InitializationError(f"the server did not start ({reason})", where=f"udbd-{port}")

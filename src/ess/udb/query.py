@@ -52,7 +52,7 @@ def export_batch(
     operation = plan(uses)
     shown = [(column.slot.key, column.label, column.slot.type) for column in operation.columns]
     with Pool(operation.servers) as pool:
-        pool.hello()
+        pool.reach(operation.target.database)
         batches = list(exported(operation, pool))
     if not batches:
         return pl.DataFrame([pl.Series(key, [], dtype=PHYSICAL[kind]) for key, _, kind in dict.fromkeys(shown)]), shown

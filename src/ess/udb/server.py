@@ -248,13 +248,14 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
     def _hello(self, body: bytes) -> dict[str, Any]:
         require_protocol(read_object(body))
         with self._lock:
-            names = sorted(self._databases)
+            defined = {name: self._databases[name].defined for name in sorted(self._databases)}
         return {
             "protocol": PROTOCOL,
             "pid": os.getpid(),
             "memory": self._memory.used(),
-            "seconds": time.time() - self._started,
-            "databases": names,
+            "started": self._started,
+            "databases": list(defined),
+            "defined": defined,
         }
 
     def _create(self, body: bytes) -> dict[str, Any]:
@@ -303,7 +304,8 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
                 if not create:
                     raise UdbRequestError(
                         f"database '{name}' is not defined here yet",
-                        hint=f"import into it, or define it with: aq_udb -crt {name}",
+                        hint="if the server was restarted, its rows are lost; import into it, "
+                        f"or define it empty with: aq_udb -crt {name}",
                     )
                 found = self._databases[name] = Database(name, wanted)
                 log.info("database %s defined", name)
