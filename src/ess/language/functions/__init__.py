@@ -10,6 +10,7 @@ from ess.language.functions import (
     encoding,
     keys,
     patterns,
+    search,
     special,
     strings,
 )
@@ -17,7 +18,7 @@ from ess.language.functions.table import Function
 
 FUNCTIONS: dict[str, Function] = {
     function.key: function
-    for module in (strings, arithmetic, comparison, patterns, encoding, conversion, dates, keys, special)
+    for module in (strings, arithmetic, comparison, patterns, encoding, conversion, dates, keys, special, search)
     for function in module.FUNCTIONS
 }
 

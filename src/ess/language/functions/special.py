@@ -60,7 +60,6 @@ def _missing(name: str, why: str, *parameters: Parameter) -> Function:
 
 
 _AGENTS = "it needs a table of user agents, which is not part of this version"
-_ENGINES = "it needs a table of search engines, which is not part of this version"
 _KEYS = "it counts the rows of a key and works only inside aq_udb -pp, which is not built yet"
 _COUNTRIES = "it needs a table of addresses and countries, which is not part of this version"
 
@@ -99,6 +98,5 @@ FUNCTIONS = (
     _missing("IpToCountry", _COUNTRIES, address("Ip")),
     _missing("CountryName", _COUNTRIES, text("Code")),
     _missing("CountryRegion", _COUNTRIES, text("Code")),
-    _missing("SearchKey", _ENGINES, text("SiteOrUrl"), Parameter("Path", optional=True)),
     _missing("RowCount", _KEYS, Parameter("TabName", Form.WORD)),
 )
