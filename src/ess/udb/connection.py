@@ -22,6 +22,9 @@ from ess.udb.spec import Server
 HELLO_SECONDS = 20.0
 
 
+#: A server that is lost on the way may be only unreachable, or dead.
+_IF_ENDED = "see: ess udbd status; if it has ended, all its rows are lost"
+
 #: About how large a message is, and how many rows it has at most.
 MESSAGE_BYTES = 8 << 20
 MESSAGE_ROWS = 65536
@@ -163,7 +166,7 @@ class StageStream:
     def _explain(self) -> None:
         """A write fails when the server has refused; its reason stands on the way back."""
         self.wait()
-        raise UdbCommunicationError("the server was lost", where=f"server {self._server.address}")
+        raise UdbCommunicationError("the server was lost", where=f"server {self._server.address}", hint=_IF_ENDED)
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
@@ -189,13 +192,13 @@ def translate(error: BaseException, server: Server, *, opening: bool = False) ->
             return UdbConnectError(
                 "the server cannot be reached", where=where, hint="start it with: ess udbd start (it starts empty)"
             )
-        return UdbCommunicationError("the server was lost", where=where, hint="see: ess udbd status")
+        return UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
     if isinstance(error, flight.FlightTimedOutError):
         return UdbConnectError("the server does not answer", where=where, hint="see: ess udbd status")
     if isinstance(error, (flight.FlightServerError, pa.ArrowInvalid, pa.ArrowNotImplementedError)):
         reason = text.splitlines()[0].split(". Detail:")[0] if text else "unknown"
         return UdbRequestError(f"the server failed ({reason})", where=where, hint="see its log: ess udbd cklog")
-    return UdbCommunicationError("the server was lost", where=where, hint="see: ess udbd status")
+    return UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
 
 
 def _only(results: Iterator[flight.Result]) -> dict[str, Any]:
