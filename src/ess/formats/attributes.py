@@ -25,6 +25,12 @@ class Format(enum.Enum):
     DIVIDED = "div"  #: separators that change from field to field
     JSON = "jsn"  #: objects
     BINARY = "bin"  #: Arrow streams, between tools
+    AQ = "aq"  #: the same, read without column specs
+
+    @property
+    def is_arrow(self) -> bool:
+        """Whether it is an Arrow stream, not text."""
+        return self in (Format.BINARY, Format.AQ)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,7 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "div": "separators that differ from field to field, given as sep:Text between the column specs",
     "jsn": "JSON objects; the column specs say where a column stands, e.g. s:name:user.name",
     "bin": "what another tool wrote with -o,bin; the columns must be the same",
+    "aq": "what another tool wrote with -o,aq; it brings its columns, so there is no -d",
     "base=Key": "with jsn: what stands before the key of every column, e.g. base=list[*]",
     "esc": "a backslash makes the next byte data",
     "+Num[b|r|l]": "skip Num bytes, records or lines (default) at the start of each file",
@@ -118,6 +125,7 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "fix": "columns of fixed length, given as n=Len (n=-Len: to the right) after the column names",
     "jsn": "one JSON object a line",
     "bin": "for another tool's -f,bin",
+    "aq": "for another tool's -f,aq, which then knows the columns",
     "notitle": "no line of column labels",
     "fmt_g": "print floats with %g instead of 17 digits",
     "esc": 'a backslash before the separator, " and the backslash',
@@ -125,8 +133,8 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "nodelay": "hand over every batch of rows at once",
 }
 
-_NOT_YET_INPUT = frozenset({"tab", "xml", "aq"})
-_NOT_YET_OUTPUT = frozenset({"aq"})
+_NOT_YET_INPUT = frozenset({"tab", "xml"})
+_NOT_YET_OUTPUT: frozenset[str] = frozenset()
 _SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
 _EOK = re.compile(r"eok=([0-9]+)(?:/([1-9][0-9]*))?\Z")
 _ESCAPES = {"\\t": b"\t", "\\b": b"\b", "\\f": b"\f", "\\v": b"\v", "\\0": b"\0", "\\\\": b"\\"}
@@ -148,7 +156,9 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     >>> parse_input_attributes(["sep=\\x7c"], where="-f").separator
     b'|'
     """
-    formats, separator, words = _take_formats(words, where, frozenset({"fix", "div", "jsn", "bin"}), _NOT_YET_INPUT)
+    formats, separator, words = _take_formats(
+        words, where, frozenset({"fix", "div", "jsn", "bin", "aq"}), _NOT_YET_INPUT
+    )
     escape = no_extra = errors_ok = quiet = False
     skip, skip_unit = 0, "l"
     error_limit: int | None = None
@@ -181,6 +191,8 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     format_, quoted = _format_of(formats, separator, where)
     if base and format_ is not Format.JSON:
         raise OptionError("'base=' is for 'jsn' inputs only", where=where, hint="leave it out")
+    if format_ is Format.AQ and skip and skip_unit == "b":
+        raise OptionError("bytes of an 'aq' input cannot be skipped", where=where, hint="skip records, e.g. +1r")
     return InputAttributes(
         format=format_,
         separator=separator or b",",
@@ -206,7 +218,7 @@ def parse_output_attributes(words: list[str], *, where: str, extra: frozenset[st
     >>> parse_output_attributes(["tsv", "notitle"], where="-o").quoted
     False
     """
-    formats, separator, words = _take_formats(words, where, frozenset({"fix", "jsn", "bin"}), _NOT_YET_OUTPUT)
+    formats, separator, words = _take_formats(words, where, frozenset({"fix", "jsn", "bin", "aq"}), _NOT_YET_OUTPUT)
     flags: set[str] = set()
     others: list[str] = []
     for word in words:

@@ -1,12 +1,14 @@
-"""The ``bin`` format: Arrow IPC streams, for tools that hand rows to each other.
+"""The formats ``bin`` and ``aq``: Arrow IPC streams, for tools that hand rows to each other.
 
 A stream begins with its columns (label and type), goes on with batches, and ends with an end mark; a stream
-without it was broken off. Streams may follow each other in one file, as ``app`` leaves them.
+without it was broken off. Streams may follow each other in one file, as ``app`` leaves them. A ``bin`` input is told
+its columns and only compares types; an ``aq`` input takes them from the beginning of its first stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import polars as pl
@@ -14,8 +16,9 @@ import pyarrow as pa
 
 from ess.engines.batch import PHYSICAL, Batch
 from ess.errors import InputReadError, OptionError
+from ess.formats.blocks import ByteSource
 from ess.formats.values import converter
-from ess.schema.columns import Column
+from ess.schema.columns import Column, valid_name
 from ess.schema.types import ColumnType
 
 #: What ends a stream.
@@ -23,6 +26,9 @@ END = b"\xff\xff\xff\xff\0\0\0\0"
 _TYPE = b"ess.type"
 _ROWS_A_MESSAGE = 65536
 _CONTINUATION = END[:4]
+#: A head of 2048 columns has some 400 KB.
+_LONGEST_HEAD = 1 << 24
+_WRITE_HINT = "write them with -o,aq"
 
 
 def stream_head(columns: Sequence[tuple[str, ColumnType]]) -> bytes:
@@ -41,33 +47,96 @@ def stream_rows(batch: Batch, keys: Sequence[str]) -> list[bytes | memoryview]:
     return [memoryview(rows.serialize()) for rows in table.to_batches(max_chunksize=_ROWS_A_MESSAGE)]
 
 
-def read_streams(stream: BinaryIO, columns: Sequence[Column], label: str, *, where: str) -> Iterator[Batch]:
+@dataclass(frozen=True)
+class StreamHead:
+    """The bytes that a stream begins with, and the columns that they tell of."""
+
+    data: bytes
+    columns: tuple[Column, ...]
+
+
+def read_head(stream: ByteSource, label: str) -> StreamHead:
+    """Read the beginning of an ``aq`` input, not a byte more.
+
+    Raises:
+        InputReadError: If it is no such stream, or has columns without names.
+    """
+    source = _Tail(stream)
+    start = source.read(8)
+    size = int.from_bytes(start[4:], "little")
+    if not start:
+        raise InputReadError("the 'aq' input is empty, so it has no columns", where=label, hint=_WRITE_HINT)
+    if start[:4] != _CONTINUATION or not 0 < size <= _LONGEST_HEAD:
+        raise InputReadError("the data are not in the 'aq' format", where=label, hint=_WRITE_HINT)
+    data = start + source.read(size)
+    if len(data) < len(start) + size:
+        raise InputReadError("the 'aq' data break off", where=label, hint="its writer did not end well")
+    try:
+        schema = pa.ipc.read_schema(pa.py_buffer(data))
+    except (pa.ArrowException, OSError) as error:
+        raise InputReadError(f"the 'aq' data are damaged ({error})", where=label, hint="write them again") from None
+    kinds = _kinds(schema)
+    names = {name.lower() for name in schema.names if valid_name(name)}
+    if len(names) < len(schema.names) or not names or not set(kinds) <= set(ColumnType.__members__):
+        raise InputReadError("the data have no column specs", where=label, hint=_WRITE_HINT)
+    return StreamHead(
+        data, tuple(Column(name, ColumnType[kind]) for name, kind in zip(schema.names, kinds, strict=True))
+    )
+
+
+class Replayed:
+    """A stream with the bytes in front that were read from it already."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most ``size``; none at the end."""
+        if not self._head:
+            return self._stream.read(size)
+        data, self._head = self._head[:size], self._head[size:]
+        return data
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+
+
+def read_streams(
+    stream: ByteSource, columns: Sequence[Column], label: str, *, where: str, named: bool = False
+) -> Iterator[Batch]:
     """The rows of the streams in ``stream``: the wanted columns, named by their keys.
+
+    With ``named``, for ``aq``, names must fit too.
 
     Raises:
         InputReadError: If it is no such stream, is damaged or breaks off.
         OptionError: If the columns are not those of the stream.
     """
+    format_ = "aq" if named else "bin"
     source = _Tail(stream)
     while True:
         mark = source.read(4)
         if not mark:
             return
         if mark != _CONTINUATION:
-            raise InputReadError("the data are not in the 'bin' format", where=label, hint="write them with -o,bin")
+            raise InputReadError(
+                f"the data are not in the '{format_}' format", where=label, hint=f"write them with -o,{format_}"
+            )
         source.put_back(mark)
         try:
             with pa.ipc.open_stream(source) as reader:
-                _check_columns(reader.schema, columns, where)
+                _check_columns(reader.schema, columns, where, named=named)
                 for rows in reader:
                     rows.validate(full=True)
                     yield _batch(rows, columns)
         except (pa.ArrowException, OSError) as error:
             raise InputReadError(
-                f"the 'bin' data are damaged ({error})", where=label, hint="write them again"
+                f"the '{format_}' data are damaged ({error})", where=label, hint="write them again"
             ) from None
         if source.last != END:
-            raise InputReadError("the 'bin' data break off", where=label, hint="its writer did not end well")
+            raise InputReadError(f"the '{format_}' data break off", where=label, hint="its writer did not end well")
 
 
 class _Tail:
@@ -75,7 +144,7 @@ class _Tail:
 
     closed = False
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: ByteSource) -> None:
         self._stream = stream
         self._back = b""
         self.last = b""
@@ -102,13 +171,19 @@ class _Tail:
         """The stream is its owner's to close."""
 
 
-def _check_columns(schema: pa.Schema, columns: Sequence[Column], where: str) -> None:
-    there = [(field.metadata or {}).get(_TYPE, b"?").decode("ascii", "replace") for field in schema]
+def _kinds(schema: pa.Schema) -> list[str]:
+    return [(field.metadata or {}).get(_TYPE, b"?").decode("ascii", "replace") for field in schema]
+
+
+def _check_columns(schema: pa.Schema, columns: Sequence[Column], where: str, *, named: bool) -> None:
+    there = _kinds(schema)
     fits = len(there) == len(columns) and all(
         not column.wanted or column.type.name == kind for kind, column in zip(there, columns, strict=True)
     )
+    specs = " ".join(f"{kind}:{field.name}" for kind, field in zip(there, schema, strict=True))
+    if named and not (fits and [name.lower() for name in schema.names] == [column.key for column in columns]):
+        raise OptionError("the columns are not those of the first 'aq' data", where=where, hint=f"they are {specs}")
     if not fits:
-        specs = " ".join(f"{kind}:{field.name}" for kind, field in zip(there, schema, strict=True))
         raise OptionError("the columns are not those of the 'bin' data", where=where, hint=f"they are {specs}")
 
 

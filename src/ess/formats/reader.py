@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ess.engines.batch import Batch
 from ess.formats.attributes import Format, InputAttributes
-from ess.formats.blocks import RawBlock, blocks
+from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
 from ess.formats.exact import Block, parse_block_exactly
 from ess.formats.records import Layout, line_at, make_layout, parse_record
@@ -96,14 +96,21 @@ def read_input(
                 yield from _read_stream(stream, file, layout, batch_bytes)
 
 
-def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) -> Iterator[InputBatch]:
+def read_opened(
+    stream: ByteSource, file: str, attributes: InputAttributes, columns: Sequence[Column]
+) -> Iterator[InputBatch]:
+    """The records of a file that is open and decompressed already; otherwise as `read_input`."""
+    return _read_stream(stream, file, make_layout(attributes, tuple(columns), (), where="-f"), 4 << 20)
+
+
+def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int) -> Iterator[InputBatch]:
     attributes = layout.attributes
     to_skip = attributes.skip
     if attributes.skip_unit == "b":
         while to_skip and (dropped := stream.read(min(to_skip, batch_bytes))):
             to_skip -= len(dropped)
         to_skip = 0
-    if attributes.format is Format.BINARY:
+    if attributes.format.is_arrow:
         yield from _read_binary(stream, file, layout, to_skip)
         return
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
@@ -131,10 +138,12 @@ def _read_stream(stream: BinaryIO, file: str, layout: Layout, batch_bytes: int) 
             records += block.records
 
 
-def _read_binary(stream: BinaryIO, file: str, layout: Layout, to_skip: int) -> Iterator[InputBatch]:
+def _read_binary(stream: ByteSource, file: str, layout: Layout, to_skip: int) -> Iterator[InputBatch]:
     from ess.formats.binary import read_streams
 
-    for frame in read_streams(stream, layout.columns, file, where="-d"):
+    named = layout.attributes.format is Format.AQ
+    where = "-f" if named else "-d"
+    for frame in read_streams(stream, layout.columns, file, where=where, named=named):
         # A row is a line and a record here.
         skipped = min(to_skip, frame.height)
         to_skip -= skipped

@@ -114,7 +114,7 @@ def make_layout(
                 )
     elif attributes.format is Format.JSON:
         return Layout(attributes, columns, keys=parse_keys(columns, attributes.base, where=where))
-    elif attributes.format is Format.BINARY:
+    elif attributes.format.is_arrow:
         return Layout(attributes, columns)
     elif any(separators):
         raise OptionError("sep:Text is for 'div' inputs only", where=where, hint="give -f,div or -f,sep=c")

@@ -15,6 +15,7 @@ from ess.errors import OptionError
 from ess.formats.attributes import Format, OutputAttributes
 from ess.formats.print_format import PrintFormat, parse_print_format
 from ess.formats.values import address_text
+from ess.schema.columns import valid_name
 from ess.schema.types import ColumnType
 
 #: Up to this many rows Python is faster than loading what prints more of them.
@@ -58,6 +59,7 @@ class Renderer:
     def __init__(self, attributes: OutputAttributes, columns: Sequence[OutputColumn], *, where: str) -> None:
         self.attributes = attributes
         self.columns = tuple(columns)
+        self._names = _names(columns, where) if attributes.format is Format.AQ else [c.label for c in columns]
         self.number_formats = tuple(_checked_format(column, attributes, where) for column in columns)
         #: Whether strings and labels stand in quotes.
         self.quoted = attributes.format is Format.SEPARATED and attributes.quoted
@@ -69,10 +71,10 @@ class Renderer:
 
     def title(self) -> bytes:
         """The line of labels, or what else an output begins with; no bytes where there is none."""
-        if self.attributes.format is Format.BINARY:
+        if self.attributes.format.is_arrow:
             from ess.formats.binary import stream_head
 
-            return stream_head([(column.label, column.type) for column in self.columns])
+            return stream_head([(name, c.type) for name, c in zip(self._names, self.columns, strict=True)])
         if not self.attributes.title or self.attributes.format is Format.JSON or not self.columns:
             return b""
         labels = [_bytes_of(column.label) for column in self.columns]
@@ -83,7 +85,7 @@ class Renderer:
         """The rows as pieces of bytes; the columns are found by their keys."""
         if not batch.height:
             return []
-        if self.attributes.format is Format.BINARY:
+        if self.attributes.format.is_arrow:
             from ess.formats.binary import stream_rows
 
             return stream_rows(batch, [column.key for column in self.columns])
@@ -95,7 +97,7 @@ class Renderer:
 
     def trailer(self) -> bytes:
         """What an output ends with; mostly nothing."""
-        if self.attributes.format is Format.BINARY:
+        if self.attributes.format.is_arrow:
             from ess.formats.binary import END
 
             return END
@@ -107,8 +109,12 @@ class Renderer:
         Raises:
             OptionError: If the format has no rows of their own.
         """
-        if self.attributes.format is Format.BINARY:
-            raise OptionError("outputs in the 'bin' format cannot share a target", where="-o", hint="give each a file")
+        if self.attributes.format.is_arrow:
+            raise OptionError(
+                f"outputs in the '{self.attributes.format.value}' format cannot share a target",
+                where="-o",
+                hint="give each a file",
+            )
         fields = [
             list(map(printer, batch[column.key].to_list()))
             for column, printer in zip(self.columns, self._printers, strict=True)
@@ -208,6 +214,23 @@ def _padded(value: bytes, length: int) -> bytes:
 
 def _bytes_of(label: str) -> bytes:
     return label.encode("utf-8", "surrogateescape")
+
+
+def _names(columns: Sequence[OutputColumn], where: str) -> list[str]:
+    """The labels as names of columns, ``Vec.Col`` as ``Vec_Col``.
+
+    Raises:
+        OptionError: If one is no name, or a name comes twice: who reads the output could not use it.
+    """
+    names = [column.label.replace(".", "_") for column in columns]
+    seen: set[str] = set()
+    for name in names:
+        if not valid_name(name) or name.lower() in seen:
+            what = "comes twice" if name.lower() in seen else "is no column name"
+            hint = "choose names, e.g. -c ColName:NewName"
+            raise OptionError(f"the label '{name}' of an 'aq' output {what}", where=where, hint=hint)
+        seen.add(name.lower())
+    return names
 
 
 def _checked_format(column: OutputColumn, attributes: OutputAttributes, where: str) -> PrintFormat | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ess.errors import OptionError
-from ess.formats.attributes import Format, OutputAttributes, parse_input_attributes
+from ess.formats.attributes import OutputAttributes, parse_input_attributes
 from ess.language.program import Branch, Conditional, Evaluate, Expand, Program, Rule, Variable, Write
 from ess.language.scope import Scope
 from ess.language.tree import Arithmetic, ArithmeticOperator, Builtin, BuiltinName, Constant, Reference, Slot, ValueType
@@ -146,9 +146,10 @@ def _require_other_files(inputs: Sequence[InputPlan], outputs: Sequence[RowOutpu
 def _require_text(outputs: Sequence[RowOutput], shared: frozenset[str]) -> None:
     """Only formats that are one record after the other can take turns."""
     for output in outputs:
-        if output.attributes.format is Format.BINARY and target_identity(output.target) in shared:
+        if output.attributes.format.is_arrow and target_identity(output.target) in shared:
             raise OptionError(
-                f"the format '{Format.BINARY.value}' cannot share '{output.target}' with another output", where="-o"
+                f"the format '{output.attributes.format.value}' cannot share '{output.target}' with another output",
+                where="-o",
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ess.errors import OptionError
-from ess.formats.attributes import InputAttributes, parse_input_attributes
+from ess.formats.attributes import Format, InputAttributes, parse_input_attributes
 from ess.formats.columns import InputColumns, parse_input_columns
 from ess.pipeline.options import Use
 from ess.schema.columns import Column
@@ -16,9 +16,12 @@ from ess.schema.columns import Column
 if TYPE_CHECKING:
     from ess.engines.batch import Batch
     from ess.formats.reader import InputBatch
+    from ess.pipeline.started import StartedFile
 
 #: The input that means the standard input.
 STDIN = "-"
+
+_BRINGS_COLUMNS = "an 'aq' input brings its own columns"
 
 
 #: What a column spec looks like, to tell it from a file's name before it.
@@ -45,7 +48,8 @@ class InputPlan:
     """Where records come from.
 
     ``files`` holds names as given, ``-`` for stdin; ``separators`` is for the ``div`` format (see ``InputColumns``).
-    With ``rows``, they come from there, and ``files`` has one name for messages.
+    With ``rows``, they come from there, and ``files`` has one name for messages. ``started`` is the first file of an
+    ``aq`` input, which has been opened for its columns.
     """
 
     files: tuple[str, ...]
@@ -53,6 +57,7 @@ class InputPlan:
     columns: tuple[Column, ...]
     separators: tuple[bytes, ...] = ()
     rows: RowSource | None = None
+    started: StartedFile | None = None
 
 
 class RowSourceOpener(Protocol):
@@ -85,15 +90,21 @@ def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
     """The input that ``-f`` and ``-d`` describe; without ``-f`` it is stdin.
 
     Raises:
-        OptionError: For a wrong attribute or column spec, or no columns (where ``required``).
+        OptionError: For a wrong attribute or column spec, no columns (where ``required``), or some for an ``aq`` input.
+        InputOpenError: If an ``aq`` input cannot be opened.
+        InputReadError: If it does not begin with its columns.
     """
     source = single_use(uses, "-f")
     definition = single_use(uses, "-d")
     attributes = parse_input_attributes(list(source.attributes), where=source.where) if source else InputAttributes()
+    files = source.arguments if source and source.arguments else (STDIN,)
+    if attributes.format is Format.AQ:
+        if definition is not None:
+            raise OptionError(_BRINGS_COLUMNS, where=definition.where, hint="leave out -d")
+        return _started(files, attributes)
     given = parse_input_columns(definition.arguments, attributes, where="-d") if definition else InputColumns(())
     if required and not any(column.wanted for column in given.columns):
         raise OptionError("no input columns are defined", where="-d", hint="e.g. -d s:Name i:Count X")
-    files = source.arguments if source and source.arguments else (STDIN,)
     return InputPlan(files, attributes, given.columns, given.separators)
 
 
@@ -132,11 +143,23 @@ def input_of_files(
     count = next(
         (n for n, word in enumerate(arguments) if n and (_SPEC.match(word) or word.lower() in default)), len(arguments)
     )
+    if attributes.format is Format.AQ:
+        if count < len(arguments):
+            raise OptionError(_BRINGS_COLUMNS, where=where, hint=f"leave out {' '.join(arguments[count:])}")
+        return _started(tuple(arguments), attributes)
     specs = tuple(arguments[count:]) or default
     if not specs:
         raise OptionError("no columns are given for the file", where=where, hint="name them behind it, e.g. s:Name X")
     columns = parse_input_columns(specs, attributes, where=where, extra=extra)
     return InputPlan(tuple(arguments[:count]), attributes, columns.columns, columns.separators)
+
+
+def _started(files: tuple[str, ...], attributes: InputAttributes) -> InputPlan:
+    """An input that brings its columns: those at the beginning of its first file."""
+    from ess.pipeline.started import StartedFile  # loads what reads it, which other formats do not need here
+
+    started = StartedFile(files[0])
+    return InputPlan(files, attributes, started.columns, started=started)
 
 
 def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:
@@ -145,4 +168,8 @@ def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[In
 
     if plan.rows is not None:
         return (InputBatch(frame, frame.height, (), file) for frame in plan.rows.batches())
+    if plan.started is not None and (stream := plan.started.take(file)) is not None:
+        from ess.pipeline.started import read_started
+
+        return read_started(stream, file, plan.attributes, plan.columns)
     return read_input([file], plan.attributes, plan.columns, separators=plan.separators, stdin=stdin)

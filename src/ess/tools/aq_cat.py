@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from ess.errors import OptionError
-from ess.formats.attributes import Format, OutputAttributes, parse_output_attributes
+from ess.formats.attributes import (
+    Format,
+    InputAttributes,
+    OutputAttributes,
+    parse_input_attributes,
+    parse_output_attributes,
+)
 from ess.pipeline import shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
@@ -81,9 +87,11 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
     uses = OPTIONS.parse(argv)
-    source = plan_input(uses, required=False)
-    if single_use(uses, "-d") is not None or source.attributes.format is not Format.SEPARATED:
+    given = single_use(uses, "-f")
+    attributes = parse_input_attributes(list(given.attributes), where=given.where) if given else InputAttributes()
+    if single_use(uses, "-d") is not None or attributes.format is not Format.SEPARATED:
         return run_plan(NAME, argv, plan_chain(uses, open_import=None), [use.name for use in uses])
+    source = plan_input(uses, required=False)
     outputs = _raw_outputs(uses)
     fields = max((number for output in outputs for number in output.numbers), default=1)
 

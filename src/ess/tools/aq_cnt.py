@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from ess.errors import OptionError
-from ess.formats.attributes import OutputAttributes, parse_input_attributes, parse_output_attributes
+from ess.formats.attributes import Format, OutputAttributes, parse_input_attributes, parse_output_attributes
 from ess.formats.columns import parse_input_columns
 from ess.language.scope import Scope
 from ess.language.tree import Slot
@@ -190,6 +190,8 @@ def _merge_input(uses: Sequence[Use], merging: Use, scope: Scope) -> tuple[Input
     if single_use(uses, "-f") is not None:
         raise OptionError("-f and -fX do not go together", where=merging.where, hint="count first, then add up")
     attributes = parse_input_attributes(list(merging.attributes), where=merging.where)
+    if attributes.format is Format.AQ:
+        raise OptionError("-fX takes no 'aq' input", where=merging.where, hint="write the counts with -kX,bin")
     definition = single_use(uses, "-d")
     words = definition.arguments if definition else ()
     names = [word.split(":", 1)[1] for word in words if _is_statistic(word)]

@@ -74,5 +74,5 @@ def _open_files(source: InputPlan) -> None:
     from ess.formats.codecs import open_decompressed
 
     for file in source.files:
-        if file != STDIN:
+        if file != STDIN and not (source.started and source.started.file == file):
             open_decompressed(file).close()

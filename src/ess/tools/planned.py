@@ -80,7 +80,7 @@ def _reach(plan: Plan) -> None:
     compile_program(plan.program)
     for source in (plan.input, *plan.more_inputs):
         for file in source.files:
-            if file != STDIN and source.rows is None:
+            if file != STDIN and source.rows is None and not (source.started and source.started.file == file):
                 open_decompressed(file).close()
     for opened in plan.imports:
         try:
