@@ -286,7 +286,9 @@ def test_a_full_disk_is_one_line(places, logs):
             [*command, "ls", str(logs)], env=places, check=False, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 22
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == (
+        "ess: standard output: cannot write the output: No space left on device; make room, or send it elsewhere\n"
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -294,3 +296,27 @@ def test_a_closed_stdout_is_one_line(places):
     command = f"{sys.executable} -c 'from ess.cli import main; main()' repository >&-"
     done = subprocess.run(["bash", "-c", command], env=places, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (21, 1)
+
+
+def test_nothing_compressed_goes_to_a_terminal(ess, logs, monkeypatch):
+    (logs / "plain").write_text("x\n" * 300)
+    name = str(logs / "browse_20140901.gz")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, out, err = ess("cat", name)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"ess: {name}: its content is compressed (gzip)")
+    assert "--decompress" in err
+    assert ess("cat", name, "--decompress")[1].startswith("eventDate")
+    assert ess("cat", str(logs / "plain"))[:2] == (0, "x\n" * 300)
+
+
+def test_one_file_is_not_files(ess, logs):
+    assert ess("category", "add", "one", f"{logs}/*01.gz")[1].startswith("one: 1 file, ")
+
+
+def test_a_doubtful_delimiter_is_told(ess, logs):
+    (logs / "odd.txt").write_text("1;2;3\n" * 15 + "4;5\n" * 5)
+    code, _, err = ess("category", "add", "odd", f"{logs}/odd.txt")
+    assert code == 0
+    assert err.startswith("ess: the delimiter is a guess: divided by ';'")
+    assert "--delimiter" in err

@@ -119,3 +119,32 @@ def test_any_bytes_have_a_dialect_with_valid_columns(samples):
     found = find_dialect(samples)
     for spec in found.columns:
         assert parse_column(spec, where="test").wanted
+
+
+ACCESS = '10.0.0.{n} - - [05/Oct/2014:03:24:27 -0700] "GET /a;b,c HTTP/1.0" 301 17 "-" "{agent}"\n'
+
+
+@pytest.mark.parametrize("agent", ["Mozilla/5.0 (X; y)", "a; b, c | d", r"Moz (X; \"y\")", r"\"a; b\" c"])
+def test_what_stands_only_inside_quotes_is_no_delimiter(agent):
+    lines = "".join(ACCESS.format(n=n, agent=agent) for n in range(1, 60))
+    found = find_dialect([lines.encode()])
+    assert (found.delimiter, found.columns[0]) == (" ", "IP:col1")
+    assert ("esc" in found.doubt) == ("\\" in agent)
+    quoted = "".join(f'"a{n}; b","{n}; c"\n' for n in range(20))
+    assert find_dialect([quoted.encode()]).delimiter == ","
+    assert find_dialect([b'"a; b"\n"c; d"\n' * 9]).delimiter == ""
+    assert find_dialect([rb'"C:\",7' b"\n" rb'"D:\",8' b"\n"]).columns == ("S:col1", "I:col2")
+
+
+def test_a_guess_is_told():
+    sure = find_dialect([b"1;2;3\n" * 19 + b"4\n"])
+    assert (sure.delimiter, sure.doubt) == (";", "")
+    guess = find_dialect([b"1;2;3\n" * 15 + b"4;5\n" * 5])
+    assert guess.delimiter == ";"
+    assert guess.doubt.startswith("the delimiter is a guess: divided by ';', 75 % of the sampled lines")
+    none = find_dialect([b"1\x01b2\x013\n" * 12 + b"4\n" * 8])
+    assert none.delimiter == ""
+    assert "no delimiter was found" in none.doubt
+    assert "'\\x01'" in none.doubt
+    assert "--delimiter" in none.doubt
+    assert find_dialect([b"1;2;3\n" * 15 + b"4;5\n" * 5], delimiter=";").doubt == ""

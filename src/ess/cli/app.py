@@ -7,6 +7,7 @@ exits with 2, other failures with the code of their class in :mod:`ess.errors`, 
 from __future__ import annotations
 
 import difflib
+import errno
 import io
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ess.cli import cluster, lake, udb
-from ess.errors import EssError, OptionError, OutputOpenError, OutputWriteError, printable
+from ess.errors import EssError, OptionError, OutputOpenError, OutputWriteError, SystemFailure, printable
 
 #: Commands of the manual that are not built yet.
 _NOT_YET = ("file", "query", "redshift")
@@ -80,7 +81,7 @@ def run(arguments: list[str]) -> int:
         _silence_stdout()
         return 128 + signal.SIGPIPE
     except OSError as error:
-        return _fail(OutputWriteError(error.strerror or str(error), where=str(error.filename or "ess")))
+        return _fail(_output_error(error))
 
 
 def _fail(error: EssError) -> int:
@@ -90,6 +91,17 @@ def _fail(error: EssError) -> int:
         _silence_stdout()
     print(f"ess: {error}", file=sys.stderr)
     return error.exit_code
+
+
+def _output_error(error: OSError) -> EssError:
+    """The error of a failure that no other part took: without a file name it is writing the results."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return SystemFailure(
+            reason, where=str(error.filename), hint="check that the file is there and your rights on it"
+        )
+    hint = "make room, or send it elsewhere" if error.errno == errno.ENOSPC else "check what it is redirected to"
+    return OutputWriteError(f"cannot write the output: {reason}", where="standard output", hint=hint)
 
 
 def _silence_stdout() -> None:

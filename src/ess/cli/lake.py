@@ -6,7 +6,7 @@ import enum
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -121,8 +121,24 @@ def cat(
 ) -> None:
     """Write the content of a file to standard output."""
     with api.cat(filename, decompress=decompress, label=label) as source:
+        if not decompress and sys.stdout.isatty():
+            _refuse_compressed(source, filename)
         shutil.copyfileobj(source, sys.stdout.buffer, 1 << 18)
     sys.stdout.buffer.flush()
+
+
+def _refuse_compressed(source: BinaryIO, filename: str) -> None:
+    """Compressed bytes would only disturb a terminal."""
+    from ess.lake.store import compression_of
+
+    found = compression_of(source.read(512))
+    if found != "none":
+        raise OptionError(
+            f"its content is compressed ({found}) and standard output is a terminal",
+            where=filename,
+            hint="add --decompress, or send it to a file",
+        )
+    source.seek(0)
 
 
 def lsa(
@@ -231,9 +247,10 @@ def category_add(
     stats = made.stats
     for remark in made.remarks:
         _note(remark)
+    noun = "file" if stats.count == 1 else "files"
     dates = f", {stats.first} - {stats.last}" if stats.count else ""
     _show(
-        [f"{made.name}: {stats.count} files, {render.human_size(stats.size)}{dates}", *_columns_line(made.columnspec)]
+        [f"{made.name}: {stats.count} {noun}, {render.human_size(stats.size)}{dates}", *_columns_line(made.columnspec)]
     )
 
 

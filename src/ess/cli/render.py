@@ -166,7 +166,8 @@ def probe_result(result: ProbeResult) -> list[str]:
         ("Column Spec", " ".join(found.columns)),
     ]
     lines = [f"{name + ':':<13}{shown(value)}".rstrip() for name, value in fields]
-    lines += [shown(f"{'Remark:':<13}{remark}") for remark in found.remarks]
+    remarks = [*([found.doubt] if found.doubt else []), *found.remarks]
+    lines += [shown(f"{'Remark:':<13}{remark}") for remark in remarks]
     if found.lines:
         lines += ["", "First few lines:", *map(shown, found.lines)]
     return lines

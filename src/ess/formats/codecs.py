@@ -82,6 +82,31 @@ _CODECS = (
 )
 _BZIP2_BLOCK = (b"1AY&SY", b"\x17rE8P\x90")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_TAR = b"ustar"
+_TAR_AT = 257
+
+
+def compression_of(head: bytes) -> str:
+    r"""What the first 262 bytes (or more) of a file show: gzip, bzip2, xz, zstd, zip, tar or none.
+
+    >>> compression_of(b"PK\x03\x04")
+    'zip'
+    """
+    codec = _codec_of(head)
+    if codec is not None:
+        return codec.name
+    return "tar" if _is_tar(head) else "zip" if head.startswith(_ZIP) else "none"
+
+
+def _codec_of(head: bytes) -> _Codec | None:
+    for codec in _CODECS:
+        if head.startswith(codec.magic) and (codec.name != "bzip2" or head[4:10] in _BZIP2_BLOCK):
+            return codec
+    return None
+
+
+def _is_tar(head: bytes) -> bool:
+    return head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
 
 
 class DecodedStream(io.RawIOBase):
@@ -196,12 +221,11 @@ def _pipe_of(source: BinaryIO) -> int | None:
 
 def _decoded(pieces: Iterator[bytes], label: str, *, archives: bool) -> Iterator[bytes]:
     head, pieces = _sniff(pieces)
-    for codec in _CODECS:
-        if head.startswith(codec.magic) and (codec.name != "bzip2" or head[4:10] in _BZIP2_BLOCK):
-            inner = _decompressed(pieces, codec, label)
-            yield from _unpacked(inner, label) if archives else inner
-            return
-    if archives:
+    codec = _codec_of(head)
+    if codec is not None:
+        inner = _decompressed(pieces, codec, label)
+        yield from _unpacked(inner, label) if archives else inner
+    elif archives:
         yield from _unpacked(pieces, label)
     else:
         yield from pieces
@@ -210,7 +234,7 @@ def _decoded(pieces: Iterator[bytes], label: str, *, archives: bool) -> Iterator
 def _unpacked(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
     """The files of an archive, or the bytes themselves."""
     head, pieces = _sniff(pieces)
-    if head[257:262] == b"ustar":
+    if _is_tar(head):
         yield from _tar_files(pieces, label)
     elif head.startswith(_ZIP):
         yield from _zip_files(pieces, label)

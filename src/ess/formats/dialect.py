@@ -19,6 +19,13 @@ from ess.schema import ColumnType
 
 #: Delimiters in the order they are preferred when several fit.
 _DELIMITERS = (",", "\t", "|", ";", "\x01", " ", ":")
+#: The first words of Apache's common and combined log format, which is divided by blanks.
+_ACCESS_LOG = re.compile(r'\S+ \S+ \S+ \[[^\]"]+\] "')
+#: A quoted field, where quotes may be doubled or escaped by a backslash.
+_QUOTED = re.compile(r'(?:^|(?<=[,\t|;\x01 :]))"(?:[^"\\]|\\.|"")*"', re.DOTALL)
+#: Delimiters with less than this share of equally long records are a guess, with less than the lower one none.
+_SURE = 0.8
+_LIKELY = 0.7
 _MOST_JOINED_LINES = 50
 _MOST_RECORDS_TO_SPLIT = 2000
 _LONGEST_NAME = 31
@@ -65,6 +72,7 @@ class Dialect:
     (``S:name``), none if the format is not ``text``. ``lines`` are the first lines as text,
     where bytes that are not UTF-8 stand as lone surrogates.
     ``remarks`` tell of columns that would have another type but for some dirt.
+    ``doubt`` is a sentence that says why the delimiter may be another, and what to try; blank if it is clear.
     """
 
     format: str
@@ -73,6 +81,7 @@ class Dialect:
     columns: tuple[str, ...]
     lines: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    doubt: str = ""
 
 
 def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> Dialect:
@@ -91,7 +100,7 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
     if kind != "text":
         return Dialect(kind, delimiter or "", False, (), lines)
     texts = [_logical_lines(sample.decode("latin-1").removeprefix("ï»¿")) for sample in samples]
-    chosen = delimiter if delimiter is not None else _find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
+    chosen, doubt = (delimiter, "") if delimiter is not None else _find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
     first = _split(texts[0], chosen)
     width = Counter(len(record) for record in first).most_common(1)[0][0]
     header = _is_header(first, width)
@@ -105,7 +114,7 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
     remarks = tuple(
         replace(remark, column=name) for (_, remark), name in zip(types, names, strict=True) if remark is not None
     )
-    return Dialect("text", chosen, header, columns, lines, remarks)
+    return Dialect("text", chosen, header, columns, lines, remarks, doubt)
 
 
 def _first_lines(sample: bytes, count: int = 5, longest: int = 1000) -> tuple[str, ...]:
@@ -168,20 +177,53 @@ def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     return records or [[""]]
 
 
-def _find_delimiter(lines: Sequence[str]) -> str:
-    """The delimiter that splits most lines into the same number of fields; blank if none does."""
+def _find_delimiter(lines: Sequence[str]) -> tuple[str, str]:
+    """The delimiter that splits most lines into the same number of fields, blank if none does; and a doubt about it."""
+    if sum(_ACCESS_LOG.match(line) is not None for line in lines) >= _SURE * len(lines):
+        return " ", _doubt_of_escapes(lines)
     shares: dict[str, float] = {}
+    unquoted = [_QUOTED.sub('""', line) if '"' in line else line for line in lines]
     for delimiter in _DELIMITERS:
-        widths = Counter(len(record) for record in _split(lines, delimiter))
+        widths: Counter[int] = Counter()
+        for line, rest in zip(lines, unquoted, strict=True):
+            divides = delimiter in rest or (delimiter in line and _is_quoted_record(line, delimiter))
+            widths.update(map(len, _split([line], delimiter)) if divides else (1,))
         width, count = widths.most_common(1)[0]
         if width > 1:
             shares[delimiter] = count / widths.total()
-    good = [delimiter for delimiter, share in shares.items() if share >= 0.8]
+    good = [delimiter for delimiter, share in shares.items() if share >= _SURE]
     if good:
-        return good[0]
-    best = max(shares, key=lambda delimiter: shares[delimiter], default="")
+        return good[0], ""
     # dirty data may have many odd records, but spaces and colons are in any prose
-    return best if best and shares[best] >= 0.7 and best not in " :" else ""
+    best = max((delimiter for delimiter in shares if delimiter not in " :"), key=shares.__getitem__, default="")
+    if not best or shares[best] < 0.5:
+        return "", ""
+    fits = (
+        f"divided by {_named(best)}, {round(100 * shares[best])} % of the sampled lines have the same number of fields"
+    )
+    if shares[best] >= _LIKELY:
+        return best, f"the delimiter is a guess: {fits}; if it is wrong, give it with --delimiter"
+    return "", f"no delimiter was found, so a line is one column: {fits}; if that is it, give it with --delimiter"
+
+
+def _doubt_of_escapes(lines: Sequence[str]) -> str:
+    if not any('\\"' in line for line in lines):
+        return ""
+    return (
+        "quotes within quoted fields are escaped by a backslash, and as plain csv such records are rejected; read them"
+        " with the attribute esc, e.g. aq_pp -f,csv,sep=' ',esc,eok"
+    )
+
+
+def _named(delimiter: str) -> str:
+    return f"'{delimiter}'" if delimiter.isprintable() else f"'\\x{ord(delimiter):02x}'"
+
+
+def _is_quoted_record(line: str, delimiter: str) -> bool:
+    r"""Whether quotes stand in ``line`` only around whole fields, so that ``"C:\","x"`` has two of them."""
+    inner = re.escape(delimiter)
+    field = f'(?:"(?:[^"]|"")*"|[^"{inner}]*)'
+    return re.fullmatch(f"{field}(?:{inner}{field})+", line) is not None
 
 
 def _is_header(records: Sequence[Sequence[str]], width: int) -> bool:

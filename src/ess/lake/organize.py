@@ -111,7 +111,10 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         header=found.header,
         columns=columns,
         lines=found.lines,
-        remarks=tuple(map(str, found.remarks)) if columns == found.columns else (),
+        remarks=(
+            *((found.doubt,) if found.doubt else ()),
+            *(map(str, found.remarks) if columns == found.columns else ()),
+        ),
     )
 
 

@@ -11,19 +11,12 @@ from ess.lake.entry import FileEntry
 #: What ``--compression`` takes.
 COMPRESSIONS = ("none", "gzip", "bzip2", "xz", "zstd", "zip", "tar")
 
-_MAGIC = (
-    ("gzip", 0, b"\x1f\x8b\x08"),
-    ("bzip2", 0, b"BZh"),
-    ("xz", 0, b"\xfd7zXZ\x00"),
-    ("zstd", 0, b"\x28\xb5\x2f\xfd"),
-    ("zip", 0, b"PK\x03\x04"),
-    ("tar", 257, b"ustar"),
-)
-
 
 def compression_of(head: bytes) -> str:
     """The compression that the first 512 bytes of a file show: one of :data:`COMPRESSIONS`."""
-    return next((name for name, at, magic in _MAGIC if head[at : at + len(magic)] == magic), "none")
+    from ess.formats import codecs  # loads the decompressors
+
+    return codecs.compression_of(head)
 
 
 def open_raw(entry: FileEntry) -> BinaryIO:
