@@ -153,3 +153,12 @@ def test_the_bar_and_ctrl_c_on_a_terminal(logs: Path, tmp_path: Path) -> None:
     resumed.communicate()
     assert not Path(f"{marker}_log_20140901").exists()
     wait_until(lambda: not marked(marker))
+
+
+def test_a_lost_database_server_is_told_of_with_the_sum(logs: Path, ess: Ess) -> None:
+    line = '{"tool": "aq_pp", "read": 2, "out": 2, "filtered": 0, "rejected": 0, "imported": 2, "imports": true}'
+    command = f"cat >/dev/null; echo '{line}' >> $ESS_COUNTS; [ %file != log_20140902 ] || exit 32"
+    _, err = ess("stream", "log", "*", "*", command, code=32)
+    told = err.splitlines()
+    assert told[1] == "ess: 2 of 3 files (1 failed): 4 rows read = 4 imported + 0 filtered + 0 rejected"
+    assert told[2].startswith("ess: a database server was missing: if it was killed, its rows are gone")

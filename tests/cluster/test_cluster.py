@@ -213,7 +213,7 @@ def test_an_interrupted_job_leaves_nothing_running(whole: Path, tmp_path: Path, 
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, command, *(entry.path for entry in entries)])
     wait_until(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
     program.send_signal(number)
-    assert program.wait(30) == (130 if number == signal.SIGINT else -9)
+    assert program.wait(60) == (130 if number == signal.SIGINT else -9)
     wait_until(lambda: not marked(f"{tmp_path}/begun"))
     assert not (tmp_path / "ended").exists()
     # The workers are free again, also for the very same job.

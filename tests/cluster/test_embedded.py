@@ -248,7 +248,7 @@ def test_nothing_is_left_after_an_interruption(tmp_path: Path, number: signal.Si
     program = start_program(command, entries, marker)
     wait_until(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
     program.send_signal(number)
-    assert program.wait(20) == (130 if number == signal.SIGINT else -9)
+    assert program.wait(60) == (130 if number == signal.SIGINT else -9)
     wait_until(lambda: not marked(marker))
     assert not (tmp_path / "ended").exists()
     assert program.stdout
@@ -279,7 +279,7 @@ def test_a_closed_output_stops_the_job(tmp_path: Path) -> None:
     program = start_program("cat; echo; [ %file = file_00 ] || sleep 300", entries, marker)
     assert program.stdout
     program.stdout.close()
-    assert program.wait(20) == 141
+    assert program.wait(60) == 141
     wait_until(lambda: not marked(marker))
 
 
