@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import subprocess
 import sys
@@ -99,3 +100,22 @@ def test_importing_the_package_loads_nothing_heavy(places):
     done = subprocess.run([sys.executable, "-c", code], env=places, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert not loaded & {"polars", "pyarrow", "distributed", "dask", "cryptography", "typer", "rich", "numpy"}
+
+
+def test_bounds_may_be_dates(logs):
+    day = datetime.date(2014, 9, 2)
+    assert ess.read("log", day, day).height == 2
+    assert len(list(ess.rows("log", day))) == 2
+    assert len(ess.files("log", datetime.datetime(2014, 9, 2), "*")) == 1
+    assert ess.stream("log", day, day, "wc -l").lines == ["3"]
+
+
+@pytest.mark.parametrize("bound", [20140901, None, 1.5, True, datetime.datetime(2014, 9, 1, tzinfo=datetime.UTC)])
+@pytest.mark.parametrize("call", [ess.read, ess.files, ess.stream, lambda *given: list(ess.rows(*given))])
+def test_other_bounds_are_refused(logs, call, bound):
+    with pytest.raises(OptionError, match="is not a date"):
+        call("log", bound)
+    with pytest.raises(OptionError):
+        call(7)
+    with pytest.raises(OptionError, match="limit"):
+        ess.files("log", limit="3")

@@ -5,6 +5,7 @@ from __future__ import annotations
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import date
     from typing import BinaryIO
 
     from ess.api.results import ExecOutput, StreamOutput
@@ -14,8 +15,8 @@ __all__ = ["exec", "execute", "stream"]
 
 def stream(
     category: str,
-    lower: str = "*",
-    upper: str = "*",
+    lower: str | date = "*",
+    upper: str | date = "*",
     command: str = "cat",
     *,
     exclude: str | None = None,
@@ -66,13 +67,14 @@ def stream(
     from ess.api.results import StreamOutput
     from ess.cluster.stream import StreamOptions
     from ess.cluster.stream import stream as run
+    from ess.lake.ranges import bound_text
 
     options = StreamOptions(threads=threads, master=master, quit_on_error=quit_on_error, resume=resume)
     output, messages = io.BytesIO(), io.BytesIO()
     result = run(
         category,
-        lower,
-        upper,
+        bound_text(lower, "lower bound"),
+        bound_text(upper, "upper bound"),
         command,
         stdout=stdout or output,
         stderr=stderr or messages,

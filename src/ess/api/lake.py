@@ -5,6 +5,7 @@ from __future__ import annotations
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import date
     from typing import BinaryIO
 
     from ess.api.results import DatastoreSummary
@@ -131,8 +132,8 @@ def ls(
 
 def files(
     category: str,
-    lower: str = "*",
-    upper: str = "*",
+    lower: str | date = "*",
+    upper: str | date = "*",
     *,
     exclude: str | None = None,
     limit: int | None = None,
@@ -153,9 +154,11 @@ def files(
         OptionError: If the category does not exist or an argument is not valid.
         InputOpenError: If a folder that may hold files of the category cannot be read.
     """
+    from ess.lake.ranges import bound_text
     from ess.lake.select import files_of
 
-    return files_of(category, lower, upper, exclude=exclude, limit=limit, label=label)
+    first, last = bound_text(lower, "lower bound"), bound_text(upper, "upper bound")
+    return files_of(category, first, last, exclude=exclude, limit=limit, label=label)
 
 
 def cat(filename: str, *, decompress: bool = False, label: str | None = None) -> BinaryIO:

@@ -6,6 +6,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     import polars as pl
 
@@ -17,8 +18,8 @@ __all__ = ["read", "rows"]
 
 def read(
     category: str,
-    lower: str = "*",
-    upper: str = "*",
+    lower: str | date = "*",
+    upper: str | date = "*",
     *,
     eok: bool = False,
     exclude: str | None = None,
@@ -69,8 +70,8 @@ def read(
 
 def rows(
     category: str,
-    lower: str = "*",
-    upper: str = "*",
+    lower: str | date = "*",
+    upper: str | date = "*",
     *,
     eok: bool = False,
     exclude: str | None = None,
@@ -91,11 +92,18 @@ def rows(
 
 
 def _open(
-    name: str, lower: str, upper: str, eok: bool, exclude: str | None, limit: int | None, label: str | None
+    name: str,
+    lower: str | date,
+    upper: str | date,
+    eok: bool,
+    exclude: str | None,
+    limit: int | None,
+    label: str | None,
 ) -> tuple[list[Column], Iterator[InputBatch]]:
-    from ess.lake import categories, reading, select
+    from ess.lake import categories, ranges, reading, select
 
     found = categories.category(name, label=label)
     columns = [column for column in reading.input_columns(found).columns if column.wanted]
-    files = select.files_of(found, lower, upper, exclude=exclude, limit=limit)
+    first, last = ranges.bound_text(lower, "lower bound"), ranges.bound_text(upper, "upper bound")
+    files = select.files_of(found, first, last, exclude=exclude, limit=limit)
     return columns, reading.read_rows(found, files, eok=eok)

@@ -190,6 +190,8 @@ def category(name: str, *, label: str | None = None) -> Category:
 
 
 def _known(content: Mapping[str, Category], name: str) -> Category:
+    if not isinstance(name, str):
+        raise OptionError(f"{name!r} is not a name", where="category", hint="give the name as a string")
     if name in content:
         return content[name]
     close = difflib.get_close_matches(name, list(content), n=1)

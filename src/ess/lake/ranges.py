@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from ess.errors import OptionError
 from ess.lake.dates import FileDate
@@ -50,6 +50,24 @@ class NumberRange:
         return (self.lowest is None or self.lowest <= date.number) and (
             self.highest is None or date.number <= self.highest
         )
+
+
+def bound_text(bound: object, where: str) -> str:
+    """A bound as one writes it; a date covers its day, a moment its second.
+
+    Raises:
+        OptionError: If it is something else, or a moment with a time zone: dates in names have none.
+
+    >>> bound_text(date(2014, 9, 1), "lower bound")
+    '2014-09-01'
+    """
+    if isinstance(bound, str):
+        return bound
+    if isinstance(bound, datetime) and bound.tzinfo is None:
+        return bound.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(bound, date) and not isinstance(bound, datetime):
+        return bound.isoformat()
+    raise OptionError(f"{bound!r} is not a date", where=where, hint=_HINT)
 
 
 def parse_range(lower: str, upper: str, *, numbers: bool = False) -> DateRange | NumberRange:

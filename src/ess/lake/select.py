@@ -51,7 +51,7 @@ def files_of(
         OptionError: If the category does not exist or the range, pattern or limit is not valid.
         InputOpenError: If a folder that may hold files of the category cannot be read.
     """
-    chosen = categories.category(category, label=label) if isinstance(category, str) else category
+    chosen = category if isinstance(category, Category) else categories.category(category, label=label)
     wanted = parse_range(lower, upper, numbers=DateFinder(chosen.date_rule).numbers)
     unwanted = compile_exclude(exclude, where="--exclude")
     check_limit(limit)
@@ -72,8 +72,8 @@ def files_of(
 
 def check_limit(limit: int | None) -> None:
     """Refuse a limit that is not positive."""
-    if limit is not None and limit < 1:
-        raise OptionError(f"bad limit {limit}", where="--limit", hint="give a whole number from 1")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise OptionError(f"bad limit {limit!r}", where="--limit", hint="give a whole number from 1")
 
 
 def files_in_use(category: Category) -> Listing:
