@@ -176,11 +176,10 @@ class Definition:
     def extends(self, older: Definition) -> bool:
         """Whether everything of ``older`` is here unchanged; there may be more.
 
-        A definition without any table yet has no key and is extended by every other.
+        A definition that has no key yet, or only variables, says nothing about the key of another.
         """
-        if not older.tables:
-            return older.key in ((), self.key)
-        return self.key == older.key and all(self.find(table.name) == table for table in older.tables)
+        same_key = older.key in ((), self.key)
+        return same_key and all(self.find(table.name) == table for table in older.tables)
 
 
 @dataclass(frozen=True)
