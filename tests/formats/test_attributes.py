@@ -65,7 +65,6 @@ def test_output(text: str, expected: OutputAttributes) -> None:
     [
         ("nonsense", "unknown attribute 'nonsense'"),
         ("xml", "not available yet"),
-        ("tab", "not available yet"),
         ("div,fix", "exclude each other"),
         ("div,sep=x", "exclude each other"),
         ("sep=ab", "a single byte"),

@@ -10,7 +10,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ess.errors import InputOpenError, InputReadError, OptionError
@@ -192,6 +192,8 @@ def test_broken_file_gives_its_whole_records_first(tmp_path: Path) -> None:
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )
 def test_python_writes_what_we_read(rows: list[tuple[str, str]], end: str, quoting: int) -> None:
+    # Python does not quote a CR before its LF, so nobody can tell the two from a line end.
+    assume(quoting == csv.QUOTE_ALL or not any(last.endswith("\r") for _, last in rows))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows(rows)

@@ -23,6 +23,7 @@ class Format(enum.Enum):
     SEPARATED = "csv"  #: ``csv``, ``sep=`` and ``tsv``
     FIXED = "fix"  #: columns of fixed byte lengths
     DIVIDED = "div"  #: separators that change from field to field
+    TABLE = "tab"  #: rows of HTML tables
     JSON = "jsn"  #: objects
     BINARY = "bin"  #: Arrow streams, between tools
     AQ = "aq"  #: the same, read without column specs
@@ -106,6 +107,7 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "tsv": "the same as sep=\\t",
     "fix": "columns of fixed length, given as n=Len in the column specs",
     "div": "separators that differ from field to field, given as sep:Text between the column specs",
+    "tab": "rows of HTML tables, from the first <td> to </tr>",
     "jsn": "JSON objects; the column specs say where a column stands, e.g. s:name:user.name",
     "bin": "what another tool wrote with -o,bin; the columns must be the same",
     "aq": "what another tool wrote with -o,aq; it brings its columns, so there is no -d",
@@ -133,7 +135,7 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "nodelay": "hand over every batch of rows at once",
 }
 
-_NOT_YET_INPUT = frozenset({"tab", "xml"})
+_NOT_YET_INPUT = frozenset({"xml"})
 _NOT_YET_OUTPUT: frozenset[str] = frozenset()
 _SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
 _EOK = re.compile(r"eok=([0-9]+)(?:/([1-9][0-9]*))?\Z")
@@ -157,7 +159,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     b'|'
     """
     formats, separator, words = _take_formats(
-        words, where, frozenset({"fix", "div", "jsn", "bin", "aq"}), _NOT_YET_INPUT
+        words, where, frozenset({"fix", "div", "tab", "jsn", "bin", "aq"}), _NOT_YET_INPUT
     )
     escape = no_extra = errors_ok = quiet = False
     skip, skip_unit = 0, "l"

@@ -115,13 +115,19 @@ def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int
         return
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
     is_json = attributes.format is Format.JSON
+    by_lines = not is_json and attributes.format is not Format.TABLE
     if is_json:
         from ess.formats.json_records import JsonParser
 
         parse = JsonParser(layout).parse
+    elif not by_lines:
+        from ess.formats.table_rows import TableParser
+
+        parse = TableParser(layout).parse
+    if not by_lines:
         to_skip = to_skip if attributes.skip_unit == "l" else 0
     records = 0
-    for raw in blocks(stream, batch_bytes, attributes.record_limit, lines=not is_json):
+    for raw in blocks(stream, batch_bytes, attributes.record_limit, lines=by_lines):
         start = 0
         while to_skip and start < raw.end:
             after = _after_skipped(raw, start, layout)

@@ -112,6 +112,8 @@ def make_layout(
                     where=where,
                     hint="put sep:Text between them, or give the column a length n=Len",
                 )
+    elif attributes.format is Format.TABLE:
+        _check_table(attributes, columns, where)
     elif attributes.format is Format.JSON:
         return Layout(attributes, columns, keys=parse_keys(columns, attributes.base, where=where))
     elif attributes.format.is_arrow:
@@ -119,6 +121,14 @@ def make_layout(
     elif any(separators):
         raise OptionError("sep:Text is for 'div' inputs only", where=where, hint="give -f,div or -f,sep=c")
     return Layout(attributes, columns, separators)
+
+
+def _check_table(attributes: InputAttributes, columns: tuple[Column, ...], where: str) -> None:
+    """Cells have no length and no backslashes of their own."""
+    for column in columns:
+        own = column.attributes
+        if attributes.escape or own.escape or own.common_log or own.extract_length is not None:
+            raise OptionError("n=Len, esc and clf are not for 'tab' inputs", where=where, hint="leave them out")
 
 
 def parse_record(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Record | None:
@@ -189,6 +199,8 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
             if close < 0:
                 if end < limit and not final:
                     return None
+                if position >= limit:  # of a line that is too long, a block may hold the beginning only
+                    return _too_long(line_at(data, position, end)[0], layout)
                 return Record(line_at(data, position, end)[0], (), count, "a quote is not closed")
             if close >= content_end:
                 next_start, content_end = line_at(data, close + 1, end)
