@@ -255,6 +255,19 @@ def test_request_that_is_garbage_is_refused(server: subprocess.Popen[bytes]) -> 
     assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
 
 
+def test_byte_that_is_no_signal_harms_no_command(server: subprocess.Popen[bytes]) -> None:
+    code = (
+        "from ess.tools.warm import client; follow = client._follow\n"
+        "def broken(connection, *rest):\n    connection.send(b'\\xff')\n    return follow(connection, *rest)\n"
+        "client._follow = broken; from ess.tools.launch import aq_pp; aq_pp()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "-d", "i:a", "-o,notitle", "-"], input=b"1\n", capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
+    assert server.poll() is None
+
+
 def test_what_is_packed_comes_back() -> None:
     sections = [[b"", b"\0\xff"], [], [b"x" * 70000]]
     assert protocol.unpack(protocol.pack(sections)[4:]) == sections

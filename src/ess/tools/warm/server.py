@@ -156,10 +156,8 @@ class _Server:
                 data = client.recv(64)
             except OSError:
                 data = b""
-            with contextlib.suppress(ProcessLookupError):
-                if not data:
-                    os.killpg(process, signal.SIGKILL)
-                for number in data:
+            for number in data or [signal.SIGKILL]:
+                with contextlib.suppress(OSError):  # the command has ended, or the number is no signal's
                     os.killpg(process, number)
             return
 
