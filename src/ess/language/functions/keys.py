@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable, Sequence
 
 from ess.language.functions.table import (
@@ -123,6 +122,14 @@ def _hasher(variant: int) -> Callable[[Sequence[Argument]], RowFunction]:
     return specialize
 
 
+def string_hash(value: bytes) -> int:
+    """Bernstein's hash, 33 h + byte from 5381, of the value in lower case; modulo 2**32."""
+    running = 5381
+    for byte in value.lower():
+        running = running * 33 + byte & 0xFFFFFFFF
+    return running
+
+
 def mask(value: bytes) -> bytes:
     """Letters, digits, ``-`` and ``_`` made from a hash (SHAKE256) of the value, at least as many as it has bytes."""
     import base64
@@ -185,10 +192,14 @@ FUNCTIONS = (
         "SHash",
         (text("Val"),),
         ValueType.INTEGER,
-        "A 32-bit hash of a string: its CRC-32, as zlib computes it.",
-        (Example("SHash('abc')", 891568578), Example("SHash('')", 0)),
-        row=zlib.crc32,
-        differences="The numbers are not those of the reference system.",
+        "A 32-bit hash of a string, the same on every machine and in every version. Upper and lower case of ASCII "
+        "letters hash alike.",
+        (
+            Example("SHash('Portugal')", 1264705971),
+            Example("SHash('PORTUGAL')", 1264705971),
+            Example("SHash('')", 5381),
+        ),
+        row=string_hash,
     ),
     Function(
         "MaskStr",
