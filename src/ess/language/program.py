@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from ess.language.tree import Call, Node, Slot
@@ -70,6 +71,30 @@ class Quit:
     after_row: bool = False
 
 
+class Destination(enum.Enum):
+    """Where to go on in a database, whose rows belong to keys (see ``Goto``)."""
+
+    NEXT_ROW = "next_row"
+    NEXT_GROUP = "next_pp"
+    MAIN = "proc_key"
+    NEXT_KEY = "next_key"
+
+
+@dataclass(frozen=True)
+class Goto:
+    """``-goto``: this row is done; go on there. Only in programs over the keys of a database."""
+
+    destination: Destination
+
+
+@dataclass(frozen=True)
+class Remove:
+    """``-del_row`` and ``-del_key`` (``whole_key``): delete what is stored, and go on there."""
+
+    whole_key: bool
+    then: Destination
+
+
 @dataclass(frozen=True)
 class Branch:
     """``-if[not]``/``-elif[not]`` with its body; ``check`` None is ``-else``."""
@@ -86,7 +111,7 @@ class Conditional:
     branches: tuple[Branch, ...]
 
 
-Rule = Evaluate | Filter | Constantly | Write | Expand | Skip | Quit | Conditional
+Rule = Evaluate | Filter | Constantly | Write | Expand | Skip | Quit | Goto | Remove | Conditional
 
 
 @dataclass(frozen=True)

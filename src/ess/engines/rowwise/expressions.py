@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 
 from ess.engines.rowwise import code as level
 from ess.engines.rowwise.code import Code, integer
@@ -61,12 +62,30 @@ _BIT_LEVELS = {
 class ExpressionCompiler:
     """Compiles the expressions of one program.
 
-    ``namespace`` collects the globals that the generated code needs. Generated code may use the
-    locals ``i`` (0-based row of the batch), ``first`` (row number of row 0) and one local per slot.
+    Generated code may use the locals ``i`` (0-based row of the batch), ``first`` (row number of row 0)
+    and one local per slot.
+
+    Args:
+        random_seed: Where ``$Random`` starts.
+        names: The locals of slots that the caller has named, by key.
+        prefix: Begins the names of the other locals.
+        namespace: Collects the globals that the generated code needs; one may serve several compilers.
+        row_number: Source of ``$RowNum``.
+        random_row: Source of the number of the row that ``$Random`` belongs to.
     """
 
-    def __init__(self, random_seed: int) -> None:
-        self.namespace: dict[str, object] = {
+    def __init__(
+        self,
+        random_seed: int,
+        *,
+        names: Mapping[str, str] | None = None,
+        prefix: str = "s",
+        namespace: dict[str, object] | None = None,
+        row_number: str = "first + i",
+        random_row: str = "first + i",
+    ) -> None:
+        self.namespace: dict[str, object] = {} if namespace is None else namespace
+        self.namespace |= {
             "divide": values.divide,
             "remainder": values.remainder,
             "divide_floats": values.divide_floats,
@@ -80,12 +99,15 @@ class ExpressionCompiler:
         }
         self.can_reject = False
         self._random_seed = random_seed
-        self._locals: dict[str, str] = {}
+        self._row_number = row_number
+        self._random_row = random_row
+        self._prefix = prefix
+        self._locals: dict[str, str] = dict(names or {})
         self._temporaries = 0
 
     def local(self, slot: Slot) -> str:
         """The local variable that holds a slot's value."""
-        return self._locals.setdefault(slot.key, f"s{len(self._locals)}")
+        return self._locals.setdefault(slot.key, f"{self._prefix}{len(self._locals)}")
 
     def condition(self, node: Node) -> Code:
         """Source whose truth, in Python's sense, is the truth of ``node``."""
@@ -137,9 +159,9 @@ class ExpressionCompiler:
     def _builtin(self, node: Builtin) -> Code:
         match node.name:
             case BuiltinName.ROW_NUMBER:
-                return Code("first + i", level.SUM, 0, 2**62)
+                return Code(self._row_number, level.SUM, 0, 2**62)
             case BuiltinName.RANDOM:
-                text = f"random_value({self._random_seed}, {node.site}, first + i)"
+                text = f"random_value({self._random_seed}, {node.site}, {self._random_row})"
                 return Code(text, level.ATOM, 1, LARGEST_RANDOM)
             case BuiltinName.SECONDS:
                 return Code("time_ns() // 1000000000", level.PRODUCT, 0, 2**40)

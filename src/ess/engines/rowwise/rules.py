@@ -6,28 +6,25 @@ from dataclasses import dataclass
 
 from ess.engines.batch import blank
 from ess.engines.rowwise.expressions import ExpressionCompiler
+from ess.engines.rowwise.statements import Statements
 from ess.errors import OptionError
 from ess.language.functions.table import RecordError
 from ess.language.program import (
-    Branch,
     Conditional,
     Constantly,
     Evaluate,
     Expand,
     Filter,
+    Goto,
     Program,
     Quit,
+    Remove,
     Rule,
     Skip,
     Write,
 )
-from ess.language.tree import Slot, ValueType
-from ess.language.values import LARGEST, SMALLEST
+from ess.language.tree import Slot
 from ess.language.walk import assigned_slots, read_slots, rules_of
-from ess.schema.types import INTEGER_RANGES, ColumnType
-
-#: How deep -if may nest; Python's own limit is near 100 levels.
-MAX_NESTING = 60
 
 
 @dataclass(frozen=True)
@@ -62,12 +59,10 @@ def compile_loop(program: Program) -> Loop:
     return _LoopCompiler(program).loop()
 
 
-class _LoopCompiler:
+class _LoopCompiler(Statements):
     def __init__(self, program: Program) -> None:
+        super().__init__(ExpressionCompiler(program.random_seed))
         self._program = program
-        self._expressions = ExpressionCompiler(program.random_seed)
-        self._lines: list[str] = []
-        self._indent = 0
         self._assigned = assigned_slots(program)
         self._input_keys = {slot.key for slot in program.inputs}
         rules = list(rules_of(program.rules))
@@ -198,18 +193,14 @@ class _LoopCompiler:
         state = "".join(f"{local(slot)}, " for slot in self._variables)
         self._lines.append(f"    return {rows}, ({values}), {{{sinks}}}, rejected, processed, stopped, ({state})")
 
-    def _emit(self, line: str) -> None:
-        self._lines.append("    " * self._indent + line)
-
     # One method a rule
 
     def _rule(self, rule: Rule) -> None:
         match rule:
             case Evaluate():
                 self._evaluate(rule)
-            case Filter(condition):
-                self._emit(f"if not ({self._expressions.condition(condition).text}):")
-                self._leave_below()
+            case Filter():
+                self._filter(rule)
             case Constantly(value):
                 if not value:
                     self._leave()
@@ -223,11 +214,8 @@ class _LoopCompiler:
                 self._conditional(branches)
             case Expand():
                 raise OptionError("a row can become several rows only outside of -if groups", where="-if")
-
-    def _leave_below(self) -> None:
-        self._indent += 1
-        self._leave()
-        self._indent -= 1
+            case Goto() | Remove():
+                raise OptionError("only rows of a database belong to keys", where="-goto")
 
     def _leave(self) -> None:
         """The row goes no further."""
@@ -245,31 +233,6 @@ class _LoopCompiler:
         self._emit(f"processed = i + 1 if {written} else i" if written else "processed = i")
         self._emit("last = False")
         self._emit("break")
-
-    def _evaluate(self, rule: Evaluate) -> None:
-        target, node = rule.target, rule.value
-        code = self._expressions.value(node)
-        if target is None:
-            self._emit(code.exact().text)
-            return
-        name = self._expressions.local(target)
-        if node.type is ValueType.FLOAT and target.type.is_integer:
-            self._emit(f"{name} = {self._expressions.store_function(target)}({code.text})")
-        elif node.type is ValueType.INTEGER and target.type is ColumnType.F:
-            self._emit(f"{name} = float({code.exact().text})")
-        elif node.type is not ValueType.INTEGER:
-            self._emit(f"{name} = {code.text}")
-        else:
-            low, high = INTEGER_RANGES[target.type]
-            if target.type is ColumnType.L:
-                low, high = SMALLEST, LARGEST
-            if low <= code.low and code.high <= high:
-                self._emit(f"{name} = {code.text}")
-            elif target.type is ColumnType.I:
-                self._emit(f"{name} = {code.at(5)} & {high}")
-            else:  # out of range is rare, and wrapping costs more than looking
-                self._emit(f"{name} = {code.text}")
-                self._emit(f"if not {low} <= {name} <= {high}: {name} = ({name} + {-low} & {high - low}) - {-low}")
 
     def _expand(self, rule: Expand, rest: tuple[Rule, ...]) -> None:
         """Begin the loop over a row's matches; the rest of the chain stands in it."""
@@ -293,39 +256,3 @@ class _LoopCompiler:
         self._emit(f"x{rule.sink}(i)")
         for n, slot in enumerate(self._sink_slots[rule.sink]):
             self._emit(f"x{rule.sink}_{n}({self._expressions.local(slot)})")
-
-    def _conditional(self, branches: tuple[Branch, ...]) -> None:
-        """``if``, ``elif`` and ``else``; a check that takes statements opens an ``else`` of its own."""
-        outer = self._indent
-        word = "if"
-        for branch in branches:
-            if self._indent > MAX_NESTING:
-                raise OptionError(
-                    f"conditions nest more than {MAX_NESTING} deep", where="-if", hint="use -filt as the check"
-                )
-            check = branch.check
-            if check is None:
-                self._emit("else:")
-            elif isinstance(check, Filter):
-                condition = self._expressions.condition(check.condition).text
-                self._emit(f"{word} {f'not ({condition})' if branch.negated else condition}:")
-            elif isinstance(check, Constantly):
-                self._emit(f"{word} {check.value != branch.negated}:")
-            else:  # it does something, and holds by having been done
-                if word == "elif":
-                    self._emit("else:")
-                    self._indent += 1
-                self._rule(check)
-                self._emit(f"if {not branch.negated}:")
-            self._block(branch.body)
-            word = "elif"
-        self._indent = outer
-
-    def _block(self, rules: tuple[Rule, ...]) -> None:
-        self._indent += 1
-        start = len(self._lines)
-        for rule in rules:
-            self._rule(rule)
-        if len(self._lines) == start:
-            self._emit("pass")
-        self._indent -= 1

@@ -54,7 +54,7 @@ class RowRunner:
 
     def run(self, batch: Batch, first_row_number: int) -> BatchResult:
         """Run the chain over a batch (see ``Runner``)."""
-        columns = [_to_list(batch.get_column(slot.key), slot.type) for slot in self._loop.loaded]
+        columns = [to_values(batch.get_column(slot.key), slot.type) for slot in self._loop.loaded]
         rows, collected, written, rejected, processed, stopped, self._state = self._function(
             columns, batch.height, first_row_number, self._state
         )
@@ -91,12 +91,13 @@ class RowRunner:
         return len(set(rows).union(*written))
 
 
-def _to_list(series: pl.Series, kind: ColumnType) -> list[Any]:
+def to_values(series: pl.Series, kind: ColumnType) -> list[Any]:
     """A column's values; those of L as the signed numbers of the same bits."""
     return (series.reinterpret(signed=True) if kind is ColumnType.L else series).to_list()
 
 
-def _to_series(slot: Slot, values: Sequence[Any]) -> pl.Series:
+def to_series(slot: Slot, values: Sequence[Any]) -> pl.Series:
+    """Such values as a column."""
     if slot.type is ColumnType.L:
         return pl.Series(slot.key, values, dtype=pl.Int64).reinterpret(signed=False)
     return pl.Series(slot.key, values, dtype=PHYSICAL[slot.type])
@@ -114,7 +115,7 @@ def _gather(
     """A batch of ``slots`` for some rows: changed slots from ``values``, the others from ``batch``."""
     if not slots:
         return pl.DataFrame(height=batch.height if rows is None else len(rows))
-    fresh = {slot.key: _to_series(slot, given) for slot, given in zip(changed, values, strict=True)}
+    fresh = {slot.key: to_series(slot, given) for slot, given in zip(changed, values, strict=True)}
     unchanged = [slot.key for slot in slots if slot.key not in fresh]
     if unchanged:
         taken = batch.select(unchanged)
