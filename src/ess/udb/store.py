@@ -9,16 +9,33 @@ numbers, and all new rows are sorted and merged at once.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch, blank
+from ess.errors import UdbRequestError
+from ess.udb.changes import (
+    PLACE,
+    Alter,
+    Append,
+    Change,
+    Clear,
+    DeleteKeys,
+    DeleteRows,
+    Forget,
+    OrderKeys,
+    OrderRows,
+    RearrangeKeys,
+    RearrangeRows,
+    Replace,
+)
 from ess.udb.merge import KEY_NUMBER, first_rows, is_zero, merge_rows
 from ess.udb.ordering import sort_columns
 from ess.udb.spec import Definition, Kind, Table, TableColumn
+from ess.udb.spec_file import parse_definition
 
 
 @dataclass(frozen=True)
@@ -48,15 +65,50 @@ class Import:
 
 
 class Shard:
-    """The store. Frames that it hands out are never changed afterwards."""
+    """The store. Frames that it hands out are never changed afterwards, so a copy costs nothing.
 
-    def __init__(self, definition: Definition) -> None:
+    Args:
+        definition: The tables.
+        settled: Is called when imports are about to be worked in. When that happens can decide about the order of rows,
+            so who keeps a log notes it.
+    """
+
+    def __init__(self, definition: Definition, settled: Callable[[], None] | None = None) -> None:
         self.definition = definition
+        self._settled = settled
         self._keys = empty_frame(definition.key)
         self._rows: dict[str, Batch] = {}
         self._pending: list[Import] = []
         self._jobs: dict[str, int] = {}
+        self._changes: list[Change] = []
         self._add_tables()
+
+    def copy(self) -> Shard:
+        """The state as it is now, imports worked in; to look at, and to try changes on."""
+        self.settle()
+        made = Shard(self.definition)
+        made._keys = self._keys
+        made._rows = dict(self._rows)
+        return made
+
+    def adopt(self, other: Shard) -> None:
+        """Take over the state of a copy, which must have been made after the last import."""
+        assert not self._pending
+        other.settle()
+        self.definition, self._keys, self._rows = other.definition, other._keys, dict(other._rows)
+
+    @classmethod
+    def restored(cls, definition: Definition, keys: Batch, rows: Mapping[str, Batch]) -> Shard:
+        """A shard from what :meth:`contents` gave."""
+        made = cls(definition)
+        made._keys = keys
+        made._rows.update(rows)
+        return made
+
+    def contents(self) -> tuple[Batch, dict[str, Batch]]:
+        """The keys, and of each table ``#key`` and what is not the key."""
+        self.settle()
+        return self._keys, dict(self._rows)
 
     def extend(self, definition: Definition) -> None:
         """Take over a definition that has more tables."""
@@ -81,7 +133,7 @@ class Shard:
 
     def keys(self) -> Batch:
         """``#key`` and the key's columns, a row a key, in order."""
-        self._settle()
+        self.settle()
         return self._keys.with_row_index(KEY_NUMBER)
 
     def view(self, table: Table) -> Batch:
@@ -89,7 +141,7 @@ class Shard:
 
         The Var vector gives one row, without a ``#key`` of meaning.
         """
-        self._settle()
+        self.settle()
         rows = self._rows[table.key]
         if table.kind is Kind.VAR:
             return rows if rows.height else blank_rows(table.values, pl.Series(KEY_NUMBER, [0], dtype=pl.UInt32))
@@ -103,7 +155,7 @@ class Shard:
 
     def counts(self) -> dict[str, int]:
         """The number of keys (``pkey``) and of the rows of each table; 1 for the Var vector."""
-        self._settle()
+        self.settle()
         found = {"pkey": self._keys.height}
         for table in self.definition.tables:
             rows = {Kind.TABLE: self._rows[table.key].height, Kind.VECTOR: self._keys.height, Kind.VAR: 1}
@@ -112,15 +164,47 @@ class Shard:
 
     def has_variables(self) -> bool:
         """Whether the Var vector has been given any value since it was cleared."""
-        self._settle()
+        self.settle()
         var = self.definition.var
         return var is not None and self._rows[var.key].height > 0
 
     # Changing -----------------------------------------------------------------------------------------------------
 
-    def replace(self, table: Table, columns: Mapping[str, pl.Series]) -> None:
-        """Give value columns new values, in the order of ``view``."""
-        self._settle()
+    def apply(self, change: Change) -> None:
+        """Do a change, which was found on just this state."""
+        self.settle()
+        match change:
+            case Replace(name, columns):
+                self._replace(self._table(name), {column: columns[column] for column in columns.columns})
+            case Clear(name):
+                self._rows[name] = empty_rows(self._table(name))
+            case DeleteRows(name, places):
+                self._delete_rows(self._table(name), places[PLACE])
+            case DeleteKeys(places):
+                self._delete_keys(places[PLACE])
+            case OrderRows(name, columns, descending, ignore_case):
+                table = self._table(name)
+                by = [table.get(column, where=name) for column in columns]
+                self._order_rows(table, by, descending=descending, ignore_case=ignore_case)
+            case OrderKeys(columns, descending, ignore_case):
+                by = [column for name in columns for column in self.definition.key if column.key == name]
+                ordered = sort_columns(self.keys(), by, descending=descending, ignore_case=ignore_case)
+                self._move_keys(ordered[KEY_NUMBER])
+            case RearrangeRows(name, places):
+                self._rows[name] = self._rows[name][places[PLACE]].sort(KEY_NUMBER, maintain_order=True)
+            case RearrangeKeys(places):
+                self._move_keys(places[PLACE])
+            case Append(name, rows):
+                self.append(Import(self._table(name) if name else None, (rows,)))
+            case Alter(text):
+                self._alter(parse_definition(text, source="definition"))
+            case Forget():
+                self._alter(Definition((), ()))
+
+    def _table(self, name: str) -> Table:
+        return self.definition.get(name, where=name)
+
+    def _replace(self, table: Table, columns: Mapping[str, pl.Series]) -> None:
         rows = self._rows[table.key]
         if table.kind is Kind.TABLE:
             self._rows[table.key] = rows.with_columns([series.alias(name) for name, series in columns.items()])
@@ -137,14 +221,31 @@ class Shard:
             kept |= ~is_zero(column, full[column.key])
         self._rows[table.key] = full.filter(pl.Series(kept))
 
-    def clear(self, table: Table) -> None:
-        """Remove a table's rows, or make a vector's columns 0 or blank. Keys stay."""
-        self._settle()
-        self._rows[table.key] = empty_rows(table)
+    def _delete_rows(self, table: Table, places: pl.Series) -> None:
+        rows = self._rows[table.key]
+        if table.kind is Kind.VECTOR:
+            # The row of a key is always there, but it can be blank.
+            kept = ~rows[KEY_NUMBER].is_in(places.cast(pl.UInt32).implode())
+        else:
+            chosen = np.ones(rows.height, dtype=bool)
+            chosen[places.to_numpy()[: rows.height]] = False
+            kept = pl.Series(chosen)
+        self._rows[table.key] = rows.filter(kept)
 
-    def order_rows(self, table: Table, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
-        """Sort the rows of each key; rows that compare equal keep their order."""
-        self._settle()
+    def _delete_keys(self, places: pl.Series) -> None:
+        stays = np.ones(self._keys.height, dtype=bool)
+        stays[places.to_numpy()] = False
+        numbers = (np.cumsum(stays) - 1).astype(np.uint32)
+        self._keys = self._keys.filter(pl.Series(stays))
+        for table in self.definition.tables:
+            if table.kind is not Kind.VAR:
+                rows = self._rows[table.key]
+                old = rows[KEY_NUMBER].to_numpy()
+                renumbered = rows.with_columns(pl.Series(KEY_NUMBER, numbers[old], dtype=pl.UInt32))
+                self._rows[table.key] = renumbered.filter(pl.Series(stays[old]))
+
+    def _order_rows(self, table: Table, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
+        """Rows that compare equal keep their order."""
         by = [column for column in columns if not column.primary]
         if table.kind is Kind.TABLE and by:
             rows = self._rows[table.key]
@@ -152,18 +253,63 @@ class Shard:
                 rows, by, descending=descending, ignore_case=ignore_case, first=KEY_NUMBER
             )
 
-    def order_keys(self, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
-        """Sort the keys; their rows go with them."""
-        keys = self.keys()
-        ordered = sort_columns(keys, columns, descending=descending, ignore_case=ignore_case)
-        places = np.empty(keys.height, dtype=np.uint32)
-        places[ordered[KEY_NUMBER].to_numpy()] = np.arange(keys.height, dtype=np.uint32)
-        self._keys = ordered.drop(KEY_NUMBER)
+    def _move_keys(self, order: pl.Series) -> None:
+        """Put keys in the order of their present numbers; their rows go with them."""
+        places = np.empty(self._keys.height, dtype=np.uint32)
+        places[order.to_numpy()] = np.arange(self._keys.height, dtype=np.uint32)
+        self._keys = self._keys[order]
         for table in self.definition.tables:
             if table.kind is not Kind.VAR:
                 rows = self._rows[table.key]
                 moved = pl.Series(KEY_NUMBER, places[rows[KEY_NUMBER].to_numpy()], dtype=pl.UInt32)
                 self._rows[table.key] = rows.with_columns(moved).sort(KEY_NUMBER, maintain_order=True)
+
+    def _alter(self, definition: Definition) -> None:
+        """Take over another definition: the columns of Var that stay keep their values, other tables are as before."""
+        old = self.definition.var
+        values = self.view(old) if old is not None and self.has_variables() else None
+        for table in self.definition.tables:
+            new = definition.find(table.key)
+            if table.kind is not Kind.VAR and new != table:
+                if self._rows[table.key].height:
+                    raise UdbRequestError(f"{table.label} cannot be altered while it has rows")
+                del self._rows[table.key]
+        if definition.key != self.definition.key:
+            self._keys = empty_frame(definition.key)
+        self.definition = definition
+        self._rows.pop(old.key if old is not None else "", None)
+        self._add_tables()
+        new_var = definition.var
+        if new_var is not None and values is not None and old is not None:
+            same = [c.key for c in new_var.columns if (was := old.find(c.key)) is not None and was.type is c.type]
+            blanks = blank_rows(new_var.values, pl.Series(KEY_NUMBER, [0], dtype=pl.UInt32))
+            self._rows[new_var.key] = blanks.with_columns([values[name] for name in same])
+
+    # Changes by name, as the operations ask for them: done here, and kept for the log.
+
+    def replace(self, table: Table, columns: Mapping[str, pl.Series]) -> None:
+        """Give value columns new values, in the order of ``view``."""
+        self._do(Replace(table.key, pl.DataFrame([series.alias(name) for name, series in columns.items()])))
+
+    def clear(self, table: Table) -> None:
+        """Remove a table's rows, or make a vector's columns 0 or blank. Keys stay."""
+        self._do(Clear(table.key))
+
+    def order_rows(self, table: Table, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
+        """Sort the rows of each key; rows that compare equal keep their order."""
+        self._do(OrderRows(table.key, tuple(column.key for column in columns), descending, ignore_case))
+
+    def order_keys(self, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
+        """Sort the keys; their rows go with them."""
+        self._do(OrderKeys(tuple(column.key for column in columns), descending, ignore_case))
+
+    def changes(self) -> tuple[Change, ...]:
+        """What has been changed by name."""
+        return tuple(self._changes)
+
+    def _do(self, change: Change) -> None:
+        self.apply(change)
+        self._changes.append(change)
 
     # Settling -----------------------------------------------------------------------------------------------------
 
@@ -171,9 +317,12 @@ class Shard:
         for table in self.definition.tables:
             self._rows.setdefault(table.key, empty_rows(table))
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Work imports in."""
         if not self._pending:
             return
+        if self._settled is not None:
+            self._settled()
         ordered = sorted(self._pending, key=lambda rows: (self._jobs[rows.job], rows.sequence))
         arrived: dict[str, list[Batch]] = {}
         together: list[Import] = []
