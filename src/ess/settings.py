@@ -44,6 +44,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("ESS_AWS_DIR", "~/.aws", "folder of key files for cloud clusters"),
         Setting("ESS_UDB_PORT", "10010", "first port of the database servers"),
         Setting("ESS_ENGINE", "auto", "how aq_* commands compute: auto, row or columnar"),
+        Setting("ESS_COUNTRY_FILE", "", "MaxMind-format file for IpToCountry; else the table of the package iptocc"),
         Setting("ESS_SORT_MEMORY", "512", "megabytes of records that aq_ord holds before it uses temporary files"),
         Setting("ESS_WARM", "1", "whether aq_* commands use the resident tool server: 0 or 1"),
         Setting("ESS_WARM_IDLE", "120", "seconds without a command after which the tool server ends"),

@@ -276,6 +276,8 @@ class Checker:
             near = nearest(call.name, [known.name for known in FUNCTIONS.values()])
             hint = f"did you mean {near}()?" if near else "the page aq-emod lists the functions"
             raise self.error(f"unknown function '{call.name}'", call.position, hint)
+        if function.key == "rowcount":
+            return self._row_count(call)
         if function.unavailable:
             raise self.error(f"function {function.name} is not available yet", call.position, function.unavailable)
         function, arguments, positions = check_arguments(self, function, call)
@@ -287,6 +289,20 @@ class Checker:
             position = positions[error.argument] if error.argument < len(positions) else call.position
             raise self.error(f"{function.name}: {error.what}", position, error.hint) from None
         return Call(result, function, arguments)
+
+    def _row_count(self, call: syntax.Invocation) -> Node:
+        """How many rows of a table a key has; a database's scope knows them as a hidden column."""
+        name = call.arguments[0] if len(call.arguments) == 1 else None
+        if not isinstance(name, syntax.Name):
+            raise self.error("function RowCount needs the name of a table", call.position, "write RowCount(TabName)")
+        slot = self.scope.row_count(name.text)
+        if slot is None:
+            raise self.error(
+                f"there are no rows of '{name.text}' to count",
+                call.position,
+                "RowCount works in the rules of aq_udb, with a table or vector of the database",
+            )
+        return Reference(value_type(slot.type), slot)
 
 
 def _to_integer(node: Node) -> Node:

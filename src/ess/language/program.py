@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ess.language.tree import Call, Node, Slot
 
@@ -14,10 +14,12 @@ class Evaluate:
 
     The engine converts the value to the slot's width: integers keep their low bits, a FLOAT
     stored into an integer slot is truncated towards zero. As a rule to check it is always true.
+    ``where`` is the option it was, for messages.
     """
 
     target: Slot | None
     value: Node
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Filter:
     """``-filt``: a row for which ``condition`` is 0 goes no further; inside ``-if`` it only decides."""
 
     condition: Node
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,16 @@ class Write:
 
 @dataclass(frozen=True)
 class Expand:
-    """``-cmb,all`` and ``-sub,all``: the rest of the chain runs once for each match of the row.
+    """``-cmb,all``, ``-sub,all`` and modules: the rest of the chain runs once for each match of the row.
 
-    The function of ``matches`` gives a list of tuples, each with the values of ``targets``; for an
-    empty list the row goes no further. What later rules do to columns for one match is not seen by
-    the next; variables go on. It stands at the top level of the chain only.
+    The function of ``matches`` gives tuples, each with the values of ``targets``; without one the
+    row goes no further. What later rules do to columns for one match is not seen by the next;
+    variables go on. In a group, the rest is what follows in its branch and then behind the group.
     """
 
     matches: Call
     targets: tuple[Slot, ...]
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

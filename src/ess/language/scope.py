@@ -112,6 +112,10 @@ class Scope:
             return "no columns are defined"
         return f"known are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
 
+    def row_count(self, name: str) -> Slot | None:
+        """What ``RowCount(name)`` means here; None where rows belong to no key."""
+        return None
+
     def next_random_site(self) -> int:
         """A fresh number for a reference to ``$Random``."""
         self._random_sites += 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ess.language.functions import (
+    agents,
     arithmetic,
     comparison,
     conversion,
+    countries,
     dates,
     encoding,
     keys,
@@ -18,7 +20,20 @@ from ess.language.functions.table import Function
 
 FUNCTIONS: dict[str, Function] = {
     function.key: function
-    for module in (strings, arithmetic, comparison, patterns, encoding, conversion, dates, keys, special, search)
+    for module in (
+        strings,
+        arithmetic,
+        comparison,
+        patterns,
+        encoding,
+        conversion,
+        dates,
+        keys,
+        special,
+        search,
+        agents,
+        countries,
+    )
     for function in module.FUNCTIONS
 }
 

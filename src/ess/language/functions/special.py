@@ -1,4 +1,4 @@
-"""Set, the parts of an agent code, and the functions that are still missing."""
+"""Set, and the function that is still missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ess.language.functions.table import (
     Parameter,
     RowFunction,
     Value,
-    address,
     anything,
     text,
 )
@@ -36,32 +35,11 @@ def _set(arguments: Sequence[Argument]) -> RowFunction:
     return assign
 
 
-def _part(index: int) -> RowFunction:
-    def part(code: bytes) -> bytes:
-        parts = code.split(b":", 3)
-        return parts[index] if len(parts) > max(1, index) else b""
-
-    return part
-
-
-def _agent_part(name: str, what: str, index: int, expected: bytes) -> Function:
-    return Function(
-        name,
-        (text("Code"),),
-        ValueType.STRING,
-        f"The {what} of a code that AgentParse gave; blank for a crawler.",
-        (Example(f"{name}('Firefox:Linux:PC:x')", expected), Example(f"{name}('Googlebot')", b"")),
-        row=_part(index),
-    )
-
-
 def _missing(name: str, why: str, *parameters: Parameter) -> Function:
     return Function(name, parameters, ValueType.STRING, f"Not available yet: {why}.", unavailable=why)
 
 
-_AGENTS = "it needs a table of user agents, which is not part of this version"
-_KEYS = "it counts the rows of a key and works only inside aq_udb -pp, which is not built yet"
-_COUNTRIES = "it needs a table of addresses and countries, which is not part of this version"
+_KEYS = "it counts the rows that a key has in a table and works only in the rules of aq_udb"
 
 FUNCTIONS = (
     Function(
@@ -77,26 +55,5 @@ FUNCTIONS = (
         ),
         specialize=_set,
     ),
-    _agent_part("AgentName", "browser's name", 0, b"Firefox"),
-    _agent_part("AgentOS", "operating system", 1, b"Linux"),
-    _agent_part("AgentDevType", "type of the device", 2, b"PC"),
-    _agent_part("AgentDevName", "name of the device", 3, b"x"),
-    Function(
-        "IsCrawler",
-        (text("Code"),),
-        ValueType.INTEGER,
-        "1 if a code that AgentParse gave names a crawler, else 0.",
-        (
-            Example("IsCrawler('Googlebot')", 1),
-            Example("IsCrawler('Firefox:Linux:PC:')", 0),
-            Example("IsCrawler('')", 0),
-        ),
-        row=lambda code: 1 if code and b":" not in code else 0,
-    ),
-    _missing("AgentParse", _AGENTS, text("Agent"), address("Ip", optional=True)),
-    _missing("AgentToUId", _AGENTS, text("Agent"), address("Ip", optional=True)),
-    _missing("IpToCountry", _COUNTRIES, address("Ip")),
-    _missing("CountryName", _COUNTRIES, text("Code")),
-    _missing("CountryRegion", _COUNTRIES, text("Code")),
     _missing("RowCount", _KEYS, Parameter("TabName", Form.WORD)),
 )
