@@ -25,7 +25,7 @@ PLACE = "#place"
 
 @dataclass(frozen=True)
 class Replace:
-    """New values of a table's columns, for all rows of its view."""
+    """New values of a table's columns: for all rows of its view, or for those at the places of a column ``PLACE``."""
 
     table: str
     columns: Batch

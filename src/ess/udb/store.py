@@ -206,6 +206,11 @@ class Shard:
 
     def _replace(self, table: Table, columns: Mapping[str, pl.Series]) -> None:
         rows = self._rows[table.key]
+        columns = dict(columns)
+        places = columns.pop(PLACE, None)
+        if places is not None:
+            stored = rows if table.kind is Kind.TABLE else self.view(table)
+            columns = {name: _scattered(stored[name], places, series) for name, series in columns.items()}
         if table.kind is Kind.TABLE:
             self._rows[table.key] = rows.with_columns([series.alias(name) for name, series in columns.items()])
             return
@@ -289,25 +294,26 @@ class Shard:
 
     def replace(self, table: Table, columns: Mapping[str, pl.Series]) -> None:
         """Give value columns new values, in the order of ``view``."""
-        self._do(Replace(table.key, pl.DataFrame([series.alias(name) for name, series in columns.items()])))
+        self.do(Replace(table.key, pl.DataFrame([series.alias(name) for name, series in columns.items()])))
 
     def clear(self, table: Table) -> None:
         """Remove a table's rows, or make a vector's columns 0 or blank. Keys stay."""
-        self._do(Clear(table.key))
+        self.do(Clear(table.key))
 
     def order_rows(self, table: Table, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
         """Sort the rows of each key; rows that compare equal keep their order."""
-        self._do(OrderRows(table.key, tuple(column.key for column in columns), descending, ignore_case))
+        self.do(OrderRows(table.key, tuple(column.key for column in columns), descending, ignore_case))
 
     def order_keys(self, columns: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> None:
         """Sort the keys; their rows go with them."""
-        self._do(OrderKeys(tuple(column.key for column in columns), descending, ignore_case))
+        self.do(OrderKeys(tuple(column.key for column in columns), descending, ignore_case))
 
     def changes(self) -> tuple[Change, ...]:
         """What has been changed by name."""
         return tuple(self._changes)
 
-    def _do(self, change: Change) -> None:
+    def do(self, change: Change) -> None:
+        """Do a change, and keep it for the log."""
         self.apply(change)
         self._changes.append(change)
 
@@ -380,6 +386,13 @@ class Shard:
         if add:
             self._keys = pl.concat([self._keys, seen.filter(pl.Series(is_new))], rechunk=True)
         return pl.Series(KEY_NUMBER, of_row[first[known:]], dtype=pl.UInt32)
+
+
+def _scattered(old: pl.Series, places: pl.Series, new: pl.Series) -> pl.Series:
+    """A column with other values at some places."""
+    taken = np.arange(len(old))
+    taken[places.to_numpy()] = len(old) + np.arange(len(new))
+    return pl.concat([old, new.alias(old.name)], rechunk=True).gather(taken)
 
 
 def empty_frame(columns: Sequence[TableColumn]) -> Batch:
