@@ -18,9 +18,13 @@ from ess.formats.attributes import OutputAttributes
 from ess.formats.render import Renderer
 from ess.formats.writer import OutputColumn, Writer, open_output
 from ess.language.tree import Slot
+from ess.pipeline.beside import Behind
 from ess.pipeline.plan import target_identity
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import RowOutput, VariablesOutput
+
+#: A batch of fewer rows is not worth a thread.
+_LARGE = 1000
 
 
 class Outputs:
@@ -69,13 +73,16 @@ class Outputs:
         for feed in self._feeds:
             feed.close(complete=True)
 
-    def abandon(self) -> None:
+    def abandon(self, *, at_once: bool = False) -> None:
         """Close what is open after another failure; a failure to close is no news then.
 
-        What has been printed stays; a format that has an end mark does not get it.
+        What has been printed stays; a format that has an end mark does not get it. ``at_once`` is for an
+        interruption: rows that wait for a slow reader are dropped.
         """
         for feed in self._feeds:
             with contextlib.suppress(Exception):
+                if at_once and not feed.drop():
+                    continue  # its thread is still writing
                 feed.close(complete=False)
 
     def write_variables(self, output: VariablesOutput, values: Mapping[Slot, bytes | int | float]) -> None:
@@ -108,6 +115,9 @@ class _Feed(Protocol):
     def close(self, *, complete: bool) -> None:
         """Finish its target; ``complete`` is False after a failure."""
 
+    def drop(self) -> bool:
+        """Forget rows that wait to be printed; False if some are still being printed."""
+
 
 def _feed(group: Sequence[RowOutput], row_slot: Slot | None, stdout: BinaryIO | None) -> _Feed:
     if group[0].target_variable is not None:
@@ -123,14 +133,24 @@ class _WholeFeed:
     def __init__(self, output: RowOutput, stdout: BinaryIO | None) -> None:
         self._sink = output.sink
         self._writer = _open(output.target, output.attributes, output.columns, stdout)
+        at_once = output.attributes.nodelay
+        self._printing = Behind(self._writer.write, lambda batch: batch.height >= _LARGE and not at_once)
 
     def write(self, written: Mapping[int, Batch]) -> None:
         batch = written.get(self._sink)
         if batch is not None and batch.height:
-            self._writer.write(batch)
+            self._printing.give(batch)
 
     def close(self, *, complete: bool) -> None:
+        try:
+            self._printing.finish()
+        except BaseException:
+            self._writer.close(complete=False)
+            raise
         self._writer.close(complete=complete)
+
+    def drop(self) -> bool:
+        return self._printing.drop()
 
 
 class _InterleavedFeed:
@@ -160,6 +180,9 @@ class _InterleavedFeed:
     def close(self, *, complete: bool) -> None:
         self._writer.close(complete=complete)
 
+    def drop(self) -> bool:
+        return True
+
 
 class _MovingFeed:
     """A sink whose target is the value of a variable. A file that this run has written before is continued."""
@@ -188,6 +211,9 @@ class _MovingFeed:
 
     def close(self, *, complete: bool) -> None:
         self._writer.close(complete=complete)
+
+    def drop(self) -> bool:
+        return True
 
     def _open(self, name: str) -> Writer:
         attributes = self._output.attributes

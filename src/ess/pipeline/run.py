@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import BinaryIO
@@ -13,11 +13,15 @@ from ess.engines.select import compile_program
 from ess.errors import EssError
 from ess.formats.reader import InputBatch, Reject
 from ess.language.program import Conditional, Quit, Rule
+from ess.pipeline.beside import read_ahead
 from ess.pipeline.counts import Counts
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.plan import Plan
 from ess.pipeline.rejections import RejectionPolicy
-from ess.pipeline.source import STDIN, read_file
+from ess.pipeline.source import STDIN, InputPlan, read_file
+
+#: A batch of fewer records is not worth a thread.
+_LARGE = 1000
 
 #: ``-verb`` prints a line whenever this many more records have been processed.
 PROGRESS_STEP = 10_000_000
@@ -64,6 +68,21 @@ def run(plan: Plan, streams: Streams, *, engine: str = "auto") -> Counts:
     return _Run(plan, streams, engine).run()
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A batch, how many records of its file stand before it, and whether it is the first of the file."""
+
+    batch: InputBatch
+    records_before: int
+    source: InputPlan
+    is_first: bool
+
+    @property
+    def is_large(self) -> bool:
+        """Whether reading the next ones in a thread of its own pays."""
+        return self.batch.read >= _LARGE and self.source.rows is None
+
+
 class _Run:
     def __init__(self, plan: Plan, streams: Streams, engine: str) -> None:
         self._plan = plan
@@ -82,7 +101,7 @@ class _Run:
         try:
             for into in self._imports.values():
                 into.connect()
-            batches = self._batches()
+            batches = read_ahead(self._batches(), lambda read: read.is_large)
             # An input that cannot be read must not cost an output; stdin may keep us waiting, so it comes after.
             waits = self._plan.input.files[0] == STDIN
             first = [] if waits else list(islice(batches, 1))
@@ -100,40 +119,45 @@ class _Run:
         except EssError as error:
             self._give_up(outputs)
             raise RunError(error, self._counts()) from error
+        except KeyboardInterrupt:
+            self._give_up(outputs, at_once=True)
+            raise
         except BaseException:
             self._give_up(outputs)
             raise
         return self._counts()
 
-    def _give_up(self, outputs: Outputs | None) -> None:
+    def _give_up(self, outputs: Outputs | None, *, at_once: bool = False) -> None:
         for into in self._imports.values():
             into.abort()
         if outputs is not None:
-            outputs.abandon()  # the rows before a bad record were processed, so what is buffered still goes out
+            # The rows before a bad record were processed, so what is buffered still goes out.
+            outputs.abandon(at_once=at_once)
 
     def _counts(self) -> Counts:
         rejected = self._policy.rejected
         entered = self._rows - self._rejected_by_rules
         return Counts(entered + rejected, self._kept, entered - self._kept, rejected, self._imported)
 
-    def _batches(self) -> Iterator[tuple[InputBatch, int]]:
-        """The batches of all inputs, each with the number of records of its file before it."""
+    def _batches(self) -> Generator[_Read, None, None]:
+        """The batches of all inputs; may run in a thread of its own."""
         for source in (self._plan.input, *self._plan.more_inputs):
             for file in source.files:
-                self._policy.next_file(source.attributes)
-                records = 0
+                records, is_first = 0, True
                 for batch in read_file(source, file, self._streams.stdin):
-                    yield self._completed(batch), records
-                    records += batch.read
+                    yield _Read(self._completed(batch), records, source, is_first)
+                    records, is_first = records + batch.read, False
 
-    def _process(self, batches: Iterable[tuple[InputBatch, int]], outputs: Outputs) -> None:
+    def _process(self, batches: Iterable[_Read], outputs: Outputs) -> None:
         # A run that can end in the middle meets rejects and rows in turn, so that it ends at the same record
         # whatever the batches are; any other takes each batch at once, which is faster.
         can_end = self._plan.program.stop_at_rejection or can_quit(self._plan.program.rules)
         process = self._process_in_turn if can_end else self._process_at_once
-        for batch, records_before in batches:
+        for read in batches:
+            if read.is_first:
+                self._policy.next_file(read.source.attributes)
             before = self._rows + self._policy.rejected
-            process(batch, records_before, outputs)
+            process(read.batch, read.records_before, outputs)
             self._announce(before, self._rows + self._policy.rejected)
             if self._stopped:
                 return
