@@ -25,8 +25,9 @@ from ess import errors
 from ess.cli.app import app
 from ess.engines.columnar.support import support
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
-from ess.language.functions.table import Function, Value
+from ess.language.functions.table import Function
 from ess.pipeline.options import Option, OptionTable
+from ess.pipeline.page import function_entry
 from ess.settings import SETTINGS
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -76,29 +77,17 @@ def attributes_page() -> str:
     return page("Attributes of input and output", *blocks)
 
 
-def shown(value: Value) -> str:
-    """A value as an expression would write it."""
-    if isinstance(value, bytes):
-        return '"' + value.decode("utf-8", "backslashreplace").replace('"', '\\"') + '"'
-    return f"{value:.17g}" if isinstance(value, float) else str(value)
-
-
 def function_block(function: Function) -> str:
-    """One function's entry."""
-    lines = [f"### {function.name}", "", f"`{function.signature}`", "", function.summary]
-    for parameter in (*function.parameters, *function.repeated, *function.trailing):
-        if parameter.words:
-            lines += ["", f"`{parameter.name}`: " + " ".join(f"`{word}`" for word in sorted(parameter.words))]
-    if function.unavailable:
-        lines += ["", f"**Not available yet**: {function.unavailable}"]
-    if function.differences:
-        lines += ["", f"Differs from the reference: {function.differences}"]
-    if function.examples:
-        lines += ["", "```"]
-        for example in function.examples:
-            stored = "".join(f", {name} = {shown(value)}" for name, value in example.stores)
-            lines.append(f"{example.expression}  =>  {shown(example.result)}{stored}")
-        lines.append("```")
+    """One function's entry, as ``aq_pp -h Function`` prints it."""
+    entry = function_entry(function)
+    lines = [f"### {function.name}", "", f"`{entry.signature}`", "", entry.summary]
+    for words in entry.words:
+        name, _, listed = words.partition(": ")
+        lines += ["", f"`{name}`: " + " ".join(f"`{word}`" for word in listed.split())]
+    for note in entry.notes:
+        lines += ["", note]
+    if entry.examples:
+        lines += ["", "```", *entry.examples, "```"]
     return "\n".join(lines)
 
 

@@ -108,7 +108,7 @@ def test_groups_as_deep_as_declared_are_compiled() -> None:
 
 def test_the_table_names_every_function_that_can_be_called() -> None:
     names = {construct.name for construct in support()}
-    assert names == set(CONSTRUCTS) | {f"{f.name}()" for f in FUNCTIONS.values() if not f.unavailable}
+    assert names == set(CONSTRUCTS) | {f"{f.name}()" for f in FUNCTIONS.values() if not f.only_in}
 
 
 def test_every_kernel_is_for_a_function_of_the_language() -> None:

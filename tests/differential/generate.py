@@ -225,7 +225,7 @@ class Generator:
         )
 
     def _call(self, kind: ValueType, depth: int) -> str:
-        fitting = [f for f in FUNCTIONS.values() if self._gives(f, kind) and not f.unavailable]
+        fitting = [f for f in FUNCTIONS.values() if self._gives(f, kind) and not f.only_in]
         if not fitting:
             return ""
         function = self.source.choice(fitting)

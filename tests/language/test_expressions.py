@@ -116,7 +116,10 @@ def test_string_constants(text, value):
         ("KeyDec(name, 'Q')", "unknown column type 'Q'"),
         ("(" * 60 + "1" + ")" * 60, "more than 40 levels of parentheses"),
         ("+".join(["1"] * 500), "more than 400 operators in a row"),
-        ("RowCount(x)", "function RowCount is not available yet, at character 1"),
+        (
+            "RowCount(x)",
+            "there are no rows of 'x' to count, at character 1 of: RowCount(x); RowCount works in the",
+        ),
         ("name == dec=1", "unexpected '='"),
     ],
 )

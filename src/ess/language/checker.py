@@ -278,8 +278,6 @@ class Checker:
             raise self.error(f"unknown function '{call.name}'", call.position, hint)
         if function.key == "rowcount":
             return self._row_count(call)
-        if function.unavailable:
-            raise self.error(f"function {function.name} is not available yet", call.position, function.unavailable)
         function, arguments, positions = check_arguments(self, function, call)
         types = [node.type for node in function.evaluated(arguments)]
         result = function.result if isinstance(function.result, ValueType) else function.result(types)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
@@ -61,32 +62,67 @@ def function_page(table: OptionTable, name: str) -> str:
         OptionError: If there is none of that name.
     """
     from ess.language.functions import FUNCTIONS  # the whole table; only help and expressions need it
+    from ess.language.nearest import nearest
 
     function = FUNCTIONS.get(name.lower().removesuffix("()"))
     if function is None:
-        import difflib
-
-        near = difflib.get_close_matches(name.lower(), FUNCTIONS, n=1)
-        hint = f"did you mean {FUNCTIONS[near[0]].name}?" if near else f"see {table.tool} -h for the options"
+        near = nearest(name, [known.name for known in FUNCTIONS.values()])
+        hint = f"did you mean {near}?" if near else f"see {table.tool} -h for the options"
         raise OptionError(f"there is no option or function '{name}'", where=f"{table.tool} -h", hint=hint)
-    return _function_entry(function)
-
-
-def _function_entry(function: Function) -> str:
-    lines = [function.signature, "", *_wrap(function.summary, "    ")]
-    for parameter in (*function.parameters, *function.repeated, *function.trailing):
-        if parameter.words:
-            lines += _wrap(f"{parameter.name}: {' '.join(sorted(parameter.words))}", "    ", hanging="        ")
-    if function.unavailable:
-        lines += ["", *_wrap(f"Not available yet: {function.unavailable}", "    ")]
-    if function.differences:
-        lines += ["", *_wrap(f"Differs from the reference: {function.differences}", "    ")]
-    if function.examples:
-        lines += ["", "    Examples:"]
-    for example in function.examples:
-        stored = "".join(f", {name} = {_shown(value)}" for name, value in example.stores)
-        lines.append(f"        {example.expression}  =>  {_shown(example.result)}{stored}")
+    entry = function_entry(function)
+    lines = [entry.signature, "", *_wrap(entry.summary, "    ")]
+    for words in entry.words:
+        lines += _wrap(words, "    ", hanging="        ")
+    for note in entry.notes:
+        lines += ["", *_wrap(note, "    ")]
+    if entry.examples:
+        lines += ["", "    Examples:", *(f"        {example}" for example in entry.examples)]
     return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class FunctionEntry:
+    """What help and the reference page say of a function.
+
+    Args:
+        signature: ``Name(A, B [, C])``.
+        summary: One or two sentences.
+        words: For each argument that takes words, its name and the words.
+        notes: Where it works, what differs from the reference system, what computes it.
+        examples: ``Expression  =>  result``.
+    """
+
+    signature: str
+    summary: str
+    words: tuple[str, ...]
+    notes: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+def function_entry(function: Function) -> FunctionEntry:
+    """The entry of one function."""
+    from ess.engines.columnar.support import function_support
+
+    parameters = (*function.parameters, *function.repeated, *function.trailing)
+    notes = []
+    if function.only_in:
+        notes.append(f"Works only in {function.only_in}.")
+    if function.differences:
+        notes.append(f"Differs from the reference: {function.differences}")
+    if not function.only_in:
+        support = function_support(function)
+        notes.append(f"Runs over {'columns' if support.compiled else 'rows'}: {support.note}.")
+    return FunctionEntry(
+        function.signature,
+        function.summary,
+        tuple(f"{p.name}: {' '.join(sorted(p.words))}" for p in parameters if p.words),
+        tuple(notes),
+        tuple(
+            f"{example.expression}  =>  {_shown(example.result)}"
+            + "".join(f", {name} = {_shown(value)}" for name, value in example.stores)
+            for example in function.examples
+        ),
+    )
 
 
 def _shown(value: Value) -> str:

@@ -77,5 +77,5 @@ def function_support(function: Function) -> Construct:
 
 def support() -> tuple[Construct, ...]:
     """Everything that is declared: constructs, then the functions that can be called, by name."""
-    available = sorted((f for f in FUNCTIONS.values() if not f.unavailable), key=lambda function: function.key)
+    available = sorted((f for f in FUNCTIONS.values() if not f.only_in), key=lambda function: function.key)
     return (*CONSTRUCTS.values(), *(function_support(function) for function in available))

@@ -1,4 +1,4 @@
-"""Set, and the function that is still missing."""
+"""Set and RowCount, which depend on more than their arguments."""
 
 from __future__ import annotations
 
@@ -35,12 +35,6 @@ def _set(arguments: Sequence[Argument]) -> RowFunction:
     return assign
 
 
-def _missing(name: str, why: str, *parameters: Parameter) -> Function:
-    return Function(name, parameters, ValueType.STRING, f"Not available yet: {why}.", unavailable=why)
-
-
-_KEYS = "it counts the rows that a key has in a table and works only in the rules of aq_udb"
-
 FUNCTIONS = (
     Function(
         "Set",
@@ -55,5 +49,12 @@ FUNCTIONS = (
         ),
         specialize=_set,
     ),
-    _missing("RowCount", _KEYS, Parameter("TabName", Form.WORD)),
+    Function(
+        "RowCount",
+        (Parameter("TabName", Form.WORD),),
+        ValueType.INTEGER,
+        "How many rows of a table belong to the present key, as in -filt 'RowCount(MyTable) < 10'; of a vector "
+        "1 if it has been given values, else 0.",
+        only_in="the rules of aq_udb",
+    ),
 )

@@ -152,7 +152,7 @@ class Function:
         repeated: A group of parameters that follows, ``at_least`` to any number of times.
         trailing: Parameters after the group.
         pure: Equal arguments give equal results, so a call of constants may be computed once.
-        unavailable: Why it cannot be called yet; blank if it can.
+        only_in: Where it can be called, if not everywhere.
         differences: What a user of the manual must know to be different.
     """
 
@@ -167,7 +167,7 @@ class Function:
     at_least: int = 1
     trailing: tuple[Parameter, ...] = ()
     pure: bool = True
-    unavailable: str = ""
+    only_in: str = ""
     differences: str = ""
 
     @property
@@ -198,7 +198,7 @@ class Function:
         if self.specialize is not None:
             return self.specialize(arguments)
         if self.row is None:
-            raise ArgumentError(self.unavailable, argument=0)
+            raise ArgumentError(f"it works only in {self.only_in}", argument=0)
         return self.row
 
     def evaluated(self, arguments: Sequence[Argument]) -> tuple[Node, ...]:
