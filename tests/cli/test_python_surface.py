@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -90,3 +91,37 @@ def test_definitions(shop):
     ess.drop_variable()
     ess.drop_database("other")
     assert [database.name for database in ess.server_summary()] == ["shop"]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: ess.ls(5), "ess.ls: pattern must be a str or None, not int"),
+        (lambda: ess.ls("*", limit="5"), "ess.ls: limit must be an int or None, not str"),
+        (lambda: ess.ls("*", limit=True), "ess.ls: limit must be an int or None, not bool"),
+        (lambda: ess.rows(None), "ess.rows: category must be a str, not NoneType"),
+        (
+            lambda: ess.export("wood:sales", sort="price"),
+            "ess.export: sort must be a list or tuple of str, not str",
+        ),
+        (
+            lambda: ess.category_add("a", "*", alls=1),
+            "ess.category_add: alls must be True or False, not int",
+        ),
+        (
+            lambda: ess.execute("true", stdout="out.txt"),
+            "ess.execute: stdout must be a binary file open for writing or None, not str",
+        ),
+    ],
+)
+def test_argument_of_a_wrong_type_is_named(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(OptionError) as failure:
+        call()
+    assert str(failure.value) == said
+
+
+def test_check_of_arguments_keeps_what_help_shows() -> None:
+    assert list(inspect.signature(ess.files).parameters)[:3] == ["category", "lower", "upper"]
+    assert (ess.files.__name__, ess.files.__module__) == ("files", "ess.api.lake")
+    with pytest.raises(TypeError, match="patern"):
+        ess.ls(patern="*")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ess.api.arguments import checked
+
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ __all__ = [
 ]
 
 
+@checked
 def cluster_set(mode: str) -> None:
     """Choose where the nodes of the next cluster come from: ``local``; ``cloud`` and ``custom`` are not available yet.
 
@@ -33,6 +36,7 @@ def cluster_set(mode: str) -> None:
     providers.set_mode(mode)
 
 
+@checked
 def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
     """Start worker nodes: processes on this machine that talk to each other with certificates of their own.
 
@@ -99,6 +103,7 @@ def cluster_stop() -> None:
     providers.stop()
 
 
+@checked
 def cluster_terminate(*, everything: bool = False) -> bool:
     """End the cluster with its database servers, and forget it.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ess.api.arguments import checked
+
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 
+@checked
 def create_database(name: str, *, ports: int = 1) -> None:
     """Make a database and use it.
 
@@ -45,6 +48,7 @@ def create_database(name: str, *, ports: int = 1) -> None:
     admin.create_database(name, ports=ports, nodes=_hosts())
 
 
+@checked
 def create_table(name: str, columns: Sequence[str]) -> None:
     """Make a table of the database in use: any number of rows for a key.
 
@@ -68,6 +72,7 @@ def create_table(name: str, columns: Sequence[str]) -> None:
     admin.create_table(name, columns)
 
 
+@checked
 def create_vector(name: str, columns: Sequence[str]) -> None:
     """Make a vector of the database in use: one row for a key, merged from what is imported."""
     from ess.udb import admin
@@ -75,6 +80,7 @@ def create_vector(name: str, columns: Sequence[str]) -> None:
     admin.create_vector(name, columns)
 
 
+@checked
 def create_variable(columns: Sequence[str]) -> None:
     """Make the variables of the database in use, which belong to no key."""
     from ess.udb import admin
@@ -82,6 +88,7 @@ def create_variable(columns: Sequence[str]) -> None:
     admin.create_variable(columns)
 
 
+@checked
 def drop_database(name: str) -> None:
     """Remove a database, and what running servers hold of it."""
     from ess.udb import admin
@@ -89,6 +96,7 @@ def drop_database(name: str) -> None:
     admin.drop_database(name)
 
 
+@checked
 def drop_table(name: str) -> None:
     """Remove a table of the database in use, and its rows from running servers."""
     from ess.udb import admin
@@ -96,6 +104,7 @@ def drop_table(name: str) -> None:
     admin.drop_table(name)
 
 
+@checked
 def drop_vector(name: str) -> None:
     """Remove a vector of the database in use, and its rows from running servers."""
     from ess.udb import admin
@@ -110,6 +119,7 @@ def drop_variable() -> None:
     admin.drop_variable()
 
 
+@checked
 def use(name: str) -> None:
     """Choose the database that tables are created in."""
     from ess.udb import admin
@@ -117,6 +127,7 @@ def use(name: str) -> None:
     admin.use(name)
 
 
+@checked
 def server_summary(name: str | None = None) -> list[DatabaseSummary]:
     """The databases with their tables, vectors and variables, or one of them."""
     from ess.udb import admin
@@ -145,6 +156,7 @@ def server_reset() -> list[str]:
     return list(admin.server_reset())
 
 
+@checked
 def udbd(verb: str) -> list[str]:
     """Start or stop the database servers, or tell what they do.
 
@@ -163,6 +175,7 @@ def udbd(verb: str) -> list[str]:
     return list(admin.udbd(verb, _hosts()))
 
 
+@checked
 def export(
     target: str,
     *,

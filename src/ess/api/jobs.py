@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ess.api.arguments import checked
+
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["exec", "execute", "stream"]
 
 
+@checked
 def stream(
     category: str,
     lower: str | date = "*",
@@ -86,6 +89,7 @@ def stream(
     return StreamOutput(output.getvalue(), messages.getvalue(), result)
 
 
+@checked
 def execute(
     command: str,
     *,

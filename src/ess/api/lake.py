@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ess.api.arguments import checked
+
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ __all__ = [
 # --- datastores -----------------------------------------------------------------------------
 
 
+@checked
 def select(source: str = "local", *, label: str | None = None, overwrite: bool = False) -> Datastore:
     """Select the datastore that later calls work on, and define it if need be.
 
@@ -74,6 +77,7 @@ def repository() -> Repository:
     return datastores.repository()
 
 
+@checked
 def purge(label: str) -> None:
     """Forget a datastore and its categories. Its files are not touched.
 
@@ -88,6 +92,7 @@ def purge(label: str) -> None:
 # --- files ----------------------------------------------------------------------------------
 
 
+@checked
 def ls(
     pattern: str | None = None,
     *,
@@ -130,6 +135,7 @@ def ls(
     )
 
 
+@checked
 def files(
     category: str,
     lower: str | date = "*",
@@ -161,6 +167,7 @@ def files(
     return files_of(category, first, last, exclude=exclude, limit=limit, label=label)
 
 
+@checked
 def cat(filename: str, *, decompress: bool = False, label: str | None = None) -> BinaryIO:
     """Open a file of the datastore for reading bytes; the caller closes it.
 
@@ -179,6 +186,7 @@ def cat(filename: str, *, decompress: bool = False, label: str | None = None) ->
     return store.open_data(entry) if decompress else store.open_raw(entry)
 
 
+@checked
 def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) -> list[Member]:
     """The files in a zip or tar archive.
 
@@ -200,6 +208,7 @@ def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) 
 # --- categories -----------------------------------------------------------------------------
 
 
+@checked
 def category_add(
     name: str,
     pattern: str,
@@ -277,6 +286,7 @@ def category_add(
     return organize.add(name, pattern, options, label=label)
 
 
+@checked
 def category_change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
     """Give a category other columns, e.g. ``"S:eventDate S:userID I:articleID"``."""
     from ess.lake import organize
@@ -284,6 +294,7 @@ def category_change_columnspec(name: str, columnspec: str, *, label: str | None 
     return organize.change_columnspec(name, columnspec, label=label)
 
 
+@checked
 def category_change_dateregex(name: str, dateregex: str, *, label: str | None = None) -> Category:
     """Give a category another ``dateregex``: ``auto``, ``none`` or a pattern."""
     from ess.lake import organize
@@ -291,6 +302,7 @@ def category_change_dateregex(name: str, dateregex: str, *, label: str | None = 
     return organize.change_date_rule(name, dateregex=dateregex, label=label)
 
 
+@checked
 def category_change_dateformat(name: str, dateformat: str, *, label: str | None = None) -> Category:
     """Give a category another ``dateformat``: ``auto``, ``none`` or a pattern."""
     from ess.lake import organize
@@ -298,6 +310,7 @@ def category_change_dateformat(name: str, dateformat: str, *, label: str | None 
     return organize.change_date_rule(name, dateformat=dateformat, label=label)
 
 
+@checked
 def category_change_usecache(name: str, usecache: bool, *, label: str | None = None) -> Category:
     """Let a category keep its list of files, or look at the disk each time."""
     from ess.lake import organize
@@ -305,6 +318,7 @@ def category_change_usecache(name: str, usecache: bool, *, label: str | None = N
     return organize.change_usecache(name, usecache, label=label)
 
 
+@checked
 def category_change_comment(name: str, comment: str, *, label: str | None = None) -> Category:
     """Give a category another comment."""
     from ess.lake import organize
@@ -312,6 +326,7 @@ def category_change_comment(name: str, comment: str, *, label: str | None = None
     return organize.change_comment(name, comment, label=label)
 
 
+@checked
 def category_copy(source: str, target: str, *, label: str | None = None) -> Category:
     """Make a category with the same settings under another name.
 
@@ -323,6 +338,7 @@ def category_copy(source: str, target: str, *, label: str | None = None) -> Cate
     return categories.copy(source, target, label=label)
 
 
+@checked
 def category_delete(name: str, *, label: str | None = None) -> None:
     """Forget a category. Its files are not touched.
 
@@ -334,6 +350,7 @@ def category_delete(name: str, *, label: str | None = None) -> None:
     categories.delete(name, label=label)
 
 
+@checked
 def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary:
     """A datastore and its categories.
 
@@ -349,6 +366,7 @@ def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary
     return DatastoreSummary(store, tuple(_scanned(item) for item in known) if scan else known)
 
 
+@checked
 def category(name: str, *, scan: bool = False, label: str | None = None) -> Category:
     """A category with all that is known of it.
 
@@ -372,6 +390,7 @@ def _scanned(item: Category) -> Category:
     return lake_select.with_new_files(item, lake_select.scan(item))
 
 
+@checked
 def probe(name: str, *, file: str | None = None, size: int | None = None, label: str | None = None) -> ProbeResult:
     """Look into the files of a category, or one of them, and tell how the data is laid out.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ess.api.arguments import checked
+
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["read", "rows"]
 
 
+@checked
 def read(
     category: str,
     lower: str | date = "*",
@@ -68,6 +71,7 @@ def read(
     return user_frame(pl.concat(frames), [(column.key, column.name, column.type) for column in columns])
 
 
+@checked
 def rows(
     category: str,
     lower: str | date = "*",
