@@ -67,10 +67,12 @@ def attributes_of(options: str) -> OutputAttributes:
 
 
 @settings(max_examples=100, deadline=None)
-@given(rows_of_values, st.sampled_from(OPTIONS))
-def test_large_batches_are_printed_as_small_ones(rows: list[tuple[object, ...]], options: str) -> None:
-    renderer = Renderer(attributes_of(options), COLUMNS, where="-o")
-    batch = batch_of(rows)
+@given(rows_of_values, st.sampled_from(OPTIONS), st.sampled_from([1, 3, 100]), st.permutations(COLUMNS))
+def test_large_batches_are_printed_as_small_ones(
+    rows: list[tuple[object, ...]], options: str, times: int, columns: list[OutputColumn]
+) -> None:
+    renderer = Renderer(attributes_of(options), columns, where="-o")
+    batch = batch_of(rows * times)
     if rows:
         assert b"".join(rendered(renderer, batch)) == b"".join(renderer.records(batch))
     assert b"".join(renderer.rows(batch)) == b"".join(renderer.records(batch))

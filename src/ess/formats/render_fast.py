@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ess.engines.batch import Batch
+from ess.formats.line_pieces import Lookup, Piece, joined
 from ess.formats.print_format import PrintFormat
 from ess.formats.render import Renderer
 from ess.formats.values import address_text
@@ -18,7 +20,10 @@ from ess.schema.types import ColumnType
 #: Rows are printed in slices of about this many bytes, because Arrow offsets have 32 bits.
 _SLICE_BYTES = 64 << 20
 
-_Parts = list[bytes | pa.Array]
+#: Integers are printed once each if they lie so close together that at least this share of them comes up.
+_DENSE = 4 / 3
+
+_QUOTE_OR_NOT = pa.array([b"", b'"'], pa.binary())
 
 
 def rendered(renderer: Renderer, batch: Batch) -> list[memoryview]:
@@ -28,20 +33,23 @@ def rendered(renderer: Renderer, batch: Batch) -> list[memoryview]:
 
 
 def _rendered_slice(renderer: Renderer, batch: Batch) -> memoryview:
-    parts: _Parts = []
+    pieces: list[Piece] = []
     for index, (column, number_format) in enumerate(zip(renderer.columns, renderer.number_formats, strict=True)):
         if index:
-            parts.append(renderer.attributes.separator)
-        text = _text(batch[column.key], column.type, number_format, short_floats=renderer.attributes.short_floats)
-        parts.extend(_string_parts(renderer, text) if column.type is ColumnType.S else [text])
-    parts.append(b"\n")
-    return _joined(parts)
+            pieces.append(renderer.attributes.separator)
+        values = batch[column.key]
+        if column.type is ColumnType.S:
+            pieces.extend(_string_pieces(renderer, _arrow(values).cast(pa.binary())))
+        else:
+            pieces.append(_text(values, column.type, number_format, short_floats=renderer.attributes.short_floats))
+    pieces.append(b"\n")
+    return joined(pieces)
 
 
-def _text(values: pl.Series, kind: ColumnType, print_format: PrintFormat | None, *, short_floats: bool) -> pa.Array:
-    """The printed form of a column, without quotes or escapes, as an Arrow ``binary`` array."""
-    if kind is ColumnType.S:
-        return _arrow(values).cast(pa.binary())
+def _text(
+    values: pl.Series, kind: ColumnType, print_format: PrintFormat | None, *, short_floats: bool
+) -> pa.Array | Lookup:
+    """The printed form of a column of numbers or addresses."""
     if kind is ColumnType.IP:
         return _over_distinct(_arrow(values), lambda distinct: [address_text(one) for one in distinct])
     if print_format is not None:
@@ -50,11 +58,20 @@ def _text(values: pl.Series, kind: ColumnType, print_format: PrintFormat | None,
     if kind is ColumnType.F:
         form = "%g\n" if short_floats else "%.17g\n"
         return _over_distinct(_bits(values), lambda distinct: _all_formatted(form, distinct), values.dtype)
-    return _arrow(values).cast(pa.string()).cast(pa.binary())
+    return _integers(values)
 
 
-def _string_parts(renderer: Renderer, text: pa.Array) -> _Parts:
-    """A string column as constants and arrays, so that all columns are put together at once."""
+def _integers(values: pl.Series) -> pa.Array | Lookup:
+    numbers = values.to_numpy()
+    lowest, highest = numbers.min(), numbers.max()
+    count = int(highest) - int(lowest) + 1
+    if count > len(numbers) / _DENSE:
+        return pa.array(numbers).cast(pa.string()).cast(pa.binary())
+    every = lowest + np.arange(count, dtype=numbers.dtype)
+    return Lookup(pa.array(every).cast(pa.string()).cast(pa.binary()), numbers - lowest)
+
+
+def _string_pieces(renderer: Renderer, text: pa.Array) -> list[Piece]:
     if renderer.attributes.escape:
         for special in (b"\\", renderer.attributes.separator, b'"'):
             text = _replaced(text, special, b"\\" + special)
@@ -62,10 +79,11 @@ def _string_parts(renderer: Renderer, text: pa.Array) -> _Parts:
         text = _replaced(text, b'"', b'""')
     if not renderer.quoted:
         return [text]
-    if pc.min(pc.binary_length(text)).as_py() > 0:
+    lengths = pc.binary_length(text)
+    if pc.min(lengths).as_py() > 0:
         return [b'"', text, b'"']
-    quoted = _join_arrays([b'"', text, b'"'])
-    return [pc.if_else(pc.equal(pc.binary_length(text), 0), pa.scalar(b"", pa.binary()), quoted)]
+    quote = Lookup(_QUOTE_OR_NOT, (lengths.to_numpy() > 0).view(np.uint8))
+    return [quote, text, quote]
 
 
 def _all_formatted(form: str, numbers: Sequence[float]) -> list[bytes]:
@@ -86,14 +104,13 @@ def _bits(values: pl.Series) -> pa.Array:
 
 def _over_distinct(
     array: pa.Array, print_all: Callable[[list[Any]], list[bytes]], dtype: pl.DataType | None = None
-) -> pa.Array:
+) -> Lookup:
     """Print every distinct value once: logs repeat themselves."""
     encoded = array.dictionary_encode()
     distinct = encoded.dictionary
     if dtype == pl.Float64:
         distinct = distinct.view(pa.float64())
-    texts = pa.array(print_all(distinct.to_pylist()), pa.binary())
-    return pc.take(texts, encoded.indices)
+    return Lookup(pa.array(print_all(distinct.to_pylist()), pa.binary()), encoded.indices.to_numpy())
 
 
 def _replaced(text: pa.Array, pattern: bytes, replacement: bytes) -> pa.Array:
@@ -102,24 +119,3 @@ def _replaced(text: pa.Array, pattern: bytes, replacement: bytes) -> pa.Array:
     if content is None or pattern not in memoryview(content).tobytes():
         return text
     return pc.replace_substring(text, pattern=pattern, replacement=replacement)
-
-
-def _join_arrays(parts: Sequence[bytes | pa.Array]) -> pa.Array:
-    blank = pa.scalar(b"", pa.binary())
-    return pc.binary_join_element_wise(
-        *(pa.scalar(part, pa.binary()) if isinstance(part, bytes) else part for part in parts), blank
-    )
-
-
-def _joined(parts: Sequence[bytes | pa.Array]) -> memoryview:
-    """All rows one after the other: the content of the array of the rows."""
-    merged: _Parts = []
-    for part in parts:
-        if isinstance(part, bytes) and merged and isinstance(merged[-1], bytes):
-            merged[-1] += part
-        else:
-            merged.append(part)
-    rows = _join_arrays(merged)
-    _, offsets, content = rows.buffers()
-    bounds = memoryview(offsets).cast("i")
-    return memoryview(content)[bounds[rows.offset] : bounds[rows.offset + len(rows)]]
