@@ -15,6 +15,9 @@ from ess.formats.records import Layout, Record, parse_record
 
 _Bounds = tuple[Positions, Positions]
 
+#: So many bytes of a block tell which bytes are rare.
+_SAMPLE = 1 << 14
+
 
 def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Fields:
     """The fields of the records in ``data[start:end]``; arguments as in `parse_record`."""
@@ -43,9 +46,12 @@ def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layou
             rewritten.append((line, record))
     rows = np.flatnonzero(good).astype(np.int64, copy=False)
     builder = FieldsBuilder(block, rows, rewritten)
+    as_they_are = len(rows) == len(begins) and not rewritten
     for column, (at, length) in zip(layout.columns, bounds, strict=True):
-        if column.wanted:
-            builder.add(at[rows], length[rows])
+        if column.wanted and as_they_are:
+            builder.add(at, length)
+        elif column.wanted:
+            builder.add(at.take(rows), length.take(rows))
         else:
             builder.add_unwanted()
     return builder.build(rejects, end)
@@ -67,14 +73,11 @@ def _divided_bounds(
     block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions, layout: Layout
 ) -> tuple[list[_Bounds], Flags]:
     """The fields between the separators, each ending at the first place where its separator stands."""
-    found: dict[bytes, Positions] = {}
-    for separator in layout.separators:
-        if separator and separator not in found:
-            found[separator] = _places(block, view, separator)
+    found = _Places(block, view, len(begins))
     first = layout.separators[0]
     whole = np.ones(len(begins), dtype=np.bool_)
     if first:
-        whole &= _stands_at(found[first], begins) & (begins + len(first) <= stops)
+        whole &= _stands_at(found.of(first), begins) & (begins + len(first) <= stops)
     at = begins + len(first)
     bounds: list[_Bounds] = []
     for column, separator in zip(layout.columns, layout.separators[1:], strict=True):
@@ -82,13 +85,11 @@ def _divided_bounds(
         if length is not None:
             stop = at + length
             if separator:
-                whole &= _stands_at(found[separator], stop)
+                whole &= _stands_at(found.of(separator), stop)
         elif separator:
-            places = found[separator]
-            index = np.searchsorted(places, at)
-            beyond = index == len(places)
-            # A line without this separator gets one of another line, which is behind its end, or its own end.
-            stop = np.where(beyond, stops + 1, places[np.minimum(index, len(places) - 1)]) if len(places) else stops + 1
+            places = found.of(separator)
+            # Behind the last one stands a place beyond the block: no line without its separator is whole.
+            stop = places.take(np.searchsorted(places[:-1], at))
         else:
             stop = stops
         whole &= stop + len(separator) <= stops
@@ -99,22 +100,40 @@ def _divided_bounds(
     return bounds, whole & (at == stops)
 
 
-def _places(block: bytes, view: NDArray[np.uint8], text: bytes) -> Positions:
-    """Where ``text`` stands, overlapping places too."""
-    # The search begins with the byte of it that is rarest in the block.
-    counts = [block.count(text[index : index + 1]) for index in range(len(text))]
-    rarest = counts.index(min(counts))
-    places = np.flatnonzero(view == text[rarest]).astype(np.int64, copy=False) - rarest
-    places = places[(places >= 0) & (places <= len(view) - len(text))]
-    for index, byte in enumerate(text):
-        if index != rarest:
-            places = places[view[places + index] == byte]
-    return places
+class _Places:
+    """Where texts stand in a block, overlapping places too; behind the last place stands one beyond the block."""
+
+    def __init__(self, block: bytes, view: NDArray[np.uint8], lines: int) -> None:
+        self._view = view
+        # Which byte of a text is the rarest is only a question of speed.
+        self._sample = block[: max(_SAMPLE, len(block) // max(1, lines))]
+        self._of_bytes: dict[int, Positions] = {}
+        self._of_texts: dict[bytes, Positions] = {}
+
+    def of(self, text: bytes) -> Positions:
+        """The places of a text that is not blank."""
+        if text not in self._of_texts:
+            self._of_texts[text] = self._found(text)
+        return self._of_texts[text]
+
+    def _found(self, text: bytes) -> Positions:
+        counts = [self._sample.count(text[index : index + 1]) for index in range(len(text))]
+        rarest = counts.index(min(counts))
+        places = self._of_byte(text[rarest])
+        # Of the places of the rarest byte, those where the whole text has room.
+        room = np.searchsorted(places, [rarest, len(self._view) - len(text) + rarest + 1])
+        places = places[room[0] : room[1]] - rarest
+        for index, byte in enumerate(text):
+            if index != rarest:
+                places = places.compress(self._view.take(places + index) == byte)
+        return np.append(places, np.int64(2 * len(self._view)))
+
+    def _of_byte(self, byte: int) -> Positions:
+        if byte not in self._of_bytes:
+            self._of_bytes[byte] = np.flatnonzero(self._view == byte).astype(np.int64, copy=False)
+        return self._of_bytes[byte]
 
 
 def _stands_at(places: Positions, at: Positions) -> Flags:
-    index = np.searchsorted(places, at)
-    if not len(places):
-        return np.zeros(len(at), dtype=np.bool_)
-    there: Flags = (index < len(places)) & (places[np.minimum(index, len(places) - 1)] == at)
+    there: Flags = places[np.searchsorted(places[:-1], at)] == at
     return there
