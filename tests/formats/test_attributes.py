@@ -64,7 +64,6 @@ def test_output(text: str, expected: OutputAttributes) -> None:
     ("text", "says"),
     [
         ("nonsense", "unknown attribute 'nonsense'"),
-        ("xml", "not available yet"),
         ("div,fix", "exclude each other"),
         ("div,sep=x", "exclude each other"),
         ("sep=ab", "a single byte"),

@@ -95,7 +95,7 @@ def test_bad_records(size: int) -> None:
         (["jsn"], "s:a:", "has no key"),
         (["jsn"], "s:a:b..c", "no key spec"),
         (["jsn"], "s:a:b[x]", "no key spec"),
-        (["base=k"], "s:a", "'jsn' inputs only"),
+        (["base=k"], "s:a", "'jsn' and 'xml' inputs only"),
     ],
 )
 def test_wrong_specs(words: list[str], specs: str, says: str) -> None:

@@ -25,6 +25,7 @@ class Format(enum.Enum):
     DIVIDED = "div"  #: separators that change from field to field
     TABLE = "tab"  #: rows of HTML tables
     JSON = "jsn"  #: objects
+    XML = "xml"  #: elements
     BINARY = "bin"  #: Arrow streams, between tools
     AQ = "aq"  #: the same, read without column specs
 
@@ -32,6 +33,11 @@ class Format(enum.Enum):
     def is_arrow(self) -> bool:
         """Whether it is an Arrow stream, not text."""
         return self in (Format.BINARY, Format.AQ)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a column stands where its key says, not in order."""
+        return self in (Format.JSON, Format.XML)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class InputAttributes:
         quiet: Whether rejected records are not reported.
         messages: With ``quiet``, how many are reported for each file first.
         record_limit: The longest record in bytes.
-        base: For ``JSON``, what stands before each column's key.
+        base: For ``JSON`` and ``XML``, what stands before each column's key.
         others: Further attributes that the caller accepts, in lower case.
     """
 
@@ -109,9 +115,10 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "div": "separators that differ from field to field, given as sep:Text between the column specs",
     "tab": "rows of HTML tables, from the first <td> to </tr>",
     "jsn": "JSON objects; the column specs say where a column stands, e.g. s:name:user.name",
+    "xml": "XML elements; the column specs say where a column stands, e.g. s:name:list.user[*].name",
     "bin": "what another tool wrote with -o,bin; the columns must be the same",
     "aq": "what another tool wrote with -o,aq; it brings its columns, so there is no -d",
-    "base=Key": "with jsn: what stands before the key of every column, e.g. base=list[*]",
+    "base=Key": "with jsn and xml: what stands before the key of every column, e.g. base=list[*]",
     "esc": "a backslash makes the next byte data",
     "+Num[b|r|l]": "skip Num bytes, records or lines (default) at the start of each file",
     "nox": "reject records with more fields than columns",
@@ -135,8 +142,8 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "nodelay": "hand over every batch of rows at once",
 }
 
-_NOT_YET_INPUT = frozenset({"xml"})
-_NOT_YET_OUTPUT: frozenset[str] = frozenset()
+_INPUT_FORMATS = frozenset({"fix", "div", "tab", "jsn", "xml", "bin", "aq"})
+_OUTPUT_FORMATS = frozenset({"fix", "jsn", "bin", "aq"})
 _SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
 _EOK = re.compile(r"eok=([0-9]+)(?:/([1-9][0-9]*))?\Z")
 _ESCAPES = {"\\t": b"\t", "\\b": b"\b", "\\f": b"\f", "\\v": b"\v", "\\0": b"\0", "\\\\": b"\\"}
@@ -158,9 +165,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     >>> parse_input_attributes(["sep=\\x7c"], where="-f").separator
     b'|'
     """
-    formats, separator, words = _take_formats(
-        words, where, frozenset({"fix", "div", "tab", "jsn", "bin", "aq"}), _NOT_YET_INPUT
-    )
+    formats, separator, words = _take_formats(words, where, _INPUT_FORMATS)
     escape = no_extra = errors_ok = quiet = False
     skip, skip_unit = 0, "l"
     error_limit: int | None = None
@@ -191,8 +196,8 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
         else:
             others.append(_other(lowered, word, where, extra, INPUT_ATTRIBUTES))
     format_, quoted = _format_of(formats, separator, where)
-    if base and format_ is not Format.JSON:
-        raise OptionError("'base=' is for 'jsn' inputs only", where=where, hint="leave it out")
+    if base and not format_.has_keys:
+        raise OptionError("'base=' is for 'jsn' and 'xml' inputs only", where=where, hint="leave it out")
     if format_ is Format.AQ and skip and skip_unit == "b":
         raise OptionError("bytes of an 'aq' input cannot be skipped", where=where, hint="skip records, e.g. +1r")
     return InputAttributes(
@@ -220,7 +225,7 @@ def parse_output_attributes(words: list[str], *, where: str, extra: frozenset[st
     >>> parse_output_attributes(["tsv", "notitle"], where="-o").quoted
     False
     """
-    formats, separator, words = _take_formats(words, where, frozenset({"fix", "jsn", "bin", "aq"}), _NOT_YET_OUTPUT)
+    formats, separator, words = _take_formats(words, where, _OUTPUT_FORMATS)
     flags: set[str] = set()
     others: list[str] = []
     for word in words:
@@ -243,9 +248,7 @@ def parse_output_attributes(words: list[str], *, where: str, extra: frozenset[st
     )
 
 
-def _take_formats(
-    words: list[str], where: str, known: frozenset[str], not_yet: frozenset[str]
-) -> tuple[set[str], bytes | None, list[str]]:
+def _take_formats(words: list[str], where: str, known: frozenset[str]) -> tuple[set[str], bytes | None, list[str]]:
     """The format words, the separator, and the words that are left."""
     formats: set[str] = set()
     separator: bytes | None = None
@@ -259,10 +262,6 @@ def _take_formats(
             formats.add(lowered)
         elif lowered == "tsv":
             separator = b"\t"
-        elif lowered in not_yet:
-            raise OptionError(
-                f"the format '{lowered}' is not available yet", where=where, hint=f"use csv, sep=c, {', '.join(known)}"
-            )
         elif word.lower().startswith("sep="):
             text = word[4:]
             if not text and at < len(words) and not words[at]:

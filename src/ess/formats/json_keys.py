@@ -1,4 +1,4 @@
-"""Where columns stand in a JSON record: key specs such as ``user.tags[*].name``.
+"""Where columns stand in a JSON or XML record: key specs such as ``user.tags[*].name``.
 
 A key spec is a list of elements with dots between them: a member name (case does not matter), ``[Num]`` for
 one value of an array, ``[*]`` for each of them, or a name with brackets after it.
@@ -41,8 +41,10 @@ class KeyTree:
     outside: bool
 
 
-def parse_keys(columns: Sequence[Column], base: str, *, where: str) -> KeyTree:
+def parse_keys(columns: Sequence[Column], base: str, *, format_name: str, where: str) -> KeyTree:
     """The key specs of the wanted columns, each behind ``base``.
+
+    In ``xml``, brackets tell elements of the same name apart, so they stand behind a name and only once.
 
     Raises:
         OptionError: If a column has no key, or a spec is not of that form.
@@ -54,9 +56,17 @@ def parse_keys(columns: Sequence[Column], base: str, *, where: str) -> KeyTree:
             continue
         if column.path is None or not (column.path or base):
             raise OptionError(
-                f"column '{column.name}' of a 'jsn' input has no key", where=where, hint=f"e.g. s:{column.name}:key.sub"
+                f"column '{column.name}' of a '{format_name}' input has no key",
+                where=where,
+                hint=f"e.g. s:{column.name}:key.sub",
             )
-        steps = _steps(".".join(part for part in (base, column.path) if part), where)
+        spec = ".".join(part for part in (base, column.path) if part)
+        steps = _steps(spec, where)
+        if format_name == "xml" and any(
+            not (isinstance(step, str) and step[0] == ".") and not (isinstance(before, str) and before[0] == ".")
+            for before, step in zip([0, *steps], steps, strict=False)
+        ):
+            raise OptionError(f"'{spec}' has brackets without a name", where=where, hint="e.g. list.item[*].name")
         node = root
         for step in steps:
             node = _child(node, step)

@@ -14,14 +14,12 @@ import json
 import re
 from typing import Any
 
-import polars as pl
-
-from ess.engines.batch import make_batch
 from ess.formats.blocks import RawBlock
-from ess.formats.exact import Block, BlockReject
+from ess.formats.exact import Block
 from ess.formats.json_keys import KeyNode
+from ess.formats.key_rows import KeyRows
 from ess.formats.records import Layout
-from ess.formats.values import BadValueError, Value, converter, shown
+from ess.formats.values import shown
 
 #: A record that is longer than so many record limits (16 MB by default) is bad, even if it may yet end well.
 _LIMITS = 256
@@ -55,9 +53,7 @@ class JsonParser:
         self._keys = keys = layout.keys
         self._limit = layout.attributes.record_limit * _LIMITS
         self._to_skip = layout.attributes.skip if layout.attributes.skip_unit == "r" else 0
-        self._wanted = [(index, column) for index, column in enumerate(layout.columns) if column.wanted]
-        self._converters = [converter(column) for _, column in self._wanted]
-        self._width = len(layout.columns)
+        self._found = KeyRows(layout.columns)
         root = keys.root
         # The values of an outermost array are records of their own, unless keys tell them apart by number.
         self._streams_arrays = not root.items and (root.every is None or not root.members)
@@ -67,17 +63,11 @@ class JsonParser:
     def parse(self, raw: RawBlock, start: int) -> Block:
         """The records of a block from ``start``."""
         text = raw.data[start : raw.end].decode("utf-8", "surrogateescape")
-        found = _Rows(self._width, [index for index, _ in self._wanted], self._converters)
-        position = self._scan(text, raw.final, found)
+        position = self._scan(text, raw.final, self._found)
         consumed = start + (position if text.isascii() else len(text[:position].encode("utf-8", "surrogateescape")))
-        if not self._wanted:
-            return Block(pl.DataFrame(height=found.height), tuple(found.rejects), consumed)
-        typed = [
-            (column.key, column.type, values) for (_, column), values in zip(self._wanted, found.values, strict=True)
-        ]
-        return Block(make_batch(typed, found.height), tuple(found.rejects), consumed)
+        return self._found.take(consumed)
 
-    def _scan(self, text: str, final: bool, found: _Rows) -> int:
+    def _scan(self, text: str, final: bool, found: KeyRows) -> int:
         """Parse record after record; returns where the first unfinished one begins."""
         position = 0
         while True:
@@ -111,7 +101,7 @@ class JsonParser:
                 self._extract(value, found)
             except RecursionError:
                 found.reject(0, "a value is nested too deep")
-                found.clear(range(self._width))
+                found.clear_all()
 
     def _decode(self, text: str, position: int, final: bool) -> tuple[Any, int] | None:
         """The value at ``position`` and where it ends; None if it may go on behind the text.
@@ -144,14 +134,14 @@ class JsonParser:
                 return None
             size *= 8
 
-    def _reject(self, found: _Rows, what: str, text: str, position: int) -> None:
+    def _reject(self, found: KeyRows, what: str, text: str, position: int) -> None:
         self._lost = True
         if self._to_skip:
             self._to_skip -= 1
         else:
             found.reject(0, f"{shown(text[position : position + _SHOWN].encode('utf-8', 'surrogateescape'))} {what}")
 
-    def _extract(self, value: Any, found: _Rows) -> None:
+    def _extract(self, value: Any, found: KeyRows) -> None:
         root = self._keys.root
         if self._in_array and root.every is not None:
             if not _walk(value, root.every, found):
@@ -160,42 +150,10 @@ class JsonParser:
             found.reject(0, f"{shown(_text(value))} is no JSON object")
         elif not _walk(value, root, found) and self._keys.outside:
             found.add()
-        found.clear(range(self._width))
+        found.clear_all()
 
 
-class _Rows:
-    """The rows of a block, and the values that the next one has so far."""
-
-    def __init__(self, width: int, wanted: list[int], converters: list[Any]) -> None:
-        self.now = [b""] * width
-        self.values: list[list[Value]] = [[] for _ in wanted]
-        self.rejects: list[BlockReject] = []
-        self.height = 0
-        self._wanted = wanted
-        self._converters = converters
-
-    def add(self) -> None:
-        """Make a row of what is known now."""
-        row: list[Value] = []
-        for index, convert in zip(self._wanted, self._converters, strict=True):
-            try:
-                row.append(convert(self.now[index]))
-            except BadValueError as error:
-                self.reject(index, str(error))
-                return
-        for values, value in zip(self.values, row, strict=True):
-            values.append(value)
-        self.height += 1
-
-    def reject(self, column: int, reason: str) -> None:
-        self.rejects.append(BlockReject(self.height, self.height + len(self.rejects), column, reason))
-
-    def clear(self, columns: Any) -> None:
-        for column in columns:
-            self.now[column] = b""
-
-
-def _walk(value: Any, node: KeyNode, found: _Rows) -> bool:
+def _walk(value: Any, node: KeyNode, found: KeyRows) -> bool:
     """Take what ``node`` wants from ``value``; whether that made rows."""
     for column in node.columns:
         found.now[column] = _text(value)

@@ -13,6 +13,7 @@ from ess.formats.attributes import Format, InputAttributes
 from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
 from ess.formats.exact import Block, parse_block_exactly
+from ess.formats.later import Later
 from ess.formats.records import Layout, line_at, make_layout, parse_record
 from ess.schema.columns import Column
 
@@ -53,7 +54,7 @@ class InputBatch:
 
     frame: Batch
     read: int
-    rejects: tuple[Reject, ...]
+    rejects: Sequence[Reject]
     file: str
 
 
@@ -114,13 +115,16 @@ def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int
         yield from _read_binary(stream, file, layout, to_skip)
         return
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
-    is_json = attributes.format is Format.JSON
-    by_lines = not is_json and attributes.format is not Format.TABLE
-    if is_json:
+    by_lines = attributes.format not in (Format.JSON, Format.XML, Format.TABLE)
+    if attributes.format is Format.JSON:
         from ess.formats.json_records import JsonParser
 
         parse = JsonParser(layout).parse
-    elif not by_lines:
+    elif attributes.format is Format.XML:
+        from ess.formats.xml_records import XmlParser
+
+        parse = XmlParser(layout).parse
+    elif attributes.format is Format.TABLE:
         from ess.formats.table_rows import TableParser
 
         parse = TableParser(layout).parse
@@ -177,16 +181,18 @@ def _after_skipped(raw: RawBlock, start: int, layout: Layout) -> int | None:
 
 
 def _batch(block: Block, records_before: int, file: str, layout: Layout) -> InputBatch:
-    rejects = tuple(
-        Reject(
-            reject.before_row,
-            records_before + reject.record + 1,
-            _column_name(reject.column, layout),
-            reject.reason,
+    def rejects() -> tuple[Reject, ...]:
+        return tuple(
+            Reject(
+                reject.before_row,
+                records_before + reject.record + 1,
+                _column_name(reject.column, layout),
+                reject.reason,
+            )
+            for reject in block.rejects
         )
-        for reject in block.rejects
-    )
-    return InputBatch(block.frame, block.records, rejects, file)
+
+    return InputBatch(block.frame, block.records, Later(len(block.rejects), rejects), file)
 
 
 def _column_name(index: int, layout: Layout) -> str:

@@ -58,7 +58,7 @@ class Layout:
     """Attributes and columns of an input together.
 
     ``separators`` is for ``div``: one before each column and one after the last, blank for none.
-    ``keys`` is for ``jsn``: where the columns stand in a record.
+    ``keys`` is for ``jsn`` and ``xml``: where the columns stand in a record.
     """
 
     attributes: InputAttributes
@@ -114,8 +114,9 @@ def make_layout(
                 )
     elif attributes.format is Format.TABLE:
         _check_table(attributes, columns, where)
-    elif attributes.format is Format.JSON:
-        return Layout(attributes, columns, keys=parse_keys(columns, attributes.base, where=where))
+    elif attributes.format.has_keys:
+        keys = parse_keys(columns, attributes.base, format_name=attributes.format.value, where=where)
+        return Layout(attributes, columns, keys=keys)
     elif attributes.format.is_arrow:
         return Layout(attributes, columns)
     elif any(separators):
