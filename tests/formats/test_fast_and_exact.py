@@ -61,7 +61,7 @@ def attributes_of(options: str) -> InputAttributes:
 
 def comparable(block: Block) -> tuple[object, ...]:
     rows = [tuple("nan" if isinstance(v, float) and math.isnan(v) else v for v in row) for row in block.frame.rows()]
-    return block.frame.columns, block.frame.dtypes, block.frame.height, rows, block.rejects, block.consumed
+    return block.frame.columns, block.frame.dtypes, block.frame.height, rows, tuple(block.rejects), block.consumed
 
 
 @settings(max_examples=200, deadline=None)

@@ -63,6 +63,13 @@ class BlockBytes:
         """One field."""
         return self._content[FRONT + start : FRONT + start + length]
 
+    def fields(self, starts: Positions, lengths: Positions) -> list[bytes]:
+        """Several fields."""
+        begins = starts + FRONT
+        return [
+            self._content[begin:end] for begin, end in zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
+        ]
+
     def translated(self, table: bytes) -> BlockBytes:
         """The same block with every byte replaced."""
         if table not in self._cases:
@@ -179,13 +186,16 @@ def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: C
     if not len(rows):
         return ColumnValues(series.fill_null(0) if series.null_count() else series, {})
     convert = converter(column)
+    known: dict[bytes, tuple[Value, str]] = {}
     fixed: list[Value] = []
     bad: dict[int, str] = {}
-    for row, start, length in zip(rows.tolist(), starts[rows].tolist(), lengths[rows].tolist(), strict=True):
-        value, reason = _exact(convert, block.field(start, length), 0)
-        fixed.append(value)
-        if reason:
-            bad[row] = reason
+    for row, raw in zip(rows.tolist(), block.fields(starts[rows], lengths[rows]), strict=True):
+        result = known.get(raw)
+        if result is None:
+            result = known[raw] = _exact(convert, raw, 0)
+        fixed.append(result[0])
+        if result[1]:
+            bad[row] = result[1]
     series = series.fill_null(0).scatter(pl.Series(rows), pl.Series(fixed, dtype=physical))
     return ColumnValues(series, bad)
 

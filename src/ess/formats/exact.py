@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Block:
     """What a block became: good rows, rejected records, and where the first unfinished record begins."""
 
     frame: Batch
-    rejects: tuple[BlockReject, ...]
+    rejects: Sequence[BlockReject]
     consumed: int
 
     @property

@@ -9,6 +9,7 @@ from ess.formats.attributes import Format
 from ess.formats.convert import BlockBytes, convert_column
 from ess.formats.exact import Block, BlockReject
 from ess.formats.fields import Fields
+from ess.formats.later import Later
 from ess.formats.records import Layout
 from ess.formats.split import split_block
 from ess.formats.split_lines import split_lines
@@ -36,7 +37,8 @@ def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: 
         kept = np.ones(len(fields.lines), dtype=np.bool_)
         kept[list(bad)] = False
         frame = frame.filter(pl.Series(kept)) if series else pl.DataFrame(height=int(kept.sum()))
-    return Block(frame, _rejects(fields, bad), fields.consumed)
+    rejects = Later(len(fields.rejects) + len(bad), lambda: _rejects(fields, bad))
+    return Block(frame, rejects, fields.consumed)
 
 
 def _rejects(fields: Fields, bad: dict[int, tuple[int, str]]) -> tuple[BlockReject, ...]:

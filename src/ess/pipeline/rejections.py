@@ -28,6 +28,18 @@ class RejectionPolicy:
         self._window = 0
         self.rejected = 0
 
+    @property
+    def only_counts(self) -> bool:
+        """Whether the number is all that matters of the records that are still to be rejected in this file."""
+        attributes = self._attributes
+        silent = attributes.quiet and self._reported >= attributes.messages
+        return silent and attributes.errors_ok and attributes.error_limit is None
+
+    def leave_out(self, count: int) -> None:
+        """Leave some records out, where ``only_counts``."""
+        self.rejected += count
+        self._in_file += count
+
     def next_file(self, attributes: InputAttributes | None = None) -> None:
         """Begin counting anew: limits hold for each file. A file of another input brings its attributes."""
         self._attributes = attributes or self._attributes

@@ -171,6 +171,10 @@ class _Run:
 
     def _process_at_once(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
         """Take a whole batch through the chain."""
+        if self._policy.only_counts:
+            rejected = len(self._advance(batch.frame, outputs).rejections) if batch.frame.height else 0
+            self._policy.leave_out(rejected + len(batch.rejects))
+            return
         events = [(reject.record, reject.column, reject.reason) for reject in batch.rejects]
         if batch.frame.height:
             for rejection in self._advance(batch.frame, outputs).rejections:
