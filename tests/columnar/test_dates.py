@@ -28,6 +28,10 @@ def _fail(arguments: tuple[pl.Series, ...]) -> pl.Series:
         (b"%d.%m.%Y.%H.%M", b"15.09.2014 01:02"),
         (b"..Y.m.d..", b"<<2014-09-15>>"),
         (b"S.M.H.d.m.Y", b"03:02:01 15.09.2014"),
+        (b"d.b.Y", b"15 sEP 2014"),
+        (b"%d/%b/%Y:%H:%M:%S %z", b"15/Sep/2014:01:02:03 +0000"),
+        (b"%d/%b/%Y:%H:%M:%S %z", b"15/Sep/2014:23:02:03 -0430"),
+        (b"%z%Y-%m-%dT%H:%M", b"+01302014-09-15T11:02"),
     ],
 )
 def test_a_fixed_layout_is_computed_over_columns(date_format: bytes, text: bytes) -> None:
@@ -39,7 +43,8 @@ def test_a_fixed_layout_is_computed_over_columns(date_format: bytes, text: bytes
 
 
 @pytest.mark.parametrize(
-    "date_format", [b"Y.m", b"Y.m.d.H.M.S.p", b"d.b.Y", b"y.m.d", b"Y.m.d.S3", b"Y.Y.m.d", b"H.M.S"]
+    "date_format",
+    [b"Y.m", b"Y.m.d.H.M.S.p", b"y.m.d", b"Y.m.d.S3", b"Y.Y.m.d", b"H.M.S", b"%Y-%m-%d %b", b"%Y-%m-%d%%"],
 )
 def test_other_formats_are_no_fixed_layout(date_format: bytes) -> None:
     assert fixed_layout(date_format) is None
@@ -53,9 +58,18 @@ _ODD = st.tuples(_PLAIN, st.integers(0, 18), st.binary(max_size=2)).map(
 )
 
 
-def _agree(dates: list[bytes], *, local: bool) -> None:
-    row = compile_date_format(b"Y.m.d.H.M.S", local=local)
-    kernel = date_kernel(b"Y.m.d.H.M.S", utc=not local, row=row_kernel(row, pl.Int64))
+_IN_LOGS = st.tuples(
+    st.datetimes(datetime.datetime(1960, 1, 1), datetime.datetime(2110, 1, 1)),
+    st.sampled_from(["+0000", "-0730", "+9959", "*0000", "+1:30", "+01:30"]),
+).map(lambda t: t[0].strftime("%d/%b/%Y:%H:%M:%S ").encode() + t[1].encode())
+_ODD_IN_LOGS = st.tuples(_IN_LOGS, st.integers(0, 25), st.binary(max_size=2)).map(
+    lambda t: t[0][: t[1]] + t[2] + t[0][t[1] + 1 :]
+)
+
+
+def _agree(dates: list[bytes], *, local: bool, date_format: bytes = b"Y.m.d.H.M.S") -> None:
+    row = compile_date_format(date_format, local=local)
+    kernel = date_kernel(date_format, utc=not local, row=row_kernel(row, pl.Int64))
     assert kernel is not None
     assert kernel((pl.Series(dates, dtype=pl.Binary),)).to_list() == [row(date) for date in dates]
 
@@ -67,6 +81,14 @@ def test_any_date_is_what_the_row_implementation_says(zone: str, dates: list[byt
     with time_zone(zone):
         _agree(dates, local=True)
         _agree(dates, local=False)
+
+
+@settings(max_examples=25, deadline=None)
+@given(dates=st.lists(st.one_of(_IN_LOGS, _ODD_IN_LOGS), min_size=70, max_size=90), local=st.booleans())
+def test_any_date_of_an_access_log_is_what_the_row_implementation_says(dates: list[bytes], local: bool) -> None:
+    with time_zone("Europe/Berlin"):
+        _agree(dates, local=local, date_format=b"%d/%b/%Y:%H:%M:%S %z")
+        _agree(dates, local=local, date_format=b"%d/%b/%Y:%H:%M:%S")
 
 
 def test_the_hours_in_which_clocks_change_are_right() -> None:

@@ -1,16 +1,17 @@
 """``DateToTime`` over a column: fixed layouts by integer arithmetic, the rest by the row implementation.
 
-A layout is fixed when every field has all its digits, as in ``2014-09-01 12:34:56`` for
-``Y.m.d.H.M.S``. Eight bytes at a time are read as one number and the digits taken out of it. A
-value of another length, with a byte that is no digit, or out of the plain ranges goes to the row
-implementation, so nothing is decided here that it does not decide.
+A layout is fixed when every field has all its bytes, as in ``2014-09-01 12:34:56`` for
+``Y.m.d.H.M.S`` or ``01/Sep/2014:12:34:56 +0000`` for ``%d/%b/%Y:%H:%M:%S %z``. Eight bytes at a time are
+read as one number and the digits taken out of it. A value of another length, with a byte that does
+not fit, or out of the plain ranges goes to the row implementation, so nothing is decided here that it
+does not decide.
 """
 
 from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,39 +19,72 @@ import polars as pl
 from ess.engines.columnar.distinct import or_else
 from ess.engines.columnar.plan import Kernel
 
-#: The digits of each field that a fixed layout may have.
-_WIDTHS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
+#: The bytes of each field that a fixed layout may have.
+_WIDTHS = {"Y": 4, "m": 2, "b": 3, "d": 2, "H": 2, "M": 2, "S": 2, "z": 5}
 
 #: The values taken on the fast path. Days up to 28, 30 or 31 follow in ``_plain_date``.
 _RANGES = {"Y": (1970, 2099), "m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59)}
 
 _WORD = 8
+_MONTHS = (b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC")
+_AS_CAPITALS = 0xDFDFDF
+#: The remainders of the months' names by this number are all different.
+_NAME_SLOTS = 34
+_PLUS, _MINUS = b"+-"
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """``fields`` gives the offset of each field's first byte."""
+    """``fields`` gives the offset of each field's first byte, ``literals`` that of each byte that is given."""
 
     length: int
     fields: tuple[tuple[str, int], ...]
+    literals: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def has_zone(self) -> bool:
+        """Whether dates say how far they are from GMT."""
+        return "z" in dict(self.fields)
+
+
+@dataclass(frozen=True)
+class _Atom:
+    """Some bytes that are looked at together: two digits, a month's name, or one byte that is given or a sign."""
+
+    name: str
+    at: int
+    width: int
 
 
 def fixed_layout(date_format: bytes) -> _Layout | None:
-    """The layout of a ``DateFmt``, or None if it holds more than fixed numeric fields."""
-    codes = date_format.decode("latin-1").replace("%", "")
-    offset = 0
+    """The layout of a ``DateFmt``, or None if it holds more than fixed fields."""
+    marked = b"%" in date_format
+    codes = date_format.decode("latin-1")
+    offset = position = 0
     fields: list[tuple[str, int]] = []
-    for code in codes:
-        if code == ".":
-            offset += 1
-        elif code in _WIDTHS and code not in dict(fields):
+    literals: list[tuple[int, int]] = []
+    while position < len(codes):
+        is_code = codes[position] == "%" if marked else codes[position] != "."
+        position += 1 if marked and is_code else 0
+        code = codes[position : position + 1]
+        position += 1
+        if is_code:
+            if (
+                code not in _WIDTHS
+                or code in dict(fields)
+                or (code == "S" and codes[position : position + 1].isdigit())
+            ):
+                return None
             fields.append((code, offset))
             offset += _WIDTHS[code]
         else:
-            return None
-    if offset < _WORD or not {"Y", "m", "d"} <= set(dict(fields)):
+            if code != ".":
+                literals.append((ord(code), offset))
+            offset += 1
+    names = {code for code, _ in fields}
+    if offset < _WORD or not {"Y", "d"} <= names or len(names & {"m", "b"}) != 1:
         return None
-    return _Layout(offset, tuple(fields))
+    return _Layout(offset, tuple(fields), tuple(literals))
 
 
 def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
@@ -58,7 +92,7 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
 
     Args:
         date_format: The constant ``DateFmt``.
-        utc: Whether dates are in GMT; otherwise they are in the process's time zone.
+        utc: Whether dates are in GMT; otherwise they are in the process's time zone, or in their own.
         row: Computes the dates that are out of the ordinary.
     """
     layout = fixed_layout(date_format)
@@ -69,7 +103,7 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
     def kernel(arguments: tuple[pl.Series, ...]) -> pl.Series:
         dates = arguments[0]
         seconds = plain_seconds(dates)
-        if not utc and not _zone_is_utc():
+        if not utc and not layout.has_zone and not _zone_is_utc():
             seconds = _to_local(seconds)
         return or_else(seconds, dates, row)
 
@@ -85,61 +119,95 @@ def _seconds(layout: _Layout) -> Callable[[pl.Series], pl.Series]:
     date = pl.col("date")
     words: list[pl.Expr] = []
     pairs: list[pl.Expr] = []
-    digits: list[pl.Expr] = []
+    tests: list[pl.Expr] = []
     fields: list[pl.Expr] = []
-    seen: set[str] = set()
-    for start in _word_starts(layout):
+    atoms = _atoms(layout)
+    for start in _word_starts(layout, atoms):
         word = f"word{start}"
         words.append(date.bin.slice(start, _WORD).bin.reinterpret(dtype=pl.UInt64, endianness="little").alias(word))
-        inside = [(code, at - start) for code, at in _digit_pairs(layout) if start <= at <= start + _WORD - 2]
-        inside = [(code, at) for code, at in inside if code not in seen]
-        seen.update(code for code, _ in inside)
-        digits.append(_all_digits(pl.col(word), [at for _, at in inside]))
-        nibbles = pl.col(word) & _word_literal(0x0F0F0F0F0F0F0F0F)
-        # Each byte becomes ten times itself plus the byte after it, at most 165: no carry.
-        pairs.append((nibbles * 10 + nibbles // 256).alias(f"pairs{start}"))
-        fields += [((pl.col(f"pairs{start}") // 2 ** (8 * at)) & 0xFF).alias(code) for code, at in inside]
-    plain = pl.all_horizontal(date.bin.size() == layout.length, *digits).alias("plain")
+        inside = [atom for atom in atoms if start <= atom.at and atom.at + atom.width <= start + _WORD]
+        atoms = [atom for atom in atoms if atom not in inside]
+        digits = [atom for atom in inside if atom.name and atom.width == 2]
+        tests += _tests(pl.col(word), start, digits, [atom for atom in inside if not atom.name], layout)
+        if digits:
+            nibbles = pl.col(word) & _word_literal(0x0F0F0F0F0F0F0F0F)
+            # Each byte becomes ten times itself plus the byte after it, at most 165: no carry.
+            pairs.append((nibbles * 10 + nibbles // 256).alias(f"pairs{start}"))
+            fields += [((pl.col(f"pairs{start}") // 2 ** (8 * (d.at - start))) & 0xFF).alias(d.name) for d in digits]
+        for atom in inside:
+            if atom.name and atom.width != 2:
+                mask = _AS_CAPITALS if atom.width == 3 else 0xFF
+                pairs.append(((pl.col(word) // 2 ** (8 * (atom.at - start))) & mask).alias(atom.name))
+                fields.append(pl.col(atom.name))
+    plain = pl.all_horizontal(date.bin.size() == layout.length, *tests).alias("plain")
     total = _total([code for code, _ in layout.fields])
+    month_name = "b" in dict(layout.fields)
 
     def seconds(dates: pl.Series) -> pl.Series:
         frame = dates.to_frame("date").select(date, *words)
         frame = frame.select(plain, *pairs)
         frame = frame.select("plain", *fields)
+        if month_name:
+            slots = frame.get_column("b") % _NAME_SLOTS
+            # No name, or none of a month, gives another name or month 0.
+            frame = frame.with_columns(_SLOT_NAMES.gather(slots).alias("name"), _SLOT_MONTHS.gather(slots).alias("m"))
+            frame = frame.with_columns(pl.col("plain") & (pl.col("b") == pl.col("name")))
         frame = frame.with_columns((pl.col("Y") * 100 + pl.col("y")).alias("Y"))
         return frame.select(total.alias("seconds")).to_series()
 
     return seconds
 
 
+def _tests(
+    word: pl.Expr, start: int, digits: Sequence[_Atom], literals: Sequence[_Atom], layout: _Layout
+) -> list[pl.Expr]:
+    """Whether the digits of a word are digits, and the bytes that are given are these."""
+    tests = [_all_digits(word, [atom.at - start for atom in digits])] if digits else []
+    if literals:
+        given = {at: byte for byte, at in layout.literals}
+        mask = sum(0xFF << (8 * (atom.at - start)) for atom in literals)
+        wanted = sum(given[atom.at] << (8 * (atom.at - start)) for atom in literals)
+        tests.append((word & _word_literal(mask)) == _word_literal(wanted))
+    return tests
+
+
 def _total(codes: list[str]) -> pl.Expr:
     """The seconds of the fields, null out of the ranges that are surely right."""
-    in_range = [pl.col(code).is_between(*_RANGES[code]) for code in codes]
+    in_range = [pl.col(code).is_between(*_RANGES[code]) for code in codes if code in _RANGES]
     plain = pl.all_horizontal("plain", *in_range, _plain_date(pl.col("m"), pl.col("d")))
     # Unsigned throughout: casts would cost more than the arithmetic, and years before 1970 are out of range.
     total = _days(pl.col("Y"), pl.col("m"), pl.col("d")) * 86400
     for code, unit in (("H", 3600), ("M", 60), ("S", 1)):
         if code in codes:
             total = total + pl.col(code) * unit
+    if "z" in codes:
+        ahead, sign = pl.col("zone hours") * 3600 + pl.col("zone minutes") * 60, pl.col("sign")
+        # Unsigned numbers wrap, so that what is below 0 is right again as a signed number.
+        total = pl.when(sign == _MINUS).then(total + ahead).when(sign == _PLUS).then(total - ahead)
     return pl.when(plain).then(total.reinterpret(signed=True))
 
 
-def _digit_pairs(layout: _Layout) -> list[tuple[str, int]]:
-    """The offsets of two-digit groups; ``y`` is the second half of the year."""
-    pairs: list[tuple[str, int]] = []
+def _atoms(layout: _Layout) -> list[_Atom]:
+    """What is looked at together, by offset; ``y`` is the second half of the year, what is given has no name."""
+    atoms = [_Atom("", at, 1) for _, at in layout.literals]
     for code, at in layout.fields:
-        pairs.append((code, at))
-        if code == "Y":
-            pairs.append(("y", at + 2))
-    return pairs
+        if code == "b":
+            atoms.append(_Atom("b", at, 3))
+        elif code == "z":
+            atoms += [_Atom("sign", at, 1), _Atom("zone hours", at + 1, 2), _Atom("zone minutes", at + 3, 2)]
+        else:
+            atoms.append(_Atom(code, at, 2))
+            if code == "Y":
+                atoms.append(_Atom("y", at + 2, 2))
+    return sorted(atoms, key=lambda atom: atom.at)
 
 
-def _word_starts(layout: _Layout) -> list[int]:
-    """Where to read eight bytes so that every pair lies within one reading."""
+def _word_starts(layout: _Layout, atoms: Sequence[_Atom]) -> list[int]:
+    """Where to read eight bytes so that every atom lies within one reading."""
     starts: list[int] = []
-    for _, at in _digit_pairs(layout):
-        if not starts or at + 2 > starts[-1] + _WORD:
-            starts.append(min(at, layout.length - _WORD))
+    for atom in atoms:
+        if not starts or atom.at + atom.width > starts[-1] + _WORD:
+            starts.append(min(atom.at, layout.length - _WORD))
     return starts
 
 
@@ -176,6 +244,18 @@ def _days(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
     months = month - 3 + before_march * 12
     leap_days = years // 4 - years // 100 + years // 400
     return years * 365 + leap_days + (months * 153 + 2) // 5 + day - 719469
+
+
+def _by_slot() -> tuple[pl.Series, pl.Series]:
+    """The months' names as numbers, and their numbers in the year, each in the slot that its name has."""
+    numbers = [int.from_bytes(name, "little") for name in _MONTHS]
+    names, months = [0] * _NAME_SLOTS, [0] * _NAME_SLOTS
+    for month, number in enumerate(numbers, 1):
+        names[number % _NAME_SLOTS], months[number % _NAME_SLOTS] = number, month
+    return pl.Series(names, dtype=pl.UInt64), pl.Series(months, dtype=pl.UInt64)
+
+
+_SLOT_NAMES, _SLOT_MONTHS = _by_slot()
 
 
 def _zone_is_utc() -> bool:

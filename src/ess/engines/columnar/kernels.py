@@ -16,7 +16,8 @@ from ess.engines.columnar.distinct import or_else, row_kernel
 from ess.engines.columnar.numbers import truncate
 from ess.engines.columnar.plan import Context, Kernel
 from ess.engines.columnar.text import as_text, ascii_lower, ascii_upper
-from ess.language.functions.table import RowFunction, fixed_text
+from ess.language.functions.comparison import literal_parts
+from ess.language.functions.table import RowFunction, fixed_text, words_of
 from ess.language.tree import Call, Constant, ValueType
 
 #: The call, the expressions of its evaluated arguments (no constants for all of them), the place.
@@ -45,6 +46,23 @@ def _any_of(test: Callable[[pl.Expr, bytes], pl.Expr]) -> CallKernel:
         return pl.any_horizontal(test(arguments[0], part) for part in parts).cast(pl.Int64)
 
     return kernel
+
+
+def _wildcard(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr | None:
+    """``PatCmp`` where literal texts at known places decide."""
+    parts = literal_parts(fixed_text(call.arguments[1]))
+    if parts is None or len(parts) > 3 or "ncas" in words_of(call.arguments[2]):
+        return None
+    value, head, tail = arguments[0], parts[0], parts[-1]
+    if len(parts) == 1:
+        found = value == pl.lit(head)
+    elif len(parts) == 2:
+        found = (value.bin.size() >= len(head) + len(tail)) & value.bin.starts_with(head) & value.bin.ends_with(tail)
+    elif not head and not tail:
+        found = value.bin.contains(parts[1])
+    else:
+        return None
+    return found.cast(pl.Int64)
 
 
 def _sub_string(call: Call, arguments: tuple[pl.Expr, ...], context: Context) -> pl.Expr | None:
@@ -163,6 +181,7 @@ KERNELS: dict[str, CallKernel] = {
     "substr": _sub_string,
     "begcmp": _any_of(lambda value, part: value.bin.starts_with(part)),
     "endcmp": _any_of(lambda value, part: value.bin.ends_with(part)),
+    "patcmp": _wildcard,
     "subcmp": _any_of(lambda value, part: value.bin.contains(part)),
     "toupper": _staged(ascii_upper),
     "tolower": _staged(ascii_lower),

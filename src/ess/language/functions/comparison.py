@@ -76,7 +76,33 @@ def wildcard(pattern: bytes, *, ignore_case: bool) -> RowFunction:
     >>> wildcard(rb"a*\*", ignore_case=False)(b"abc*")
     1
     """
-    parts: list[bytes] = [b""]  # the literal texts between the stars, as regular expressions
+    parts, literal = _wildcard_parts(pattern)
+    if literal is not None and not ignore_case:
+        fast = _literal_wildcard(literal)
+        if fast is not None:
+            return fast
+    # Atomic groups keep "*a*b*c" linear: the first place a literal fits is as good as any later one.
+    expression = parts[0]
+    for part in parts[1:-1]:
+        expression += b"(?>.*?" + part + b")"
+    if len(parts) > 1:
+        expression += b".*" + parts[-1]
+    match = re.compile(expression, re.DOTALL | (re.IGNORECASE if ignore_case else 0)).fullmatch
+    return lambda value: 1 if match(value) else 0
+
+
+def literal_parts(pattern: bytes) -> list[bytes] | None:
+    r"""The texts between the stars of a ``wildcard``, at least one; None if it holds a ``?``.
+
+    >>> literal_parts(rb"a*\*")
+    [b'a', b'*']
+    """
+    return _wildcard_parts(pattern)[1]
+
+
+def _wildcard_parts(pattern: bytes) -> tuple[list[bytes], list[bytes] | None]:
+    """The texts between the stars as regular expressions, and as they are if there is no ``?``."""
+    parts: list[bytes] = [b""]
     literal = True
     position = 0
     while position < len(pattern):
@@ -92,19 +118,8 @@ def wildcard(pattern: bytes, *, ignore_case: bool) -> RowFunction:
         else:
             parts[-1] += re.escape(byte)
         position += 1
-    if literal and not ignore_case:
-        plain = [re.sub(rb"\\(.)", rb"\1", part, flags=re.DOTALL) for part in parts]
-        fast = _literal_wildcard(plain)
-        if fast is not None:
-            return fast
-    # Atomic groups keep "*a*b*c" linear: the first place a literal fits is as good as any later one.
-    expression = parts[0]
-    for part in parts[1:-1]:
-        expression += b"(?>.*?" + part + b")"
-    if len(parts) > 1:
-        expression += b".*" + parts[-1]
-    match = re.compile(expression, re.DOTALL | (re.IGNORECASE if ignore_case else 0)).fullmatch
-    return lambda value: 1 if match(value) else 0
+    plain = [re.sub(rb"\\(.)", rb"\1", part, flags=re.DOTALL) for part in parts]
+    return parts, plain if literal else None
 
 
 def _literal_wildcard(parts: list[bytes]) -> RowFunction | None:
