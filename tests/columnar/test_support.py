@@ -75,7 +75,7 @@ _CHAINS: dict[str, tuple[Rule, ...]] = {
     "other variables that rules set": (Evaluate(_VARIABLE, check_expression("sum * 2", _SCOPE, where="-eval")),),
     "-quit, -quitafter": (Conditional((Branch(_filter("number"), False, (Quit(),)),)),),
     "groups nested deeper": (_nested(DEEPEST + 1),),
-    "-cmb,all, -sub,all": (_expand(),),
+    "-cmb,all, -sub,all, -pmod": (_expand(),),
     "$CurSec, $CurUSec": (_evaluate("$CurSec"),),
     "functions that store into columns": (_evaluate('RxMap(text, "a", text, "b")'),),
     "functions that store into columns, unless called once and first": (

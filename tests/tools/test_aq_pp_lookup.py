@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from ess.formats.attributes import InputAttributes
+from ess.pipeline.lookup_merge import MergedTable
+from ess.pipeline.source import input_of_files
+from ess.schema.types import ColumnType
 from tools.outcome import Tool
 
 
@@ -48,10 +53,57 @@ def test_cmb_joins_by_the_common_column(pp: Tool) -> None:
     assert done.out == '"id","name"\n2,"bob"\n1,"ann"\n'
 
 
-def test_cmb_of_sorted_inputs_is_the_same_join(pp: Tool) -> None:
-    for words in ("mrg", "dec"):
-        done = pp("-d", "i:id", f"-cmb,+1,{words}", "users.csv", "i:id", "s:name", "-o,notitle", "-", stdin="1\n2\n")
-        assert done.out == '1,"ann"\n2,"bob"\n'
+@pytest.mark.parametrize("words", ["", ",all", ",req", ",all,req"])
+def test_cmb_of_sorted_inputs_is_the_same_join(pp: Tool, tmp_path: Path, words: str) -> None:
+    (tmp_path / "a").write_text("1,x,a1\n1,y,a2\n3,x,a3\n7,q,a4\n")
+    (tmp_path / "b").write_text("1,x,b1\n3,x,b2\n3,x,b3\n18446744073709551615,z,b4\n")
+    rows = "0,x\n1,x\n1,x\n1,z\n3,x\n8,x\n18446744073709551615,z\n"
+    columns = ("l:k", "s:c", "s:v")
+    merged = pp("-d", "l:k", "s:c", f"-cmb{words},mrg", "a", "b", *columns, stdin=rows)
+    (tmp_path / "c").write_text("1,x,a1\n1,x,b1\n1,y,a2\n3,x,a3\n3,x,b2\n3,x,b3\n18446744073709551615,z,b4\n")
+    assert merged.out == pp("-d", "l:k", "s:c", f"-cmb{words}", "c", *columns, stdin=rows).out
+    assert '"b4"' in merged.out
+    for name in "ab":
+        (tmp_path / name).write_text("".join(reversed((tmp_path / name).read_text().splitlines(keepends=True))))
+    falling = "".join(reversed(rows.splitlines(keepends=True)))
+    down = pp("-d", "l:k", "s:c", f"-cmb{words},dec", "a", "b", *columns, stdin=falling)
+    assert sorted(down.out.splitlines()) == sorted(
+        pp("-d", "l:k", "s:c", f"-cmb{words}", "a", "b", *columns, stdin=falling).out.splitlines()
+    )
+
+
+def test_cmb_of_sorted_inputs_ignores_case_where_it_is_told_to(pp: Tool, tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("A,1\nb,2\nC,3\n")
+    done = pp("-d", "s:k", "-cmb,mrg,ncas", "t", "s:k", "i:v", "-o,notitle", "-", stdin="a\nB\nc\nD\n")
+    assert done.out == '"a",1\n"B",2\n"c",3\n"D",0\n'
+
+
+def test_cmb_of_inputs_that_are_not_sorted_is_an_error(pp: Tool, tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("1,a\n3,c\n2,b\n")
+    (tmp_path / "u").write_text("1,a\n2,b\n")
+    done = pp("-d", "i:k", "-cmb,mrg", "t", "i:k", "s:v", "-o,notitle", "-", stdin="1\n2\n3\n")
+    assert done.code == 13
+    assert done.err.startswith("aq_pp: -cmb,mrg t: not in ascending order of the key: 2 follows 3; ")
+    done = pp("-d", "i:k", "-cmb,mrg", "u", "i:k", "s:v", "-o,notitle", "-", stdin="2\n1\n3\n")
+    assert (done.code, done.err.count("\n")) == (13, 1)
+    assert "-cmb,mrg: the rows are not in ascending order of the key: 1 follows 2; sort them first" in done.err
+    done = pp("-d", "i:k", "-cmb,dec", "u", "i:k", "s:v", "-o,notitle", "-", stdin="2\n1\n")
+    assert "u: not in descending order of the key" in done.err
+
+
+def test_cmb_of_sorted_inputs_holds_a_part_of_the_table_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t").write_text("".join(f"{n}\n" for n in range(200_000)))
+    source = input_of_files(("t", "i:k"), InputAttributes(), where="-cmb")
+    table = MergedTable(
+        source, ["k"], [(ColumnType.I, ColumnType.I)], ignore_case=False, descending=False, where="-cmb"
+    )
+    tracemalloc.start()
+    found = sum(len(table.find((n,))) for n in range(0, 200_000, 7))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == 28_572
+    assert peak < 4_000_000  # all of its records as Python values would take ten times as much
 
 
 def test_cmb_overwrites_a_common_column_that_is_marked(pp: Tool) -> None:

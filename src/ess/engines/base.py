@@ -7,15 +7,21 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ess.engines.batch import Batch
+from ess.errors import EssError
 from ess.language.tree import Slot
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """A record that an expression could not process: its 0-based row in the batch, and why."""
+    """A record that a rule could not process.
+
+    ``row`` is its 0-based row in the batch, ``where`` the option of the rule. ``failure``, if any, ends the run.
+    """
 
     row: int
     reason: str
+    where: str = ""
+    failure: EssError | None = None
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,14 @@ def parse_module_spec(spec: str, *, where: str) -> ModuleSpec:
     return ModuleSpec(first.text, values)
 
 
+class ModuleFailure(RecordError):
+    """A module failed on a record. ``error`` ends the run there, whatever ``eok`` says."""
+
+    def __init__(self, error: EssError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
 class RowError(Exception):
     """A wrong use of a row by a module; its text is the whole message."""
 
@@ -191,7 +199,7 @@ class RowModule:
     def __init__(
         self, file: str, spec: ModuleSpec, columns: Sequence[ModuleColumn], *, where: str, required: str = "row"
     ) -> None:
-        self._file = file
+        self.file = file
         self._where = where
         self._columns = tuple(columns)
         self._positions = {column.name.lower(): n for n, column in enumerate(columns)}
@@ -230,22 +238,24 @@ class RowModule:
 
         Raises:
             RecordError: If the module rejects the record.
-            InputDataError: If it fails.
+            ModuleFailure: If it fails.
         """
         row = Row(self._columns, self._positions, list(values))
-        with self.translated():
+        with self._on_a_record():
             kept = self._row(row)
             if kept is not None and not isinstance(kept, bool):
                 raise RowError(f"row() returned {kept!r}; return True or None to go on, False to drop the row")
-        return (row._verdict if kept is not False or row._verdict == QUIT else DROP), row._values
+        if kept is False:
+            return (DROP if row._verdict == GO_ON else QUIT), row._values
+        return row._verdict, row._values
 
     def several(self, values: Sequence[Value]) -> Iterator[tuple[int, list[Value]]]:
         """The rows that a generator makes of one, as ``one`` would give them."""
         row = Row(self._columns, self._positions, list(values))
-        with self.translated():
+        with self._on_a_record():
             made = iter(self._row(row))  # type: ignore[call-overload]
         while True:
-            with self.translated():
+            with self._on_a_record():
                 if next(made, self) is self:
                     if row._verdict == QUIT:
                         yield QUIT, row._values
@@ -273,14 +283,22 @@ class RowModule:
             text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise InputDataError(text, where=self._place(error), hint="correct the module") from None
 
+    @contextmanager
+    def _on_a_record(self) -> Iterator[None]:
+        try:
+            with self.translated():
+                yield
+        except EssError as error:
+            raise ModuleFailure(error) from None
+
     def _place(self, error: BaseException) -> str:
         """The last line of the file that took part."""
         line, trace = 0, error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self._file:
+            if trace.tb_frame.f_code.co_filename == self.file:
                 line = trace.tb_lineno
             trace = trace.tb_next
-        return f"{self._where}: {self._file} line {line}" if line else f"{self._where}: {self._file}"
+        return f"{self._where}: {self.file} line {line}" if line else f"{self._where}: {self.file}"
 
 
 def _load(file: str, where: str) -> types.ModuleType:

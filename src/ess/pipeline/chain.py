@@ -8,7 +8,8 @@ that is a rule has one small function in ``RULES``; an option that only defines 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_output_attributes
@@ -17,6 +18,7 @@ from ess.language.program import (
     Conditional,
     Constantly,
     Evaluate,
+    Expand,
     Filter,
     Quit,
     Rule,
@@ -42,7 +44,13 @@ from ess.pipeline.sinks import STDOUT, ImportOpener, ImportRequest, ImportSink, 
 from ess.schema.columns import parse_column
 from ess.schema.types import ColumnType
 
+if TYPE_CHECKING:
+    from ess.language.row_module import RowModule
+
 _ENDS = ("-elif", "-elifnot", "-else", "-endif")
+
+#: How much of an option's argument the message about a rejected record shows.
+_SHOWN = 40
 
 
 class Cursor:
@@ -93,8 +101,9 @@ class ChainBuilder:
         self.variable_outputs: list[VariablesOutput] = []
         self.imports: list[OpenedImport] = []
         self.extracted: dict[str, Slot] = {}  # what -mapf extracts, by the name that -mapc knows it by
-        self.lookups = 0  # how many lookup tables there are
-        self.in_group = 0  # how many -if groups are open
+        self.lookups = 0  # how many functions of their own the rules have, lookup tables for one
+        self.modules: list[RowModule] = []
+        self._hidden = 0
         self._open_import = open_import
         self._import_database = ""
         self._allow_missing_columns = False
@@ -117,6 +126,13 @@ class ChainBuilder:
     def create(self, spec: str, *, where: str) -> Slot:
         """Define the column of a column spec; it starts as 0 or blank in every row."""
         slot = self.scope.add(parse_column(spec, where=where), where=where)
+        self.created.append(slot)
+        return slot
+
+    def hidden(self, purpose: str, column_type: ColumnType) -> Slot:
+        """A slot that no user can name; it starts as 0 or blank in every row."""
+        self._hidden += 1
+        slot = Slot(f"#{purpose}{self._hidden}", purpose, column_type)
         self.created.append(slot)
         return slot
 
@@ -163,32 +179,45 @@ class ChainBuilder:
                 if rule is not None:
                     rules.append(rule)
             else:
-                rules.append(self._rule(use))
+                rules += self._rule(use)
 
-    def _rule(self, use: Use) -> Rule:
+    def _rule(self, use: Use) -> tuple[Rule, ...]:
         if use.name not in RULES:
             raise OptionError(f"{use.name} cannot stand here", where=use.where)
-        return RULES[use.name](self, use)
+        return _placed(RULES[use.name](self, use), use)
 
-    def _group(self, opening: Use, cursor: Cursor) -> Conditional:
-        """``-if[not] Rule ... -elif[not] Rule ... -else ... -endif``; the opening word is taken already."""
-        self.in_group += 1
-        branches = [self._branch(opening, cursor)]
+    def _group(self, opening: Use, cursor: Cursor) -> Rule:
+        """``-if[not] Rule ... -elif[not] Rule ... -else ... -endif``; the opening word is taken already.
+
+        A check that takes rules of its own before it (one row may become several in it) begins a group of its own:
+        behind ``-if`` within one that always holds, behind ``-elif`` within an ``-else``.
+        """
+        before, branch = self._branch(opening, cursor)
+        group = self._group_from(branch, opening, cursor)
+        return Conditional((Branch(Constantly(True), False, (*before, group)),)) if before else group
+
+    def _group_from(self, first: Branch, opening: Use, cursor: Cursor) -> Conditional:
+        """The group that begins with a branch, up to the ``-endif``."""
+        branches = [first]
         while True:
             use = cursor.take_if(*_ENDS)
             if use is None:
                 raise OptionError("no -endif for this group", where=opening.where)
             if use.name == "-endif":
-                self.in_group -= 1
                 return Conditional(tuple(branches))
             if branches[-1].check is None:
                 raise OptionError(f"{use.name} after -else", where=use.where, hint="-else comes last in its group")
             if use.name == "-else":
                 branches.append(Branch(None, False, tuple(self._rules(cursor))))
-            else:
-                branches.append(self._branch(use, cursor))
+                continue
+            before, branch = self._branch(use, cursor)
+            if before:
+                rest = self._group_from(branch, opening, cursor)
+                return Conditional((*branches, Branch(None, False, (*before, rest))))
+            branches.append(branch)
 
-    def _branch(self, opening: Use, cursor: Cursor) -> Branch:
+    def _branch(self, opening: Use, cursor: Cursor) -> tuple[tuple[Rule, ...], Branch]:
+        """The rules that must run before a check, and the branch of the check."""
         use = cursor.peek()
         if use is None or (use.name not in RULES and use.name not in ("-o", "-c", "-imp")):
             found = f"not {use.name}" if use is not None else "nothing follows"
@@ -200,12 +229,15 @@ class ChainBuilder:
         if use.name in ("-skip", "-quit", "-quitafter", "-top"):
             raise OptionError(f"{use.name} cannot be checked", where=opening.where, hint="put it behind the check")
         cursor.take()
+        before: tuple[Rule, ...] = ()
+        check: Rule | None
         if use.name in OUTPUTS:
             check = OUTPUTS[use.name](self, use, cursor)
         else:
-            check = (CHECKS.get(use.name) or RULES[use.name])(self, use)
+            *first, check = _placed((CHECKS.get(use.name) or RULES[use.name])(self, use), use)
+            before = tuple(first)
         negated = opening.name in ("-ifnot", "-elifnot")
-        return Branch(check, negated, tuple(self._rules(cursor)))
+        return before, Branch(check, negated, tuple(self._rules(cursor)))
 
     def import_into(self, use: Use, servers: tuple[str, ...], local: bool) -> Write:
         """Add an import at this point of the chain."""
@@ -272,7 +304,18 @@ def _top(builder: ChainBuilder, use: Use) -> Rule:
     return Conditional((Branch(Constantly(True), False, (step, stop)),))
 
 
-RuleMaker = Callable[[ChainBuilder, Use], Rule]
+def _placed(made: Rule | tuple[Rule, ...], use: Use) -> tuple[Rule, ...]:
+    """The rules of an option, which say so in messages about records."""
+    rules = made if isinstance(made, tuple) else (made,)
+    shown = use.arguments[0] if use.arguments else ""
+    where = f"{use.name} {shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + '...'}".rstrip()
+    return tuple(
+        replace(rule, where=where) if isinstance(rule, Evaluate | Filter | Expand) and not rule.where else rule
+        for rule in rules
+    )
+
+
+RuleMaker = Callable[[ChainBuilder, Use], Rule | tuple[Rule, ...]]
 
 #: The options that are rules by themselves.
 RULES: dict[str, RuleMaker] = {
@@ -299,9 +342,14 @@ RULES: dict[str, RuleMaker] = {
 CHECKS: dict[str, RuleMaker] = {
     "-mapf": lambda builder, use: decide(mapping.map_from(builder, use)),
     "-map": lambda builder, use: decide(mapping.map_in_place(builder, use)),
-    "-sub": lambda builder, use: decide(lookup.substitute(builder, use)),
-    "-cmb": lambda builder, use: decide(lookup.combine(builder, use)),
+    "-sub": lambda builder, use: _check(builder, lookup.substitute(builder, use, checked=True)),
+    "-cmb": lambda builder, use: _check(builder, lookup.combine(builder, use, checked=True)),
+    "-pmod": lambda builder, use: modules.run_module(builder, use, checked=True),
 }
+
+
+def _check(builder: ChainBuilder, rule: Rule) -> tuple[Rule, ...]:
+    return modules.match_rules(builder, rule) if isinstance(rule, Expand) else (decide(rule),)
 
 
 def decide(rule: Rule) -> Rule:

@@ -6,15 +6,17 @@ calls of functions that are made here, so the engines need to know nothing of ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ess.errors import OptionError
 from ess.formats.attributes import parse_input_attributes
 from ess.language.program import Evaluate, Expand, Filter, Rule
-from ess.language.tree import Call, Node, Not, Reference, Slot, Target, ValueType, value_type
+from ess.language.tree import Not, Reference, Slot, Target, ValueType, value_type
+from ess.pipeline.lookup_merge import MergedTable
 from ess.pipeline.lookup_table import KeyedTable, TextTable, load_rows
+from ess.pipeline.modules import own_call
 from ess.pipeline.options import Use
 from ess.pipeline.source import InputPlan, input_of_files
 from ess.schema.columns import Column, ColumnAttributes
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
     from ess.language.functions.table import RowFunction
     from ess.pipeline.chain import ChainBuilder
 
-#: They tell that both sides are sorted, so that the table need not fit into memory. It is read in any case.
-_WITHOUT_EFFECT = frozenset({"mrg", "dec"})
+#: They tell that both sides are sorted, so that the table is not kept in memory.
+_MERGE = frozenset({"mrg", "dec"})
 
 
-def substitute(builder: ChainBuilder, use: Use) -> Rule:
-    """``-sub``: replaces a value by what the table has for it; ``req`` drops a row without a match."""
+def substitute(builder: ChainBuilder, use: Use, *, checked: bool = False) -> Rule:
+    """``-sub``: replaces a value by what the table has for it; ``req`` drops a row without a match.
+
+    With ``checked``, it stands behind ``-if``, and ``all`` gives no row without a match either.
+    """
     given = _parse(use, 1, frozenset({"ncas", "pat", "req", "all"}), ("from", "to"))
     column = _text_column(builder, use)
     _require_text(given, ("from", "to"), use.where)
@@ -41,7 +46,7 @@ def substitute(builder: ChainBuilder, use: Use) -> Rule:
 
     def matches() -> RowFunction:
         find = load().find
-        required = given.has("req")
+        required = checked or given.has("req")
         return lambda value: [(found,) for found in find(value)] or ([] if required else [(value,)])
 
     def first() -> RowFunction:
@@ -54,8 +59,8 @@ def substitute(builder: ChainBuilder, use: Use) -> Rule:
         return replaced
 
     if given.has("all"):
-        return _expand(builder, use, matches, [Reference(ValueType.STRING, column)], (column,))
-    call = _call(builder, first, (Target(column),))
+        return Expand(own_call(builder, matches, [Reference(ValueType.STRING, column)], pure=True), (column,))
+    call = own_call(builder, first, [Target(column)])
     return Filter(call) if given.has("req") else Evaluate(None, call)
 
 
@@ -71,13 +76,13 @@ def select_by_file(builder: ChainBuilder, use: Use) -> Rule:
         ).find
         return lambda value: 1 if find(value) else 0
 
-    call = _call(builder, load, (Reference(ValueType.STRING, column),))
+    call = own_call(builder, load, [Reference(ValueType.STRING, column)], pure=True)
     return Filter(Not(call)) if given.has("rev") else Filter(call)
 
 
-def combine(builder: ChainBuilder, use: Use) -> Rule:
-    """``-cmb``: joins columns of the table to the row by the columns they have in common."""
-    given = _parse(use, 0, frozenset({"ncas", "req", "all", *_WITHOUT_EFFECT}), ())
+def combine(builder: ChainBuilder, use: Use, *, checked: bool = False) -> Rule:
+    """``-cmb``: joins columns of the table to the row by the columns they have in common (``checked``: see above)."""
+    given = _parse(use, 0, frozenset({"ncas", "req", "all", *_MERGE}), ())
     keys, values = _join_columns(builder, given, use.where)
     key_slots = [builder.scope.get(column.name, where=use.where) for column in keys]
     targets = tuple(_combined_slot(builder, column, use.where) for column in values)
@@ -85,13 +90,25 @@ def combine(builder: ChainBuilder, use: Use) -> Rule:
     width = len(keys)
     required = given.has("req")
 
-    def load() -> KeyedTable:
+    merges = any(given.has(word) for word in _MERGE)
+
+    def load() -> KeyedTable | MergedTable:
+        if merges:
+            return MergedTable(
+                given.source,
+                [column.key for column in columns],
+                [(slot.type, column.type) for slot, column in zip(key_slots, keys, strict=True)],
+                ignore_case=given.has("ncas"),
+                descending=given.has("dec"),
+                where=use.where,
+            )
         rows = load_rows(given.source, [column.key for column in columns])
         return KeyedTable(rows, width, [column.type for column in columns], ignore_case=given.has("ncas"))
 
     def matches() -> RowFunction:
         find = load().find
-        return lambda *values: find(values[:width]) or ([] if required else [values[width:]])
+        none = checked or required
+        return lambda *values: find(values[:width]) or ([] if none else [values[width:]])
 
     def first() -> RowFunction:
         find = load().find
@@ -107,8 +124,8 @@ def combine(builder: ChainBuilder, use: Use) -> Rule:
     references = [Reference(value_type(slot.type), slot) for slot in key_slots]
     if given.has("all"):
         current = [Reference(value_type(slot.type), slot) for slot in targets]
-        return _expand(builder, use, matches, [*references, *current], targets)
-    call = _call(builder, first, (*references, *(Target(slot) for slot in targets)))
+        return Expand(own_call(builder, matches, [*references, *current], pure=not merges), targets)
+    call = own_call(builder, first, [*references, *(Target(slot) for slot in targets)], pure=not merges)
     return Filter(call) if required else Evaluate(None, call)
 
 
@@ -145,21 +162,6 @@ def _require_text(given: _Given, names: Sequence[str], where: str) -> None:
         if column is None or column.type is not ColumnType.S:
             hint = f"give its columns, e.g. s:{name} X"
             raise OptionError(f"the file needs a string column '{name}'", where=where, hint=hint)
-
-
-def _expand(
-    builder: ChainBuilder,
-    use: Use,
-    load: Callable[[], RowFunction],
-    references: Sequence[Reference],
-    targets: tuple[Slot, ...],
-) -> Expand:
-    """The rule for ``all``: one row for each match."""
-    if builder.in_group:
-        raise OptionError(
-            "all cannot stand inside of -if", where=use.where, hint="put it before the group, or leave all out"
-        )
-    return Expand(_call(builder, load, tuple(references)), targets)
 
 
 def _join_columns(builder: ChainBuilder, given: _Given, where: str) -> tuple[list[Column], list[Column]]:
@@ -200,20 +202,3 @@ def _require_same_kind(slot: Slot, column: Column, where: str) -> None:
         raise OptionError(
             f"'{column.name}' is {column.type.value} in the file, but {slot.type.value} in the rows", where=where
         )
-
-
-def _call(builder: ChainBuilder, load: Callable[[], RowFunction], arguments: tuple[Node | Target, ...]) -> Call:
-    from ess.language.functions.table import Function, anything, target
-
-    references = [argument for argument in arguments if not isinstance(argument, Target)]
-    parameters = [anything("Key") if not isinstance(a, Target) else target("Col") for a in arguments]
-    builder.lookups += 1
-    function = Function(
-        f"Lookup{builder.lookups}",  # a name of its own: two tables are two functions
-        tuple(parameters),
-        ValueType.INTEGER,
-        "",
-        specialize=lambda _arguments: load(),
-        pure=bool(references),
-    )
-    return Call(ValueType.INTEGER, function, arguments)

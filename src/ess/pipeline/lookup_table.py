@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ess.schema.types import ColumnType
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Value = bytes | int | float
 Row = tuple[Value, ...]
+
+#: How many records become Python values together.
+_AT_ONCE = 4096
 
 _WILD = re.compile(rb"\\(.)|([?*])|([^\\?*]+|\\)", re.DOTALL)
 
@@ -25,18 +28,24 @@ def load_rows(source: InputPlan, names: Sequence[str]) -> list[Row]:
         InputOpenError, InputReadError: As for any input.
         InputDataError: For a bad record, by the rules of ``eok``.
     """
+    rows: list[Row] = []
+    for file in source.files:
+        rows += open_rows(source, file, names)
+    return rows
+
+
+def open_rows(source: InputPlan, file: str, names: Sequence[str]) -> Iterator[Row]:
+    """The same of one file, record by record; no more than a batch of it is in memory."""
     from ess.pipeline.rejections import RejectionPolicy
     from ess.pipeline.source import read_file
 
     policy = RejectionPolicy(source.attributes, lambda message: print(message, file=sys.stderr))
-    rows: list[Row] = []
-    for file in source.files:
-        policy.next_file()
-        for batch in read_file(source, file, None):
-            for reject in batch.rejects:
-                policy.reject(batch.file, reject.record, reject.column, reject.reason)
-            rows += batch.frame.select(list(names)).rows()
-    return rows
+    for batch in read_file(source, file, None):
+        for reject in batch.rejects:
+            policy.reject(batch.file, reject.record, reject.column, reject.reason)
+        chosen = batch.frame.select(list(names))
+        for start in range(0, chosen.height, _AT_ONCE):
+            yield from chosen.slice(start, _AT_ONCE).rows()
 
 
 class TextTable:
@@ -92,7 +101,7 @@ class KeyedTable:
         self._rows: dict[Row, list[Row]] = {}
         wide = [n for n, kind in enumerate(types) if kind is ColumnType.L]
         for row in rows:
-            signed = _signed(row, wide) if wide else row
+            signed = signed_row(row, wide) if wide else row
             self._rows.setdefault(self._key(signed[:width]), []).append(signed[width:])
 
     def find(self, key: Row) -> list[Row]:
@@ -125,7 +134,7 @@ def _wild_expression(source: bytes) -> tuple[bytes, bytes | None]:
     return b"".join(text), b"".join(expression) if wild else None
 
 
-def _signed(row: Row, wide: Sequence[int]) -> Row:
+def signed_row(row: Row, wide: Sequence[int]) -> Row:
     """64-bit unsigned values as the signed numbers of the same bits, as expressions have them."""
     values = list(row)
     for n in wide:

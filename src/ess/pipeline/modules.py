@@ -1,49 +1,193 @@
-"""``-pmod``: the modules that come with the program."""
+"""``-pmod``: the modules that come with the program, and Python files of a user's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ess.errors import OptionError
-from ess.language.program import Expand, Rule
-from ess.language.tree import Attributes, Call, Constant, Reference, Slot, ValueType
+from ess.language.program import Branch, Conditional, Evaluate, Expand, Filter, Quit, Rule
+from ess.language.tree import (
+    Attributes,
+    Call,
+    Compare,
+    CompareOperator,
+    Constant,
+    Reference,
+    Slot,
+    Target,
+    ValueType,
+    value_type,
+)
 from ess.pipeline.options import Use
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
     from ess.language.functions.table import Argument, RowFunction
+    from ess.language.row_module import RowModule, Value
     from ess.pipeline.chain import ChainBuilder
 
 
-def run_module(builder: ChainBuilder, use: Use) -> Rule:
-    """``-pmod ModName("Arg", ...)``."""
-    if len(use.arguments) > 1:
-        raise OptionError("modules of your own are not available yet", where=use.where, hint="use -eval, -filt and -if")
-    name, arguments = _parsed(use.arguments[0], f"{use.where} {use.arguments[0]}")
-    if name not in MODULES:
-        raise OptionError(f"unknown module '{name}'", where=use.where, hint=f"known are {' '.join(MODULES)}")
-    if builder.in_group:
-        raise OptionError(f"{name} cannot stand inside of -if", where=use.where, hint="put it before the group")
-    return MODULES[name](builder, arguments, f"{use.where} {name}")
+def run_module(builder: ChainBuilder, use: Use, *, checked: bool = False) -> tuple[Rule, ...]:
+    """``-pmod ModName("Arg", ...) [ModSrc]``.
+
+    Args:
+        builder: The chain so far.
+        use: The option.
+        checked: Whether it stands behind ``-if``; then the last rule of the result is the check.
+    """
+    from ess.language.row_module import parse_module_spec
+
+    where = f"{use.where} {use.arguments[0]}"
+    spec = parse_module_spec(use.arguments[0], where=where)
+    if len(use.arguments) > 2:
+        raise OptionError(f"'{use.arguments[2]}' is too much", where=where, hint="give one module and one file")
+    if len(use.arguments) == 2:
+        from ess.language.row_module import ModuleColumn, RowModule
+
+        slots = _visible(builder)
+        module = RowModule(
+            use.arguments[1],
+            spec,
+            [ModuleColumn(name, slot.type, not slot.is_variable) for name, slot in slots],
+            where=use.where,
+        )
+        builder.modules.append(module)
+        return _own_module(builder, module, [slot for _, slot in slots], checked=checked)
+    if spec.name not in MODULES:
+        from ess.language.nearest import nearest
+
+        near = nearest(spec.name, MODULES)
+        known = f"known are {' '.join(MODULES)}; for one of your own, give its Python file too"
+        hint = f"did you mean '{near}'?" if near else known
+        raise OptionError(f"unknown module '{spec.name}'", where=use.where, hint=hint)
+    rule = MODULES[spec.name](builder, spec.arguments, f"{use.where} {spec.name}")
+    return match_rules(builder, rule) if checked else (rule,)
 
 
-def _unwrap(builder: ChainBuilder, arguments: Sequence[bytes], where: str) -> Rule:
+def _visible(builder: ChainBuilder) -> list[tuple[str, Slot]]:
+    """Every slot that has a name here, once: variables, then columns."""
+    found = {slot.key: (name, slot) for name, slot in reversed(builder.scope.names())}
+    ordered = [found[key] for key in reversed(found)]
+    return sorted(ordered, key=lambda named: not named[1].is_variable)
+
+
+def _own_module(builder: ChainBuilder, module: RowModule, slots: Sequence[Slot], *, checked: bool) -> tuple[Rule, ...]:
+    """The rules that call a user's module and do what it says."""
+    from ess.language.row_module import DROP, QUIT, QUIT_AFTER
+
+    variables = [slot for slot in slots if slot.is_variable]
+    columns = [slot for slot in slots if not slot.is_variable]
+    count = len(variables)
+    verdict = builder.hidden("module", ColumnType.LS)
+
+    def one() -> RowFunction:
+        module.start()
+
+        def called(*values: Value) -> tuple[Any, ...]:
+            outcome, new = module.one(values)
+            return (outcome, *new[count:])
+
+        return called
+
+    def several() -> RowFunction:
+        module.start()
+
+        def rows(*values: Value) -> Iterator[tuple[Any, ...]]:
+            made = False
+            for outcome, new in module.several(values):
+                made = True
+                yield (*new[count:], outcome)
+            if not made and checked:
+                yield (*values[count:], DROP)
+
+        return rows
+
+    references = [Reference(value_type(slot.type), slot) for slot in variables]
+    call: Rule
+    if module.makes_rows:
+        current = [Reference(value_type(slot.type), slot) for slot in columns]
+        call = Expand(own_call(builder, several, [*references, *current]), (*columns, verdict), f"-pmod {module.file}")
+    else:
+        targets = [Target(slot) for slot in columns]
+        call = Evaluate(verdict, own_call(builder, one, [*references, *targets]), f"-pmod {module.file}")
+    quits = Conditional(
+        (
+            Branch(_equal(verdict, QUIT), False, (Quit(),)),
+            Branch(_equal(verdict, QUIT_AFTER), False, (Quit(after_row=True),)),
+        )
+    )
+    goes_on = Filter(Reference(ValueType.INTEGER, verdict))
+    always = module.makes_rows and not checked  # a generator that gives no row drops it by that
+    return (call, quits) if always else (call, quits, goes_on)
+
+
+def _equal(slot: Slot, value: int) -> Filter:
+    left, right = Reference(ValueType.INTEGER, slot), Constant(ValueType.INTEGER, value)
+    return Filter(Compare(CompareOperator.EQUAL, left, right))
+
+
+def match_rules(builder: ChainBuilder, expand: Expand) -> tuple[Rule, ...]:
+    """An ``Expand`` as a check: it holds for each match, and a row without one stays as it is."""
+    matched = builder.hidden("matched", ColumnType.LS)
+    inner = expand.matches
+    width = len(inner.function.evaluated(inner.arguments))
+    current = [Reference(value_type(slot.type), slot) for slot in expand.targets]
+
+    def load() -> RowFunction:
+        find = inner.function.bind(inner.arguments)
+
+        def matches(*values: Any) -> list[tuple[Any, ...]]:
+            found = [(*match, 1) for match in find(*values[:width])]
+            return found or [(*values[width:], 0)]
+
+        return matches
+
+    evaluated = [*inner.function.evaluated(inner.arguments), *current]
+    call = own_call(builder, load, evaluated)
+    return (Expand(call, (*expand.targets, matched), expand.where), Filter(Reference(ValueType.INTEGER, matched)))
+
+
+def own_call(
+    builder: ChainBuilder, load: Callable[[], RowFunction], arguments: Sequence[Any], *, pure: bool = False
+) -> Call:
+    """A call of a function that is made when the chain is compiled; each has a name of its own."""
+    from ess.language.functions.table import Function, anything, target
+
+    builder.lookups += 1
+    function = Function(
+        f"Lookup{builder.lookups}",  # a name of its own: two tables are two functions
+        tuple(target("Col") if isinstance(argument, Target) else anything("Val") for argument in arguments),
+        ValueType.INTEGER,
+        "",
+        specialize=lambda _arguments: load(),
+        pure=pure,
+    )
+    return Call(ValueType.INTEGER, function, tuple(arguments))
+
+
+def _unwrap(builder: ChainBuilder, arguments: Sequence[Value], where: str) -> Expand:
     """``unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"])``: a row for each part of a string."""
     from ess.language.functions.table import Function, attributes, constant, text
+    from ess.language.nearest import nearest
 
-    if len(arguments) not in (3, 4):
+    given = [argument for argument in arguments if isinstance(argument, bytes)]
+    if len(given) not in (3, 4) or len(given) != len(arguments):
         raise OptionError(
-            f"{len(arguments)} arguments", where=where, hint="give From_Col, From_Sep, To_Col and attributes"
+            f"{len(arguments)} arguments" if len(given) == len(arguments) else "an argument is not a string constant",
+            where=where,
+            hint='the form is unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"])',
         )
-    source = _text_column(builder, arguments[0], where)
-    target = _text_column(builder, arguments[2], where)
-    if len(arguments[1]) != 1:
+    source = _text_column(builder, given[0], where)
+    target = _text_column(builder, given[2], where)
+    if len(given[1]) != 1:
         raise OptionError("the separator is not one byte", where=where)
-    words = tuple(word.lower() for word in arguments[3].decode("ascii", "replace").split(",")) if arguments[3:] else ()
+    words = tuple(word.lower() for word in given[3].decode("ascii", "replace").split(",")) if given[3:] else ()
     for word in words:
         if word not in ("relax", "noblank"):
-            raise OptionError(f"unknown attribute '{word}'", where=where, hint="known are relax noblank")
+            near = nearest(word, ("relax", "noblank"))
+            hint = f"did you mean '{near}'?" if near else "known are relax noblank"
+            raise OptionError(f"unknown attribute '{word}'", where=where, hint=hint)
     function = Function(
         "Unwrap",
         (text("From"), constant("Separator"), attributes("relax", "noblank")),
@@ -51,8 +195,9 @@ def _unwrap(builder: ChainBuilder, arguments: Sequence[bytes], where: str) -> Ru
         "",
         specialize=_unwrapper,
     )
-    given = (Reference(ValueType.STRING, source), Constant(ValueType.STRING, arguments[1]), Attributes(words))
-    return Expand(Call(ValueType.STRING, function, given), (target,))
+    constants = (Constant(ValueType.STRING, given[1]), Attributes(words))
+    call = Call(ValueType.STRING, function, (Reference(ValueType.STRING, source), *constants))
+    return Expand(call, (target,), where)
 
 
 def _unwrapper(arguments: Sequence[Argument]) -> RowFunction:
@@ -71,22 +216,7 @@ def _unwrapper(arguments: Sequence[Argument]) -> RowFunction:
     return parts
 
 
-MODULES: dict[str, Callable[[ChainBuilder, Sequence[bytes], str], Rule]] = {"unwrap_strv": _unwrap}
-
-
-def _parsed(spec: str, where: str) -> tuple[str, list[bytes]]:
-    """The name and the string constants of ``ModName("Arg1", "Arg2")``."""
-    from ess.language.lexer import TokenKind, tokens_of
-
-    name, *rest = tokens_of(spec, where=where)
-    rest = rest[:-1]  # the last is the end
-    signs = [token.text for token in rest if token.kind is not TokenKind.STRING]
-    values = [token.value for token in rest if isinstance(token.value, bytes) and token.kind is TokenKind.STRING]
-    expected = ["(", *[","] * (len(values) - 1), ")"] if rest else []
-    in_turn = all((token.kind is TokenKind.STRING) == (n % 2 == 1) for n, token in enumerate(rest))
-    if name.kind is not TokenKind.NAME or signs != expected or not in_turn:
-        raise OptionError("malformed module", where=where, hint='the form is ModName("Arg1", "Arg2", ...)')
-    return name.text, values
+MODULES: dict[str, Callable[[ChainBuilder, Sequence[Any], str], Expand]] = {"unwrap_strv": _unwrap}
 
 
 def _text_column(builder: ChainBuilder, name: bytes, where: str) -> Slot:

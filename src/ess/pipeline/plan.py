@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_input_attributes
 from ess.language.program import Branch, Conditional, Evaluate, Expand, Program, Rule, Variable, Write
 from ess.language.scope import Scope
 from ess.language.tree import Arithmetic, ArithmeticOperator, Builtin, BuiltinName, Constant, Reference, Slot, ValueType
+from ess.language.walk import rules_of
 from ess.pipeline.chain import ChainBuilder, OpenedImport
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
@@ -20,6 +22,9 @@ from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
 from ess.pipeline.source import STDIN, InputPlan, RowSourceOpener, input_of_files, plan_input, plan_rows, single_use
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
+
+if TYPE_CHECKING:
+    from ess.language.row_module import RowModule
 
 #: Options that say where records come from or how the tool behaves; they may stand anywhere on the command line.
 INPUT_OPTIONS = frozenset({"-f", "-d", "-cat", "-exp", "-cnt", "-seed"})
@@ -35,7 +40,7 @@ class Plan:
 
     ``more_inputs`` are those of ``-cat``; where an input lacks a column of the chain, it is 0 or blank.
     ``row_slot``, where outputs share a target, is the slot that ends each batch for such an output:
-    the row's number, by which the outputs interleave.
+    the row's number, by which the outputs interleave. ``modules`` are told when all rows are through.
     """
 
     input: InputPlan
@@ -45,6 +50,7 @@ class Plan:
     imports: tuple[OpenedImport, ...]
     row_slot: Slot | None = None
     more_inputs: tuple[InputPlan, ...] = ()
+    modules: tuple[RowModule, ...] = ()
 
 
 def plan_chain(
@@ -80,7 +86,7 @@ def plan_chain(
     if shared := shared_targets(outputs):
         _require_text(outputs, shared)
         # A row that becomes several is counted anew for each; that takes a variable, which costs more.
-        several = any(isinstance(rule, Expand) for rule in rules)
+        several = any(isinstance(rule, Expand) for rule in rules_of(rules))
         row_slot = replace(_ROW_SLOT, is_variable=several)
         outputs, rules = _number_rows(outputs, rules, row_slot)
         if several:
@@ -94,11 +100,19 @@ def plan_chain(
         tuple(rules),
         random_seed=_seed(single_use(uses, "-seed")),
         # A run that may end at a rejection must not have done more than the rows before it.
-        stop_at_rejection=any(
-            not added.attributes.errors_ok or added.attributes.error_limit is not None for added in (source, *more)
-        ),
+        stop_at_rejection=bool(builder.modules)
+        or any(not added.attributes.errors_ok or added.attributes.error_limit is not None for added in (source, *more)),
     )
-    return Plan(source, program, outputs, tuple(builder.variable_outputs), tuple(builder.imports), row_slot, more)
+    return Plan(
+        source,
+        program,
+        outputs,
+        tuple(builder.variable_outputs),
+        tuple(builder.imports),
+        row_slot,
+        more,
+        tuple(builder.modules),
+    )
 
 
 def _added_input(use: Use) -> InputPlan:
@@ -175,31 +189,32 @@ def _number_rows(
     )
     slots = {output.sink: output.slots for output in numbered}
     if not row_slot.is_variable:
-        return numbered, [Evaluate(row_slot, Builtin(BuiltinName.ROW_NUMBER)), *_with_slots(rules, slots)]
+        number = Evaluate(row_slot, Builtin(BuiltinName.ROW_NUMBER))
+        return numbered, [number, *_with_slots(rules, slots, ())]
     one = Constant(ValueType.INTEGER, 1)
     reference = Reference(ValueType.INTEGER, row_slot)
     count = Evaluate(row_slot, Arithmetic(ValueType.INTEGER, ArithmeticOperator.ADD, reference, one))
-    counted: list[Rule] = [count]
-    for rule in _with_slots(rules, slots):
-        counted += [rule, count] if isinstance(rule, Expand) else [rule]
-    return numbered, counted
+    return numbered, [count, *_with_slots(rules, slots, (count,))]
 
 
-def _with_slots(rules: Sequence[Rule], slots: dict[int, tuple[Slot, ...]]) -> list[Rule]:
-    """The rules, with other slots for the sinks that are named."""
-    return [_rule_with_slots(rule, slots) for rule in rules]
+def _with_slots(rules: Sequence[Rule], slots: dict[int, tuple[Slot, ...]], counted: tuple[Rule, ...]) -> Iterator[Rule]:
+    """The rules, with other slots for the sinks that are named, and ``counted`` for each match of a row."""
+    for rule in rules:
+        yield _rule_with_slots(rule, slots, counted)
+        if isinstance(rule, Expand):
+            yield from counted
 
 
-def _rule_with_slots(rule: Rule, slots: dict[int, tuple[Slot, ...]]) -> Rule:
+def _rule_with_slots(rule: Rule, slots: dict[int, tuple[Slot, ...]], counted: tuple[Rule, ...]) -> Rule:
     if isinstance(rule, Write):
         return replace(rule, slots=slots.get(rule.sink, rule.slots))
     if isinstance(rule, Conditional):
         return Conditional(
             tuple(
                 Branch(
-                    None if branch.check is None else _rule_with_slots(branch.check, slots),
+                    None if branch.check is None else _rule_with_slots(branch.check, slots, counted),
                     branch.negated,
-                    tuple(_with_slots(branch.body, slots)),
+                    tuple(_with_slots(branch.body, slots, counted)),
                 )
                 for branch in rule.branches
             )

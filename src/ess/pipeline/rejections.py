@@ -45,7 +45,7 @@ class RejectionPolicy:
         self._attributes = attributes or self._attributes
         self._in_file = self._reported = self._window = 0
 
-    def reject(self, file: str, record: int, column: str, reason: str) -> None:
+    def reject(self, file: str, record: int, column: str, reason: str, *, option: str = "") -> None:
         """Leave a record out.
 
         Args:
@@ -53,13 +53,15 @@ class RejectionPolicy:
             record: Its number there, from 1, counted after the skipped part.
             column: The column that is wrong, or blank.
             reason: What is wrong.
+            option: The option whose rule cannot process it, or blank.
 
         Raises:
             InputDataError: If it ends the run.
         """
         self.rejected += 1
         self._in_file += 1
-        where = f"{'stdin' if file == '-' else file}: record {record}" + (f", column {column}" if column else "")
+        part = f", column {column}" if column else f", {option}" if option else ""
+        where = f"{'stdin' if file == '-' else file}: record {record}{part}"
         attributes = self._attributes
         if not attributes.errors_ok:
             raise InputDataError(reason, where=where, hint="add eok to the attributes of -f to leave such records out")

@@ -107,6 +107,8 @@ class _Run:
             first = [] if waits else list(islice(batches, 1))
             outputs = Outputs(self._plan.outputs, self._plan.row_slot, self._streams.stdout)
             self._process(chain(first, batches), outputs)
+            for module in self._plan.modules:
+                module.finish()
             outputs.close()
             if self._plan.variable_outputs:
                 values = self._runner.variables()
@@ -175,13 +177,13 @@ class _Run:
             rejected = len(self._advance(batch.frame, outputs).rejections) if batch.frame.height else 0
             self._policy.leave_out(rejected + len(batch.rejects))
             return
-        events = [(reject.record, reject.column, reject.reason) for reject in batch.rejects]
+        events = [(reject.record, reject.column, "", reject.reason) for reject in batch.rejects]
         if batch.frame.height:
             for rejection in self._advance(batch.frame, outputs).rejections:
                 record = _record_of(rejection.row, batch.rejects, records_before)
-                events.append((record, "", rejection.reason))
-        for record, column, reason in sorted(events):
-            self._policy.reject(batch.file, record, column, reason)
+                events.append((record, "", rejection.where, rejection.reason))
+        for record, column, option, reason in sorted(events):
+            self._policy.reject(batch.file, record, column, reason, option=option)
 
     def _process_in_turn(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
         """Take a batch through the chain, meeting each rejection before any later row is touched."""
@@ -191,8 +193,10 @@ class _Run:
             while row < end:
                 result = self._advance(batch.frame.slice(row, end - row), outputs)
                 for rejection in result.rejections:
+                    if rejection.failure is not None:
+                        raise rejection.failure
                     record = _record_of(row + rejection.row, batch.rejects, records_before)
-                    self._policy.reject(batch.file, record, "", rejection.reason)
+                    self._policy.reject(batch.file, record, "", rejection.reason, option=rejection.where)
                 if result.stopped:
                     return
                 row += result.processed

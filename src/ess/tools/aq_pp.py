@@ -135,7 +135,8 @@ OPTIONS = OptionTable(
             "Join the columns of a table to the rows, by the columns that both have (with the column attribute cmb "
             "such a column is joined instead; key marks those to join by). The first record that matches is taken. "
             "Attributes are those of -f and ncas (ignore case), req (drop rows without a match) and all (a row for "
-            "every match); mrg and dec, for sorted inputs, change nothing: the table is read into memory.",
+            "every match). With mrg the rows and the files must be sorted by the key, and the files are read along with the "
+            "rows instead of into memory; dec, where both fall.",
             ("File",),
             more="File|ColSpec",
             attributes=True,
@@ -143,13 +144,15 @@ OPTIONS = OptionTable(
         ),
         Option(
             "-pmod",
-            'Run a module on the rows. unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"]) makes a row of each '
+            "Run a module on the rows: the function row(row) of the Python file ModSrc, which may change, drop and "
+            "multiply them (see the manual), or without a file "
+            'unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"]), which makes a row of each '
             "part of a string; a separator ends each part, also the last (relax: it stands between them), and blank "
             "parts count unless noblank is given.",
             ("ModSpec",),
             more="ModSrc",
             group=_RULES,
-            shown='-pmod ModName("Arg1", "Arg2", ...)',
+            shown='-pmod ModName("Arg1", "Arg2", ...) [ModSrc]',
         ),
         Option(
             "-if",

@@ -197,7 +197,7 @@ def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
         case Conditional():
             return _conditional(rule, block)
         case Expand():
-            raise gap("-cmb,all, -sub,all")
+            raise gap("-cmb,all, -sub,all, -pmod")
         case Quit():
             raise gap("-quit, -quitafter")
     raise Unsupported(f"rules of kind {type(rule).__name__}")

@@ -46,7 +46,7 @@ CONSTRUCTS: dict[str, Construct] = {
         Construct("division and %", True, "a zero divisor sends its batch to the row engine, which rejects the record"),
         Construct("other variables that rules set", False, "their values depend on the rows before"),
         Construct("-quit, -quitafter", False, "which rows are processed depends on the rows before"),
-        Construct("-cmb,all, -sub,all", False, "one row becomes several"),
+        Construct("-cmb,all, -sub,all, -pmod", False, "one row becomes several"),
         Construct("groups nested deeper", False, f"than {DEEPEST} levels; the row engine says how deep they may nest"),
         Construct("$CurSec, $CurUSec", False, "the clock is read anew for every row"),
         Construct(STORING_ELSEWHERE, False, "what the other parts of the expression see depends on the order"),

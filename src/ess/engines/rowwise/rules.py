@@ -37,11 +37,12 @@ class Loop:
     0. the rows that reached the end of the chain (None: all of them),
     1. for each slot of ``collected``, its values in those rows,
     2. for each sink, the rows written and the values of its changed slots (``sink_slots``),
-    3. the rejections as (row, reason),
+    3. the rejections as (row, reason, error),
     4. the number of rows processed, and whether the run shall stop,
     5. the variables' values.
 
-    Where ``expands``, the rows of 0 and 2 may come several times each.
+    Where ``expands``, the rows of 0 and 2 may come several times each. ``places`` tells the option that a line of
+    ``source`` belongs to.
     """
 
     source: str
@@ -52,6 +53,21 @@ class Loop:
     sinks: dict[int, tuple[Slot, ...]]
     sink_slots: dict[int, tuple[Slot, ...]]
     expands: bool
+    places: dict[int, str]
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """What follows a sequence of rules: the function of ``rules``, or without ``name`` the end of the chain."""
+
+    name: str = ""
+    rules: tuple[Rule, ...] = ()
+
+
+def expands_in_group(rules: tuple[Rule, ...]) -> bool:
+    """Whether a rule inside of a group makes several rows of one."""
+    groups = [rule for rule in rules if isinstance(rule, Conditional)]
+    return any(isinstance(rule, Expand) for rule in rules_of(groups))
 
 
 def compile_loop(program: Program) -> Loop:
@@ -73,7 +89,11 @@ class _LoopCompiler(Statements):
         )
         self._expands = any(isinstance(rule, Expand) for rule in rules)
         self._quits_at_once = any(isinstance(rule, Quit) and not rule.after_row for rule in rules)
-        self._loops: list[int] = []  # where the loops over the matches of a row begin
+        self._loops: list[int] = []  # where the loops over the matches of a row begin, in this function
+        # With several rows of one inside of a group, what follows the group runs at several places. Then the chain
+        # is a function, and what follows such a group is another; all share the locals of the loop.
+        self._in_functions = expands_in_group(program.rules)
+        self._functions: list[tuple[str, list[str]]] = []
         self._sinks = {rule.sink: rule.slots for rule in rules if isinstance(rule, Write)}
         self._sink_slots = {
             sink: tuple(dict.fromkeys(slot for slot in slots if self._changes(slot)))
@@ -99,7 +119,15 @@ class _LoopCompiler(Statements):
         namespace = {**self._expressions.namespace, "RecordError": RecordError}
         source = "\n".join(self._lines) + "\n"
         return Loop(
-            source, namespace, loaded, self._collected, self._variables, self._sinks, self._sink_slots, self._expands
+            source,
+            namespace,
+            loaded,
+            self._collected,
+            self._variables,
+            self._sinks,
+            self._sink_slots,
+            self._expands,
+            self.places(self._lines),
         )
 
     def _expression_slots(self) -> dict[str, Slot]:
@@ -127,6 +155,7 @@ class _LoopCompiler(Statements):
             self._lines += [f"    w{sink} = []", f"    x{sink} = w{sink}.append"]
             for n in range(len(slots)):
                 self._lines += [f"    w{sink}_{n} = []", f"    x{sink}_{n} = w{sink}_{n}.append"]
+        self._lines += self._definitions()
         names = "".join(f", {local(slot)}" for slot in loaded)
         self._lines.append(f"    for i{names or ','} in zip(range(height), *columns):")
 
@@ -134,20 +163,14 @@ class _LoopCompiler(Statements):
         """The statements inside the loop."""
         local = self._expressions.local
         self._lines, self._indent = [], 3
-        for number, rule in enumerate(self._program.rules):
-            if isinstance(rule, Expand):
-                self._expand(rule, self._program.rules[number + 1 :])
-            else:
-                self._rule(rule)
-        self._rejects = self._expressions.can_reject
-        if self._can_drop or self._rejects:
-            self._emit("kept(i)")
-        for n, slot in enumerate(self._collected):
-            self._emit(f"a{n}({local(slot)})")
-        while self._loops:
-            self._indent = self._loops.pop()
+        if self._in_functions:
+            end = self._function((), _Tail())
+            self._emit(f"{self._function(self._program.rules, _Tail(end))}()")
             if self._quits_at_once:
                 self._emit("if stopped: break")
+        else:
+            self._sequence(self._program.rules, _Tail())
+        self._rejects = self._expressions.can_reject
         if self._quits_after:
             self._emit("if last: break")
         statements = self._lines or ["            pass"]
@@ -163,7 +186,7 @@ class _LoopCompiler(Statements):
         self._lines, self._indent = [], 2
         self._emit("except RecordError as error:")
         self._indent = 3
-        self._emit("rejected.append((i, error.reason))")
+        self._emit("rejected.append((i, error.reason, error))")
         for n, slot in enumerate(changing):
             self._emit(f"{self._expressions.local(slot)} = b{n}")
         for sink, slots in self._sink_slots.items():
@@ -193,6 +216,59 @@ class _LoopCompiler(Statements):
         state = "".join(f"{local(slot)}, " for slot in self._variables)
         self._lines.append(f"    return {rows}, ({values}), {{{sinks}}}, rejected, processed, stopped, ({state})")
 
+    # Sequences of rules
+
+    def _sequence(self, rules: tuple[Rule, ...], tail: _Tail) -> None:
+        """Rules and what follows them. What follows an ``Expand`` stands in its loop."""
+        for number, rule in enumerate(rules):
+            rest = rules[number + 1 :]
+            self._at(rule)
+            if isinstance(rule, Expand):
+                self._expand(rule, rest, tail)
+                return
+            if isinstance(rule, Conditional) and expands_in_group((rule,)):
+                after = _Tail(self._function(rest, tail), (*rest, *tail.rules)) if rest else tail
+                self._conditional(rule.branches, lambda body, after=after: self._sequence(body, after))  # type: ignore[misc]
+                return
+            self._rule(rule)
+        self._at(None)
+        if tail.name:
+            self._emit(f"{tail.name}()")
+            if self._quits_at_once and self._loops:
+                self._emit("if stopped: return")
+            return
+        if self._can_drop or self._expressions.can_reject:
+            self._emit("kept(i)")
+        for n, slot in enumerate(self._collected):
+            self._emit(f"a{n}({self._expressions.local(slot)})")
+
+    def _function(self, rules: tuple[Rule, ...], tail: _Tail) -> str:
+        """Define a function of some rules and what follows them; its name."""
+        outside = self._lines, self._indent, self._loops
+        self._lines, self._indent, self._loops = [], 2, []
+        self._sequence(rules, tail)
+        body = self._lines
+        self._lines, self._indent, self._loops = outside
+        name = f"k{len(self._functions)}"
+        self._functions.append((name, body))
+        return name
+
+    def _definitions(self) -> list[str]:
+        """The functions, which share the locals of the loop."""
+        if not self._functions:
+            return []
+        slots = (*self._program.inputs, *self._program.created)
+        names = [self._expressions.local(slot) for slot in slots]
+        shared = ", ".join([*names, *(self._expressions.local(slot) for slot in self._variables)])
+        lines = [f"    {name} = None" for name in names]
+        for name, body in self._functions:
+            lines += [
+                f"    def {name}():",
+                f"        nonlocal processed, stopped, last, {shared}",
+                *(body or ["        pass"]),
+            ]
+        return lines
+
     # One method a rule
 
     def _rule(self, rule: Rule) -> None:
@@ -213,12 +289,15 @@ class _LoopCompiler(Statements):
             case Conditional(branches):
                 self._conditional(branches)
             case Expand():
-                raise OptionError("a row can become several rows only outside of -if groups", where="-if")
+                raise OptionError("several rows of one cannot be checked", where=rule.where)
             case Goto() | Remove():
                 raise OptionError("only rows of a database belong to keys", where="-goto")
 
     def _leave(self) -> None:
         """The row goes no further."""
+        if self._in_functions and not self._loops:
+            self._emit("return")
+            return
         if self._quits_after and not self._loops:  # within a row's matches, the others still have their turn
             self._emit("if last: break")
         self._emit("continue")
@@ -232,14 +311,14 @@ class _LoopCompiler(Statements):
         written = " or ".join(f"({name} and {name}[-1] == i)" for name in lists)
         self._emit(f"processed = i + 1 if {written} else i" if written else "processed = i")
         self._emit("last = False")
-        self._emit("break")
+        self._emit("return" if self._in_functions else "break")
 
-    def _expand(self, rule: Expand, rest: tuple[Rule, ...]) -> None:
-        """Begin the loop over a row's matches; the rest of the chain stands in it."""
+    def _expand(self, rule: Expand, rest: tuple[Rule, ...], tail: _Tail) -> None:
+        """The loop over a row's matches, with the rest of the chain in it."""
         depth = len(self._loops)
         variables = {slot.key for slot in self._variables}
         own = {slot.key for slot in rule.targets}
-        changed = assigned_slots(Program((), (), (), rest)).values()
+        changed = assigned_slots(Program((), (), (), (*rest, *tail.rules))).values()
         names = [self._expressions.local(slot) for slot in changed if slot.key not in variables | own]
         for n, name in enumerate(names):
             self._emit(f"s{depth}_{n} = {name}")
@@ -251,6 +330,10 @@ class _LoopCompiler(Statements):
             self._emit(f"{name} = s{depth}_{n}")
         for n, slot in enumerate(rule.targets):
             self._emit(f"{self._expressions.local(slot)} = {self._expressions.store_function(slot)}(m{depth}[{n}])")
+        self._sequence(rest, tail)
+        self._indent = self._loops.pop()
+        if self._quits_at_once and not self._in_functions:
+            self._emit("if stopped: break")
 
     def _write(self, rule: Write) -> None:
         self._emit(f"x{rule.sink}(i)")

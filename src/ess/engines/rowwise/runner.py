@@ -11,12 +11,17 @@ from ess.engines.base import BatchResult, Rejection
 from ess.engines.batch import PHYSICAL, Batch
 from ess.engines.rowwise.rules import Loop, compile_loop
 from ess.errors import OptionError
+from ess.language.functions.table import RecordError
 from ess.language.program import Program
+from ess.language.row_module import ModuleFailure
 from ess.language.tree import Slot
 from ess.language.values import wrap
 from ess.schema.types import ColumnType
 
 Value = bytes | int | float
+
+#: The name of generated code in tracebacks.
+_SOURCE_NAME = "<row engine>"
 
 
 def compile_rowwise(program: Program) -> RowRunner:
@@ -40,7 +45,7 @@ class RowRunner:
         )
         namespace = dict(loop.namespace)
         try:
-            exec(compile(loop.source, "<row engine>", "exec"), namespace)  # noqa: S102 - made from a checked tree only
+            exec(compile(loop.source, _SOURCE_NAME, "exec"), namespace)  # noqa: S102 - made from a checked tree only
         except (SyntaxError, RecursionError, MemoryError):
             raise OptionError(
                 "an expression is nested too deeply", where="-eval", hint="split it over several options"
@@ -71,9 +76,23 @@ class RowRunner:
             sinks,
             self._count(rows, [taken for taken, _ in written.values()], batch.height),
             processed,
-            tuple(Rejection(row, reason) for row, reason in rejected),
+            tuple(
+                Rejection(
+                    row, reason, self._option_of(error), error.error if isinstance(error, ModuleFailure) else None
+                )
+                for row, reason, error in rejected
+            ),
             stopped,
         )
+
+    def _option_of(self, error: RecordError) -> str:
+        """The option whose rule raised this, by the line of the loop that it passed through last."""
+        option, trace = "", error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == _SOURCE_NAME:
+                option = self._loop.places.get(trace.tb_lineno, option)
+            trace = trace.tb_next
+        return option
 
     def variables(self) -> Mapping[Slot, Value]:
         """The variables' values now."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from ess.engines.rowwise.expressions import ExpressionCompiler
 from ess.errors import OptionError
-from ess.language.program import Branch, Constantly, Evaluate, Filter, Rule
+from ess.language.program import Branch, Constantly, Evaluate, Expand, Filter, Rule
 from ess.language.tree import ValueType
 from ess.language.values import LARGEST, SMALLEST
 from ess.schema.types import INTEGER_RANGES, ColumnType
 
 #: How deep -if may nest; Python's own limit is near 100 levels.
 MAX_NESTING = 60
+
+#: Ends a line that belongs to a rule; the number is that of its option (see ``Statements.places``).
+_MARK = re.compile(r"  # @(\d+)$")
 
 
 class Statements:
@@ -23,6 +29,20 @@ class Statements:
         self._expressions = expressions
         self._lines: list[str] = []
         self._indent = 0
+        self._options: list[str] = []
+        self._mark = ""
+
+    def places(self, lines: list[str]) -> dict[int, str]:
+        """The option that each line, from 1, belongs to; for messages about what it raised."""
+        marks = ((number, _MARK.search(line)) for number, line in enumerate(lines, 1))
+        return {number: self._options[int(mark[1])] for number, mark in marks if mark}
+
+    def _at(self, rule: Rule | None) -> None:
+        """The lines that follow belong to ``rule``."""
+        self._mark = ""
+        if isinstance(rule, Evaluate | Filter | Expand) and rule.where:
+            self._mark = f"  # @{len(self._options)}"
+            self._options.append(rule.where)
 
     def _rule(self, rule: Rule) -> None:
         raise NotImplementedError
@@ -31,7 +51,7 @@ class Statements:
         raise NotImplementedError
 
     def _emit(self, line: str) -> None:
-        self._lines.append("    " * self._indent + line)
+        self._lines.append("    " * self._indent + line + self._mark)
 
     def _filter(self, rule: Filter) -> None:
         self._emit(f"if not ({self._expressions.condition(rule.condition).text}):")
@@ -67,8 +87,15 @@ class Statements:
                 self._emit(f"{name} = {code.text}")
                 self._emit(f"if not {low} <= {name} <= {high}: {name} = ({name} + {-low} & {high - low}) - {-low}")
 
-    def _conditional(self, branches: tuple[Branch, ...]) -> None:
-        """``if``, ``elif`` and ``else``; a check that takes statements opens an ``else`` of its own."""
+    def _conditional(
+        self, branches: tuple[Branch, ...], body: Callable[[tuple[Rule, ...]], None] | None = None
+    ) -> None:
+        """``if``, ``elif`` and ``else``; a check that takes statements opens an ``else`` of its own.
+
+        Args:
+            branches: Those of the group.
+            body: What makes the statements of a branch; it is then also called for the rows that no branch takes.
+        """
         outer = self._indent
         word = "if"
         for branch in branches:
@@ -77,6 +104,7 @@ class Statements:
                     f"conditions nest more than {MAX_NESTING} deep", where="-if", hint="use -filt as the check"
                 )
             check = branch.check
+            self._at(check)
             if check is None:
                 self._emit("else:")
             elif isinstance(check, Filter):
@@ -90,15 +118,25 @@ class Statements:
                     self._indent += 1
                 self._rule(check)
                 self._emit(f"if {not branch.negated}:")
-            self._block(branch.body)
+            self._block(branch.body, body or self._statements)
             word = "elif"
+        if body is not None and branches[-1].check is not None:
+            self._emit("else:")
+            self._block((), body)
         self._indent = outer
+        self._at(None)
 
-    def _block(self, rules: tuple[Rule, ...]) -> None:
+    def _block(self, rules: tuple[Rule, ...], body: Callable[[tuple[Rule, ...]], None]) -> None:
         self._indent += 1
         start = len(self._lines)
-        for rule in rules:
-            self._rule(rule)
+        self._at(None)
+        body(rules)
         if len(self._lines) == start:
             self._emit("pass")
         self._indent -= 1
+
+    def _statements(self, rules: tuple[Rule, ...]) -> None:
+        for rule in rules:
+            self._at(rule)
+            self._rule(rule)
+        self._at(None)
