@@ -7,12 +7,16 @@ from typing import BinaryIO
 
 from ess.engines.batch import Batch
 from ess.formats.reader import InputBatch
+from ess.pipeline.beside import read_ahead
 from ess.pipeline.counts import Counts
 from ess.pipeline.rejections import RejectionPolicy
 from ess.pipeline.source import InputPlan, read_file
 
 #: ``-verb`` prints a line whenever this many more records have been processed.
 PROGRESS_STEP = 10_000_000
+
+#: A batch of so many records takes longer than to hand it to another thread.
+_LARGE = 1000
 
 #: Reads a file of an input; the last argument is what ``-`` means.
 FileReader = Callable[[InputPlan, str, BinaryIO | None], Iterator[InputBatch]]
@@ -63,18 +67,22 @@ class Intake:
             EssError: As ``read_input`` does.
         """
         for file in self.files:
-            yield from self.file_batches(file)
+            yield from self.file_batches(file, ahead=True)
 
     @property
     def files(self) -> tuple[str, ...]:
         """The input's files as given."""
         return self._source.files
 
-    def file_batches(self, file: str) -> Iterator[Batch]:
-        """The good records of one file of the input; errors as for ``batches``. Files may be read side by side."""
+    def file_batches(self, file: str, *, ahead: bool = False) -> Iterator[Batch]:
+        """The good records of one file of the input; errors as for ``batches``. Files may be read side by side.
+
+        With ``ahead`` the next batches of a large file are read while its user works on one.
+        """
         policy = RejectionPolicy(self._source.attributes, self._report)
         self._policies.append(policy)
-        for batch in self._read(self._source, file, self._stdin):
+        read = (batch for batch in self._read(self._source, file, self._stdin))
+        for batch in read_ahead(read, _is_large) if ahead else read:
             before = self.rows + self.rejected
             for rows in self._good(batch, policy):
                 self.rows += rows.height
@@ -84,6 +92,11 @@ class Intake:
     def _good(self, batch: InputBatch, policy: RejectionPolicy) -> Iterator[Batch]:
         attributes = self._source.attributes
         start = 0
+        if policy.only_counts:
+            policy.leave_out(len(batch.rejects))
+            if batch.frame.height:
+                yield batch.frame
+            return
         for reject in batch.rejects:
             # A rejection that may end the run comes after the rows before it, so that the end
             # does not depend on the size of the batches.
@@ -97,3 +110,7 @@ class Intake:
     def _announce(self, before: int, after: int) -> None:
         if self._progress is not None and after // PROGRESS_STEP > before // PROGRESS_STEP:
             self._progress(after // PROGRESS_STEP * PROGRESS_STEP)
+
+
+def _is_large(batch: InputBatch) -> bool:
+    return batch.read >= _LARGE
