@@ -89,7 +89,9 @@ def test_a_long_row_costs_one_record_and_no_memory() -> None:
     assert peak < 2_000_000
 
 
-@pytest.mark.parametrize("spec", ["s,n=3:a", "s,esc:a", "s,clf:a"])
-def test_what_has_no_meaning_is_refused(spec: str) -> None:
-    with pytest.raises(OptionError, match="not for 'tab'"):
-        read(b"", (spec,))
+@pytest.mark.parametrize("name", ["tab", "jsn", "xml", "bin"])
+@pytest.mark.parametrize("spec", ["s,n=3:a:b", "s,esc:a:b", "s,clf:a:b"])
+def test_what_has_no_meaning_is_refused(name: str, spec: str) -> None:
+    spec = spec if name in ("jsn", "xml") else spec[:-2]
+    with pytest.raises(OptionError, match=f"not for '{name}'"):
+        parse_input_columns((spec,), parse_input_attributes([name], where="-f"), where="-d")

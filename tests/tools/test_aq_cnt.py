@@ -85,6 +85,23 @@ def test_what_was_counted_can_be_added_up(cnt: Tool, tmp_path: Path) -> None:
     assert by_name == cnt(*COLUMNS, "-kX", "-", "-", "name", "STATS:count", "-o", "-", stdin=SALES).out
 
 
+def test_aq_counts_bring_their_columns(cnt: Tool, tmp_path: Path) -> None:
+    for name, rows in (("one", "ann,x,3\nbob,x,1\n"), ("two", "ann,y,5\nann,x,4\n")):
+        cnt(*COLUMNS, "-kX,aq", name, "-", "name", "kind", "STATS:count", stdin=rows)
+    whole = cnt(*COLUMNS, "-kX", "-", "-", "name", "kind", "STATS:count", stdin=SALES).out
+    assert cnt("-fX,aq", "one", "two").out == whole
+    assert cnt("-fX,aq", "one", "two", "-kX", "-", "-", ".").out == whole
+    by_name = cnt("-fX,aq", "one", "two", "-kX", "-", "-", "name", "STATS:count", "-o", "-").out
+    assert by_name == cnt(*COLUMNS, "-kX", "-", "-", "name", "STATS:count", "-o", "-", stdin=SALES).out
+    cnt(*COLUMNS, "-kX,aq", "plain", "-", "kind", stdin=SALES)
+    assert cnt("-fX,aq", "plain").out == cnt(*COLUMNS, "-kX", "-", "-", "kind", stdin=SALES).out
+    cnt(*COLUMNS, "-kx,aq", "keys", "-", "kind", stdin=SALES)
+    done = cnt("-fX,aq", "keys")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "no counts" in done.err
+    assert "leave out -d" in cnt("-fX,aq", "one", "-d", "s:name").err
+
+
 def test_bytes_that_are_not_utf8_are_keys_like_any_other(cnt: Tool) -> None:
     done = cnt("-d", "s:a", "ip:b", "-kX,notitle", "-", "-", "a", "b", stdin=b"\xff,10.0.0.1\n\xfe,\n\xff,10.0.0.1\n")
     assert done.out.encode("utf-8", "surrogateescape") == b'"\xff",10.0.0.1,2\n"\xfe",,1\n'

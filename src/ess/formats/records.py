@@ -112,24 +112,24 @@ def make_layout(
                     where=where,
                     hint="put sep:Text between them, or give the column a length n=Len",
                 )
-    elif attributes.format is Format.TABLE:
-        _check_table(attributes, columns, where)
-    elif attributes.format.has_keys:
+    elif attributes.format is Format.TABLE or attributes.format.has_keys or attributes.format.is_arrow:
+        _refuse_bytes(attributes, columns, where)
+    if attributes.format.has_keys:
         keys = parse_keys(columns, attributes.base, format_name=attributes.format.value, where=where)
         return Layout(attributes, columns, keys=keys)
-    elif attributes.format.is_arrow:
-        return Layout(attributes, columns)
-    elif any(separators):
+    if any(separators) and attributes.format is not Format.DIVIDED:
         raise OptionError("sep:Text is for 'div' inputs only", where=where, hint="give -f,div or -f,sep=c")
     return Layout(attributes, columns, separators)
 
 
-def _check_table(attributes: InputAttributes, columns: tuple[Column, ...], where: str) -> None:
-    """Cells have no length and no backslashes of their own."""
+def _refuse_bytes(attributes: InputAttributes, columns: tuple[Column, ...], where: str) -> None:
+    """Values that are not separated bytes have no length and no backslashes of their own."""
     for column in columns:
         own = column.attributes
         if attributes.escape or own.escape or own.common_log or own.extract_length is not None:
-            raise OptionError("n=Len, esc and clf are not for 'tab' inputs", where=where, hint="leave them out")
+            raise OptionError(
+                f"n=Len, esc and clf are not for '{attributes.format.value}' inputs", where=where, hint="leave them out"
+            )
 
 
 def parse_record(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Record | None:

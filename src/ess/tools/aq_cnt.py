@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -43,7 +43,8 @@ OPTIONS = OptionTable(
         Option(
             "-fX",
             "As -f, for what -kX has output: add such counts up. The count column stands behind the columns of -d; "
-            "STATS:ColName in -d stands for the five columns of a statistic. Skip title lines with +1.",
+            "STATS:ColName in -d stands for the five columns of a statistic. Skip title lines with +1. Counts that "
+            "-kX,aq has output bring their columns.",
             more="File",
             attributes=True,
             group=shared_options.INPUT,
@@ -125,10 +126,15 @@ class _Summary:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a command line asks for; ``reports`` holds what is printed, in that order."""
+    """What a command line asks for.
+
+    ``reports`` holds what is printed, in that order; ``counts`` says which columns of an ``aq`` input hold counts
+    and statistics.
+    """
 
     source: InputPlan
     merging: bool
+    counts: Mapping[str, str]
     groups: tuple[Slot, ...]
     keys: tuple[_Key, ...]
     reports: tuple[_Key | _Summary, ...]
@@ -159,11 +165,12 @@ def command() -> NoReturn:
 def _plan(uses: Sequence[Use]) -> _Plan:
     merging = single_use(uses, "-fX")
     scope = Scope()
+    counts: Mapping[str, str] = {}
     if merging is None:
         source = plan_input(uses)
         statistics = tuple(scope.add(column, where="-d") for column in source.columns if column.wanted)
     else:
-        source, statistics = _merge_input(uses, merging, scope)
+        source, statistics, counts = _merge_input(uses, merging, scope)
     grouping = single_use(uses, "-g")
     groups = tuple(scope.get(name, where="-g") for name in grouping.arguments) if grouping else ()
     keys: list[_Key] = []
@@ -182,16 +189,19 @@ def _plan(uses: Sequence[Use]) -> _Plan:
         keys, reports = [everything], [everything]
     elif not summarized and (not reports or any(key.target is None for key in keys)):
         reports.append(_Summary(STDOUT, OutputAttributes()))
-    return _Plan(source, merging is not None, groups, tuple(keys), tuple(reports))
+    return _Plan(source, merging is not None, counts, groups, tuple(keys), tuple(reports))
 
 
-def _merge_input(uses: Sequence[Use], merging: Use, scope: Scope) -> tuple[InputPlan, tuple[Slot, ...]]:
-    """The input that ``-fX`` and ``-d`` describe, and the columns that have statistics."""
+def _merge_input(
+    uses: Sequence[Use], merging: Use, scope: Scope
+) -> tuple[InputPlan, tuple[Slot, ...], Mapping[str, str]]:
+    """The input that ``-fX`` and ``-d`` describe, the columns that have statistics, and other names of its columns."""
     if single_use(uses, "-f") is not None:
         raise OptionError("-f and -fX do not go together", where=merging.where, hint="count first, then add up")
     attributes = parse_input_attributes(list(merging.attributes), where=merging.where)
     if attributes.format is Format.AQ:
-        raise OptionError("-fX takes no 'aq' input", where=merging.where, hint="write the counts with -kX,bin")
+        as_input = replace(merging, option=replace(merging.option, name="-f"))
+        return _counts_with_columns([as_input if use is merging else use for use in uses], scope)
     definition = single_use(uses, "-d")
     words = definition.arguments if definition else ()
     names = [word.split(":", 1)[1] for word in words if _is_statistic(word)]
@@ -207,11 +217,42 @@ def _merge_input(uses: Sequence[Use], merging: Use, scope: Scope) -> tuple[Input
     columns = [*given.columns, Column(_COUNT_KEY, ColumnType.L)]
     statistics = []
     for name in names:
-        known = Scope()
-        statistics.append(known.add(Column(name, ColumnType.F), where="-d"))
+        statistics.append(_statistic(name))
         columns += [Column(f"{name}.{part}", ColumnType.F) for part in _PARTS]
     source = InputPlan(merging.arguments or (STDIN,), attributes, tuple(columns), given.separators)
-    return source, tuple(statistics)
+    return source, tuple(statistics), {}
+
+
+def _counts_with_columns(uses: Sequence[Use], scope: Scope) -> tuple[InputPlan, tuple[Slot, ...], Mapping[str, str]]:
+    """The same for an ``aq`` input: keys, the count, then five columns ``Name_part`` for each statistic."""
+    source = plan_input(uses)
+    columns = list(source.columns)
+    statistics: list[Slot] = []
+    counts: dict[str, str] = {}
+    while names := _names_of_statistic(columns[-len(_PARTS) :]):
+        slot = _statistic(names[0].rpartition("_")[0])
+        statistics.insert(0, slot)
+        counts.update({name.lower(): f"{slot.key}.{part}" for name, part in zip(names, _PARTS, strict=True)})
+        del columns[-len(_PARTS) :]
+    count = columns.pop()
+    if count.key != "count" or count.type is not ColumnType.L or not columns:
+        raise OptionError("the 'aq' data hold no counts", where="-fX", hint="write them with -kX,aq")
+    counts[count.key] = _COUNT_KEY
+    for column in columns:
+        scope.add(column, where="-fX")
+    return source, tuple(statistics), counts
+
+
+def _statistic(name: str) -> Slot:
+    """A column that is not in the rows."""
+    return Scope().add(Column(name, ColumnType.F), where="-fX")
+
+
+def _names_of_statistic(columns: Sequence[Column]) -> list[str]:
+    """The names of the columns of a statistic; none if they are something else."""
+    names = [column.name for column in columns if column.type is ColumnType.F]
+    stem = names[0].rpartition("_")[0] if names else ""
+    return names if stem and [name.lower() for name in names] == [f"{stem}_{part}".lower() for part in _PARTS] else []
 
 
 def _is_statistic(word: str) -> bool:
@@ -274,7 +315,8 @@ def _count(plan: _Plan, intake: Intake) -> None:
     rows = 0
     # Opened before the long work, for early errors; one that fails prints nothing, not even titles.
     writers = [_open(plan, report, first) for report, first in _first_uses(plan.reports)]
-    for batch in intake.batches():
+    for given in intake.batches():
+        batch = given.rename(plan.counts)
         rows += int(batch.get_column(_COUNT_KEY).sum()) if plan.merging else batch.height
         for counter in counters:
             if plan.merging:
