@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import NoReturn
 
@@ -10,7 +11,7 @@ from ess.pipeline.counts import Counts, leave_counts
 from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import help_text
 from ess.tools.process import run_tool
-from ess.udb.table_scope import RULE_OPTIONS
+from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS
 
 _DO = "Operations, one of which must be given"
 _RULES = "Rules for -exp, -cnt and -scn, done for each row in the order of the command line"
@@ -84,7 +85,7 @@ OPTIONS = OptionTable(
         Option("-scn", "Go through the rows, for what the rules change.", (_DATABASE,), attributes=True, group=_DO),
         Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_RULES),
         Option("-var", "Set a column of the Var vector before the first row.", ("ColName", "Val"), group=_RULES),
-        *(Option(o.name, o.help, o.arguments, group=_RULES) for o in RULE_OPTIONS),
+        *(dataclasses.replace(option, group=_RULES) for option in (*RULE_OPTIONS, *GROUP_OPTIONS)),
         Option(
             "-sort",
             "Sort the result; dec: descending (rows that compare equal then come in reverse); ncas: without regard to "
@@ -94,6 +95,7 @@ OPTIONS = OptionTable(
             attributes=True,
             group=_RESULT,
         ),
+        Option("-lim_usr", "The old name of -lim_key.", ("Num",), obsolete=True),
         Option("-lim_key", "About so many keys at most, dealt out to the servers.", ("Num",), group=_RESULT),
         Option("-lim_rec", "About so many rows at most, dealt out to the servers.", ("Num",), group=_RESULT),
         Option("-key_rec", "At most so many rows of each key.", ("Num",), group=_RESULT),
@@ -114,12 +116,6 @@ OPTIONS = OptionTable(
     missing=(
         ("-alt", "clear the database with -clr DbName, which also forgets the definition"),
         ("-shf", "sort the rows with -ord"),
-        ("-pp", "use the rules of the operation itself"),
-        ("-endpp", "use the rules of the operation itself"),
-        ("-bvar", "use -var"),
-        ("-goto", "use -if and -filt"),
-        ("-del_row", "hide rows with -filt"),
-        ("-del_key", "hide rows with -filt"),
         ("-mod", "use -eval"),
         ("-save", "use -exp"),
         ("-load", "use aq_pp -imp"),

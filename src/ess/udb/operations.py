@@ -13,29 +13,32 @@ from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, select
 from ess.udb.cut import Cut, parse_cut
 from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest
+from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS, build_rules, build_variables, in_groups
 from ess.udb.spec import VAR, Definition, Kind, Server
 from ess.udb.spec_file import format_definition
-from ess.udb.table_scope import RULE_OPTIONS, TableScope, build_rules, build_variables
+from ess.udb.table_scope import TableScope
 from ess.udb.target import Target, chosen_servers, find_target, parse_segments
 
 #: The options that say what to do; one of them must be there.
-OPERATIONS = ("-crt", "-clr", "-inf", "-probe", "-ord", "-exp", "-cnt", "-scn")
+OPERATIONS = ("-crt", "-alt", "-clr", "-inf", "-probe", "-ord", "-shf", "-exp", "-cnt", "-scn")
 
 _SCANS = ("-exp", "-cnt", "-scn")
 _WITH_OUTPUT = ("-exp", "-cnt", "-inf")
 _CUTS = ("-top", "-last")
-_RULES = tuple(option.name for option in RULE_OPTIONS)
+_RULES = tuple(option.name for option in (*RULE_OPTIONS, *GROUP_OPTIONS))
 
 #: Operation -> the attributes it takes beside ``spec=``.
 _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "-crt": (),
+    "-alt": (),
     "-clr": (),
     "-inf": ("asis",),
     "-probe": (),
     "-ord": ("ncas", "dec"),
+    "-shf": (),
     "-exp": ("asis", "seg="),
     "-cnt": ("asis", "seg="),
-    "-scn": (),
+    "-scn": ("seg=",),
 }
 
 
@@ -80,11 +83,12 @@ def plan(uses: Sequence[Use]) -> Operation:
     Raises:
         OptionError: If options are missing, contradict each other, or name what is not there.
     """
+    uses = [_modern(use) for use in uses]
     main = _main_option(uses)
     words = _attributes(main)
     spec_file = next((word[5:] for word in main.attributes if word.lower().startswith("spec=")), "")
     target = find_target(main.arguments[0], where=main.name, spec_file=spec_file)
-    if target.table is not None and main.name in ("-crt", "-inf", "-probe"):
+    if target.table is not None and main.name in ("-crt", "-alt", "-inf", "-probe"):
         raise OptionError(f"{main.name} concerns a whole database", where=f"{main.where} {main.arguments[0]}")
     _require_applicable(uses, main, target)
     definition = target.spec.definition
@@ -99,7 +103,7 @@ def plan(uses: Sequence[Use]) -> Operation:
         target.database,
         text,
         target.table_name,
-        rules=tuple((use.name, *use.arguments) for use in uses if use.name in _RULES),
+        rules=tuple(in_groups(uses)),
         variables=tuple(use.arguments for use in uses if use.name == "-var"),
         outputs=tuple(dict.fromkeys(slot.name for slot in (*(c.slot for c in columns), *sort))),
         sort=tuple(slot.name for slot in sort),
@@ -111,8 +115,8 @@ def plan(uses: Sequence[Use]) -> Operation:
         rows=_number(uses, "-lim_rec"),
         seed=max(1, _number(uses, "-seed")),
     )
-    build_rules(scope, scan.rules)  # for the errors; the servers do it again
-    build_variables(scope, scan.variables)
+    build_rules(definition, target.table, scan.rules)  # for the errors; the servers do it again
+    build_variables(definition, scan.variables, option="-var")
     order = OrderRequest(target.database, text, target.table_name, main.arguments[1:], "dec" in words, "ncas" in words)
     if main.name == "-ord":
         order = _checked_order(order, target, main)
@@ -130,6 +134,13 @@ def plan(uses: Sequence[Use]) -> Operation:
         sort,
         cuts[0] if cuts else None,
     )
+
+
+def _modern(use: Use) -> Use:
+    """The present form of an old option."""
+    if use.name == "-lim_usr":
+        return dataclasses.replace(use, option=dataclasses.replace(use.option, name="-lim_key"))
+    return use
 
 
 # Checking -------------------------------------------------------------------------------------------------------------
@@ -163,6 +174,8 @@ def _require_applicable(uses: Sequence[Use], main: Use, target: Target) -> None:
     if main.name != "-ord" and len(main.arguments) > 1:
         raise OptionError(f"'{main.arguments[1]}' is too much", where=f"{main.where} {main.arguments[0]}")
     for use in uses:
+        if use.name == "-seed" and main.name == "-shf":
+            continue
         if use.name in (*_RULES, "-var", "-seed", "-lim_key", "-lim_rec", "-key_rec") and main.name not in _SCANS:
             raise OptionError(f"{use.name} has no effect with {main.name}", where=use.where, hint="leave it out")
         if use.name in ("-sort", "-top", "-last", "-c") and main.name != "-exp":
@@ -190,11 +203,35 @@ def _columns(uses: Sequence[Use], scope: TableScope) -> tuple[Selected, ...]:
     if not words:
         return tuple(Selected(slot, slot.name) for slot in scope.target)
     chosen = select(_expanded(words, scope), scope, scope.target, where="-c")
-    # The owner stands before the dot to find the column; in the output it is just the column.
+    owners = {_owner(column.slot, scope) for column in chosen}
     return tuple(
-        dataclasses.replace(column, label=column.slot.name.rpartition(".")[2]) if "." in column.label else column
+        column
+        if column.label.lower() not in _names(column.slot, scope)  # it was given a label
+        else dataclasses.replace(column, label=_label(column.slot, scope, with_owner=len(owners) > 1))
         for column in chosen
     )
+
+
+def _owner(slot: Slot, scope: TableScope) -> str:
+    """The vector that a column belongs to, or ``var``; blank for the target and its key."""
+    source = scope.sources[slot.key]
+    if source.is_variable:
+        return VAR
+    return source.vector.name if source.vector is not None and not source.column.primary else ""
+
+
+def _names(slot: Slot, scope: TableScope) -> tuple[str, ...]:
+    """What a column may be called when it is selected, in lower case."""
+    column = scope.sources[slot.key].column.key
+    tables = [table.key for table in scope.definition.tables]
+    return (column, *(f"{owner}.{column}" for owner in (*tables, VAR, "")))
+
+
+def _label(slot: Slot, scope: TableScope, *, with_owner: bool) -> str:
+    """The title of a column: with its owner where the columns come from several and it is not the target's."""
+    name = scope.sources[slot.key].column.name
+    owner = _owner(slot, scope)
+    return f"{owner}.{name}" if with_owner and owner else name
 
 
 def _expanded(words: Sequence[str], scope: TableScope) -> list[str]:

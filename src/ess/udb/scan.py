@@ -1,39 +1,34 @@
-"""Going through a table on one server: rules, limits, sorting, and the changes that ``-eval`` makes."""
+"""Going through a table on one server: rules, limits, sorting, and the changes that rules make.
+
+Rules that look at one row at a time run over columns (:mod:`ess.udb.column_scan`); groups, jumps,
+deletions, and variables that carry something from row to row go from key to key
+(:mod:`ess.udb.keyed_scan`). Where both are possible they give the same.
+"""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import polars as pl
 
-from ess.engines.batch import PHYSICAL, Batch, blank
+from ess import settings
+from ess.engines.base import Runner, Unsupported
+from ess.engines.batch import Batch
+from ess.engines.columnar import compile_columnar
 from ess.engines.select import compile_program
-from ess.errors import InputDataError
-from ess.language.program import (
-    Branch,
-    Conditional,
-    Evaluate,
-    Filter,
-    Program,
-    Rule,
-    Variable,
-)
-from ess.language.tree import Compare, CompareOperator, Constant, Reference, Slot, ValueType, value_type
-from ess.language.walk import assigned_slots, read_slots
-from ess.schema.types import ColumnType
+from ess.language.program import Goto, Program, Remove
+from ess.language.tree import Builtin, BuiltinName, Slot
+from ess.language.walk import expressions_of, nodes_of, rules_of
+from ess.udb.column_scan import ColumnScan
+from ess.udb.keyed_scan import KeyedScan
 from ess.udb.merge import KEY_NUMBER
 from ess.udb.ordering import sort_result
-from ess.udb.placement import segments_of
 from ess.udb.protocol import ScanRequest
+from ess.udb.rules import Rules, build_rules, build_variables
+from ess.udb.scan_plan import ScanPlan
 from ess.udb.spec import Kind, TableColumn
 from ess.udb.store import Shard
-from ess.udb.table_scope import TableScope, build_rules, build_variables
-
-#: Rows that a compiled program gets at once.
-ROWS_AT_ONCE = 131072
-
-_ROW = Slot("#row", "#row", ColumnType.L)
-_COPY = "#here"
-_DROPPED = Slot("#dropped", "#dropped", ColumnType.IS)
 
 
 class Scan:
@@ -48,12 +43,19 @@ class Scan:
         self._shard = shard
         self._request = request
         definition = shard.definition
-        self._table = definition.get(request.table, where=request.database) if request.table else None
-        self._scope = TableScope(definition, self._table)
-        self._rules = build_rules(self._scope, request.rules)
-        self._set = build_variables(self._scope, request.variables)
-        self._outputs = [self._scope.get(name, where="-c") for name in request.outputs]
-        self._sort = [self._scope.get(name, where="-sort") for name in request.sort]
+        table = definition.get(request.table, where=request.database) if request.table else None
+        rules = build_rules(definition, table, request.rules)
+        scope = rules.main.scope
+        self._outputs = [scope.get(name, where="-c") for name in request.outputs]
+        self._sort = [scope.get(name, where="-sort") for name in request.sort]
+        variables = build_variables(definition, request.variables, option="-var")
+        self._plan = ScanPlan(
+            rules,
+            tuple({slot.key: slot for slot in (*self._outputs, *self._sort)}.values()),
+            {column.key: value for column, value in variables},
+            request.segments,
+            request.seed,
+        )
 
     def export(self) -> Batch:
         """The output columns, each once, named by the keys of their slots."""
@@ -90,158 +92,41 @@ class Scan:
         return rows.head(request.rows) if request.rows >= 0 else rows
 
     def _passed(self) -> Batch:
-        program, changes = self._program()
-        wanted = {slot.key for slot in (*self._outputs, *self._sort)} | set(read_slots(program)) | set(changes)
-        rows = self._rows(wanted)
-        if self._request.segments:
-            rows = self._segment(rows)
-        return self._run(program, changes, rows)
-
-    # Rows ---------------------------------------------------------------------------------------------------------
-
-    def _rows(self, wanted: set[str]) -> Batch:
-        """``#key`` and the wanted columns; Var columns as they are now."""
-        table = self._table
-        if table is None:
-            rows = self._shard.keys()
-        elif table.kind is Kind.VAR and not (self._shard.has_variables() or self._rules or self._set):
-            rows = self._shard.view(table).clear()
-        else:
-            rows = self._shard.view(table)
+        """``#key`` and the wanted columns of the rows that pass."""
+        plan = self._plan
+        table = plan.rules.main.table
         if table is not None and table.kind is Kind.VAR:
-            set_now = self._as_columns({variable.slot.key: variable.initial for variable in self._set})
-            rows = rows.with_columns([series.alias(key) for key, series in set_now.items()])
-        for key in sorted(wanted):
-            source = self._scope.sources.get(key)
-            if source is None or source.vector is None:
-                continue
-            if source.is_variable:
-                value = self._variable(self._slot(key))
-                rows = rows.with_columns(pl.lit(value, dtype=PHYSICAL[source.column.type]).alias(key))
-            else:
-                values = self._shard.view(source.vector)[source.column.key]
-                rows = rows.with_columns(values.gather(rows[KEY_NUMBER]).alias(key))
-        return rows
-
-    def _segment(self, rows: Batch) -> Batch:
-        first, last, count, variant = self._request.segments
-        keys = self._shard.keys()
-        numbers = segments_of(keys, self._shard.definition.key, count, variant)
-        chosen = pl.Series((numbers >= first) & (numbers <= last))
-        return rows.filter(chosen.gather(rows[KEY_NUMBER]))
-
-    def _variable(self, slot: Slot) -> bytes | int | float:
-        for variable in self._set:
-            if variable.slot.key == slot.key:
-                return variable.initial
-        var = self._shard.definition.var
-        if var is None:
-            return blank(slot.type)
-        value: bytes | int | float = self._shard.view(var)[self._scope.sources[slot.key].column.key][0]
-        return value
-
-    def _slot(self, key: str) -> Slot:
-        slot = self._scope.find(key)
-        assert slot is not None
-        return slot
-
-    # Rules --------------------------------------------------------------------------------------------------------
-
-    def _program(self) -> tuple[Program, dict[str, Slot]]:
-        """The program, and the slots of the target that it changes."""
-        rules = tuple(self._rules)
-        variables = tuple(Variable(slot, self._variable(slot)) for slot in self._scope.variables())
-        bare = Program((), (), variables, rules, self._request.seed)
-        changes = {key: slot for key, slot in assigned_slots(bare).items() if not slot.is_variable}
-        shown = [slot for slot in self._outputs if slot.is_variable] if rules else []
-        copies = [Evaluate(_copy(slot), Reference(value_type(slot.type), slot)) for slot in shown]
-        created = tuple(copy.target for copy in copies if copy.target is not None)
-        if changes:
-            # A filtered row leaves an engine, but its changes must be stored: so none leaves, they are marked.
-            rules = _marking((*rules, *copies))
-            created = (*created, _DROPPED)
-        else:
-            rules = (*rules, *copies)
-        read = read_slots(Program((), (), (), rules))
-        inputs = [slot for key, slot in {**read, **changes}.items() if not slot.is_variable and key != _DROPPED.key]
-        return Program((_ROW, *inputs), created, variables, rules, self._request.seed), changes
-
-    def _run(self, program: Program, changes: dict[str, Slot], rows: Batch) -> Batch:
-        if not self._rules:
-            self._store({}, {variable.slot.key: variable.initial for variable in self._set})
-            return rows
-        runner = compile_program(program)
-        inputs = rows.with_row_index(_ROW.key).with_columns(pl.col(_ROW.key).cast(pl.UInt64))
-        inputs = inputs.select(slot.key for slot in program.inputs)
-        results: list[Batch] = [inputs.clear().with_columns(_blanks(program.created))]
-        for start in range(0, rows.height, ROWS_AT_ONCE):
-            result = runner.run(inputs.slice(start, ROWS_AT_ONCE), start + 1)
-            if result.rejections:
-                rejection = result.rejections[0]
-                raise InputDataError(
-                    f"an expression cannot process row {start + rejection.row + 1} ({rejection.reason})",
-                    where=self._table.label if self._table else "the keys",
-                    hint="nothing was changed",
-                )
-            results.append(result.final.select(results[0].columns))
-        final = pl.concat(results)
-        changed = {key: final[key] for key in changes}
-        values = {slot.key: value for slot, value in runner.variables().items()}
-        self._store(changed, values if self._set or assigned_slots(program).keys() & values.keys() else {})
-        if changes:
-            kept = final[_DROPPED.key] == 0
-            final = final.filter(kept)
-            passed = rows.with_columns([series.alias(key) for key, series in changed.items()]).filter(kept)
-        else:
-            passed = rows[final[_ROW.key]]
-        copies = [slot.key for slot in program.created if slot != _DROPPED]
-        return passed.with_columns([final[key].alias(key.removesuffix(_COPY)) for key in copies])
-
-    def _store(self, changed: dict[str, pl.Series], variables: dict[str, bytes | int | float]) -> None:
-        var = self._shard.definition.var
-        table = self._table
-        if table is not None and table is var:
-            changed = {**self._as_columns({v.slot.key: v.initial for v in self._set}), **changed}
-        elif var is not None and variables:
-            self._shard.replace(var, self._as_columns(variables))
-        if table is not None and changed:
-            self._shard.replace(table, changed)
-
-    def _as_columns(self, values: dict[str, bytes | int | float]) -> dict[str, pl.Series]:
-        columns = {self._scope.sources[key].column: value for key, value in values.items()}
-        return {c.key: pl.Series(c.key, [value], dtype=PHYSICAL[c.type]) for c, value in columns.items()}
+            if plan.rules.groups:
+                # The groups go through all keys first; then there is the one row of the variables.
+                _, values = KeyedScan(self._shard, plan, only_groups=True).run()
+                plan = dataclasses.replace(plan, set_variables=values)
+            scan = ColumnScan(self._shard, plan)
+            return scan.run(compile_program(scan.program) if plan.rules.main.rules else None)
+        if _by_key(plan.rules):
+            return KeyedScan(self._shard, plan).run()[0]
+        scan = ColumnScan(self._shard, plan)
+        if not plan.rules.main.rules:
+            return scan.run(None)
+        runner = _columnar(scan.program)
+        return scan.run(runner) if runner is not None else KeyedScan(self._shard, plan).run()[0]
 
 
-def _marking(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """The same rules, but where a filter would end a row's way it sets ``#dropped`` and skips the rest."""
-    for place, rule in enumerate(rules):
-        rest = rules[place + 1 :]
-        if isinstance(rule, Filter):
-            passed = Branch(rule, False, _marking(rest))
-            return (*rules[:place], Conditional((passed, Branch(None, False, (_mark(),)))))
-        if isinstance(rule, Conditional):
-            marked = Conditional(tuple(Branch(b.check, b.negated, _marking(b.body)) for b in rule.branches))
-            if marked != rule:
-                undropped = Compare(
-                    CompareOperator.EQUAL,
-                    Reference(ValueType.INTEGER, _DROPPED),
-                    Constant(ValueType.INTEGER, 0),
-                )
-                return (*rules[:place], marked, Conditional((Branch(Filter(undropped), False, _marking(rest)),)))
-    return rules
+def _by_key(rules: Rules) -> bool:
+    """Whether rules look beyond a single row, or ask for its number among those of its key."""
+    main = rules.main
+    if rules.groups or main.resets or any(isinstance(rule, Goto | Remove) for rule in rules_of(main.rules)):
+        return True
+    nodes = (node for root in expressions_of(Program((), (), (), main.rules)) for node in nodes_of(root))
+    return any(isinstance(node, Builtin) and node.name is BuiltinName.ROW_NUMBER for node in nodes)
 
 
-def _mark() -> Evaluate:
-    return Evaluate(_DROPPED, Constant(ValueType.INTEGER, 1))
-
-
-def _copy(slot: Slot) -> Slot:
-    """A column that keeps a variable's value at the end of each row's way."""
-    return Slot(slot.key + _COPY, slot.name + _COPY, slot.type)
-
-
-def _blanks(slots: tuple[Slot, ...]) -> list[pl.Expr]:
-    return [pl.lit(blank(slot.type), dtype=PHYSICAL[slot.type]).alias(slot.key) for slot in slots]
+def _columnar(program: Program) -> Runner | None:
+    if settings.engine() == "row":
+        return None
+    try:
+        return compile_columnar(program)
+    except Unsupported:
+        return None
 
 
 def _as_column(slot: Slot) -> TableColumn:

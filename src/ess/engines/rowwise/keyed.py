@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ess.engines.rowwise.expressions import ExpressionCompiler
@@ -36,7 +38,7 @@ from ess.language.values import wrap
 from ess.language.walk import assigned_slots, read_slots, rules_of
 from ess.schema.types import ColumnType
 
-#: The section of a failure that happened in none.
+#: Where a section's loop went, as the generated code notes it; 0 is on to the next section.
 _NEXT_KEY, _MAIN = 1, 2
 
 
@@ -155,8 +157,8 @@ class ChunkResult:
         columns: The columns that may have changed, by number.
     """
 
-    kept: list[int]
-    captured: tuple[list[Value], ...]
+    kept: npt.NDArray[np.int64]
+    captured: tuple[pl.Series, ...]
     removed_rows: tuple[bytearray, ...]
     removed_keys: bytearray
     columns: Mapping[int, pl.Series]
@@ -262,7 +264,8 @@ class KeyedRunner:
             self._hooks,
         )
         changed = {n: to_series(self._program.columns[n], lists.column(n)) for n in {*self._changed, *lists.touched}}
-        return ChunkResult(kept, captured, removed_rows, removed_keys, changed)
+        series = tuple(to_series(slot, values) for slot, values in zip(self._program.captured, captured, strict=True))
+        return ChunkResult(np.array(kept, dtype=np.int64), series, removed_rows, removed_keys, changed)
 
     def variables(self) -> tuple[Value, ...]:
         """The variables' values now."""
