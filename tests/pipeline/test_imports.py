@@ -104,6 +104,54 @@ def test_the_old_spellings_of_an_import() -> None:
     assert all("ddef" in made.request.attributes for made in database.imports)
 
 
+def test_the_older_spellings_of_an_import() -> None:
+    database = Database()
+    run_with(
+        database,
+        "a\n",
+        *("-d", "s:k", "-spec", "my.spec", "-imp", "t", "-seg", "1/2", "-nobnk", "-nonew", "-db", "base", "-imp", "u"),
+    )
+    first, second = (made.request for made in database.imports)
+    assert (first.target, first.attributes) == ("t", ("spec=my.spec", "seg=1/2", "nobnk", "nonew"))
+    assert (second.target, second.attributes) == ("base:u", ("spec=my.spec",))
+
+
+def test_a_module_sees_the_rows_on_their_way_into_the_database(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "def init(by):\n    global factor\n    factor = by\n"
+        "def row(row):\n    row['n'] *= factor\n    return row['k'] != 'b'\n"
+    )
+    database = Database("k", "n")
+    words = ("-d", "s:k", "l:n", "-imp", "db:t", "-mod", "m(3)", str(tmp_path / "m.py"))
+    counts, _ = run_with(database, "a,1\nb,2\nc,3000000000000000000\n", *words)
+    assert database.imports[0].events == ["connect", [(b"a", 3), (b"c", 9000000000000000000)], "commit"]
+    assert str(counts) == "Counts(read=3, out=3, filtered=0, rejected=0, imported=2)"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def row(row):\n    row['m'] = 1\n", "m.py line 2: unknown column 'm'"),
+        ("def row(row):\n    row.quit()\n", "cannot stop the run"),
+        ("def row(row):\n    row.reject('no')\n", "m.py: no; reject records with -pmod"),
+        ("def row(row):\n    pass\ndef done():\n    1 / 0\n", "m.py line 4: ZeroDivisionError"),
+    ],
+)
+def test_a_module_that_fails_drops_the_import(tmp_path: Path, source: str, message: str) -> None:
+    (tmp_path / "m.py").write_text(source)
+    database = Database()
+    with pytest.raises(RunError) as caught:
+        run_with(database, "a\n", "-d", "s:k", "-imp", "db:t", "-mod", "m", str(tmp_path / "m.py"))
+    assert message in str(caught.value.error)
+    assert database.imports[0].events[-1] == "abort"
+
+
+def test_the_module_of_an_import_is_one_python_file() -> None:
+    for words in (["-mod", "m"], ["-mod", "m", "a.py", "b.py"], ["-mod", "m", "m.so"], ["-mod", "(", "a.py"]):
+        with pytest.raises(OptionError):
+            run_with(Database(), "", "-d", "s:k", "-imp", "db:t", *words)
+
+
 def test_an_import_in_a_branch_gets_the_rows_of_that_branch() -> None:
     database = Database()
     run_with(

@@ -50,7 +50,7 @@ def test_stdin_is_an_argument() -> None:
     [
         (["-evla", "x", "1"], ["unknown option -evla", "did you mean -eval?"]),
         (["-zzzzzz"], ["unknown option -zzzzzz", "demo -h"]),
-        (["-pmod", "x"], ["-pmod is not available yet", "use -eval"]),
+        (["-pmod", "x"], ["-pmod is not available", "use -eval"]),
         (["-eval", "x"], ["-eval lacks its Expr"]),
         (["-stat,now"], ["-stat takes no attributes"]),
         (["word"], ["'word' belongs to no option"]),

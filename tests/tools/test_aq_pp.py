@@ -171,7 +171,7 @@ def test_without_eok_the_rows_before_a_bad_record_come_out_and_nothing_after_it(
 def test_without_eok_a_rejecting_expression_stops_the_same_way(pp: Tool) -> None:
     done = pp("-f,+1", "-", "-d", "i:a", "-eval", "i:b", "10 / a", "-o,notitle", "-", stdin="a\n1\n0\n5\n")
     assert (done.code, done.out) == (13, "1,10\n")
-    assert done.err.startswith("aq_pp: stdin: record 2: ")
+    assert done.err.startswith("aq_pp: stdin: record 2, -eval i:b: ")
 
 
 def test_with_eok_bad_records_are_counted_and_reported_in_their_order(pp: Tool) -> None:
@@ -241,13 +241,13 @@ def test_the_counts_of_a_run_are_left_where_the_environment_says(
         (["-d", "i:a", "-if", "-skip", "-endif"], 2, ["-skip cannot be checked"]),
         (["-d", "i:a", "-if", "-endif"], 2, ["needs a rule to check"]),
         (["-d", "i:a", "-if", "-true", "-else", "-else", "-endif"], 2, ["-else after -else"]),
-        (["-d", "i:a", "-f", "x", "-f", "y"], 2, ["-f is given twice"]),
+        (["-d", "i:a", "-f", "x", "-f,+1", "y"], 2, ["-f is given twice"]),
         (["-d", "i:a", "-ovar", "-"], 2, ["no variables"]),
         (["-d", "i:a", "-var", "i:v", "0", "-ovar", "-", "-c", "a"], 2, ["'a' is not a variable"]),
         (["-d", "i:a", "-o,fvar", "a"], 2, ["not a string variable"]),
         (["-d", "i:a", "-seed", "x"], 2, ["'x' is not a seed"]),
         (["-d", "i:a", "-local"], 2, ["-local cannot stand here"]),
-        (["-d", "i:a", "-mod", "m"], 2, ["-mod is not available yet"]),
+        (["-d", "i:a", "-mod", "m"], 2, ["-mod cannot stand here"]),
         (["-d", "i:a", "-f", "missing.csv"], 11, ["missing.csv"]),
         (["-d", "i:a", "-o", "no/such/folder"], 21, ["no/such/folder"]),
         (["-d", "i:a", "-o", "/dev/full"], 22, ["/dev/full"]),

@@ -11,6 +11,7 @@ from ess.language import syntax
 from ess.language.functions import FUNCTIONS
 from ess.language.functions.table import Argument, Form, Function, Parameter
 from ess.language.nearest import nearest
+from ess.language.regex import REGEX_WORDS
 from ess.language.tree import Attributes, Constant, Node, Target, ToFloat, ToInteger, ValueType, value_type
 from ess.schema.types import ColumnType
 
@@ -36,10 +37,21 @@ def check_arguments(
     positions: list[int] = []
     for parameter, expression in matched:
         positions.append(call.position if expression is None else expression.position)
-        arguments.append(Attributes(()) if expression is None else _argument(checker, function, parameter, expression))
+        argument = Attributes(()) if expression is None else _argument(checker, function, parameter, expression)
+        arguments.append(_with_default_regex(checker, parameter, argument))
     if function.key == "set":
         arguments.extend(_settable(checker, arguments[1]))
     return function, tuple(arguments), positions
+
+
+def _with_default_regex(checker: Checker, parameter: Parameter, argument: Argument) -> Argument:
+    """The attributes of ``-rx`` go to a regular expression whose own do not choose an engine."""
+    default = checker.scope.default_regex
+    if not default or not isinstance(argument, Attributes) or "rx_extended" not in parameter.words:
+        return argument
+    if any(word in REGEX_WORDS and word != "ncas" for word in argument.words):
+        return argument
+    return Attributes((*argument.words, *(word for word in default if word not in argument.words)))
 
 
 def _pattern_function(words: syntax.Expression, function: Function) -> Function:

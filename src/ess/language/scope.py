@@ -31,6 +31,8 @@ class Scope:
         self._slots: dict[str, Slot] = {}  # key -> slot, in the order of definition
         self._aliases: dict[str, str] = {}  # lower-case alias -> its spelling
         self._random_sites = 0
+        #: The attributes of regular expressions in functions that name no engine themselves (``-rx``).
+        self.default_regex: tuple[str, ...] = ()
 
     def add(self, column: Column, *, variable: bool = False, where: str = "") -> Slot:
         """Define a column or a variable.

@@ -239,8 +239,8 @@ class ChainBuilder:
         negated = opening.name in ("-ifnot", "-elifnot")
         return before, Branch(check, negated, tuple(self._rules(cursor)))
 
-    def import_into(self, use: Use, servers: tuple[str, ...], local: bool) -> Write:
-        """Add an import at this point of the chain."""
+    def import_into(self, use: Use, servers: tuple[str, ...], local: bool, module: Use | None) -> Write:
+        """Add an import at this point of the chain; ``module`` is the ``-mod`` behind it."""
         if self._open_import is None:
             raise OptionError("imports are not possible here", where=use.where)
         target = use.arguments[0]
@@ -253,6 +253,8 @@ class ChainBuilder:
         into = self._open_import(
             ImportRequest(target, available, attributes, servers, local, use.where, len(self.imports))
         )
+        if module is not None:
+            into = _through_module(into, module)
         self.imports.append(OpenedImport(self.next_sink(), target, into))
         return Write(self.imports[-1].sink, tuple(into.slots))
 
@@ -445,12 +447,30 @@ def _variables_output(builder: ChainBuilder, use: Use, cursor: Cursor) -> None:
 def _import(builder: ChainBuilder, use: Use, cursor: Cursor) -> Rule:
     servers: tuple[str, ...] = ()
     local = False
-    while (detail := cursor.take_if("-server", "-local")) is not None:
+    module: Use | None = None
+    while (detail := cursor.take_if("-server", "-local", "-mod")) is not None:
         if detail.name == "-server":
             servers += detail.arguments
-        else:
+        elif detail.name == "-local":
             local = True
-    return builder.import_into(use, servers, local)
+        elif module is not None:
+            raise OptionError("-mod is given twice", where=detail.where, hint="give one module an import")
+        else:
+            module = detail
+    return builder.import_into(use, servers, local, module)
+
+
+def _through_module(into: ImportSink, use: Use) -> ImportSink:
+    """The import behind the module of a ``-mod``."""
+    from ess.language.row_module import parse_module_spec
+    from ess.pipeline.module_import import ModuleImport
+
+    where = f"{use.where} {use.arguments[0]}"
+    spec = parse_module_spec(use.arguments[0], where=where)
+    if len(use.arguments) != 2:
+        hint = f"name its file: -mod '{use.arguments[0]}' {spec.name}.py"
+        raise OptionError("a module of an import is one Python file", where=where, hint=hint)
+    return ModuleImport(into, use.arguments[1], spec, where=use.where)
 
 
 OutputMaker = Callable[[ChainBuilder, Use, Cursor], Rule | None]

@@ -103,10 +103,12 @@ class OptionTable:
         >>> [(use.name, use.arguments) for use in table.parse(["-c", "a", "b", "-stat"])]
         [('-c', ('a', 'b')), ('-stat', ())]
         """
+        from ess.pipeline.old_spellings import modern, respelled  # it is made of uses, too
+
         uses: list[Use] = []
         position = 0
         while position < len(argv):
-            word = argv[position]
+            word = respelled(argv[position])
             if not is_option_word(word):
                 raise OptionError(f"'{word}' belongs to no option", where=self._after(uses), hint=self._see_help())
             name, comma, rest = word.partition(",")
@@ -135,7 +137,7 @@ class OptionTable:
                 arguments.append(argv[position])
                 position += 1
             uses.append(Use(option, split_attributes(rest) if comma else (), tuple(arguments), word))
-        return uses
+        return modern(uses, self.find("-f"))
 
     def _row(self, name: str) -> Option:
         option = self.find(name)
@@ -143,15 +145,19 @@ class OptionTable:
             return option
         for missing, instead in self.missing:
             if missing == name:
-                raise OptionError(f"{name} is not available yet", where=self.tool, hint=instead)
+                raise OptionError(f"{name} is not available", where=self.tool, hint=instead)
         raise OptionError(f"unknown option {name}", where=self.tool, hint=self._nearest(name))
 
     def _nearest(self, name: str) -> str:
         import difflib  # only an error needs it
 
         names = [option.name for option in self.options if not option.obsolete]
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        return f"did you mean {near[0]}?" if near else self._see_help()
+        stem, dot, rest = name.partition(".")  # -sort.dec
+        if dot and stem in names:
+            return f"did you mean {stem},{rest}?"
+        lower = {known.lower(): known for known in names}
+        near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+        return f"did you mean {lower[near[0]]}?" if near else self._see_help()
 
     def _see_help(self) -> str:
         return f"see {self.tool} -h"

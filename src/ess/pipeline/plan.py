@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ess.language.row_module import RowModule
 
 #: Options that say where records come from or how the tool behaves; they may stand anywhere on the command line.
-INPUT_OPTIONS = frozenset({"-f", "-d", "-cat", "-exp", "-cnt", "-seed"})
+INPUT_OPTIONS = frozenset({"-f", "-d", "-cat", "-exp", "-cnt", "-seed", "-rx"})
 GLOBAL_OPTIONS = frozenset({"-stat", "-verb", "-test"})
 
 #: The number of a row, for outputs that share a target. No column of a user can have this key.
@@ -73,6 +73,7 @@ def plan_chain(
     for added in (source, *more):
         _add_columns(scope, added.columns)
     inputs = scope.columns()
+    scope.default_regex = _default_regex(single_use(uses, "-rx"))
     builder = ChainBuilder(scope, open_import)
     rules = builder.build([use for use in uses if use.name not in INPUT_OPTIONS | GLOBAL_OPTIONS])
     if not (builder.outputs or builder.variable_outputs or builder.imports):
@@ -174,6 +175,26 @@ def _seed(use: Use | None) -> int:
     if not (text.isascii() and text.isdigit()):
         raise OptionError(f"'{text}' is not a seed", where="-seed", hint="give a number from 0 up")
     return int(text)
+
+
+def _default_regex(use: Use | None) -> tuple[str, ...]:
+    """The attributes that ``-rx`` names."""
+    if use is None:
+        return ()
+    from ess.language.nearest import nearest
+    from ess.language.regex import REGEX_WORDS, RegexError, compile_regex
+
+    words = tuple(word.strip().lower() for word in use.arguments[0].replace("|", ",").split(","))
+    for word in words:
+        if word not in REGEX_WORDS:
+            near = nearest(word, REGEX_WORDS)
+            hint = f"did you mean '{near}'?" if near else "e.g. -rx pcre"
+            raise OptionError(f"unknown attribute '{word}' of regular expressions", where=use.where, hint=hint)
+    try:
+        compile_regex(b"", words)
+    except RegexError as error:
+        raise OptionError(str(error), where=use.where) from None
+    return words
 
 
 def _number_rows(

@@ -56,3 +56,14 @@ SELECT = Option(
     group=OUTPUT,
     shown="-c ColName[,n=Len][:NewName][+NumPrintFormat] ... | * | ^ColName... | ~ColName ...",
 )
+
+
+def result_to(what: str) -> Option:
+    """The row of ``-o`` for a tool whose output has columns of its own."""
+    return Option(
+        "-o",
+        f"Print the {what} to a file, - for the standard output (default). Attributes are as for aq_pp.",
+        ("File",),
+        attributes=True,
+        group=OUTPUT,
+    )

@@ -16,7 +16,7 @@ from ess.formats.attributes import (
     parse_input_attributes,
     parse_output_attributes,
 )
-from ess.pipeline import shared_options
+from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain, target_identity
@@ -58,6 +58,7 @@ OPTIONS = OptionTable(
             group=shared_options.OUTPUT,
             shown="-c ColName[,n=Len][:NewName][+NumPrintFormat] ... | Num[-Num] ...",
         ),
+        *old_spellings.COMMON,
     ),
 )
 

@@ -12,7 +12,7 @@ from ess.formats.attributes import Format, OutputAttributes, parse_input_attribu
 from ess.formats.columns import parse_input_columns
 from ess.language.scope import Scope
 from ess.language.tree import Slot
-from ess.pipeline import shared_options
+from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import target_identity
@@ -91,6 +91,7 @@ OPTIONS = OptionTable(
             attributes=True,
             group=shared_options.OUTPUT,
         ),
+        *old_spellings.COMMON,
     ),
 )
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from ess.errors import OptionError, OutputOpenError
 from ess.language.tree import Slot
-from ess.pipeline import shared_options
+from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import Plan, plan_chain
@@ -55,6 +55,8 @@ OPTIONS = OptionTable(
         Option("-blk_only", "As -blk, without the merge and the output.", ("NumRec", "FilPrefix"), group="Sort"),
         shared_options.ROWS_TO,
         shared_options.SELECT,
+        *old_spellings.COMMON,
+        Option("-dec", "The old form of -sort,dec.", obsolete=True),
     ),
 )
 

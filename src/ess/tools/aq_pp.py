@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from ess.pipeline import shared_options
+from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain
@@ -57,6 +57,12 @@ OPTIONS = OptionTable(
             until="--",
         ),
         Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_PREPARE),
+        Option(
+            "-rx",
+            "The attributes of the regular expressions in functions whose own attributes choose no engine, e.g. pcre.",
+            ("DefRgxAtr",),
+            group=_PREPARE,
+        ),
         Option(
             "-var",
             "Define a variable, which keeps its value from row to row, and what it starts with.",
@@ -135,8 +141,8 @@ OPTIONS = OptionTable(
             "Join the columns of a table to the rows, by the columns that both have (with the column attribute cmb "
             "such a column is joined instead; key marks those to join by). The first record that matches is taken. "
             "Attributes are those of -f and ncas (ignore case), req (drop rows without a match) and all (a row for "
-            "every match). With mrg the rows and the files must be sorted by the key, and the files are read along with the "
-            "rows instead of into memory; dec, where both fall.",
+            "every match). With mrg the rows and the files must be sorted by the key, and the files are read along "
+            "with the rows instead of into memory; dec, where both fall.",
             ("File",),
             more="File|ColSpec",
             attributes=True,
@@ -203,11 +209,20 @@ OPTIONS = OptionTable(
             group=shared_options.OUTPUT,
         ),
         Option("-local", "The -imp before it uses this machine's servers only.", group=shared_options.OUTPUT),
-        Option("-udb", "The old way to begin an import.", more="DbName", obsolete=True),
-        Option("-ddef", "The old form of -imp,ddef.", obsolete=True),
+        Option(
+            "-mod",
+            "Pass the rows of the -imp before it through the function row(row) of a Python file, as -pmod does for "
+            "the chain. It runs here, not on the servers.",
+            ("ModSpec",),
+            more="ModSrc",
+            group=shared_options.OUTPUT,
+            shown="-mod ModName[(Arg, ...)] ModSrc",
+        ),
+        *old_spellings.COMMON,
+        *old_spellings.IMPORTS,
         Option("-emod", "Function modules need no loading any more.", ("Module",), obsolete=True),
     ),
-    missing=(("-mod", ""),),
+    missing=(("-rownum", "use -eval Col $RowNum"),),
 )
 
 

@@ -10,7 +10,7 @@ from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_output_attributes
 from ess.language.scope import Scope
 from ess.language.tree import Slot
-from ess.pipeline import shared_options
+from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import target_identity
@@ -47,13 +47,7 @@ OPTIONS = OptionTable(
             "Sort the rows by the key; without it they come in the order in which the keys first occur.",
             group=_TABLE,
         ),
-        Option(
-            "-o",
-            "Print the table to a file, - for the standard output (default). Attributes are as for aq_pp.",
-            ("File",),
-            attributes=True,
-            group=shared_options.OUTPUT,
-        ),
+        shared_options.result_to("table"),
         Option(
             "-olab",
             "Print the labels to a file, one a line below the name of their column.",
@@ -61,6 +55,7 @@ OPTIONS = OptionTable(
             attributes=True,
             group=shared_options.OUTPUT,
         ),
+        *old_spellings.COMMON,
     ),
 )
 

@@ -11,7 +11,7 @@ from ess.errors import InputDataError, OptionError
 from ess.formats.attributes import OutputAttributes, parse_output_attributes
 from ess.language.scope import Scope
 from ess.language.tree import Slot
-from ess.pipeline import shared_options
+from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.sinks import STDOUT
@@ -58,13 +58,8 @@ OPTIONS = OptionTable(
             "before the last: there may be more of them than the input shows.",
             group=_SESSION,
         ),
-        Option(
-            "-o",
-            "Print the sessions to a file, - for the standard output (default). Attributes are as for aq_pp.",
-            ("File",),
-            attributes=True,
-            group=shared_options.OUTPUT,
-        ),
+        shared_options.result_to("sessions"),
+        *(option for option in old_spellings.COMMON if option.name != "-bz"),
     ),
 )
 

@@ -1,0 +1,163 @@
+"""Older spellings of options that published scripts use, turned into those of today.
+
+The change logs of the reference manuals tell most of them. A word that was renamed is respelled
+before it is looked up; an option that became an attribute is an obsolete row of the tables, and
+its use is taken out and written into the option that it belongs to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ess.errors import OptionError
+from ess.pipeline.options import Option, Use
+
+#: Options that have another name now: old -> new, with attributes.
+_RENAMED = {"-evlc": "-eval", "-maprx": "-map,rx", "-mapfrx": "-mapf,rx"}
+
+#: ``-f+1,eok``: the comma before a number of lines to skip was often left out.
+_SKIP_WITHOUT_COMMA = re.compile(r"(-f|-cat|-sub|-grep|-cmb)(\+[0-9]+[brl]?(?:,.*)?)\Z", re.DOTALL)
+
+#: The formats that ``sep:`` specs contradict.
+_FORMATS = ("csv", "tsv", "fix", "div", "tab", "jsn", "xml", "bin", "aq", "auto")
+
+_INPUTS = ("-f", "-cat", "-sub", "-grep", "-cmb")
+_OUTPUTS = ("-o", "-ovar")
+
+#: Rows for the table of every tool that reads records and prints some.
+COMMON = (
+    Option("-notitle", "The old form of -o,notitle.", obsolete=True),
+    Option("-bz", "The old form of -f,bz=BufSize.", ("BufSize",), obsolete=True),
+)
+
+#: Rows for tools with imports.
+IMPORTS = (
+    Option("-udb", "The old way to begin an import.", more="DbName", obsolete=True),
+    Option("-ddef", "The old form of -imp,ddef.", obsolete=True),
+    Option("-spec", "The old form of -imp,spec=UdbSpec.", ("UdbSpec",), obsolete=True),
+    Option("-db", "The old form of -imp DbName:TabName.", ("DbName",), obsolete=True),
+    Option("-seg", "The old form of -imp,seg=N1-N2/N.", ("Segments",), obsolete=True),
+    Option("-nobnk", "The old form of -imp,nobnk.", obsolete=True),
+    Option("-nonew", "The old form of -imp,nonew.", obsolete=True),
+)
+
+
+def respelled(word: str) -> str:
+    """An option word as it is written today.
+
+    >>> respelled("-evlc"), respelled("-maprx,ncas"), respelled("-f+1,eok"), respelled("-eval")
+    ('-eval', '-map,rx,ncas', '-f,+1,eok', '-eval')
+    """
+    name, comma, rest = word.partition(",")
+    if name in _RENAMED:
+        return _RENAMED[name] + comma + rest
+    found = _SKIP_WITHOUT_COMMA.match(word)
+    return f"{found[1]},{found[2]}" if found else word
+
+
+def modern(uses: Sequence[Use], files: Option | None) -> list[Use]:
+    """The uses without old spellings.
+
+    Args:
+        uses: The options of a command line.
+        files: The row of ``-f``, for a command line that has none of it but says how to read; None where there is none.
+
+    Raises:
+        OptionError: If an option stands without the one that it belongs to.
+    """
+    result = [_unquoted(use) for use in uses]
+    result = _divided(result, files)
+    result = _one_input(result)
+    for name, rewrite in _REWRITES.items():
+        while (at := next((n for n, use in enumerate(result) if use.name == name and use.option.obsolete), -1)) >= 0:
+            old = result.pop(at)
+            rewrite(result, at, old, files)
+    return result
+
+
+def _unquoted(use: Use) -> Use:
+    """``noq``: strings without quotes around them are those of a separated format that is not ``csv``."""
+    if use.name not in (*_INPUTS, *_OUTPUTS) or "noq" not in use.attributes:
+        return use
+    words = tuple(word for word in use.attributes if word not in ("noq", "csv"))
+    return replace(use, attributes=words if any(map(_is_separator, words)) else ("sep=,", *words))
+
+
+def _is_separator(word: str) -> bool:
+    return word == "tsv" or word.startswith("sep=")
+
+
+def _divided(uses: list[Use], files: Option | None) -> list[Use]:
+    """``sep:`` specs say what ``div`` says today."""
+    if files is None or not any(use.name == "-d" and any(map(_is_divider, use.arguments)) for use in uses):
+        return uses
+    at = next((n for n, use in enumerate(uses) if use.name == "-f"), -1)
+    if at < 0:
+        return [Use(files, ("div",), ("-",), "-f,div"), *uses]
+    given = uses[at].attributes
+    if any(_is_separator(word) or word in _FORMATS for word in given):
+        return uses
+    return [*uses[:at], replace(uses[at], attributes=("div", *given)), *uses[at + 1 :]]
+
+
+def _is_divider(spec: str) -> bool:
+    return spec[:4].lower() == "sep:"
+
+
+def _one_input(uses: list[Use]) -> list[Use]:
+    """Several ``-f`` of the same attributes are one with all files."""
+    first = next((n for n, use in enumerate(uses) if use.name == "-f"), -1)
+    more = [use for n, use in enumerate(uses) if use.name == "-f" and n != first]
+    if not more or any(use.attributes != uses[first].attributes for use in more):
+        return uses
+    files = tuple(file for use in uses if use.name == "-f" for file in use.arguments)
+    return [replace(use, arguments=files) if n == first else use for n, use in enumerate(uses) if use not in more]
+
+
+def _onto_last(names: Sequence[str], word: Callable[[Use], str]) -> _Rewrite:
+    """The old option says something of the last of ``names`` before it."""
+
+    def rewrite(uses: list[Use], at: int, old: Use, _files: Option | None) -> None:
+        before = next((n for n in range(at - 1, -1, -1) if uses[n].name in names), -1)
+        if before < 0:
+            raise OptionError(f"{old.name} without {names[0]} before it", where=old.where, hint=old.option.help)
+        uses[before] = replace(uses[before], attributes=(*uses[before].attributes, word(old)))
+
+    return rewrite
+
+
+def _buffer(uses: list[Use], _at: int, old: Use, files: Option | None) -> None:
+    word = f"bz={old.arguments[0]}"
+    at = next((n for n, use in enumerate(uses) if use.name == "-f"), -1)
+    if at >= 0:
+        uses[at] = replace(uses[at], attributes=(*uses[at].attributes, word))
+    elif files is not None:
+        uses.insert(0, Use(files, (word,), ("-",), "-f"))
+
+
+def _spec_of_imports(uses: list[Use], at: int, old: Use, _files: Option | None) -> None:
+    for n in range(at, len(uses)):
+        if uses[n].name == "-imp":
+            uses[n] = replace(uses[n], attributes=(*uses[n].attributes, f"spec={old.arguments[0]}"))
+
+
+def _database_of_imports(uses: list[Use], at: int, old: Use, _files: Option | None) -> None:
+    for n in range(at, len(uses)):
+        if uses[n].name == "-imp" and ":" not in uses[n].arguments[0]:
+            uses[n] = replace(uses[n], arguments=(f"{old.arguments[0]}:{uses[n].arguments[0]}",))
+
+
+_Rewrite = Callable[[list[Use], int, Use, Option | None], None]
+
+_REWRITES: dict[str, _Rewrite] = {
+    "-notitle": _onto_last(_OUTPUTS, lambda _old: "notitle"),
+    "-bz": _buffer,
+    "-dec": _onto_last(("-sort",), lambda _old: "dec"),
+    "-spec": _spec_of_imports,
+    "-db": _database_of_imports,
+    "-seg": _onto_last(("-imp",), lambda old: f"seg={old.arguments[0]}"),
+    "-nobnk": _onto_last(("-imp",), lambda _old: "nobnk"),
+    "-nonew": _onto_last(("-imp",), lambda _old: "nonew"),
+}
