@@ -72,6 +72,13 @@ _CHAINS: dict[str, tuple[Rule, ...]] = {
     "variables that rules read": (_evaluate("sum + number"),),
     "division and %": (_evaluate("number / number % number"),),
     "running sums and counts": (Evaluate(_VARIABLE, check_expression("sum + number", _SCOPE, where="-eval")),),
+    "running minima and maxima": (Evaluate(_VARIABLE, check_expression("Min(sum, number)", _SCOPE, where="-eval")),),
+    "the last value so far": (Evaluate(_VARIABLE, check_expression("number", _SCOPE, where="-eval")),),
+    "the first value so far": (
+        Conditional(
+            (Branch(_filter("sum == 7"), False, (Evaluate(_VARIABLE, _evaluate("number").value), _evaluate("text"))),)
+        ),
+    ),
     "other variables that rules set": (Evaluate(_VARIABLE, check_expression("sum * 2", _SCOPE, where="-eval")),),
     "-quit, -quitafter": (Conditional((Branch(_filter("number"), False, (Quit(),)),)),),
     "groups nested deeper": (_nested(DEEPEST + 1),),

@@ -69,6 +69,7 @@ class Generator:
         for key, kind in COLUMNS:
             self.names[_KINDS[kind.value]].append(key)
         self.variables: list[tuple[str, ValueType]] = []
+        self.initial: dict[str, str] = {}
         self.created: list[tuple[str, ValueType]] = []
         self.sinks = 0
 
@@ -88,10 +89,13 @@ class Generator:
         name = f"v{len(self.variables) + 1}"
         self.variables.append((name, kind))
         self.names[kind].append(name)
-        return ("-var", f"{letters}:{name}", self.source.choice(constants))
+        self.initial[name] = self.source.choice(constants)
+        return ("-var", f"{letters}:{name}", self.initial[name])
 
     def _rule(self, depth: int) -> list[Option]:
         roll = self.source.random()
+        if self.variables and self.stateful and roll < 0.25:
+            return self._running(depth)
         if roll < 0.5:
             return [self._evaluate()]
         if roll < 0.65:
@@ -130,6 +134,27 @@ class Generator:
         if kind is ValueType.STRING and (name, kind) in self.variables:
             text = f"SubStr({text}, 0, 20)"  # v + v, row after row, would fill the memory
         return ("-eval", name, text)
+
+    def _running(self, depth: int) -> list[Option]:
+        """One of the ways of setting a variable that become columns, or nearly one."""
+        name, kind = self.source.choice(self.variables)
+        text = self.expression(kind, 1)
+        roll = self.source.random()
+        if roll < 0.2 and kind in (ValueType.INTEGER, ValueType.FLOAT):
+            arguments = self.source.sample([name, text], 2)
+            return [("-eval", name, f"{self.source.choice(['Min', 'Max'])}({', '.join(arguments)})")]
+        check = f"{name} == {self.initial[name]}"
+        if roll < 0.5:
+            sides = self.source.sample([name, text], 2)
+            check = f"{sides[0]} {self.source.choice(['<', '>', '<=', '>='])} {sides[1]}"
+        elif roll < 0.7:
+            return [("-eval", name, text)]
+        elif roll < 0.8:
+            check = self.condition(1)
+        options: list[Option] = [("-if", "-filt", check), ("-eval", name, text), *self._body(depth + 1)]
+        if self.source.random() < 0.3:
+            options += [("-else",), ("-eval", name, self.expression(kind, 1)), *self._body(depth + 1)]
+        return [*options, ("-endif",)]
 
     def _stored_kind(self, kind: ValueType) -> ValueType:
         if kind in (ValueType.INTEGER, ValueType.FLOAT) and self.source.random() < 0.3:

@@ -19,7 +19,21 @@ from ess.engines.columnar.distinct import Scalar
 from ess.engines.columnar.expressions import truth, value
 from ess.engines.columnar.functions import stored_values
 from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, plan, with_value
-from ess.engines.columnar.running import Term, cumulative, neutral, running_sums
+from ess.engines.columnar.running import (
+    Extreme,
+    First,
+    Kept,
+    Running,
+    Sum,
+    Term,
+    comparable,
+    cumulative,
+    extremes,
+    firsts,
+    kept,
+    neutral,
+    running_variables,
+)
 from ess.engines.columnar.storage import LOADS, blank_literal, column_literal, store
 from ess.engines.columnar.storing import holder, storing_call, without
 from ess.engines.columnar.support import DEEPEST, gap
@@ -64,6 +78,12 @@ class State:
         kept = {ROW_NUMBER, WRITTEN, *needed}
         self.frame = self.frame.drop(c for c in self.frame.columns if c.startswith(HIDDEN) and c not in kept)
 
+    def run(self, variable: Slot, values: pl.Series) -> None:
+        """Add the values of a variable behind the rule that sets it."""
+        self.frame = self.frame.hstack([values])
+        if values.len():
+            self.variables[variable.key] = values.item(-1)
+
     def keep(self, mask: str) -> None:
         """At the top level: take out the rows for which the hidden column ``mask`` is false."""
         self.tidy(mask)
@@ -79,14 +99,14 @@ Step = Callable[[State], None]
 class Chain:
     """A compiled chain: its steps, and what the frame needs beside the inputs.
 
-    ``unset`` are created slots that no rule sets, ``sums`` the variables that rules add to.
+    ``unset`` are created slots that no rule sets, ``running`` the variables that rules set.
     """
 
     steps: tuple[Step, ...]
     needs_row_number: bool
     needs_written: bool
     unset: tuple[Slot, ...]
-    sums: frozenset[str]
+    running: frozenset[str]
 
 
 @dataclass
@@ -94,14 +114,16 @@ class _Facts:
     """What compiling finds out on the way from the first rule to the last.
 
     ``present`` holds the keys of slots that are columns by now; a created slot becomes one when
-    it is first set, and is a constant until then.
+    it is first set, and is a constant until then. ``pending`` has, for a variable that several rules set, how many
+    of them are still to come, and the hidden column of the values so far.
     """
 
     program: Program
     names: Iterator[str]
     present: set[str]
     constants: dict[str, pl.Expr]
-    sums: dict[str, tuple[Term, ...]]
+    running: dict[str, Running]
+    pending: dict[str, tuple[int, str]] = field(default_factory=dict)
     sinks: set[int] = field(default_factory=set)
     uses_row_number: bool = False
 
@@ -117,7 +139,7 @@ class _Block:
         """The slot's stored values."""
         if slot.key in self.facts.present:
             return pl.col(slot.key)
-        if slot.key in self.facts.sums:
+        if slot.key in self.facts.running:
             raise gap("other variables that rules set")
         return self.facts.constants.get(slot.key, blank_literal(slot.type))
 
@@ -154,14 +176,14 @@ def compile_chain(program: Program, names: Iterator[str]) -> Chain:
     """
     if _depth(program.rules) > DEEPEST:
         raise gap("groups nested deeper")
-    sums, assigned = running_sums(program), assigned_slots(program)
-    if any(key in assigned and key not in sums for key in (variable.slot.key for variable in program.variables)):
+    running, assigned = running_variables(program), assigned_slots(program)
+    if any(key in assigned and key not in running for key in (variable.slot.key for variable in program.variables)):
         raise gap("other variables that rules set")
     constants = {v.slot.key: column_literal(v.initial, v.slot.type) for v in program.variables}
-    facts = _Facts(program, names, {slot.key for slot in program.inputs}, constants, sums)
+    facts = _Facts(program, names, {slot.key for slot in program.inputs}, constants, running)
     steps = _compile_rules(program.rules, _Block(facts))
     unset = tuple(slot for slot in program.created if slot.key not in facts.present)
-    return Chain(tuple(steps), facts.uses_row_number, bool(facts.sinks), unset, frozenset(sums))
+    return Chain(tuple(steps), facts.uses_row_number, bool(facts.sinks), unset, frozenset(running))
 
 
 def _depth(rules: tuple[Rule, ...]) -> int:
@@ -204,8 +226,16 @@ def _compile_rule(rule: Rule, block: _Block) -> tuple[list[Step], _Block]:
 
 
 def _evaluate(rule: Evaluate, block: _Block) -> list[Step]:
-    if rule.target is not None and rule.target.key in block.facts.sums:
-        return _add(rule.target, rule.value.type, block)
+    if rule.target is not None and rule.target.key in block.facts.running:
+        match block.facts.running[rule.target.key]:
+            case Sum(terms):
+                return _add(rule.target, rule.value.type, terms, block)
+            case Extreme() as extreme:
+                return _extreme(rule.target, extreme, None, block)
+            case Kept(rules):
+                return _keep(rule.target, rule.value, rules, block)
+            case First():
+                raise Unsupported("a first value outside of its branch")
     steps, node = _stored_first(rule.value, block)
     context = block.context()
     new = value(node, context)
@@ -214,11 +244,11 @@ def _evaluate(rule: Evaluate, block: _Block) -> list[Step]:
     return [*steps, _set(rule.target, store(new, node.type, rule.target.type), context, block)]
 
 
-def _add(variable: Slot, value_type: ValueType, block: _Block) -> list[Step]:
+def _add(variable: Slot, value_type: ValueType, terms: tuple[Term, ...], block: _Block) -> list[Step]:
     """Add to a variable, row by row, what the rows of the block have to add."""
     context = block.context()
     total: pl.Expr | None = None
-    for term in block.facts.sums[variable.key]:
+    for term in terms:
         number = value(term.value, context)
         number = -number if term.subtracted else number
         total = number if total is None else total + number
@@ -231,11 +261,69 @@ def _add(variable: Slot, value_type: ValueType, block: _Block) -> list[Step]:
     def step(state: State) -> None:
         frame = expression.add_to(state.frame, name)
         values = cumulative(variable, value_type, state.variables[variable.key], frame.get_column(name))
-        state.frame = frame.drop(name).hstack([values])
-        if values.len():
-            state.variables[variable.key] = values.item(-1)
+        state.frame = frame.drop(name)
+        state.run(variable, values)
 
     return [step]
+
+
+def _extreme(variable: Slot, extreme: Extreme, taken: str | None, block: _Block) -> list[Step]:
+    """Make a variable the extreme of a value, row by row; ``taken`` is the column for the rows that made it so."""
+    context, name = block.context(), next(block.facts.names)
+    number, exceptional = comparable(variable, extreme.value.type, context.once(value(extreme.value, context)))
+    if exceptional is not None:
+        context.guard(exceptional)
+    expression = plan(context, context.only_active(number))
+    block.facts.present.add(variable.key)
+
+    def step(state: State) -> None:
+        frame = expression.add_to(state.frame, name)
+        start = state.variables[variable.key]
+        values, rows = extremes(variable, extreme, start, frame.get_column(name))
+        state.frame = frame.drop(name)
+        state.run(variable, values)
+        if taken is not None:
+            state.frame = state.frame.hstack([rows.alias(taken)])
+
+    return [step]
+
+
+def _first(variable: Slot, first: First, taken: str, block: _Block) -> list[Step]:
+    """Set a variable in the rows in which it is still blank; ``taken`` is the column for them."""
+    context, name = block.context(), next(block.facts.names)
+    new = store(value(first.value, context), first.value.type, variable.type)
+    expression = plan(context, context.only_active(new))
+    block.facts.present.add(variable.key)
+
+    def step(state: State) -> None:
+        frame = expression.add_to(state.frame, name)
+        values, rows = firsts(variable, first, state.variables[variable.key], frame.get_column(name))
+        state.frame = frame.drop(name)
+        state.run(variable, values)
+        state.frame = state.frame.hstack([rows.alias(taken)])
+
+    return [step]
+
+
+def _keep(variable: Slot, node: Node, rules: int, block: _Block) -> list[Step]:
+    """Set a variable to a value, which later rows have as long as no rule sets another."""
+    before, node = _stored_first(node, block)
+    context, name = block.context(), next(block.facts.names)
+    new = context.only_active(store(value(node, context), node.type, variable.type))
+    left, earlier = block.facts.pending.get(variable.key, (rules, ""))
+    expression = plan(context, pl.coalesce(new, pl.col(earlier)) if earlier else new)
+    if left > 1:
+        block.facts.pending[variable.key] = left - 1, name
+        return [*before, _assign(expression, name)]
+    block.facts.present.add(variable.key)
+
+    def step(state: State) -> None:
+        frame = expression.add_to(state.frame, name)
+        values = kept(variable, state.variables[variable.key], frame.get_column(name))
+        state.frame = frame.drop(name)
+        state.run(variable, values)
+
+    return [*before, step]
 
 
 def _set(target: Slot, new: pl.Expr, context: Context, block: _Block) -> Step:
@@ -334,7 +422,8 @@ def _conditional(rule: Conditional, block: _Block) -> tuple[list[Step], _Block]:
     for branch in rule.branches:
         more, taken, remaining = _check(branch, remaining)
         steps += more
-        steps += _compile_rules(branch.body, taken)
+        body = branch.body[1:] if _compares_first(branch, block) is not None else branch.body
+        steps += _compile_rules(body, taken)
     if outermost:
         return [*steps, State.tidy if not ends_rows else lambda state: state.keep(ALIVE)], block
     if not ends_rows:
@@ -353,11 +442,30 @@ def _ends_rows(rules: tuple[Rule, ...]) -> bool:
     return False
 
 
+def _compares_first(branch: Branch, block: _Block) -> tuple[Slot, Extreme | First] | None:
+    """The variable that a branch compares and then sets, and how; None for other branches."""
+    rule = branch.body[0] if branch.body else None
+    if isinstance(branch.check, Filter) and isinstance(rule, Evaluate) and rule.target is not None:
+        running = block.facts.running.get(rule.target.key)
+        if isinstance(running, First) or (isinstance(running, Extreme) and running.equal is not None):
+            return rule.target, running
+    return None
+
+
 def _check(branch: Branch, block: _Block) -> tuple[list[Step], _Block, _Block]:
     """The steps of a branch's check, the block of its body, and the block of the branches after it."""
     taken, remaining = next(block.facts.names), next(block.facts.names)
     steps: list[Step] = []
+    compared = _compares_first(branch, block)
     match branch.check:
+        case Filter() if compared is not None:
+            variable, running = compared
+            rows = next(block.facts.names)
+            if isinstance(running, Extreme):
+                steps = _extreme(variable, running, rows, block)
+            else:
+                steps = _first(variable, running, rows, block)
+            condition = Plan((), (), pl.col(rows))
         case Filter():
             steps, node = _stored_first(branch.check.condition, block)
             context = block.context()

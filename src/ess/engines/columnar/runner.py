@@ -57,7 +57,7 @@ class ColumnarRunner:
         return BatchResult(final, state.written, final.height + state.written_only, height)
 
     def _run_rows(self, batch: Batch, first_row_number: int) -> BatchResult:
-        if not self._chain.sums:
+        if not self._chain.running:
             if self._row_engine is None:
                 self._row_engine = compile_rowwise(self._program)
             return self._row_engine.run(batch, first_row_number)

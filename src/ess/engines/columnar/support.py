@@ -42,6 +42,13 @@ CONSTRUCTS: dict[str, Construct] = {
         Construct("$Random", True, "computed from the seed and the row numbers"),
         Construct("variables that rules read", True, "constants, as long as no rule sets them"),
         Construct("running sums and counts", True, "cumulative sums, for a variable that one rule adds to"),
+        Construct(
+            "running minima and maxima", True, "of numbers: Max(v, x), or -if -filt 'x > v' -eval v x ... -endif"
+        ),
+        Construct("the last value so far", True, "a variable that one rule, or the rules of one -if group, set anew"),
+        Construct(
+            "the first value so far", True, "-if -filt 'v == 0' -eval v x ... -endif, where 0 is its initial value"
+        ),
         Construct("functions that store into columns", True, "a step of their own before the rule they stand in"),
         Construct("division and %", True, "a zero divisor sends its batch to the row engine, which rejects the record"),
         Construct("other variables that rules set", False, "their values depend on the rows before"),
