@@ -1,11 +1,14 @@
 """Regular expressions of three syntaxes."""
 
+import ctypes
+import platform
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ess.language.functions.comparison import wildcard
-from ess.language.regex import RegexError, compile_regex
+from ess.language.regex import RegexError, SlowPatternError, Template, compile_regex, search
 
 
 @pytest.mark.parametrize(
@@ -50,10 +53,46 @@ from ess.language.regex import RegexError, compile_regex
         (b"^.$", ["utf"], b"\xc3\xa9", b"\xc3\xa9"),
         (rb"\w+", ["ucp"], b"- \xc3\xa9", b"\xc3\xa9"),
         (b"\xc3\x89", ["ucp", "ncas"], b"\xff\xc3\xa9", b"\xc3\xa9"),
+        (rb"a\|ab", [], b"abc", b"ab"),
+        (rb"(a|ab)(c|bcd)", ["rx_extended"], b"abcd", b"abcd"),
+        (rb"(a?)(ab)?", ["rx_extended"], b"ab", b"ab"),
+        (rb"(ab)*?", ["rx_extended"], b"abab", b"abab"),
+        (rb"(ab)*+", ["rx_extended"], b"abab", b"abab"),
+        (rb"a|ab", ["pcre"], b"abc", b"a"),
+        (rb"a*?", ["notempty"], b"ba", b"a"),
+        (rb"a?", ["notempty_atstart"], b"ba", b"a"),
+        (rb"[]", ["allow_empty_class"], b"]", None),
+        (rb"[^]x", ["allow_empty_class"], b"\nx", b"\nx"),
+        (rb"\x41\u0042\U", ["alt_bsux"], b"ABU", b"ABU"),
+        (rb"^$", ["multiline"], b"a\n", None),
+        (rb"a\n^", ["multiline", "alt_circumflex"], b"a\n", b"a\n"),
+        (rb"(?<n>a)|(?<n>b)", ["dupnames"], b"b", b"b"),
+        (rb"(?:(?<n>a)|(?<n>b))\k<n>", ["dupnames"], b"abb", b"bb"),
+        (rb"b", ["firstline"], b"a\nb", None),
+        (rb"b", ["firstline"], b"ab\nb", b"b"),
+        (rb"(a)?\1b", ["match_unset_backref"], b"b", b"b"),
+        (rb"(a)?\1b", ["pcre"], b"b", None),
+        (rb"^a|b$", ["notbol"], b"ab", b"b"),
+        (rb"a$|b", ["noteol"], b"ba", b"b"),
+        (rb"a$", ["noteol", "multiline"], b"a\na", b"a"),
+        (rb"a+?b?", ["ungreedy"], b"aab", b"aa"),
+        (rb"A(?i)B|c", ["pcre"], b"C", b"C"),
+        (rb"a(?i:b)c", ["pcre"], b"aBc", b"aBc"),
+        (rb"a (?x) b # note", ["pcre"], b"a b", b"a b"),
+        (rb"a\Kb", ["pcre"], b"ab", b"b"),
+        (rb"\((?:[^()]|(?R))*\)", ["pcre"], b"((a)(b", b"(a)"),
+        (rb"(?<=a|bc)d", ["pcre"], b"bcd", b"d"),
+        (rb"(x)?(?(1)a|b)", ["pcre"], b"xa", b"xa"),
+        (rb"a++a|b", ["pcre"], b"aab", b"b"),
+        (rb"\R\d", ["pcre"], b"\r\n1", b"\r\n1"),
+        (rb"[[:^alpha:]]+", ["pcre"], b"ab1-\xff", b"1-\xff"),
+        (b"\xc3\x89", ["utf", "ncas"], b"\xc3\xa9", b"\xc3\xa9"),
+        (rb"\w\b\W[\W]", ["utf"], b"a\xc3\xa9\xc3\xa9", b"a\xc3\xa9\xc3\xa9"),
+        (rb"\p{Lu}+", ["utf"], b"a\xc3\x89", b"\xc3\x89"),
     ],
 )
 def test_matches(pattern, words, value, matched):
-    match = compile_regex(pattern, words).first(value)
+    match = compile_regex(pattern, words).search()(value)
     assert (None if match is None else match.group(0)) == matched
     if match is not None:
         assert value[match.start() : match.end()] == matched
@@ -66,15 +105,23 @@ def test_matches(pattern, words, value, matched):
         (rb"a\)", []),
         (rb"[a", []),
         (rb"a\{2,1\}", []),
-        (rb"a\{300\}", []),
+        (rb"a\{40000\}", []),
         (rb"a\{", []),
         (rb"\1", []),
         (rb"[[:foo:]]", []),
         (b"\\", []),
         (rb"*a", ["pcre"]),
         (rb"+", ["rx_extended"]),
-        (rb"(*SKIP)", ["pcre"]),
-        (rb"\Ka", ["pcre"]),
+        (rb"(*COMMIT)", ["pcre"]),
+        (rb"a**", ["pcre"]),
+        (rb"^*", ["pcre"]),
+        (rb"(?<n>a)(?<n>b)", ["pcre"]),
+        (rb"\p{L}", ["pcre"]),
+        (rb"\C", ["never_backslash_c"]),
+        (rb"\2(a)", ["pcre"]),
+        (rb"[z-a]", ["pcre"]),
+        (rb"(?|a|b)", ["pcre"]),
+        (rb"a{70000}", ["pcre"]),
     ],
 )
 def test_malformed_patterns(pattern, words):
@@ -82,14 +129,111 @@ def test_malformed_patterns(pattern, words):
         compile_regex(pattern, words)
 
 
-@given(st.text("a*?\\[(.+{|", max_size=8).map(str.encode), st.sampled_from([[], ["rx_extended"], ["pcre"]]))
+OPERATORS = r"a b * + ? . | ( ) [ ] { } {2} {1,2} ^ $ \ \( \) \| \1 (?: (?= (?<n> (?i) (?s: (?1) (?R) (?(1) ++ *?"
+OTHERS = r"\Q \E \x \x{ [: :] [^ - # (?# (* \k<n> \g \p{L} \u0041 \c é"
+PIECES = st.sampled_from(OPERATORS.split() + OTHERS.split())
+WORDS = st.sampled_from([[], ["rx_extended"], ["pcre"], ["utf", "ungreedy"], ["notempty", "alt_bsux", "extended"]])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=8).map("".join).map(str.encode) | st.binary(max_size=8), WORDS)
 def test_any_pattern_compiles_or_is_refused(pattern, words):
     try:
-        regex = compile_regex(pattern, words)
-    except RegexError:
+        found = compile_regex(pattern, words).search()(b"aa*ab?")
+    except (RegexError, SlowPatternError):
         return  # any other exception fails the test
-    match = regex.first(b"aa*a?")
-    assert match is None or match.group(0) in b"aa*a?"
+    assert found is None or 0 <= found.start() <= 6
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words", "value"),
+    [
+        (rb"(a+)+$", ["pcre"], b"a" * 200 + b"b"),
+        (rb"(a|a)*b", ["pcre"], b"a" * 2000),
+        (rb"^(([a-z])+.)+[A-Z]([a-z])+$", ["pcre"], b"a" * 200),
+        (rb"a?" * 20 + rb"a" * 20 + b"$", ["pcre"], b"a" * 19 + b"b" * 20),
+    ],
+)
+def test_patterns_that_could_take_for_ever_end(pattern, words, value):
+    assert compile_regex(pattern, words).search()(value) is None
+
+
+def test_a_search_that_takes_too_long_is_an_error(monkeypatch):
+    monkeypatch.setattr(search, "LIMIT", 0.02)
+    regex = compile_regex(rb"(a+)+$", ["rx_extended"])
+    value = b"a" * 2000 + b"b"
+    with pytest.raises(
+        SlowPatternError, match=r"takes more than 0.02 s, or too much memory, for a value of 2001 bytes"
+    ):
+        regex.search()(value)
+    with pytest.raises(SlowPatternError):
+        list(regex.matches(value))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(?R)?", "(a*(?1))", "(?:a|b?)(?R)", "(?=a)(?R)", "(?1)(a)", r"(a)?\1(?R)", "((?2)(b)|c)"]
+)
+def test_recursion_without_end_is_refused(pattern):
+    with pytest.raises(RegexError, match="a recursion before anything is matched"):
+        compile_regex(pattern.encode(), ["pcre"])
+
+
+@pytest.mark.parametrize("pattern", ["a(?R)?", "(a|b(?1))", r"(a)(?1)?", r"(?<p>\((?:[^()]|(?&p))*\))"])
+def test_recursion_with_an_end(pattern):
+    assert compile_regex(pattern.encode(), ["pcre"]).search()(b"xab(a)")
+
+
+def test_names_that_come_twice():
+    regex = compile_regex(b"(?<n>a)|(?<n>b)", ["dupnames"])
+    assert [Template(b"<%%n%%>", regex).render(match) for match in regex.matches(b"ba")] == [b"<b>", b"<a>"]
+
+
+class Span(ctypes.Structure):
+    _fields_ = (("start", ctypes.c_int), ("end", ctypes.c_int))
+
+
+@pytest.fixture(scope="module")
+def posix():
+    """The C library's own answer: the spans of the match and its groups, None if there is no match."""
+    libc = ctypes.CDLL(None)
+
+    def answer(pattern, value):
+        compiled = ctypes.create_string_buffer(256)
+        assert libc.regcomp(compiled, pattern, 1) == 0
+        spans = (Span * 10)()
+        code = libc.regexec(compiled, value, 10, spans, 0)
+        libc.regfree(compiled)
+        return None if code else [(span.start, span.end) for span in spans]
+
+    return answer
+
+
+ATOMS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a]"])
+REPEATED = st.sampled_from(["", "", "", "*", "+", "?", "{1,2}", "{2}"])
+
+
+def branches(inner):
+    pieces = st.tuples(inner, REPEATED).map("".join)
+    return st.lists(st.lists(pieces, min_size=1, max_size=3).map("".join), min_size=1, max_size=2).map("|".join)
+
+
+PATTERNS = branches(st.recursive(ATOMS, lambda inner: branches(inner).map("({})".format), max_leaves=4))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="compares with glibc")
+@settings(max_examples=300, deadline=None)
+@given(PATTERNS, st.text("abc", max_size=6))
+def test_the_longest_match_is_that_of_the_c_library(posix, pattern, value):
+    regex = compile_regex(pattern.encode(), ["rx_extended"])
+    match = regex.search()(value.encode())
+    expected = posix(pattern.encode(), value.encode())
+    assert (None if match is None else (match.start(), match.end())) == (None if expected is None else expected[0])
+    if match is not None and not regex.engine.longest:
+        groups = [match.group(number) for number in range(regex.groups + 1)]
+        assert groups == [value[start:end].encode() for start, end in expected[: regex.groups + 1]]
+    assert bool(match) == bool(
+        compile_regex(pattern.encode(), ["rx_extended"], only_whether=True).search()(value.encode())
+    )
 
 
 def slow_wildcard(pattern: bytes, value: bytes) -> bool:

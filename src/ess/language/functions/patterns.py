@@ -21,12 +21,12 @@ from ess.language.regex import REGEX_WORDS, Regex, RegexError, Template, compile
 from ess.language.tree import ValueType
 
 
-def _compiled(arguments: Sequence[Argument], *, pattern: int = 1) -> Regex:
+def _compiled(arguments: Sequence[Argument], *, only_whether: bool = False) -> Regex:
     words = [word for word in words_of(arguments[-1]) if word != "all"]
     try:
-        return compile_regex(fixed_text(arguments[pattern]), words)
+        return compile_regex(fixed_text(arguments[1]), words, only_whether=only_whether)
     except RegexError as error:
-        raise ArgumentError(f"bad regular expression: {error}", argument=pattern) from None
+        raise ArgumentError(f"bad regular expression: {error}", argument=1) from None
 
 
 def _template(arguments: Sequence[Argument], index: int, regex: Regex) -> Template:
@@ -37,22 +37,19 @@ def _template(arguments: Sequence[Argument], index: int, regex: Regex) -> Templa
 
 
 def _compare(arguments: Sequence[Argument]) -> RowFunction:
-    regex = _compiled(arguments)
-    if regex.is_plain:
-        search = regex.pattern.search
-        return lambda value: 1 if search(value) else 0
-    return lambda value: 1 if regex.first(value) else 0
+    search = _compiled(arguments, only_whether=True).search()
+    return lambda value: 1 if search(value) else 0
 
 
 def _map(arguments: Sequence[Argument]) -> RowFunction:
+    if len(arguments) == 3:
+        return _compare(arguments)
     regex = _compiled(arguments)
+    search = regex.search()
     templates = [_template(arguments, index, regex) for index in range(3, len(arguments) - 1, 2)]
 
-    if not templates:
-        return lambda value: 1 if regex.first(value) else 0
-
     def extract(value: bytes, *current: bytes) -> tuple[int | bytes, ...]:
-        match = regex.first(value)
+        match = search(value)
         if match is None:
             return (0, *current)
         return (1, *(template.render(match) for template in templates))
@@ -94,8 +91,8 @@ def _replace(arguments: Sequence[Argument]) -> RowFunction:
 
 _WORDS = tuple(REGEX_WORDS)
 _ENGINES = (
-    "POSIX basic syntax unless rx_extended or pcre is given. Of alternatives that match at one place the first is "
-    "taken, where POSIX takes the longest; ungreedy, dupnames and a few more attributes of pcre are not available."
+    "With pcre, of the verbs only (*FAIL), (*PRUNE) and (*SKIP) are known, and no (?| groups. A search that takes more "
+    "than 10 seconds ends the run."
 )
 
 FUNCTIONS = (

@@ -21,6 +21,7 @@ from ess.language.functions.table import (
 from ess.language.mapping.pattern import Pattern, PatternError, compile_pattern
 from ess.language.mapping.template import parse_template
 from ess.language.regex import REGEX_WORDS, RegexError, compile_regex
+from ess.language.regex.template import first_of
 from ess.language.tree import ValueType
 
 #: The attributes of -mapf and -map.
@@ -60,13 +61,14 @@ def _extractor(source: bytes, words: Sequence[str]) -> Callable[[bytes], list[by
 
         return extract
     regex = compile_regex(source, words)
-    references: list[int | str] = [int(name) if name.isdigit() else name for name in names]
+    search = regex.search()
+    references = [(int(name),) if name.isdigit() else regex.groups_of(name) for name in names]
 
-    def search(value: bytes) -> list[bytes] | None:
-        match = regex.first(value)
-        return None if match is None else [match.group(reference) or b"" for reference in references]
+    def search_values(value: bytes) -> list[bytes] | None:
+        match = search(value)
+        return None if match is None else [first_of(match, groups) for groups in references]
 
-    return search
+    return search_values
 
 
 def _map_from(arguments: Sequence[Argument]) -> RowFunction:

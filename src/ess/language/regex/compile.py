@@ -2,178 +2,131 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
 
 from ess.language.regex.errors import RegexError
 from ess.language.regex.perl import translate_perl
+from ess.language.regex.perl_syntax import PerlOptions
 from ess.language.regex.posix import translate_posix
+from ess.language.regex.search import Engine, Regex
 
 _POSIX_WORDS = frozenset({"rx", "rx_extended", "rx_icase", "rx_newline"})
-_PERL_FLAGS = {
-    "caseless": re.IGNORECASE,
-    "dotall": re.DOTALL,
-    "extended": re.VERBOSE,
-    "multiline": re.MULTILINE,
+_MODES = {"caseless": "i", "dotall": "s", "multiline": "m", "extended": "x", "ungreedy": "U", "dupnames": "J"}
+_PERL_WORDS = frozenset(_MODES) | {
+    "allow_empty_class",
+    "alt_bsux",
+    "alt_circumflex",
+    "alt_verbnames",
+    "anchored",
+    "dollar_endonly",
+    "firstline",
+    "match_unset_backref",
+    "never_backslash_c",
+    "never_ucp",
+    "never_utf",
+    "no_dotstar_anchor",
+    "no_start_optimize",
+    "no_utf_check",
+    "notbol",
+    "notempty",
+    "notempty_atstart",
+    "noteol",
+    "pcre",
+    "ucp",
+    "utf",
 }
-_PERL_OWN = frozenset({"pcre", "anchored", "dollar_endonly", "notempty", "notempty_atstart", "utf", "ucp"})
-# These only forbid something or speed the other engine up.
-_PERL_WITHOUT_EFFECT = frozenset(
-    {"never_backslash_c", "never_ucp", "never_utf", "no_dotstar_anchor", "no_start_optimize", "no_utf_check"}
-)
-_PERL_MISSING = frozenset(
-    {
-        "allow_empty_class",
-        "alt_bsux",
-        "alt_circumflex",
-        "alt_verbnames",
-        "dupnames",
-        "firstline",
-        "match_unset_backref",
-        "notbol",
-        "noteol",
-        "ungreedy",
-    }
-)
-_PERL_WORDS = frozenset(_PERL_FLAGS) | _PERL_OWN | _PERL_WITHOUT_EFFECT | _PERL_MISSING
+# A match must end elsewhere than it began: the first group holds what follows its beginning.
+_NOT_EMPTY = (b"(?=((?s:.*)))(?:", b")(?!\\1\\Z)")
+_NOT_EMPTY_AT_START = (b"(?:", b")(?!\\A)")
 
 #: All attributes that choose how a regular expression works.
 REGEX_WORDS = frozenset({"ncas"}) | _POSIX_WORDS | _PERL_WORDS
 
 
-class Match(Protocol):
-    """What is needed of a match."""
-
-    def start(self) -> int:
-        """Where it begins, in bytes."""
-        ...
-
-    def end(self) -> int:
-        """Where it ends, in bytes."""
-        ...
-
-    def group(self, group: int | str, /) -> bytes | None:
-        """A group's text; None if it took no part."""
-        ...
-
-
-@dataclass(frozen=True)
-class _TextMatch:
-    """A match in decoded text, seen as bytes."""
-
-    match: re.Match[str]
-
-    def start(self) -> int:
-        return len(_encode(self.match.string[: self.match.start()]))
-
-    def end(self) -> int:
-        return len(_encode(self.match.string[: self.match.end()]))
-
-    def group(self, group: int | str, /) -> bytes | None:
-        text = self.match[group]
-        return None if text is None else _encode(text)
-
-
-@dataclass(frozen=True)
-class Regex:
-    """A compiled expression: of bytes, or of text (attributes ``utf`` and ``ucp``)."""
-
-    pattern: re.Pattern[bytes] | re.Pattern[str]
-    anchored: bool = False
-    not_empty: bool = False
-    not_empty_at_start: bool = False
-
-    @property
-    def groups(self) -> int:
-        """How many groups it has."""
-        return self.pattern.groups
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of its named groups."""
-        return frozenset(self.pattern.groupindex)
-
-    def matches(self, value: bytes) -> Iterator[Match]:
-        """All matches from left to right, none overlapping."""
-        found: Iterator[Match]
-        if isinstance(self.pattern.pattern, bytes):
-            found = self.pattern.finditer(value)
-        else:
-            text = value.decode("utf-8", "surrogateescape")
-            found = (_TextMatch(match) for match in self.pattern.finditer(text))
-        expected = 0
-        for match in found:
-            if self.anchored and match.start() != expected:
-                return
-            expected = match.end()
-            empty = match.start() == match.end()
-            if not (empty and (self.not_empty or (self.not_empty_at_start and match.start() == 0))):
-                yield match
-
-    def first(self, value: bytes) -> Match | None:
-        """The leftmost match."""
-        if self.is_plain:
-            return self.pattern.search(value)  # type: ignore[call-overload]
-        return next(self.matches(value), None)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether ``pattern.search`` over bytes says everything."""
-        restricted = self.anchored or self.not_empty or self.not_empty_at_start
-        return isinstance(self.pattern.pattern, bytes) and not restricted
-
-
-def compile_regex(pattern: bytes, words: Sequence[str]) -> Regex:
+def compile_regex(pattern: bytes, words: Sequence[str], *, only_whether: bool = False) -> Regex:
     r"""Compile a pattern under the attributes of the manual's section "RegEx Attributes".
 
-    POSIX basic syntax is the default. Upper and lower case are ASCII's unless ``utf`` is given.
+    POSIX basic syntax is the default. Upper and lower case are ASCII's unless ``utf`` or ``ucp`` is given.
 
-    >>> compile_regex(rb"\([0-9]*\)x", []).first(b"a12x").group(1)
+    Args:
+        pattern: The pattern.
+        words: The attributes.
+        only_whether: Whether it is only asked whether a value matches, not how; that is faster.
+
+    >>> compile_regex(rb"\([0-9]*\)x", []).search()(b"a12x").group(1)
     b'12'
-    >>> compile_regex(rb"(B+)", ["pcre", "ncas"]).first(b"abbc").group(1)
+    >>> compile_regex(rb"(B+)", ["pcre", "ncas"]).search()(b"abbc").group(1)
     b'bb'
 
     Raises:
-        RegexError: If the pattern is malformed, attributes contradict each other or one is not
-            available.
+        RegexError: If the pattern is malformed or attributes contradict each other.
     """
-    chosen = set(words)
+    chosen = frozenset(words)
     unknown = chosen - REGEX_WORDS
     if unknown:
         raise RegexError(f"unknown regular expression attribute '{min(unknown)}'")
     if chosen & _POSIX_WORDS and chosen & _PERL_WORDS:
         raise RegexError(f"'{min(chosen & _POSIX_WORDS)}' and '{min(chosen & _PERL_WORDS)}' are of different engines")
-    if chosen & _PERL_MISSING:
-        raise RegexError(f"attribute '{min(chosen & _PERL_MISSING)}' is not available")
-    perl = bool(chosen & _PERL_WORDS)
-    flags = re.IGNORECASE if chosen & {"ncas", "rx_icase"} else re.NOFLAG
-    if perl:
-        for word in chosen & _PERL_FLAGS.keys():
-            flags |= _PERL_FLAGS[word]
-        source = translate_perl(pattern, dollar_end_only="dollar_endonly" in chosen)
-    else:
-        newline = "rx_newline" in chosen
-        flags |= re.DOTALL | (re.MULTILINE if newline else re.NOFLAG)
-        source = translate_posix(pattern, extended="rx_extended" in chosen, newline=newline)
-    return Regex(
-        _compile(source, flags, text=bool(chosen & {"utf", "ucp"}), unicode="ucp" in chosen),
-        "anchored" in chosen,
-        "notempty" in chosen,
-        "notempty_atstart" in chosen,
+    for forbidden, word in (("never_utf", "utf"), ("never_ucp", "ucp")):
+        if {forbidden, word} <= chosen:
+            raise RegexError(f"'{word}' and '{forbidden}' contradict each other")
+    regex = _perl(pattern, chosen) if chosen & _PERL_WORDS else _posix(pattern, chosen, only_whether=only_whether)
+    regex.engine.quick  # noqa: B018 - compiles it, so that what is wrong is said now
+    return regex
+
+
+def _posix(pattern: bytes, chosen: frozenset[str], *, only_whether: bool) -> Regex:
+    newline = "rx_newline" in chosen
+    translated = translate_posix(pattern, extended="rx_extended" in chosen, newline=newline)
+    effort = translated.effort
+    engine = Engine(
+        translated.source,
+        ignore_case=bool(chosen & {"ncas", "rx_icase"}),
+        multiline=newline,
+        text=False,
+        longest=not (only_whether or effort.greedy_is_longest),
+        unwatched=effort.unwatched,
     )
+    return Regex(pattern, engine, {}, translated.groups)
 
 
-def _compile(source: bytes, flags: re.RegexFlag, *, text: bool, unicode: bool) -> re.Pattern[bytes] | re.Pattern[str]:
-    try:
-        if text:
-            decoded = source.decode("utf-8", "surrogateescape")
-            return re.compile(decoded, flags if unicode else flags | re.ASCII)
-        return re.compile(source, flags)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise RegexError(str(error)) from None
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _perl(pattern: bytes, chosen: frozenset[str]) -> Regex:
+    text = bool(chosen & {"utf", "ucp"})
+    not_empty = "notempty" in chosen
+    ignore_case = bool(chosen & {"ncas", "caseless"})
+    options = PerlOptions(
+        modes=frozenset(letter for word, letter in _MODES.items() if word in chosen)
+        | (frozenset("i") if ignore_case else frozenset()),
+        dollar_endonly="dollar_endonly" in chosen,
+        alt_circumflex="alt_circumflex" in chosen,
+        alt_bsux="alt_bsux" in chosen,
+        allow_empty_class="allow_empty_class" in chosen,
+        match_unset_backref="match_unset_backref" in chosen,
+        never_backslash_c="never_backslash_c" in chosen,
+        notbol="notbol" in chosen,
+        noteol="noteol" in chosen,
+        text=text,
+        unicode="ucp" in chosen,
+        shift=1 if not_empty else 0,
+    )
+    translated = translate_perl(pattern, options)
+    source = translated.source
+    for wanted, (before, after) in ((not_empty, _NOT_EMPTY), ("notempty_atstart" in chosen, _NOT_EMPTY_AT_START)):
+        source = before + source + after if wanted else source
+    engine = Engine(
+        source,
+        ignore_case=ignore_case,
+        multiline=False,
+        text=text,
+        longest=False,
+        unwatched=translated.effort.unwatched,
+    )
+    return Regex(
+        pattern,
+        engine,
+        translated.names,
+        translated.groups,
+        anchored="anchored" in chosen,
+        first_line="firstline" in chosen,
+        shifted=not_empty,
+    )

@@ -1,18 +1,19 @@
-r"""POSIX regular expressions, basic and extended, in Python's syntax.
+r"""POSIX regular expressions, basic and extended, in the syntax that ``re`` and ``regex`` share.
 
-Known differences: where alternatives match at one place, Python takes the first that leads to
-a match, POSIX the longest. ``\b`` is a backspace, as the manual says of all its patterns;
-``\< \>`` are the ends of a word.
+``\b`` is a backspace, as the manual says of its patterns; ``\< \>`` are the ends of a word.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from ess.language.regex.brackets import translate_bracket
+from ess.language.regex.effort import Effort
 from ess.language.regex.errors import RegexError
 
 _INTERVAL = re.compile(rb"(\d*)(?:(,)(\d*))?")
+_MOST_TIMES = 32767
 _ESCAPES = {
     b"n": rb"\n",
     b"t": rb"\t",
@@ -32,12 +33,22 @@ _ESCAPES = {
     b"`": rb"\A",
     b"'": rb"\Z",
 }
+_TIMES: dict[bytes, tuple[int, int | None]] = {b"*": (0, None), b"+": (1, None), b"?": (0, 1)}
 
 
-def translate_posix(pattern: bytes, *, extended: bool, newline: bool) -> bytes:
-    r"""``pattern`` as Python's ``re`` takes it; to be compiled with DOTALL (MULTILINE if ``newline``).
+@dataclass(frozen=True)
+class PosixPattern:
+    """A translated pattern, how many groups it has and what it may cost."""
 
-    >>> translate_posix(rb"^\(.*\) ABC \{2\}$", extended=False, newline=False)
+    source: bytes
+    groups: int
+    effort: Effort
+
+
+def translate_posix(pattern: bytes, *, extended: bool, newline: bool) -> PosixPattern:
+    r"""``pattern`` as ``re`` takes it; to be compiled with DOTALL (MULTILINE if ``newline``).
+
+    >>> translate_posix(rb"^\(.*\) ABC \{2\}$", extended=False, newline=False).source
     b'^(.*)\\ ABC\\ {2}\\Z'
 
     Raises:
@@ -53,19 +64,22 @@ class _Translator:
         self._newline = newline
         self._at = 0
         self._out: list[bytes] = []
-        self._depth = 0
         self._groups = 0
         self._closed: set[int] = set()
-        self._open: list[int] = []
+        self._open: list[tuple[int, int]] = []  # number and where it begins in _out
+        self._piece = 0  # where in _out what a repetition repeats begins
         self._start = True  # where a star is a literal and ^ an anchor
         self._repeated = False
+        self._after_group = False
+        self._effort = Effort()
 
-    def translate(self) -> bytes:
+    def translate(self) -> PosixPattern:
+        self._effort.anchored = self._pattern[:1] == b"^" and not self._newline
         while self._at < len(self._pattern):
             self._step()
         if self._open:
             raise RegexError("'(' without ')'")
-        return b"".join(self._out)
+        return PosixPattern(b"".join(self._out), self._groups, self._effort)
 
     def _step(self) -> None:
         byte = self._pattern[self._at : self._at + 1]
@@ -76,9 +90,7 @@ class _Translator:
             self._at += 2
             self._escaped(following)
         elif byte == b"[":
-            text, self._at = translate_bracket(
-                self._pattern, self._at, backslash_escapes=False, no_newline=self._newline
-            )
+            text, self._at = translate_bracket(self._pattern, self._at, no_newline=self._newline)
             self._literal(text)
         else:
             self._at += 1
@@ -91,6 +103,7 @@ class _Translator:
             if int(byte) not in self._closed:
                 raise RegexError(f"\\{byte.decode()} before the end of that group")
             self._literal(b"(?:\\" + byte + b")")
+            self._effort.refer_back()
         elif byte == b"x" and re.match(rb"[0-9A-Fa-f]{2}", self._pattern[self._at : self._at + 2]):
             self._literal(b"\\x" + self._pattern[self._at : self._at + 2])
             self._at += 2
@@ -102,7 +115,7 @@ class _Translator:
             if self._start:
                 self._literal(rb"\*")
             else:
-                self._repeat(b"*")
+                self._repeat(b"*", *_TIMES[b"*"])
         elif byte == b".":
             self._literal(rb"[^\n]" if self._newline else b".")
         elif byte == b"^" and (self._extended or self._start):
@@ -121,8 +134,9 @@ class _Translator:
     def _operator(self, byte: bytes) -> None:
         if byte == b"(":
             self._groups += 1
-            self._open.append(self._groups)
+            self._open.append((self._groups, len(self._out)))
             self._out.append(b"(")
+            self._effort.open()
             self._start = True
         elif byte == b")":
             if not self._open:
@@ -130,11 +144,16 @@ class _Translator:
                     self._literal(rb"\)")
                     return
                 raise RegexError("')' without '('")
-            self._closed.add(self._open.pop())
+            number, self._piece = self._open.pop()
+            self._closed.add(number)
             self._out.append(b")")
+            self._effort.close()
             self._start = self._repeated = False
+            self._after_group = True
         elif byte == b"|":
             self._out.append(b"|")
+            self._effort.alternative()
+            self._effort.anchored = False
             self._start = True
         elif byte == b"{":
             self._interval()
@@ -145,7 +164,7 @@ class _Translator:
                 raise RegexError(f"nothing to repeat before '{byte.decode()}'")
             self._literal(re.escape(byte))
         else:
-            self._repeat(byte)
+            self._repeat(byte, *_TIMES[byte])
 
     def _interval(self) -> None:
         match = _INTERVAL.match(self._pattern, self._at)
@@ -157,20 +176,28 @@ class _Translator:
                 return
             raise RegexError("bad repeat count")
         low, high = int(match[1] or 0), int(match[3] or 0)
-        if low > 255 or high > 255 or (match[3] and high < low):
+        if low > _MOST_TIMES or high > _MOST_TIMES or (match[3] and high < low):
             raise RegexError("bad repeat count")
+        if self._start:
+            raise RegexError("nothing to repeat before '{'")
         self._at = end + len(closing)
-        self._repeat(b"{" + (match[1] or b"0") + (match[2] or b"") + (match[3] or b"") + b"}")
+        most = high if match[3] else None if match[2] else low
+        self._repeat(b"{" + (match[1] or b"0") + (match[2] or b"") + (match[3] or b"") + b"}", low, most)
 
-    def _repeat(self, operator: bytes) -> None:
+    def _repeat(self, operator: bytes, least: int, most: int | None) -> None:
         if self._repeated:  # "a**" is allowed; Python wants a group around the inner one
-            piece = self._out.pop()
-            self._out.append(b"(?:" + piece + b")" + operator)
-            return
-        if self._out:
-            self._out[-1] += operator
-        self._repeated = not self._out[-1].startswith(b")")
+            self._effort.open()
+            self._effort.repeat(0, None, group=False)
+            self._effort.close()
+            self._effort.repeat(least, most, group=True)
+            self._out[self._piece] = b"(?:" + self._out[self._piece]
+            self._out.append(b")")
+        else:
+            self._effort.repeat(least, most, group=self._after_group)
+        self._out.append(operator)
+        self._repeated = True
 
     def _literal(self, text: bytes) -> None:
+        self._piece = len(self._out)
         self._out.append(text)
-        self._start = self._repeated = False
+        self._start = self._repeated = self._after_group = False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ess.language.regex.compile import Match, Regex
 from ess.language.regex.errors import RegexError
+from ess.language.regex.search import Match, Regex
 
 _REFERENCE = re.compile(rb"%%(\w+)%%")
 
@@ -14,13 +14,13 @@ class Template:
     """A template, checked against the expression whose groups it names.
 
     >>> from ess.language.regex import compile_regex
-    >>> regex = compile_regex(rb"(.)-(.)", ["pcre"])
-    >>> Template(b"<%%2%%%%1%%>", regex).render(regex.first(b"a-b"))
+    >>> regex = compile_regex(rb"(.)-(?<last>.)", ["pcre"])
+    >>> Template(b"<%%last%%%%1%%>", regex).render(regex.search()(b"a-b"))
     b'<ba>'
     """
 
     def __init__(self, source: bytes, regex: Regex) -> None:
-        self._parts: list[bytes | int | str] = []
+        self._parts: list[bytes | tuple[int, ...]] = []
         for index, part in enumerate(_REFERENCE.split(source)):
             if index % 2 == 0:
                 self._parts.append(part)
@@ -29,12 +29,22 @@ class Template:
             if name.isdigit():
                 if int(name) > regex.groups:
                     raise RegexError(f"%%{name}%%, but the expression has {regex.groups} groups")
-                self._parts.append(int(name))
+                self._parts.append((int(name),))
             else:
-                if name not in regex.names:
+                groups = regex.groups_of(name)
+                if not groups:
                     raise RegexError(f"%%{name}%%, but the expression has no group of that name")
-                self._parts.append(name)
+                self._parts.append(groups)
 
     def render(self, match: Match) -> bytes:
         """The text for one match; a group that took no part is blank."""
-        return b"".join(part if isinstance(part, bytes) else match.group(part) or b"" for part in self._parts)
+        return b"".join(part if isinstance(part, bytes) else first_of(match, part) for part in self._parts)
+
+
+def first_of(match: Match, groups: tuple[int, ...]) -> bytes:
+    """The text of the first of some groups that took part; blank if none did."""
+    for group in groups:
+        text = match.group(group)
+        if text is not None:
+            return text
+    return b""
