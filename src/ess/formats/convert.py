@@ -1,7 +1,8 @@
 """Fields of a block to the columns of a batch, all at once.
 
-Numbers are parsed by Polars, whose grammar is a part of the one in `ess.formats.values`; what it does not
-take, and what is not finite, goes there. Strings are views into the block's bytes.
+Plain numbers are computed from their digits (`ess.formats.digits`). Others are parsed by Polars, whose grammar is a
+part of the one in `ess.formats.values`; what it does not take, and what is not finite, goes there. Strings are views
+into the block's bytes.
 """
 
 from __future__ import annotations
@@ -15,16 +16,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ess.engines.batch import PHYSICAL, blank
+from ess.formats.digits import WordReader, plain_floats, plain_integers
 from ess.formats.fields import BACK, FRONT, Positions
 from ess.formats.values import STRING_LIMIT, BadValueError, Value, converter
 from ess.schema.columns import Column
-from ess.schema.types import ColumnType
+from ess.schema.types import INTEGER_RANGES, ColumnType
 
 _INLINE = 12  #: How many bytes an Arrow view holds itself.
 _BLANKS = np.zeros(256, dtype=np.bool_)
 _BLANKS[list(b" \t\n\v\f\r")] = True
 _LOWER = bytes(range(256)).lower()
 _UPPER = bytes(range(256)).upper()
+_NUMPY: dict[ColumnType, type[np.generic]] = {
+    ColumnType.F: np.float64,
+    ColumnType.L: np.uint64,
+    ColumnType.LS: np.int64,
+    ColumnType.I: np.uint32,
+    ColumnType.IS: np.int32,
+}
 #: For each length, which bits of a view's two words hold its content.
 _LOW_MASKS = np.array([((1 << 8 * min(n, 4)) - 1) << 32 for n in range(_INLINE + 1)], dtype=np.uint64)
 _HIGH_MASKS = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(_INLINE + 1)], dtype=np.uint64)
@@ -35,10 +44,15 @@ _HIGH_BITS = np.uint64(0x8080808080808080)
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """A column of a block: its values, and the rows that have none with the reason."""
+    """A column of a block.
 
-    values: pl.Series
+    Args:
+        bad: The rows that have no value, each with the reason.
+        make: Gives the values of some rows, or of all for None.
+    """
+
     bad: dict[int, str]
+    make: Callable[[Positions | None], pl.Series]
 
 
 class BlockBytes:
@@ -55,7 +69,10 @@ class BlockBytes:
         self.is_ascii = content.isascii()
         # One entry for each position: the 4 bytes before it and the 12 bytes from it.
         count = max(0, len(content) - FRONT - BACK + 1)
-        self._around: NDArray[np.void] = np.ndarray((count,), dtype="V16", buffer=content, strides=(1,))
+        self._around: NDArray[np.void] = np.ndarray(
+            (count,), dtype="V16", buffer=content, offset=FRONT - 4, strides=(1,)
+        )
+        self.words = WordReader(content)
         self._high: Positions | None = None
         self._cases: dict[bytes, BlockBytes] = {}
 
@@ -83,6 +100,11 @@ class BlockBytes:
         a buffer number and the offset in the buffer.
         """
         words = self._around[starts].view(np.uint64).reshape(-1, 2)
+        if len(words) and lengths.min() > _INLINE:
+            words[:, 0] &= _LOW_MASKS[_INLINE]
+            words[:, 0] |= lengths.view(np.uint64)
+            words[:, 1] = (starts + FRONT).view(np.uint64) << np.uint64(32)
+            return words
         short = np.minimum(lengths, _INLINE)
         words[:, 0] &= _LOW_MASKS[short]
         words[:, 0] |= lengths.view(np.uint64)
@@ -152,7 +174,12 @@ def _strings(block: BlockBytes, starts: Positions, lengths: Positions, column: C
     convert = converter(column)
     for row in np.flatnonzero(lengths > STRING_LIMIT).tolist():
         bad[row] = _exact(convert, block.field(starts[row], lengths[row]), b"")[1]
-    return ColumnValues(block.series(block.views(starts, lengths)), bad)
+
+    def make(rows: Positions | None) -> pl.Series:
+        views = block.views(starts, lengths) if rows is None else block.views(starts[rows], lengths[rows])
+        return block.series(views).alias(column.key)
+
+    return ColumnValues(bad, make)
 
 
 def _one_by_one(block: BlockBytes, starts: Positions, lengths: Positions, column: Column) -> ColumnValues:
@@ -169,10 +196,37 @@ def _one_by_one(block: BlockBytes, starts: Positions, lengths: Positions, column
         values.append(result[0])
         if result[1]:
             bad[row] = result[1]
-    return ColumnValues(pl.Series(column.key, values, dtype=PHYSICAL[column.type]), bad)
+    return _made(pl.Series(column.key, values, dtype=PHYSICAL[column.type]), bad)
+
+
+def _made(values: pl.Series, bad: dict[int, str]) -> ColumnValues:
+    return ColumnValues(bad, lambda rows: values if rows is None else values.gather(rows))
 
 
 def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: Column) -> ColumnValues:
+    """The plain ones at once, the others by Polars."""
+    ends = starts + lengths + FRONT
+    if column.type is ColumnType.F:
+        numbers = plain_floats(block.words, ends, lengths)
+    else:
+        numbers = plain_integers(block.words, ends, lengths, INTEGER_RANGES[column.type][1])
+    others = np.flatnonzero(~numbers.plain)
+    if len(others) * 2 > len(lengths):
+        return _made(*_other_numbers(block, starts, lengths, column))
+    values = numbers.values.astype(_NUMPY[column.type])
+    bad: dict[int, str] = {}
+    if len(others):
+        found, wrong = _other_numbers(block, starts[others], lengths[others], column)
+        values[others] = found.to_numpy()
+        number_of = others.tolist()
+        bad = {number_of[row]: reason for row, reason in wrong.items()}
+    return ColumnValues(bad, lambda rows: pl.Series(column.key, values if rows is None else values[rows]))
+
+
+def _other_numbers(
+    block: BlockBytes, starts: Positions, lengths: Positions, column: Column
+) -> tuple[pl.Series, dict[int, str]]:
+    """The values of all fields, and why some have none."""
     physical = PHYSICAL[column.type]
     views = block.views(starts, lengths)
     # Polars refuses a whole column for one field that is not UTF-8.
@@ -180,11 +234,11 @@ def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: C
     # Web logs are full of a lone "-", which is 0.
     dashes = views[:, 0] == _DASH
     views[dashes] = 0
-    series = block.series(views).cast(pl.String).cast(physical, strict=False)
+    series = block.series(views).alias(column.key).cast(pl.String).cast(physical, strict=False)
     unsure = series.is_null() if physical is not pl.Float64 else ~(series.is_finite().fill_null(value=False))
     rows = np.flatnonzero(unsure.to_numpy() & (lengths > 0) & ~dashes)
     if not len(rows):
-        return ColumnValues(series.fill_null(0) if series.null_count() else series, {})
+        return series.fill_null(0) if series.null_count() else series, {}
     convert = converter(column)
     known: dict[bytes, tuple[Value, str]] = {}
     fixed: list[Value] = []
@@ -197,7 +251,7 @@ def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: C
         if result[1]:
             bad[row] = result[1]
     series = series.fill_null(0).scatter(pl.Series(rows), pl.Series(fixed, dtype=physical))
-    return ColumnValues(series, bad)
+    return series, bad
 
 
 def _exact(convert: Callable[[bytes], Value], raw: bytes, instead: Value) -> tuple[Value, str]:

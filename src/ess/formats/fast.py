@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from ess.formats.attributes import Format
-from ess.formats.convert import BlockBytes, convert_column
+from ess.formats.convert import BlockBytes, ColumnValues, convert_column
 from ess.formats.exact import Block, BlockReject
-from ess.formats.fields import Fields
+from ess.formats.fields import Fields, Positions
 from ess.formats.later import Later
 from ess.formats.records import Layout
 from ess.formats.split import split_block
@@ -23,20 +23,22 @@ def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: 
     split = split_block if layout.attributes.format is Format.SEPARATED else split_lines
     fields = split(data, start, end, final=final, layout=layout)
     block = BlockBytes(fields.content)
-    series: list[pl.Series] = []
+    columns: list[ColumnValues] = []
     bad: dict[int, tuple[int, str]] = {}
     for index, column in enumerate(layout.columns):
         if not column.wanted:
             continue
         converted = convert_column(block, fields.starts[index], fields.lengths[index], column)
-        series.append(converted.values.alias(column.key))
+        columns.append(converted)
         for row, reason in converted.bad.items():
             bad.setdefault(row, (index, reason))
-    frame = pl.DataFrame(series) if series else pl.DataFrame(height=len(fields.lines))
+    kept: Positions | None = None
     if bad:
-        kept = np.ones(len(fields.lines), dtype=np.bool_)
-        kept[list(bad)] = False
-        frame = frame.filter(pl.Series(kept)) if series else pl.DataFrame(height=int(kept.sum()))
+        good = np.ones(len(fields.lines), dtype=np.bool_)
+        good[list(bad)] = False
+        kept = np.flatnonzero(good).astype(np.int64, copy=False)
+    series = [column.make(kept) for column in columns]
+    frame = pl.DataFrame(series) if series else pl.DataFrame(height=len(fields.lines))
     rejects = Later(len(fields.rejects) + len(bad), lambda: _rejects(fields, bad))
     return Block(frame, rejects, fields.consumed)
 

@@ -14,8 +14,9 @@ from ess.formats.records import Record
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-#: What stands before and behind a block's bytes in `Fields.content`, so that 16 bytes can be read around any field.
-FRONT = 4
+#: What stands before and behind a block's bytes in `Fields.content`, so that 16 bytes can be read before any place
+#: and 12 behind it.
+FRONT = 16
 BACK = 12
 
 LF = 0x0A
