@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from ess.errors import OptionError
+from ess.language.nearest import choice_hint
 
 #: ``bz``: the longest record, in bytes, without its line end.
 DEFAULT_RECORD_LIMIT = 65536
@@ -310,5 +311,4 @@ def _positive(word: str, where: str) -> int:
 def _other(lowered: str, word: str, where: str, extra: frozenset[str], table: dict[str, str]) -> str:
     if lowered in extra or (lowered.split("=")[0] + "=") in extra:
         return lowered
-    known = " ".join(sorted({*table, *extra}))
-    raise OptionError(f"unknown attribute '{word}'", where=where, hint=f"known are {known}")
+    raise OptionError(f"unknown attribute '{word}'", where=where, hint=choice_hint(word, sorted({*table, *extra})))

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
+from ess.language.nearest import choice_hint
 from ess.language.program import Evaluate, Rule
 from ess.language.tree import Attributes, Call, Constant, Node, Reference, Slot, Target, ValueType
 from ess.pipeline.options import Use
@@ -108,7 +109,7 @@ def _words(use: Use) -> tuple[str, ...]:
     words = tuple(word.lower() for word in use.attributes)
     for word in words:
         if word not in MAP_WORDS:
-            raise OptionError(f"unknown attribute '{word}'", where=use.where, hint=f"known are {' '.join(MAP_WORDS)}")
+            raise OptionError(f"unknown attribute '{word}'", where=use.where, hint=choice_hint(word, MAP_WORDS))
     return words
 
 

@@ -169,7 +169,7 @@ def own_call(
 def _unwrap(builder: ChainBuilder, arguments: Sequence[Value], where: str) -> Expand:
     """``unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"])``: a row for each part of a string."""
     from ess.language.functions.table import Function, attributes, constant, text
-    from ess.language.nearest import nearest
+    from ess.language.nearest import choice_hint
 
     given = [argument for argument in arguments if isinstance(argument, bytes)]
     if len(given) not in (3, 4) or len(given) != len(arguments):
@@ -185,8 +185,7 @@ def _unwrap(builder: ChainBuilder, arguments: Sequence[Value], where: str) -> Ex
     words = tuple(word.lower() for word in given[3].decode("ascii", "replace").split(",")) if given[3:] else ()
     for word in words:
         if word not in ("relax", "noblank"):
-            near = nearest(word, ("relax", "noblank"))
-            hint = f"did you mean '{near}'?" if near else "known are relax noblank"
+            hint = choice_hint(word, ("relax", "noblank"))
             raise OptionError(f"unknown attribute '{word}'", where=where, hint=hint)
     function = Function(
         "Unwrap",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from ess.errors import OptionError, OutputOpenError
+from ess.language.nearest import choice_hint
 from ess.language.tree import Slot
 from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.options import Option, OptionTable, Use
@@ -135,7 +136,9 @@ def command() -> NoReturn:
 def _words(use: Use) -> frozenset[str]:
     words = frozenset(word.lower() for word in use.attributes)
     for word in words - {"dec", "ncas", "mrg"}:
-        raise OptionError(f"unknown attribute '{word}'", where=use.where, hint="known are dec mrg ncas")
+        raise OptionError(
+            f"unknown attribute '{word}'", where=use.where, hint=choice_hint(word, ("dec", "mrg", "ncas"))
+        )
     return words
 
 
