@@ -12,7 +12,7 @@ help: ## list the targets
 
 setup: $(STAMP) ## make .venv with the locked versions and the commands
 
-$(STAMP): requirements/dev.txt pyproject.toml scripts/setup.sh
+$(STAMP): requirements/dev.txt pyproject.toml launchers/bin/aq_pp scripts/setup.sh
 	@sh scripts/setup.sh $(VENV)
 	@touch $@
 
@@ -38,8 +38,8 @@ pages: $(STAMP) ## write the reference pages anew from the option and function t
 conformance: $(STAMP) ## compare with the published outputs
 	@bash scripts/conformance.sh
 
-bench: $(STAMP) ## time the cleaning of a file beside DuckDB and Polars
-	@$(BIN)/python scripts/bench.py
+bench: $(STAMP) ## time the works of docs/benchmarks.md beside other programs; BENCH_ROWS=200000 for a quick look
+	@PYTHONPATH=scripts $(BIN)/python -m bench
 
 fuzz: $(STAMP) ## generated programs over generated data through both engines; FUZZ_SECONDS=300 FUZZ_SEED=2 for more
 	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-60} --seed $${FUZZ_SEED:-1}

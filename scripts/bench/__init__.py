@@ -1,0 +1,15 @@
+"""The benchmark: works that our tools and their peers do side by side, with results that are compared.
+
+``python -m bench`` with ``scripts`` on the path (``make bench``) makes the data, runs the works and writes the table.
+
+- `bench.data`: the inputs, made once from a seed;
+- `bench.work`: what a work, a contestant and a goal are;
+- `bench.works_tools`: the works of the tools, one function a row;
+- `bench.programs`: what the peers run;
+- `bench.process`: running a command and measuring it;
+- `bench.equal`: telling whether two outputs say the same;
+- `bench.report`: the table.
+
+A new work is a function from `Data` to `Work`, named in the table ``WORKS`` of its module; a new module of works is
+named in ``bench.__main__``.
+"""

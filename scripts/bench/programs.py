@@ -1,0 +1,105 @@
+"""What the peers run: each the shortest program found that gives the right result.
+
+Python programs get the input and the output as arguments.
+"""
+
+from __future__ import annotations
+
+DUCKDB_CLEAN = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    SELECT purchaseDate, userID, articleID::UINTEGER, price::DOUBLE, coalesce(refID, '0')::UINTEGER,
+        epoch(strptime(purchaseDate, '%Y-%m-%dT%H:%M:%S'))::BIGINT
+    FROM read_csv('{sys.argv[1]}', all_varchar=true)
+    WHERE (refID IS NULL OR TRY_CAST(refID AS UINTEGER) IS NOT NULL) AND price::DOUBLE >= 1.5
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+POLARS_CLEAN = r"""
+import polars as pl, sys
+ref = pl.col('refID')
+(pl.scan_csv(sys.argv[1], schema_overrides={'userID': pl.String, 'articleID': pl.UInt32, 'refID': pl.String})
+ .with_columns(pl.when(ref.is_null()).then(0).otherwise(ref.cast(pl.UInt32, strict=False)).alias('refID'),
+               pl.col('purchaseDate').str.to_datetime('%Y-%m-%dT%H:%M:%S').dt.epoch('s').alias('ptime'))
+ .filter(ref.is_not_null() & (pl.col('price') >= 1.5))
+ .sink_csv(sys.argv[2]))
+"""
+
+MILLER_CLEAN = r"""
+filter (is_empty($refID) || is_int($refID)) && $price >= 1.5;
+if (is_empty($refID)) {$refID = 0}
+$ptime = strptime($purchaseDate, "%Y-%m-%dT%H:%M:%S")
+"""
+
+MILLER_ACCESS = r"""
+$t = strptime(substr0($4, 1, 99) . " " . gsub($5, "\]", ""), "%d/%b/%Y:%H:%M:%S %z");
+if ($10 == "-") {$10 = 0}
+filter $7 =~ "^/shop/"
+"""
+
+GAWK_ACCESS = r"""
+BEGIN {
+    FS = ","; while ((getline < clients) > 0) known[$1] = $2 "," $3; FS = " "
+    split("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", names); for (n in names) month[names[n]] = n
+    print "host,customer,segment,t,path,status,bytes"
+}
+{
+    split($4, d, /[[\/:]/)
+    t = mktime(d[4] " " month[d[3]] " " d[2] " " d[5] " " d[6] " " d[7], 1) \
+        - (substr($5, 1, 1) "1") * (substr($5, 2, 2) * 3600 + substr($5, 4, 2) * 60)
+}
+$7 ~ /^\/shop\// && $1 in known {
+    print $1 "," known[$1] "," t "," $7 "," $9 "," ($10 == "-" ? 0 : $10)
+}
+"""
+
+DUCKDB_COUNT = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    SELECT userID, count(*), sum(price), avg(price), coalesce(stddev_samp(price), 0), min(price), max(price)
+    FROM read_csv('{sys.argv[1]}') GROUP BY userID
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+POLARS_COUNT = r"""
+import polars as pl, sys
+price = pl.col('price')
+(pl.scan_csv(sys.argv[1]).group_by('userID')
+ .agg(pl.len(), price.sum().alias('sum'), price.mean().alias('avg'), price.std().fill_null(0).alias('stddev'),
+      price.min().alias('min'), price.max().alias('max'))
+ .sink_csv(sys.argv[2]))
+"""
+
+DUCKDB_SORT = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    FROM read_csv('{sys.argv[1]}', types={{'purchaseDate': 'VARCHAR', 'userID': 'VARCHAR', 'refID': 'VARCHAR'}})
+    ORDER BY userID, purchaseDate
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+POLARS_SORT = r"""
+import polars as pl, sys
+types = {'purchaseDate': pl.String, 'userID': pl.String, 'refID': pl.String}
+pl.scan_csv(sys.argv[1], schema_overrides=types).sort('userID', 'purchaseDate').sink_csv(sys.argv[2])
+"""
+
+GAWK_STATE = r"""
+BEGIN { FS = ","; print "date,article,rises" }
+NR > 1 { rises += $4 > before; before = $4; print $1 "," $3 "," rises + 0 }
+"""
+
+MILLER_STATE = r"""
+begin {@rises = 0; @before = 0}
+if ($price > @before) {@rises += 1}
+@before = $price;
+$rises = @rises
+"""
+
+ISAL = r"""
+import sys
+from isal import igzip
+with igzip.open(sys.argv[1]) as file:
+    while file.read(1 << 22):
+        pass
+"""
