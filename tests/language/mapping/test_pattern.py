@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,3 +87,31 @@ def test_a_literal_matches_itself_alone(value: bytes) -> None:
 @given(st.binary(max_size=10).filter(lambda v: b";" not in v), st.binary(max_size=10))
 def test_the_first_separator_ends_an_unrestricted_variable(head: bytes, tail: bytes) -> None:
     assert extract(b"%%a%%;%%b%%", head + b";" + tail) == {"a": head, "b": tail}
+
+
+#: Parts of patterns, and the plain expressions they stand for.
+PARTS = {
+    b"a": b"a",
+    b"ab": b"ab",
+    b"b": b"b",
+    b"%?": b".",
+    b"%*": b".*?",
+    b"%%x%%": b"(.{0,}?)",
+    b"%%x:1%%": b"(.{1,}?)",
+    b"%%x:0-2%%": b"(.{0,2}?)",
+    b"%%x:[ab]%%": b"([ab]{0,})",
+    b"%%x,b%%": b"([^b]{0,})",
+}
+
+
+@given(st.lists(st.sampled_from(sorted(PARTS)), max_size=7), st.text("abc", max_size=9).map(str.encode))
+def test_a_pattern_means_the_plain_expression(parts: list[bytes], value: bytes) -> None:
+    plain = re.compile(b"".join(PARTS[part] for part in parts), re.DOTALL).fullmatch(value)
+    found = compile_pattern(b"".join(parts), ignore_case=False).extract(value)
+    assert found == (None if plain is None else plain.groups())
+
+
+def test_a_line_that_does_not_match_costs_no_more_than_one_that_does() -> None:
+    pattern = compile_pattern(b" ".join(b"%%%%v%d%%%%" % i for i in range(12)) + b"X", ignore_case=False)
+    assert pattern.extract(b"word " * 500) is None
+    assert pattern.extract(b"word " * 500 + b"X") is not None

@@ -8,9 +8,12 @@ that is restricted to certain bytes takes as much as it can.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ess.language.mapping.escapes import escape_at, find_unescaped, unescape
+from ess.language.regex import RegexError, Search
+from ess.language.regex.effort import Effort
+from ess.language.regex.search import Engine, Regex
 
 _CLASSES = {
     "n": rb"0-9",
@@ -34,13 +37,65 @@ class PatternError(ValueError):
 class Pattern:
     """A compiled pattern and the names of its variables, in order, one for each group (``*`` is not stored)."""
 
-    expression: re.Pattern[bytes]
+    search: Search
     names: tuple[str, ...]
 
     def extract(self, value: bytes) -> tuple[bytes, ...] | None:
-        """The variables' values if the whole value matches."""
-        match = self.expression.fullmatch(value)
+        """The variables' values if the whole value matches.
+
+        Raises:
+            SlowPatternError: If finding that out takes too long.
+        """
+        match = self.search(value)
         return None if match is None else match.groups(b"")
+
+
+@dataclass
+class _Pieces:
+    """The expression as it is made: pieces that take what they can get, and what stands between them."""
+
+    parts: list[bytes] = field(default_factory=list)
+    effort: Effort = field(default_factory=Effort)
+    _lazy: int = -1  # the last piece of any length that takes as little as it can, if only literals came after it
+
+    def fixed(self, part: bytes) -> None:
+        """A literal, or one byte of any kind."""
+        self.parts.append(part)
+
+    def any_length(self, part: bytes, *, most: int | None, least: int, lazy: bool) -> None:
+        """A variable or a wild card.
+
+        Between two of them that may hold anything, the first place where the literals fit is as good as any later
+        one, because the second can hold what is between. So that place need not be given up (``(?>...)``), and a
+        value that does not match costs no more than one that does.
+        """
+        free = lazy and most is None
+        if self._lazy >= 0 and free and self._lazy < len(self.parts) - 1:
+            self.parts[self._lazy] = b"(?>" + self.parts[self._lazy]
+            self.parts.append(b")")
+        elif self._lazy >= 0:
+            self.effort.repeat(0, None, group=False)
+        if not free:
+            self.effort.repeat(least, most, group=False)
+        self._lazy = len(self.parts) if free else -1
+        self.parts.append(part)
+
+    def compiled(self, source: bytes, names: list[str]) -> Pattern:
+        """The pattern.
+
+        Raises:
+            PatternError: If it is too large.
+        """
+        self.effort.anchored = True
+        expression = b"".join(self.parts) + rb"\Z"
+        engine = Engine(
+            expression, ignore_case=False, multiline=False, text=False, longest=False, unwatched=self.effort.unwatched
+        )
+        try:
+            search = Regex(source, engine, {}, len(names), anchored=True).search()
+        except RegexError as error:
+            raise PatternError(str(error)) from None
+        return Pattern(search, tuple(names))
 
 
 def compile_pattern(source: bytes, *, ignore_case: bool) -> Pattern:
@@ -59,14 +114,14 @@ def compile_pattern(source: bytes, *, ignore_case: bool) -> Pattern:
     >>> compile_pattern(b"%%a,,;%%%*", ignore_case=False).extract(b"x y;z")
     (b'x y',)
     """
-    parts: list[bytes] = []
+    pieces = _Pieces()
     names: list[str] = []
     literal: list[bytes] = []
 
     def end_literal() -> None:
         if literal:
             text = re.escape(b"".join(literal))
-            parts.append(b"(?i:" + text + b")" if ignore_case else text)
+            pieces.fixed(b"(?i:" + text + b")" if ignore_case else text)
             literal.clear()
 
     position = 0
@@ -77,17 +132,19 @@ def compile_pattern(source: bytes, *, ignore_case: bool) -> Pattern:
             if end < 0:
                 raise PatternError("a variable that begins with %% has no %% at its end")
             end_literal()
-            name, expression = _variable(source[position + 2 : end])
+            name, taken = _variable(source[position + 2 : end])
             names.append(name)
-            parts.append(b"(" + expression + b")")
+            pieces.any_length(b"(" + taken.expression + b")", most=taken.most, least=taken.least, lazy=taken.lazy)
             position = end + 2
         elif source[position : position + 2] in (b"%*", b"%?", b"%="):
             end_literal()
             sign = source[position + 1 : position + 2]
             if sign == b"=":
                 ignore_case = not ignore_case
+            elif sign == b"*":
+                pieces.any_length(b".*?", most=None, least=0, lazy=True)
             else:
-                parts.append(b".*?" if sign == b"*" else b".")
+                pieces.fixed(b".")
             position += 2
         elif source[position : position + 1] == b"\\":
             resolved, position = escape_at(source, position)
@@ -96,20 +153,27 @@ def compile_pattern(source: bytes, *, ignore_case: bool) -> Pattern:
             literal.append(source[position : position + 1])
             position += 1
     end_literal()
-    try:
-        return Pattern(re.compile(b"".join(parts), re.DOTALL), tuple(names))
-    except (re.error, OverflowError) as error:
-        raise PatternError(str(error)) from None
+    return pieces.compiled(source, names)
 
 
-def _variable(spec: bytes) -> tuple[str, bytes]:
-    """The name of a variable and the expression for what it takes."""
+@dataclass(frozen=True)
+class _Taken:
+    """What a variable takes: an expression, its least and most bytes, and whether it takes as little as it can."""
+
+    expression: bytes
+    least: int
+    most: int | None
+    lazy: bool
+
+
+def _variable(spec: bytes) -> tuple[str, _Taken]:
+    """The name of a variable and what it takes."""
     head, breaks = _split_breaks(spec)
     name, *attributes = _split_attributes(head)
     if not _NAME.match(name):
         raise PatternError(f"bad variable name '{name}'")
     allowed = b""
-    least, most = "0", ""
+    least, most = 0, None
     for attribute in attributes:
         if attribute.startswith("@"):
             for letter in attribute[1:]:
@@ -119,18 +183,18 @@ def _variable(spec: bytes) -> tuple[str, bytes]:
         elif attribute.startswith("["):
             allowed += _escaped(unescape(attribute[1:-1].encode("utf-8", "surrogateescape")))
         elif lengths := _LENGTHS.match(attribute):
-            least, most = lengths[1], lengths[2] or ""
-            if most and int(most) < int(least):
+            least, most = int(lengths[1]), int(lengths[2]) if lengths[2] else None
+            if most is not None and most < least:
                 raise PatternError(f"'{attribute}' of variable '{name}' has a maximum below its minimum")
         else:
             raise PatternError(f"'{attribute}' of variable '{name}' is neither @class, [chars] nor min-max")
-    count = f"{{{least},{most}}}".encode("ascii")
+    count = b"{%d,%s}" % (least, b"" if most is None else b"%d" % most)
     if allowed:
         without = b"(?![" + _escaped(unescape(breaks)) + b"])" if breaks else b""
-        return name, b"(?:" + without + b"[" + allowed + b"])" + count
+        return name, _Taken(b"(?:" + without + b"[" + allowed + b"])" + count, least, most, lazy=False)
     if breaks:
-        return name, b"[^" + _escaped(unescape(breaks)) + b"]" + count
-    return name, b"." + count + b"?"
+        return name, _Taken(b"[^" + _escaped(unescape(breaks)) + b"]" + count, least, most, lazy=False)
+    return name, _Taken(b"." + count + b"?", least, most, lazy=True)
 
 
 def _split_breaks(spec: bytes) -> tuple[bytes, bytes]:

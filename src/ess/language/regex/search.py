@@ -12,6 +12,8 @@ from ess.language.regex.errors import RegexError, SlowPatternError
 
 #: Seconds of processor time that one search may take.
 LIMIT = 10.0
+#: A length that few values have: up to it a search by one pass needs no watch.
+_ANY_LENGTH = 1 << 22
 _SHOWN = 80
 
 
@@ -28,6 +30,10 @@ class Match(Protocol):
 
     def group(self, group: int, /) -> bytes | None:
         """A group's text; None if it took no part."""
+        ...
+
+    def groups(self, default: bytes, /) -> tuple[bytes, ...]:
+        """The texts of all groups; ``default`` for one that took no part."""
         ...
 
 
@@ -50,6 +56,9 @@ class _TextMatch:
         text = self.match[group]
         return None if text is None else _encode(text)
 
+    def groups(self, default: bytes, /) -> tuple[bytes, ...]:
+        return tuple(default if text is None else _encode(text) for text in self.match.groups())
+
 
 @dataclass(frozen=True)
 class _ShiftedMatch:
@@ -65,6 +74,9 @@ class _ShiftedMatch:
 
     def group(self, group: int, /) -> bytes | None:
         return self.match.group(group + 1 if group else 0)
+
+    def groups(self, default: bytes, /) -> tuple[bytes, ...]:
+        return self.match.groups(default)[1:]
 
 
 @dataclass(frozen=True)
@@ -154,6 +166,8 @@ class Regex:
         engine = self.engine
         quick, limit = (engine.quick.match if self.anchored else engine.quick.search), engine.unwatched
         if not (engine.text or self.first_line or self.shifted):
+            if limit >= _ANY_LENGTH:
+                return quick  # type: ignore[no-any-return]
 
             def search(value: bytes) -> Match | None:
                 found: Match | None = quick(value) if len(value) <= limit else self._slowly(value)
