@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ess.engines.columnar.date_runs import day_runs
 from ess.engines.columnar.distinct import or_else
 from ess.engines.columnar.plan import Kernel
 
@@ -24,6 +25,7 @@ _WIDTHS = {"Y": 4, "m": 2, "b": 3, "d": 2, "H": 2, "M": 2, "S": 2, "z": 5}
 
 #: The values taken on the fast path. Days up to 28, 30 or 31 follow in ``_plain_date``.
 _RANGES = {"Y": (1970, 2099), "m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59)}
+_UNITS = {"H": 3600, "M": 60, "S": 1}
 
 _WORD = 8
 _MONTHS = (b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC")
@@ -99,10 +101,14 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
     if layout is None:
         return None
     plain_seconds = _seconds(layout)
+    times = [(at, _RANGES[code][1], _UNITS[code]) for code, at in layout.fields if code in _UNITS]
+    by_day = day_runs(layout.length, times, plain_seconds)
 
     def kernel(arguments: tuple[pl.Series, ...]) -> pl.Series:
         dates = arguments[0]
-        seconds = plain_seconds(dates)
+        seconds = by_day(dates)
+        if seconds is None:
+            seconds = plain_seconds(dates)
         if not utc and not layout.has_zone and not _zone_is_utc():
             seconds = _to_local(seconds)
         return or_else(seconds, dates, row)
@@ -177,7 +183,7 @@ def _total(codes: list[str]) -> pl.Expr:
     plain = pl.all_horizontal("plain", *in_range, _plain_date(pl.col("m"), pl.col("d")))
     # Unsigned throughout: casts would cost more than the arithmetic, and years before 1970 are out of range.
     total = _days(pl.col("Y"), pl.col("m"), pl.col("d")) * 86400
-    for code, unit in (("H", 3600), ("M", 60), ("S", 1)):
+    for code, unit in _UNITS.items():
         if code in codes:
             total = total + pl.col(code) * unit
     if "z" in codes:

@@ -105,6 +105,8 @@ def row_kernel(function: RowFunction, dtype: type[pl.DataType]) -> Kernel:
 
 def or_else(result: pl.Series, argument: pl.Series, row: Kernel) -> pl.Series:
     """``result`` with the values of ``row`` where it is null though the argument is not."""
+    if not result.null_count():
+        return result
     odd = result.is_null() & argument.is_not_null()
     if not odd.any():
         return result
