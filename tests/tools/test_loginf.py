@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.engines.tables.uniqueness import DistinctSketch
-from ess.tools import loginf
+from ess.tools import aq_pp, loginf
 from ess.tools.loginf.profile import ColumnProfile
 from ess.tools.loginf.report import column_type
 from tools.outcome import Outcome, Tool
@@ -73,8 +73,7 @@ def test_a_few_odd_values_may_be_accepted(inf: Tool) -> None:
         (b"ann   10\nbob    7\nzoe 1000\n", "Fixed-Width", "S,n=4,trm:col1 I,n=4,trm:col2"),
         (b'{"a": 1}\n{"a": 2}\n', "JSON", ""),
         (b"<?xml version='1.0'?>\n<a/>\n", "XML", ""),
-        (b"<table><tr><td>1</td></tr></table>\n", "HTML Table", ""),
-        (b"\xff\xff\xff\xff\x10\0\0\0", "Aq Tool Binary", ""),
+        (b"<table><tr><td>1</td></tr></table>\n", "HTML Table", "I:col1"),
         (b"", '"\\n" Separated', ""),
     ],
 )
@@ -123,7 +122,7 @@ def test_records_that_cannot_be_read_are_left_out_and_told(inf: Tool) -> None:
         (("-d", "0"), "'0' is not a whole number above 0"),
         (("-f,lim=x", "a"), "'x' is not a whole number above 0"),
         (("-f,wrong", "a"), "wrong"),
-        (("-f,bin", "a"), "'bin' inputs cannot be analyzed yet"),
+        (("-f,jsn", "a"), "'jsn' inputs cannot be analyzed"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_2(inf: Tool, argv: tuple[str, ...], message: str) -> None:
@@ -158,3 +157,34 @@ def test_a_column_gets_a_type_that_takes_all_its_values(values: list[int | float
         assert min(whole) < 0 < 2**63 <= max(whole)
     else:
         assert ranges[kind][0] <= min(whole) <= max(whole) <= ranges[kind][1]
+
+
+def test_an_input_of_another_tool_tells_its_columns(
+    inf: Tool, run_tool: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    specs = "S:code\nL:n\nF:x\nIP:from\n"
+    for words in ("bin", "aq"):
+        run_tool(
+            "aq_pp",
+            aq_pp.main,
+            ("-d", "s:code", "l:n", "f:x", "ip:from", "-o," + words, "out"),
+            "7,1,0.5,1.2.3.4\n8,2,2,::1\n",
+        )
+        for argv in ((f"-f,{words}", "out"), ("-f,auto", "out")):
+            assert inf(*argv, "-o_pp_col", "-", "-o_typ", "-").out == specs + "Aq Tool Binary\n"
+        found = json.loads(inf("-f,bin", "out").out)
+        assert found["Rows"]["Count"] == 2
+        assert found["Column"][3]["Type-IP"]["Sample"] == ["1.2.3.4", "::1"]
+        assert found["Column"][2]["Type-Float"]["Value"] == {"Min": 0.5, "Max": 0.5}
+        assert json.loads(inf("-f,aq,lim=1", "out", "-d", "2").out)["Column"][0]["Type-Integer"]["Value"]["Max"] == 1
+        inf("-f,aq", "out", "-o_raw", "raw")
+        assert inf("-f_raw", "raw", "raw", "-o_pp_col", "-").out.startswith("S:code\n")
+        assert inf("-f,aq", stdin="no").code == 12
+
+
+def test_the_rows_of_an_html_table(inf: Tool) -> None:
+    page = "<table><tr><td>name<td>n</tr><tr><td>ann</td><td>7</td></tr><tr><td>b&amp;b</td><td>8</table>"
+    assert inf("-f,tab", "-", "-o_pp_col", "-", stdin=page).out == "S:name\nI:n\n"
+    assert inf("-f,tab,notitle", "-", "-o_pp_col", "-", stdin=page).out == "S:col1\nS:col2\n"
+    found = json.loads(inf("-f,auto", "-", stdin=page).out)
+    assert (found["Rows"]["Count"], found["Column"][0]["Type-String"]["Sample"]) == (3, ["name", "ann", "b&b"])

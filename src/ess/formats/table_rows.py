@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 
 import polars as pl
 
@@ -47,23 +48,10 @@ class TableParser:
 
     def parse(self, raw: RawBlock, start: int) -> Block:
         """The rows of a block from ``start``."""
-        data, end, position = raw.data, raw.end, start
         rows: list[list[Value]] = []
         rejects: list[BlockReject] = []
-        last = data.rfind(b"<", start, end)
-        certain = end if raw.final or end - last > self._limit else last
-        while True:
-            position, found = self._next_row(data, position, end, raw.final)
-            if not found:
-                break
-            row = self._row(data, position, end, certain, raw.final)
-            if row is None:
-                break
-            position, cells, reason = row
-            if self._to_skip:
-                self._to_skip -= 1
-                continue
-            column, reason = self._misfit(cells, reason)
+        for cells, why in self.cells(raw, start):
+            column, reason = self._misfit(cells, why)
             values: list[Value] = []
             if not reason:
                 for index, _, convert in self._wanted:
@@ -77,9 +65,28 @@ class TableParser:
             else:
                 rows.append(values)
         if not self._wanted:
-            return Block(pl.DataFrame(height=len(rows)), tuple(rejects), position)
+            return Block(pl.DataFrame(height=len(rows)), tuple(rejects), raw.consumed)
         typed = [(column.key, column.type, [row[n] for row in rows]) for n, (_, column, _) in enumerate(self._wanted)]
-        return Block(make_batch(typed, len(rows)), tuple(rejects), position)
+        return Block(make_batch(typed, len(rows)), tuple(rejects), raw.consumed)
+
+    def cells(self, raw: RawBlock, start: int) -> Iterator[tuple[list[bytes], str]]:
+        """The cells of each row of a block from ``start``, and what is wrong with it; marks what it has consumed."""
+        data, end, position = raw.data, raw.end, start
+        last = data.rfind(b"<", start, end)
+        certain = end if raw.final or end - last > self._limit else last
+        while True:
+            position, found = self._next_row(data, position, end, raw.final)
+            raw.consumed = position
+            if not found:
+                return
+            row = self._row(data, position, end, certain, raw.final)
+            if row is None:
+                return
+            position, cells, reason = row
+            if self._to_skip:
+                self._to_skip -= 1
+            else:
+                yield cells, reason
 
     def _next_row(self, data: bytes, position: int, end: int, final: bool) -> tuple[int, bool]:
         """Where the next row begins, or from where on it may."""

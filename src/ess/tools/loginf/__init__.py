@@ -34,11 +34,11 @@ OPTIONS = OptionTable(
         Option(
             "-f",
             "Analyze the files, - for the standard input, which is also read when there is neither -f nor -f_raw. "
-            "Compressed files are recognized. Attributes are csv, sep=c, tsv, esc, +Num[b|r|l] and bz=BufSize as for "
-            "aq_pp; lim=Num: at most so many records of each file; notitle: the first record does not label the "
-            "columns; auto: find the format, and whether there are labels, from the first 256 KB. Records that are "
-            "separated or in columns of fixed width are analyzed; of JSON, XML, HTML tables and bin only the format is "
-            "told.",
+            "Compressed files are recognized. Attributes are csv, sep=c, tsv, tab, bin, aq, esc, +Num[b|r|l] and "
+            "bz=BufSize as for aq_pp; lim=Num: at most so many records of each file; notitle: the first record does "
+            "not label the columns; auto: find the format, and whether there are labels, from the first 256 KB. Records that are "
+            "separated or in columns of fixed width, HTML tables, bin and aq are analyzed; of JSON and XML only the "
+            "format is told.",
             more="File",
             attributes=True,
             group=_INPUT,
@@ -119,9 +119,9 @@ def _request(uses: Sequence[Use]) -> Request:
     source = single_use(uses, "-f")
     words = list(source.attributes) if source is not None else []
     attributes = parse_input_attributes(words, where="-f", extra=frozenset({"lim=", "notitle", "auto"}))
-    if attributes.format is not Format.SEPARATED:
+    if attributes.format not in (Format.SEPARATED, Format.BINARY, Format.AQ, Format.TABLE):
         raise OptionError(
-            f"'{attributes.format.value}' inputs cannot be analyzed yet",
+            f"'{attributes.format.value}' inputs cannot be analyzed",
             where="-f",
             hint=f"convert it: aq_cat -f,{attributes.format.value} File -d ColSpec ... | loginf",
         )

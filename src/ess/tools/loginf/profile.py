@@ -80,6 +80,7 @@ class ColumnProfile:
         self.sketch = DistinctSketch()
         self.padded = False
         self.width = 0  # of a fixed-width column
+        self.declared = ""  # the type that the input tells; blank if it tells none
 
     def add(self, values: Sequence[bytes]) -> None:
         """Add the values of some records, in order."""
@@ -99,6 +100,10 @@ class ColumnProfile:
 
     def merge(self, other: ColumnProfile, *, where: str) -> None:
         """Add what another has seen."""
+        if self.lengths.count and other.lengths.count and self.declared != other.declared:
+            self.declared = ""
+        else:
+            self.declared = self.declared or other.declared
         self.label = self.label or other.label
         self.lengths.merge(other.lengths)
         for kind, profile in other.kinds.items():
@@ -187,6 +192,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
                 "lengths": _spread(column.lengths),
                 "padded": column.padded,
                 "width": column.width,
+                "declared": column.declared,
                 "sketch": _text(column.sketch.to_bytes()),
                 "kinds": {
                     kind: {
@@ -229,6 +235,7 @@ def from_json(stored: Any, *, where: str) -> Profile:
             column.lengths = Spread(*map(int, entry["lengths"]))
             column.padded = bool(entry["padded"])
             column.width = int(entry["width"])
+            column.declared = str(entry.get("declared", ""))
             column.sketch.merge(_bytes(entry["sketch"]), where=where)
             for kind, found in entry["kinds"].items():
                 binary = None if found["binary"] is None else _bytes(found["binary"])

@@ -37,7 +37,9 @@ def column_specs(profile: Profile, *, accepted_errors: float) -> list[str]:
 
 
 def column_type(column: ColumnProfile, accepted_errors: float) -> tuple[str, list[str]]:
-    """The column type that suits the values, and its attributes."""
+    """The column type that the input tells or that suits the values, and its attributes."""
+    if column.declared:
+        return column.declared, []
     attributes = [f"n={column.width}"] if column.width else []
     rows = {kind: found.rows for kind, found in column.kinds.items() if kind != "Blank" and found.rows}
     letters = _letters(column, rows, accepted_errors)

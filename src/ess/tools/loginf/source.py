@@ -10,10 +10,11 @@ from itertools import zip_longest
 from typing import BinaryIO
 
 from ess.errors import InputDataError
-from ess.formats.attributes import InputAttributes
+from ess.formats.attributes import Format, InputAttributes
 from ess.formats.dialect import find_dialect
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
 from ess.tools.loginf.profile import Profile
+from ess.tools.loginf.typed_source import FORMATS, analyse_binary, analyse_table, sizes
 
 #: How much of an input decides about its format.
 SAMPLE_BYTES = 256 << 10
@@ -22,7 +23,9 @@ _MARK = b"\xef\xbb\xbf"
 _BINARY_START = b"\xff\xff\xff\xff"
 _LEAST_FIXED_LINES = 3
 #: What is told by name only.
-_NOT_ANALYSED = {"json": "JSON", "xml": "XML", "binary": "Binary", "aq": "Aq Tool Binary", "table": "HTML Table"}
+_NOT_ANALYSED = {"json": "JSON", "xml": "XML", "binary": "Binary"}
+_BINARY = "Aq Tool Binary"
+_TABLE = "HTML Table"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,12 @@ def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say
     if shape.attributes is None:
         while counted.read(1 << 20):
             pass
+    elif shape.attributes.format in FORMATS:
+        add = _Adder(request, profile, name)
+        if shape.attributes.format is Format.TABLE:
+            analyse_table(counted, name, shape.attributes, profile, add, titled=shape.titled, say=say)
+        else:
+            analyse_binary(counted, name, shape.attributes, profile, add)
     else:
         _analyse_records(counted, name, shape, shape.attributes, request, profile, say)
     profile.source_bytes += counted.bytes
@@ -133,6 +142,10 @@ def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say
 
 def given_shape(request: Request) -> Shape:
     """The shape that the attributes describe."""
+    if request.attributes.format is Format.TABLE:
+        return Shape(_TABLE, request.attributes, request.titled)
+    if request.attributes.format in FORMATS:
+        return Shape(_BINARY, request.attributes, titled=False)
     return Shape(_separated(request.attributes), request.attributes, request.titled)
 
 
@@ -140,9 +153,9 @@ def find_shape(sample: bytes, request: Request) -> Shape:
     """The shape that the beginning of an input suggests."""
     attributes = request.attributes
     if sample.startswith(_BINARY_START):
-        return Shape(_NOT_ANALYSED["aq"], None, titled=False)
+        return Shape(_BINARY, replace(attributes, format=Format.AQ), titled=False)
     if re.search(rb"<t[dh][\s>]", sample, re.IGNORECASE) and re.search(rb"</tr\s*>", sample, re.IGNORECASE):
-        return Shape(_NOT_ANALYSED["table"], None, titled=False)
+        return Shape(_TABLE, replace(attributes, format=Format.TABLE), titled=False)
     found = find_dialect([sample])
     if found.format in _NOT_ANALYSED:
         return Shape(_NOT_ANALYSED[found.format], None, titled=False)
@@ -226,7 +239,10 @@ def _add_records(
 ) -> None:
     for size, times in Counter(map(len, records)).items():
         profile.rows.add(size, times)
-    rows = list(_split(records, shape, attributes))
+    _add_values(list(_split(records, shape, attributes)), request, profile, name)
+
+
+def _add_values(rows: Sequence[Sequence[bytes]], request: Request, profile: Profile, name: str) -> None:
     for width, times in Counter(map(len, rows)).items():
         if width > request.most_columns:
             raise InputDataError(
@@ -238,6 +254,24 @@ def _add_records(
     for number, values in enumerate(zip_longest(*rows), 1):
         if not request.columns or number in request.columns:
             profile.column(number).add([value for value in values if value is not None])
+
+
+class _Adder:
+    """Adds rows of values to a profile, up to the limit of the request."""
+
+    def __init__(self, request: Request, profile: Profile, name: str) -> None:
+        self._request = request
+        self._profile = profile
+        self._name = name
+        self._left = request.limit
+
+    def __call__(self, rows: Sequence[Sequence[bytes]]) -> None:
+        if self._left is not None:
+            rows = rows[: self._left]
+            self._left -= len(rows)
+        for size, times in sizes(rows).items():
+            self._profile.rows.add(size, times)
+        _add_values(rows, self._request, self._profile, self._name)
 
 
 def _split(records: Sequence[bytes], shape: Shape, attributes: InputAttributes) -> Iterator[list[bytes]]:
