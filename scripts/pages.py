@@ -98,7 +98,7 @@ def functions_page() -> str:
         module = importlib.import_module(f"ess.language.functions.{info.name}")
         functions: tuple[Function, ...] = getattr(module, "FUNCTIONS", ())
         if functions:
-            blocks.append(f"## {info.name.capitalize()}")
+            blocks.append(f"## {info.name.capitalize().replace('_', ' ')}")
             blocks += [function_block(function) for function in functions]
     return page("Functions", *blocks)
 

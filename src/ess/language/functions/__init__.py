@@ -5,6 +5,7 @@ from __future__ import annotations
 from ess.language.functions import (
     agents,
     arithmetic,
+    character_sets,
     comparison,
     conversion,
     countries,
@@ -26,6 +27,7 @@ FUNCTIONS: dict[str, Function] = {
         comparison,
         patterns,
         encoding,
+        character_sets,
         conversion,
         dates,
         keys,

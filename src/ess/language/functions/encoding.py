@@ -1,12 +1,11 @@
-"""Encodings of text: UrlEnc, UrlDec, Base64Enc, Base64Dec, QryDec, IConv."""
+"""Encodings of text: UrlEnc, UrlDec, Base64Enc, Base64Dec, QryDec."""
 
 from __future__ import annotations
 
 import binascii
-import codecs
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ess.language.functions.table import (
@@ -14,7 +13,6 @@ from ess.language.functions.table import (
     ArgumentError,
     Example,
     Function,
-    RecordError,
     RowFunction,
     attributes,
     constant,
@@ -140,81 +138,6 @@ def _finish(value: bytes, extraction: _Extraction) -> bytes:
     return value
 
 
-# IConv
-
-#: A conversion of a value to (bytes of it that were converted, result), or None if it failed.
-_Conversion = Callable[[bytes], tuple[int, bytes] | None]
-
-
-def _codec(name: str, argument: int) -> str:
-    try:
-        found = codecs.lookup(name.strip())
-        "".encode(found.name)  # an encoding of text, not one such as "hex"
-    except (LookupError, ValueError):
-        raise ArgumentError(
-            f"unknown character set '{name}'", argument=argument, hint="for example utf8, sjis, euc-jp, latin1"
-        ) from None
-    return found.name
-
-
-def _conversion(source: str, to: str) -> _Conversion:
-    name, _, flag = source.partition(",")
-    if name.strip() == ".":
-        return lambda value: (0, value)
-    if name.strip() == "-":
-        return lambda value: (0, b"")
-    codec = _codec(name, 1)
-    if flag.strip().lower() == "eok":
-        return lambda value: _convert_partly(value, codec, to)
-    if flag:
-        raise ArgumentError(f"unknown attribute '{flag}' of character set '{name}'", argument=1, hint="known is eok")
-
-    def convert(value: bytes) -> tuple[int, bytes] | None:
-        try:
-            return len(value), value.decode(codec).encode(to)
-        except UnicodeError:
-            return None
-
-    return convert
-
-
-def _convert_partly(value: bytes, codec: str, to: str) -> tuple[int, bytes]:
-    """What can be converted; the rest is left out."""
-    lost = 0
-    parts: list[str] = []
-    position = 0
-    while position < len(value):
-        try:
-            parts.append(value[position:].decode(codec))
-            break
-        except UnicodeDecodeError as error:
-            parts.append(value[position : position + error.start].decode(codec))
-            size = max(1, error.end - error.start)
-            lost += size
-            position += error.start + size
-    return len(value) - lost, "".join(parts).encode(to, "ignore")
-
-
-def _iconv(arguments: Sequence[Argument]) -> RowFunction:
-    to = _codec(os.fsdecode(fixed_text(arguments[2])), 2)
-    codes = os.fsdecode(fixed_text(arguments[1]))
-    conversions = [_conversion(source, to) for source in codes.split(";")]
-
-    def convert(value: bytes) -> bytes:
-        best: tuple[int, bytes] | None = None
-        for conversion in conversions:
-            found = conversion(value)
-            if found is not None and found[0] == len(value):
-                return found[1]
-            if found is not None and (best is None or found[0] > best[0]):
-                best = found
-        if best is None:
-            raise RecordError(f"IConv cannot convert from {codes}")
-        return best[1]
-
-    return convert
-
-
 FUNCTIONS = (
     Function(
         "UrlEnc",
@@ -264,20 +187,5 @@ FUNCTIONS = (
         ),
         specialize=_query_decoder,
         repeated=(target("Col"), constant("KeyName"), attributes("zero", "dec=", "trm=")),
-    ),
-    Function(
-        "IConv",
-        (text("Val"), constant("FromCodes"), constant("ToCode")),
-        ValueType.STRING,
-        "Val converted between character sets. Of several sets to convert from, joined with ';', the first that "
-        "converts all of Val is taken, else the one that converts most of it: 'set,eok' leaves out what it cannot "
-        "convert, '.' keeps Val, '-' gives a blank. If none succeeds the record is rejected.",
-        (
-            Example('IConv("\\x83\\x89", "sjis", "utf8")', "\u30e9".encode()),
-            Example('IConv("\\xe9", "utf8;latin1", "utf8")', b"\xc3\xa9"),
-            Example('IConv("\\xff", "utf8;-", "utf8")', b""),
-        ),
-        specialize=_iconv,
-        differences="The character sets are those of Python's codecs, not of the iconv library.",
     ),
 )
