@@ -241,7 +241,7 @@ def test_the_counts_of_a_run_are_left_where_the_environment_says(
         (["-d", "i:a", "-if", "-skip", "-endif"], 2, ["-skip cannot be checked"]),
         (["-d", "i:a", "-if", "-endif"], 2, ["needs a rule to check"]),
         (["-d", "i:a", "-if", "-true", "-else", "-else", "-endif"], 2, ["-else after -else"]),
-        (["-d", "i:a", "-f", "x", "-f,+1", "y"], 2, ["-f is given twice"]),
+        (["-d", "i:a", "-seed", "1", "-seed", "2"], 2, ["-seed is given twice"]),
         (["-d", "i:a", "-ovar", "-"], 2, ["no variables"]),
         (["-d", "i:a", "-var", "i:v", "0", "-ovar", "-", "-c", "a"], 2, ["'a' is not a variable"]),
         (["-d", "i:a", "-o,fvar", "a"], 2, ["not a string variable"]),

@@ -30,6 +30,7 @@ ROWS = "k,v\na-b,1\nc,2\n"
         ("-f,+1 - -d s:k sep:, i:v", "-f,+1,div - -d s:k sep:, i:v"),
         ("-d s:k sep:, s:v", "-f,div - -d s:k sep:, s:v"),
         ("-f,+1 a.csv -f,+1 b.csv -d s:k i:v", "-f,+1 a.csv b.csv -d s:k i:v"),
+        ("-f,+1l,eok a.csv -f,+2 b.csv -d s:k i:v", "-f,+1,eok a.csv -d s:k i:v -cat,+2 b.csv s:k i:v"),
         ('-f,+1 - -d s:k i:v -emod rtmetrics -eval - PatCmp(k,"^A","ncas,rx")', "-f,+1 - -d s:k i:v"),
     ],
 )
@@ -49,7 +50,7 @@ def test_an_old_spelling_means_the_new_one(pp: Tool, tmp_path: Path, old: str, n
     [
         ("-d s:k -notitle", "-notitle without -o before it"),
         ("-d s:k -nonew", "-nonew without -imp before it"),
-        ("-f,+1 a -f,+2 b -d s:k", "-f is given twice"),
+        ("-f,+1 a -f,+2 b -stat", "-f is given twice"),
         ("-f,csv a -d s:k sep:- s:v", "'sep:-' is for 'div' inputs only"),
         ("-d s:k -rownum n", "-rownum is not available; "),
         ("-d s:k -Eval s:v k", "did you mean -eval?"),

@@ -26,6 +26,9 @@ _FORMATS = ("csv", "tsv", "fix", "div", "tab", "jsn", "xml", "bin", "aq", "auto"
 _INPUTS = ("-f", "-cat", "-sub", "-grep", "-cmb")
 _OUTPUTS = ("-o", "-ovar")
 
+#: The options that name a table of a database.
+_ON_TABLES = ("-imp", "-exp", "-cnt", "-scn", "-ord", "-clr")
+
 #: Rows for the table of every tool that reads records and prints some.
 COMMON = (
     Option("-notitle", "The old form of -o,notitle.", obsolete=True),
@@ -57,19 +60,20 @@ def respelled(word: str) -> str:
     return f"{found[1]},{found[2]}" if found else word
 
 
-def modern(uses: Sequence[Use], files: Option | None) -> list[Use]:
+def modern(uses: Sequence[Use], files: Option | None, added: Option | None = None) -> list[Use]:
     """The uses without old spellings.
 
     Args:
         uses: The options of a command line.
         files: The row of ``-f``, for a command line that has none of it but says how to read; None where there is none.
+        added: The row of ``-cat``, which is what a second ``-f`` of other attributes means; None where there is none.
 
     Raises:
         OptionError: If an option stands without the one that it belongs to.
     """
     result = [_unquoted(use) for use in uses]
     result = _divided(result, files)
-    result = _one_input(result)
+    result = _added_inputs(_one_input(result), added)
     for name, rewrite in _REWRITES.items():
         while (at := next((n for n, use in enumerate(result) if use.name == name and use.option.obsolete), -1)) >= 0:
             old = result.pop(at)
@@ -116,6 +120,18 @@ def _one_input(uses: list[Use]) -> list[Use]:
     return [replace(use, arguments=files) if n == first else use for n, use in enumerate(uses) if use not in more]
 
 
+def _added_inputs(uses: list[Use], added: Option | None) -> list[Use]:
+    """Another ``-f`` of other attributes adds its files, with the columns of ``-d``, as ``-cat`` does today."""
+    columns = next((use.arguments for use in uses if use.name == "-d"), ())
+    if added is None or not columns:
+        return uses
+    first = next((n for n, use in enumerate(uses) if use.name == "-f"), -1)
+    return [
+        Use(added, use.attributes, (*use.arguments, *columns), use.where) if use.name == "-f" and n != first else use
+        for n, use in enumerate(uses)
+    ]
+
+
 def _onto_last(names: Sequence[str], word: Callable[[Use], str]) -> _Rewrite:
     """The old option says something of the last of ``names`` before it."""
 
@@ -143,10 +159,11 @@ def _spec_of_imports(uses: list[Use], at: int, old: Use, _files: Option | None) 
             uses[n] = replace(uses[n], attributes=(*uses[n].attributes, f"spec={old.arguments[0]}"))
 
 
-def _database_of_imports(uses: list[Use], at: int, old: Use, _files: Option | None) -> None:
+def _database_of_tables(uses: list[Use], at: int, old: Use, _files: Option | None) -> None:
     for n in range(at, len(uses)):
-        if uses[n].name == "-imp" and ":" not in uses[n].arguments[0]:
-            uses[n] = replace(uses[n], arguments=(f"{old.arguments[0]}:{uses[n].arguments[0]}",))
+        if uses[n].name in _ON_TABLES and ":" not in uses[n].arguments[0]:
+            table, *more = uses[n].arguments
+            uses[n] = replace(uses[n], arguments=(f"{old.arguments[0]}:{table}", *more))
 
 
 _Rewrite = Callable[[list[Use], int, Use, Option | None], None]
@@ -156,7 +173,7 @@ _REWRITES: dict[str, _Rewrite] = {
     "-bz": _buffer,
     "-dec": _onto_last(("-sort",), lambda _old: "dec"),
     "-spec": _spec_of_imports,
-    "-db": _database_of_imports,
+    "-db": _database_of_tables,
     "-seg": _onto_last(("-imp",), lambda old: f"seg={old.arguments[0]}"),
     "-nobnk": _onto_last(("-imp",), lambda _old: "nobnk"),
     "-nonew": _onto_last(("-imp",), lambda _old: "nonew"),

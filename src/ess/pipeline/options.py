@@ -137,7 +137,7 @@ class OptionTable:
                 arguments.append(argv[position])
                 position += 1
             uses.append(Use(option, split_attributes(rest) if comma else (), tuple(arguments), word))
-        return modern(uses, self.find("-f"))
+        return modern(uses, self.find("-f"), self.find("-cat"))
 
     def _row(self, name: str) -> Option:
         option = self.find(name)
