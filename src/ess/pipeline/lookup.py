@@ -15,7 +15,7 @@ from ess.formats.attributes import parse_input_attributes
 from ess.language.program import Evaluate, Expand, Filter, Rule
 from ess.language.tree import Not, Reference, Slot, Target, ValueType, value_type
 from ess.pipeline.lookup_merge import MergedTable
-from ess.pipeline.lookup_table import KeyedTable, TextTable, load_rows
+from ess.pipeline.lookup_table import KeyedTable, TextTable, load_rows, load_table
 from ess.pipeline.modules import own_call
 from ess.pipeline.options import Use
 from ess.pipeline.source import InputPlan, input_of_files
@@ -50,17 +50,19 @@ def substitute(builder: ChainBuilder, use: Use, *, checked: bool = False) -> Rul
         return lambda value: [(found,) for found in find(value)] or ([] if required else [(value,)])
 
     def first() -> RowFunction:
+        if not given.has("pat"):
+            return _first_match(given, ("from", "to"), [column.type])
         find = load().find
 
-        def replaced(current: bytes) -> tuple[int, bytes]:
-            found = find(current)
+        def replaced(value: bytes, current: bytes) -> tuple[int, bytes]:
+            found = find(value)
             return (1, found[0]) if found else (0, current)
 
         return replaced
 
     if given.has("all"):
         return Expand(own_call(builder, matches, [Reference(ValueType.STRING, column)], pure=True), (column,))
-    call = own_call(builder, first, [Target(column)])
+    call = own_call(builder, first, [Reference(ValueType.STRING, column), Target(column)], pure=True)
     return Filter(call) if given.has("req") else Evaluate(None, call)
 
 
@@ -71,6 +73,8 @@ def select_by_file(builder: ChainBuilder, use: Use) -> Rule:
     _require_text(given, ("from",), use.where)
 
     def load() -> RowFunction:
+        if not given.has("pat"):
+            return _first_match(given, ("from",), ())
         find = TextTable(
             load_rows(given.source, ("from",)), ignore_case=given.has("ncas"), patterns=given.has("pat")
         ).find
@@ -111,6 +115,8 @@ def combine(builder: ChainBuilder, use: Use, *, checked: bool = False) -> Rule:
         return lambda *values: find(values[:width]) or ([] if none else [values[width:]])
 
     def first() -> RowFunction:
+        if not merges:
+            return _first_match(given, [column.key for column in columns], [slot.type for slot in targets])
         find = load().find
         if not targets:
             return lambda *key: 1 if find(key) else 0
@@ -138,6 +144,16 @@ class _Given:
 
     def has(self, word: str) -> bool:
         return word in self.words
+
+
+def _first_match(given: _Given, names: Sequence[str], targets: Sequence[ColumnType]) -> RowFunction:
+    """A look-up of the first record by the first of these columns of the files, which also works on whole columns."""
+    from ess.engines.columnar.lookup import FirstMatch
+
+    by_key = {column.key: column for column in given.source.columns if column.wanted}
+    columns = [by_key[name] for name in names]
+    types = [column.type for column in columns]
+    return FirstMatch(load_table(given.source, columns), types, targets, ignore_case=given.has("ncas"))
 
 
 def _parse(use: Use, before: int, words: frozenset[str], default: tuple[str, ...]) -> _Given:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
+    from ess.engines.batch import Batch
     from ess.pipeline.source import InputPlan
+    from ess.schema.columns import Column
 
 Value = bytes | int | float
 Row = tuple[Value, ...]
@@ -34,8 +36,26 @@ def load_rows(source: InputPlan, names: Sequence[str]) -> list[Row]:
     return rows
 
 
+def load_table(source: InputPlan, columns: Sequence[Column]) -> Batch:
+    """The same as one batch."""
+    from ess.engines.batch import complete, join_batches, make_batch
+
+    found = [batch for file in source.files for batch in _batches(source, file)]
+    typed = [(column.key, column.type) for column in columns]
+    blank = make_batch([(key, kind, []) for key, kind in typed], 0)
+    return join_batches([complete(batch, typed) for batch in [blank, *found]])
+
+
 def open_rows(source: InputPlan, file: str, names: Sequence[str]) -> Iterator[Row]:
-    """The same of one file, record by record; no more than a batch of it is in memory."""
+    """The values of some columns of one file, record by record; no more than a batch of it is in memory."""
+    for batch in _batches(source, file):
+        chosen = batch.select(list(names))
+        for start in range(0, chosen.height, _AT_ONCE):
+            yield from chosen.slice(start, _AT_ONCE).rows()
+
+
+def _batches(source: InputPlan, file: str) -> Iterator[Batch]:
+    """The good records of a file."""
     from ess.pipeline.rejections import RejectionPolicy
     from ess.pipeline.source import read_file
 
@@ -43,9 +63,7 @@ def open_rows(source: InputPlan, file: str, names: Sequence[str]) -> Iterator[Ro
     for batch in read_file(source, file, None):
         for reject in batch.rejects:
             policy.reject(batch.file, reject.record, reject.column, reject.reason)
-        chosen = batch.frame.select(list(names))
-        for start in range(0, chosen.height, _AT_ONCE):
-            yield from chosen.slice(start, _AT_ONCE).rows()
+        yield batch.frame
 
 
 class TextTable:

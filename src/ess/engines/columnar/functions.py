@@ -10,6 +10,7 @@ import polars as pl
 
 from ess.engines.columnar.distinct import Scalar, map_distinct_to_frame, row_kernel
 from ess.engines.columnar.kernels import KERNELS
+from ess.engines.columnar.lookup import FirstMatch
 from ess.engines.columnar.plan import Context, ExceptionalRowError
 from ess.engines.columnar.storage import VALUE_DTYPES, value_literal
 from ess.engines.columnar.support import STORING_ELSEWHERE, gap
@@ -52,8 +53,14 @@ def _constant_call(call: Call, constants: _Constants, context: Context) -> pl.Ex
 
 
 def _distinct_call(call: Call, arguments: tuple[pl.Expr, ...], constants: _Constants, context: Context) -> pl.Expr:
+    function = call.function.bind(call.arguments)
+    if isinstance(function, FirstMatch) and all(constant is None for constant in constants):
+        over = function.over
+        return context.stage(
+            lambda columns: over(columns).get_column("result"), *(context.only_active(a) for a in arguments)
+        )
     varying = [argument for argument, constant in zip(arguments, constants, strict=True) if constant is None]
-    kernel = row_kernel(_with_constants(call.function.bind(call.arguments), constants), VALUE_DTYPES[call.type])
+    kernel = row_kernel(_with_constants(function, constants), VALUE_DTYPES[call.type])
     return context.stage(kernel, *(context.only_active(argument) for argument in varying))
 
 
@@ -89,6 +96,11 @@ def stored_values(call: Call, arguments: tuple[pl.Expr, ...], context: Context) 
         raise gap("functions that are not pure")
     targets = call.function.targets(call.arguments)
     function = call.function.bind(call.arguments)
+    if isinstance(function, FirstMatch):
+        over = function.over
+        return context.stage(
+            lambda columns: over(columns).to_struct(), *(context.only_active(argument) for argument in arguments)
+        )
     stores = [STORE[target.slot.type] for target in targets]
     schema = {"result": VALUE_DTYPES[call.type]}
     schema |= {str(i): VALUE_DTYPES[value_type(target.slot.type)] for i, target in enumerate(targets)}
