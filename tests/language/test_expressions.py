@@ -45,6 +45,7 @@ COLUMNS = ("s:name", "i:count", "f:price", "ip:host", "s:Other")
         ("::1", b"\0" * 15 + b"\x01"),
         ("ToS(fe80::2)", b"fe80::2"),
         ("Eval(1 + 1) * 2", 4),
+        ("SearchKey2('www.google.com', '/search?q=a+b')", b"a b"),
     ],
 )
 def test_constants(text, value):
@@ -76,6 +77,7 @@ def test_string_constants(text, value):
         ("nam + 'x'", "unknown column 'nam', at character 1 of: nam + 'x'; did you mean 'name'?"),
         ("ToS(cuont)", "unknown column 'cuont', at character 5 of: ToS(cuont); did you mean 'count'?"),
         ("SLen(name)", "unknown function 'SLen', at character 1 of: SLen(name); did you mean SLeng()?"),
+        ("KDec(name, 'x')", "unknown function 'KDec', at character 1 of: KDec(name, 'x'); did you mean KeyDec()?"),
         ("SLeng", "function SLeng without arguments, at character 1 of: SLeng; write SLeng(...)"),
         ("name + 1", "'+' between string and integer, at character 6 of: name + 1; convert one side"),
         ("name - 'x'", "'-' between string and string, at character 6"),

@@ -57,6 +57,10 @@ _COMPARISONS: dict[str, tuple[CompareOperator, bool, bool]] = {
     "!&=": (CompareOperator.BITS_ALL, False, True),
     "!&": (CompareOperator.BITS_ANY, False, True),
 }
+#: Functions of earlier versions, and those that replace them, with other arguments.
+_TODAY = {"kdec": "KeyDec", "qryparmext": "QryDec"}
+#: Functions that had another name.
+_RENAMED = {"searchkey2": "searchkey", "agentparse2": "agentparse"}
 _BITS = (CompareOperator.BITS_ALL, CompareOperator.BITS_ANY)
 _BITWISE = (ArithmeticOperator.AND, ArithmeticOperator.OR, ArithmeticOperator.XOR)
 
@@ -271,9 +275,10 @@ class Checker:
     def _call(self, call: syntax.Invocation) -> Node:
         if call.name.lower() == "eval" and len(call.arguments) == 1:  # an older spelling of parentheses
             return self.value(call.arguments[0])
-        function = FUNCTIONS.get(call.name.lower())
+        key = call.name.lower()
+        function = FUNCTIONS.get(_RENAMED.get(key, key))
         if function is None:
-            near = nearest(call.name, [known.name for known in FUNCTIONS.values()])
+            near = _TODAY.get(key) or nearest(call.name, [known.name for known in FUNCTIONS.values()])
             hint = f"did you mean {near}()?" if near else "the page aq-emod lists the functions"
             raise self.error(f"unknown function '{call.name}'", call.position, hint)
         if function.key == "rowcount":

@@ -187,12 +187,13 @@ FUNCTIONS = (
         (
             Example('IConv("\\x83\\x89", "sjis", "utf8")', "\u30e9".encode()),
             Example('IConv("\\xe9", "utf8;latin1", "utf8")', b"\xc3\xa9"),
+            Example('IConv("\\xc6\\xfc", "sjis,eok;euc-jp", "utf8")', "\u65e5".encode()),
             Example('IConv("\\xff", "utf8;-", "utf8")', b""),
             Example('IConv("a\\xff", "utf8,eok", "utf8")', b"a"),
             Example("IConv('a', 'UCS-4LE;8859_1', 'UTF-16LE')", b"a\0"),
         ),
         specialize=_iconv,
-        differences="The character sets are those of Python's codecs, also by the names of iconv; in sjis, \\\\ and ~ "
+        differences="The character sets are those of Python's codecs, also by the names of iconv; in sjis, \\ and ~ "
         "are those of ASCII.",
     ),
 )

@@ -184,6 +184,9 @@ FUNCTIONS = (
             ),
             Example("QryDec('k1=a&k1=\"b\"', Str1, 'k1', Str2, 'k1', 'trm=\"')", 2, (("Str1", b"a"), ("Str2", b"b"))),
             Example("QryDec('k2=1', zero|dec=2, Str1, 'k1')", 0, (("Str1", b""),)),
+            Example(
+                "QryDec('/p?k1=a&x=1&k1=b', 'beg=?', Str1, 'k1', Str2, 'k1', zero)", 2, (("Str1", b"a"), ("Str2", b"b"))
+            ),
         ),
         specialize=_query_decoder,
         repeated=(target("Col"), constant("KeyName"), attributes("zero", "dec=", "trm=")),

@@ -181,7 +181,10 @@ FUNCTIONS = (
         ValueType.INTEGER,
         "Unpacks a string of KeyEnc into columns; a quoted type takes a component without storing it. A key that does "
         "not fit rejects the record.",
-        (Example("KeyDec(KeyEnc('ab', 2.5, 'c'), Str1, 'F', Str2)", 1, (("Str1", b"ab"), ("Str2", b"c"))),),
+        (
+            Example("KeyDec(KeyEnc('ab', 2.5, 'c'), Str1, 'F', Str2)", 1, (("Str1", b"ab"), ("Str2", b"c"))),
+            Example("KeyDec(KeyEnc(Str1, Int1, Ip1), Str1, 'I', Ip1)", 1, (("Str1", b""), ("Ip1", b""))),
+        ),
         specialize=_decoder,
         repeated=(_COLUMN_OR_TYPE,),
     ),

@@ -124,6 +124,7 @@ FUNCTIONS = (
         (
             Example("SearchKey('www.google.com', '/search?q=Keyword')", b"Keyword"),
             Example("SearchKey('https://search.yahoo.com/search?fr=x&p=log+files')", b"log files"),
+            Example("SearchKey('www.google.com/search?q=Keyword')", b"Keyword"),
             Example("SearchKey('www.bing.com/')", b"-"),
             Example("SearchKey('www.example.com/search?q=Keyword')", b""),
         ),

@@ -121,6 +121,8 @@ FUNCTIONS = (
         (
             Example("SubStr('abcdef', 2)", b"cdef"),
             Example("SubStr('abcdef', -2, 1)", b"e"),
+            Example("SubStr('abcdef', SLeng('abcdef') - 2, 1)", b"e"),
+            Example("SubStr('abcdef', -9, 2)", b"ab"),
             Example("SubStr('abcdef', 1, -2)", b"bcd"),
         ),
         row=sub_string,
@@ -150,6 +152,7 @@ FUNCTIONS = (
             Example("StrIndex('banana', 'an')", 1),
             Example("StrIndex('banana', 'AN', ncas|back)", 3),
             Example("StrIndex('banana', 'x')", -1),
+            Example("StrIndex('One', 'ONE', ncas) >= 0", 1),
         ),
         specialize=_str_index,
     ),
