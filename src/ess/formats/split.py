@@ -27,7 +27,7 @@ from ess.formats.fields import (
 )
 from ess.formats.records import Layout, Record, parse_record, short_reason
 
-#: Blocks with fewer quotes than one in so many bytes have stray ones only.
+#: Blocks with fewer quotes that begin a field than one in so many bytes have stray ones only.
 _BYTES_FOR_A_STRAY_QUOTE = 2048
 
 _QUOTE = 0x22
@@ -123,9 +123,11 @@ def _find_marks(block: bytes, layout: Layout) -> _Marks:
     found = view == attributes.separator[0]
     found |= view == LF
     quote_at = view == _QUOTE if attributes.quoted and b'"' in block else None
-    quote_count = 0 if quote_at is None else int(np.count_nonzero(quote_at))
+    opening = (
+        np.empty(0, dtype=np.int64) if quote_at is None else _opening_quotes(view, quote_at, attributes.separator[0])
+    )
     # A few stray quotes are not worth a look at every mark: their lines go to the exact parser.
-    quotes = quote_count > len(block) // _BYTES_FOR_A_STRAY_QUOTE
+    quotes = quote_at is not None and len(opening) > len(block) // _BYTES_FOR_A_STRAY_QUOTE
     if quotes:
         found |= quote_at
     ends = np.flatnonzero(found).astype(np.int64, copy=False)
@@ -140,13 +142,21 @@ def _find_marks(block: bytes, layout: Layout) -> _Marks:
     begins, stops = line_bounds(view, ends[line_marks])
     plain = stops - begins <= attributes.record_limit
     plain[spoiled] = False
-    if quote_at is not None and not quotes:
-        plain[lines_with(quote_at, begins)] = False
+    if not quotes:
+        plain[np.searchsorted(begins, opening, side="right") - 1] = False
     if layout.any_escape:
         plain[lines_with(view == _BACKSLASH, begins)] = False
     short = plain & (counts < width)
     plain &= (counts == width) if attributes.no_extra else (counts >= width)
     return _Marks(ends, first, begins, stops, counts, plain, short, quotes, doubled)
+
+
+def _opening_quotes(view: NDArray[np.uint8], quote_at: Flags, separator: int) -> Positions:
+    """The quotes that begin a field: any other one outside of such a field has no meaning."""
+    places = np.flatnonzero(quote_at).astype(np.int64, copy=False)
+    before = view[places - 1]
+    opening: Positions = places[(places == 0) | (before == separator) | (before == LF)]
+    return opening
 
 
 def _outside_quotes(
