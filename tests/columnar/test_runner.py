@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from ess.engines.base import Unsupported
-from ess.engines.batch import PHYSICAL
+from ess.engines.batch import PHYSICAL, complete
 from ess.engines.columnar import compile_columnar
 from ess.engines.columnar.runner import ColumnarRunner
 from ess.engines.rowwise import compile_rowwise
@@ -118,6 +118,17 @@ def test_the_batch_that_was_given_is_not_changed() -> None:
     before = _BATCH.clone()
     compile_columnar(_program(_evaluate(_COUNT, "7"), _evaluate(_TEXT, '"x"'))).run(_BATCH, 1)
     assert _BATCH.equals(before)
+
+
+def test_columns_that_an_input_lacks_are_like_others() -> None:
+    given = _BATCH.select("text")
+    batch = complete(given, [("text", ColumnType.S), ("count", ColumnType.I)])
+    group = Conditional((Branch(_filter("-1 != count"), False, (_evaluate(_TEXT, "text + 'x'"),)),))
+    result = compile_columnar(_program(group)).run(batch, 1)
+    assert result.final["text"].to_list() == [b"ax", b"\xffx", b"x"]
+    # A batch made of literals is no reason for an error either.
+    literals = given.with_columns(pl.lit(0, dtype=pl.UInt32).alias("count"))
+    assert compile_columnar(_program(group)).run(literals, 1).final.equals(result.final)
 
 
 def test_engines_are_chosen_by_name_by_environment_and_by_support(monkeypatch: pytest.MonkeyPatch) -> None:

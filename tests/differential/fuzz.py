@@ -14,6 +14,7 @@ import random
 import shlex
 import sys
 import time
+from dataclasses import replace
 
 from tests.differential.chain import Option
 from tests.differential.command import Command, command_difference, make_command
@@ -46,12 +47,12 @@ def report_command(command: Command) -> str:
     """The smallest form of a failing command, ready for a shell."""
 
     def fails(rules: list[Option], lines: list[bytes]) -> bool:
-        smaller = Command(command.attributes, rules, lines)
-        return bool(command_difference(smaller))
+        return bool(command_difference(replace(command, rules=rules, lines=lines)))
 
-    command = Command(command.attributes, *shrink(command.rules, command.lines, fails))
-    lines = ["aq_pp differs from ESS_ENGINE=row with all records in one batch", command_difference(command), ""]
-    return "\n".join([*lines, f"input: {b''.join(command.lines)!r}", f"aq_pp {shlex.join(command.argv)}"])
+    rules, lines = shrink(command.rules, command.lines, fails)
+    command = replace(command, rules=rules, lines=lines)
+    texts = ["aq_pp differs from ESS_ENGINE=row with all records in one batch", command_difference(command), ""]
+    return "\n".join([*texts, f"input: {b''.join(command.lines)!r}", f"aq_pp {shlex.join(command.argv)}"])
 
 
 def failure(seed: int, number: int) -> str:

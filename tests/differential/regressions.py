@@ -61,4 +61,8 @@ CASES: dict[str, tuple[list[Option], list[Row]]] = {
         [("-filt", "(i1 != 0) && ((10 / i1) > 3)"), ("-eval", "i1", "100 / i1")],
         [_row(i1=0), _row(i1=1), _row(i1=9)],
     ),
+    "A constant division by zero below a float operator has no value to look at": (
+        [("-if", "-filt", "i1 > 2"), ("-eval", "F:n1", "f1 / (7 % 0)"), ("-endif",)],
+        [_row(i1=0), _row(i1=9, f1=1.5)],
+    ),
 }

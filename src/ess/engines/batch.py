@@ -46,7 +46,10 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
 
 def complete(batch: Batch, columns: Sequence[tuple[str, ColumnType]]) -> Batch:
     """A batch with exactly these columns, in this order; those it lacks are 0 or blank."""
+    # Not literals: Polars keeps those as scalars, which it compares in ways of its own.
     missing = [
-        pl.lit(blank(kind), dtype=PHYSICAL[kind]).alias(key) for key, kind in columns if key not in batch.columns
+        pl.Series(key, [blank(kind)], dtype=PHYSICAL[kind]).new_from_index(0, batch.height)
+        for key, kind in columns
+        if key not in batch.columns
     ]
     return batch.with_columns(missing).select([key for key, _ in columns])

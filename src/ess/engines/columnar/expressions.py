@@ -115,8 +115,9 @@ def _as_columns(
     """The operands, with a constant one as a column where Polars is inexact about scalars."""
     if is_constant(left) == is_constant(right):
         return left, right
-    constant: float = pl.select(left if is_constant(left) else right).item()
-    if scalar_is_exact(operator, constant):
+    constant: float | None = pl.select(left if is_constant(left) else right).item()
+    # A division by zero has none; the batch is for the row engine then.
+    if constant is None or scalar_is_exact(operator, constant):
         return left, right
     return (context.column(left), right) if is_constant(left) else (left, context.column(right))
 

@@ -123,7 +123,7 @@ def with_value(frame: pl.DataFrame, name: str, value: pl.Expr) -> pl.DataFrame:
     a column in ways of their own.
     """
     made = frame.select(value.alias(name)).to_series()
-    if is_constant(value):
+    if is_constant(value) or made.len() != frame.height:  # what is made of scalars has one row
         made = made.new_from_index(0, frame.height)
     frame = frame.clone()
     if name in frame.columns:
