@@ -4,12 +4,15 @@ The interpreter works on one row at a time and on the same kind of rules, but re
 expressions from Python functions that stand beside the expressions' text.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.language.program import Branch, Conditional, Constantly, Quit, Skip
+from ess.language.functions.table import Function, anything
+from ess.language.program import Branch, Conditional, Constantly, Expand, Quit, Skip
+from ess.language.tree import Call, Reference, ValueType
 from rowwise.chains import Chain
 
 # (target, expression, the same in Python); None is a division by zero
@@ -30,6 +33,14 @@ CONDITIONS = [
 NAMES = ("x", "y", "z", "total")
 
 
+def several(x):
+    """What a row becomes: a row for each value of y."""
+    return [(n,) for n in range(x % 4)]
+
+
+SEVERAL = Function("Several", (anything("Val"),), ValueType.INTEGER, "", row=several)
+
+
 @dataclass(frozen=True)
 class Step:
     kind: str
@@ -38,7 +49,7 @@ class Step:
 
 
 SIMPLE = st.builds(Step, st.sampled_from(["eval", "eval", "filt", "write"]), st.integers(0, 23)) | st.builds(
-    Step, st.sampled_from(["skip", "quit", "after", "true", "false"])
+    Step, st.sampled_from(["skip", "quit", "after", "true", "false", "expand"])
 )
 CHECKS = st.builds(Step, st.sampled_from(["filt", "filt", "eval", "true", "false", "write"]), st.integers(0, 23))
 
@@ -72,6 +83,9 @@ def compiled(chain, step):
             return Skip()
         case "quit" | "after":
             return Quit(step.kind == "after")
+        case "expand":
+            x, y = (chain.scope.find(name) for name in "xy")
+            return Expand(Call(ValueType.INTEGER, SEVERAL, (Reference(ValueType.INTEGER, x),)), (y,))
         case _:
             return Conditional(
                 tuple(
@@ -108,36 +122,57 @@ class Interpreter:
 
     def row(self, number, x):
         values = {"x": x, "y": 0, "z": 0, "total": self.total, "#": number}
-        self.written, self.last = [], False
+        self.written, self.reached, self.last = [], [], False
         try:
-            self.steps(self.program, values)
-            self.finish(values, reached=True)
-        except Leave:
-            self.finish(values, reached=False)
+            with suppress(Leave):
+                self.steps(self.program, values, self.reach)
+            self.finish(values)
         except Stop:
             self.stopped = True
             self.total = values["total"]  # what the row did to variables stays done
-            if self.written:
-                self.finish(values, reached=False)
+            if self.written or self.reached:
+                self.finish(values)
             return
         except Reject:
             self.rejected.append(number - 1)
             self.processed += 1
         self.stopped = self.last
 
-    def finish(self, values, *, reached):
+    def finish(self, values):
         for sink, row in self.written:
             self.sinks[sink].append(row)
-        if reached:
-            self.rows.append((values["x"], values["y"], values["z"]))
-        self.kept += bool(reached or self.written)
+        self.rows += self.reached
+        self.kept += bool(self.reached or self.written)
         self.processed += 1
         self.total = values["total"]
 
-    def steps(self, steps, values):
-        for step in steps:
+    def reach(self, values):
+        self.reached.append((values["x"], values["y"], values["z"]))
+
+    def steps(self, steps, values, then):
+        """Run some steps and what follows them."""
+        for number, step in enumerate(steps):
+            rest = steps[number + 1 :]
+            if step.kind == "expand":
+                for (y,) in several(values["x"]):
+                    own = {**values, "y": y}
+                    try:
+                        with suppress(Leave):
+                            self.steps(rest, own, then)
+                    finally:
+                        values["total"] = own["total"]  # variables go on
+                return
+            if step.kind == "if":
+                for check, negated, body in step.branches:
+                    if check is None or self.step(check, values) != negated:
+                        self.steps(body, values, lambda values, rest=rest: self.steps(rest, values, then))
+                        break
+                else:
+                    self.steps(rest, values, then)
+                return
             if not self.step(step, values) and step.kind in ("filt", "false"):
                 raise Leave
+        then(values)
 
     def step(self, step, values):
         """Run one step; its truth as a check."""
@@ -161,11 +196,6 @@ class Interpreter:
                 raise Stop
             case "after":
                 self.last = True
-            case "if":
-                for check, negated, body in step.branches:
-                    if check is None or self.step(check, values) != negated:
-                        self.steps(body, values)
-                        break
         return True
 
 
