@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ess.udb.access import Access, make_access, read_access, read_server_access
-from ess.udb.server import MemoryLimit, UdbServer
+from ess.udb.memory import MemoryLimit
+from ess.udb.server import UdbServer
 from ess.udb.spec import Server
 
 

@@ -122,6 +122,81 @@ def test_a_row_that_an_expression_cannot_process_changes_nothing(capfd: pytest.C
     assert capfd.readouterr().out == '"pkey",0\n"row",0\n'
 
 
+def test_a_row_that_one_server_cannot_process_changes_nothing_on_the_other(capfd: pytest.CaptureFixture[str]) -> None:
+    from ess.errors import InputDataError
+
+    words = [("bob", "ann"), ("ann", "bob")]  # they are on different servers
+    for wrong, right in words:
+        with pytest.raises(InputDataError):
+            aq_udb.main(["-exp", "db:log", "-eval", "price", "9", "-filt", f"user != '{wrong}' || 1 / (time - time)"])
+        aq_udb.main(["-cnt", "db:log", "-filt", f"user == '{right}' && price == 9", "-o,notitle", "-"])
+        assert capfd.readouterr().out == '"pkey",0\n"row",0\n'
+
+
+def test_altering_the_variables(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from ess.errors import UdbRequestError
+
+    spec = tmp_path / "conf" / "db.spec"
+    text = spec.read_text()
+    aq_udb.main(["-scn", "db:var", "-var", "label", '"x"', "-var", "seen", "7"])
+    spec.write_text(text.replace("l,+add:seen s:label", "s:label is:seen f:new"))
+    with pytest.raises(UdbRequestError, match="another definition"):
+        aq_udb.main(["-exp", "db:var"])
+    aq_udb.main(["-alt", "db"])
+    aq_udb.main(["-alt", "db"])
+    aq_udb.main(["-exp", "db:var"])
+    # The column that has another type begins anew.
+    assert capfd.readouterr().out == '"label","seen","new"\n"x",0,0\n'
+    spec.write_text(spec.read_text().replace("l,+add:count", "i,+add:count"))
+    with pytest.raises(UdbRequestError, match="only the Var vector can be altered, and 'totals' differs"):
+        aq_udb.main(["-alt", "db"])
+
+
+def test_shuffling(capfd: pytest.CaptureFixture[str]) -> None:
+    def times() -> list[str]:
+        capfd.readouterr()
+        aq_udb.main(["-exp", "db:log", "-o,notitle", "-", "-c", "user", "time"])
+        return capfd.readouterr().out.split()
+
+    before = times()
+    orders = set()
+    for seed in range(8):
+        aq_udb.main(["-ord", "db"])
+        aq_udb.main(["-shf", "db:log", "-seed", str(seed)])
+        found = times()
+        assert sorted(found) == sorted(before)
+        assert [line.split(",")[0] for line in found] == [line.split(",")[0] for line in before]
+        orders.add(tuple(found))
+    assert len(orders) > 1
+    aq_udb.main(["-shf", "db"])
+    assert sorted(times()) == sorted(before)
+    with pytest.raises(OptionError, match="one row for a key"):
+        aq_udb.main(["-shf", "db:totals"])
+
+
+def test_a_spec_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "udb.spec").write_text((tmp_path / "conf" / "db.spec").read_text())
+    aq_udb.main(["-crt", ":"])
+    aq_udb.main(["-cnt", ":log"])
+    assert capfd.readouterr().out == '"field","count"\n"pkey",0\n"row",0\n'
+
+
+def test_probing_tells_how_much_memory_is_held(capfd: pytest.CaptureFixture[str]) -> None:
+    aq_udb.main(["-probe", "db", "-verb"])
+    *each, total = [int(line.rpartition("=")[2].rstrip("K")) for line in capfd.readouterr().err.splitlines()]
+    assert len(each) == 2
+    assert abs(sum(each) - total) <= 2
+    assert total > 0
+
+
+def test_old_spellings(capfd: pytest.CaptureFixture[str]) -> None:
+    aq_udb.main(shlex.split("-db db -exp log -sort time -dec -top 1 -lim_usr 9 -c time"))
+    assert capfd.readouterr().out == '"time"\n5\n'
+
+
 def test_outputs_to_files_and_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,9 +27,9 @@ from ess.udb.access import Access
 from ess.udb.client import Import, ImportIdentity, ImportOptions
 from ess.udb.cut import Cut
 from ess.udb.export import export, export_variables
+from ess.udb.memory import MemoryLimit
 from ess.udb.pool import Pool
 from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest
-from ess.udb.server import MemoryLimit
 from ess.udb.spec import Server
 from ess.udb.spec_file import format_definition
 from ess.udb.table_scope import TableScope
@@ -119,7 +119,7 @@ def test_sorted_and_cut_results_do_not_depend_on_the_number_of_servers(
     for started in (four_servers[:1], four_servers[1:]):
         servers = write_spec(*started)
         with Pool(servers) as pool:
-            pool.call("clear", DatabaseRequest("db", ""))
+            pool.call("remove", DatabaseRequest("db", ""))
         put(servers, "log", rows)
         put(servers, "totals", [(r[0], 1, 0.0, b"") for r in rows])
         found = get(servers, "log", cut=cut, outputs=names, **asked)
@@ -324,8 +324,8 @@ def test_an_import_into_a_database_that_is_cleared_meanwhile_fails(start_server:
     sink, batch = prepared(servers, "log", LOG)
     sink.write(batch)
     with Pool(servers) as pool:
-        pool.call("clear", DatabaseRequest("db", ""))
-    with pytest.raises(UdbRequestError, match="was cleared during the import"):
+        pool.call("remove", DatabaseRequest("db", ""))
+    with pytest.raises(UdbRequestError, match="was cleared meanwhile"):
         sink.commit()
     sink.abort()
     assert put(servers, "log", LOG) == 5
@@ -350,23 +350,29 @@ def test_a_missing_server_is_an_error_that_names_it(start_server: Any, write_spe
     servers = write_spec(alive, dead)
     put(servers, "log", LOG)
     dead.shutdown()
-    with pytest.raises(
-        (UdbConnectError, UdbCommunicationError), match=f"127.0.0.1:{servers[1].port}: .* its rows are lost"
-    ):
+    with pytest.raises((UdbConnectError, UdbCommunicationError), match=f"127.0.0.1:{servers[1].port}: the server"):
         get(servers, "log")
-    with pytest.raises(UdbConnectError, match=f":{servers[1].port}: .* its rows are lost: run ess udbd restart"):
+    with pytest.raises(UdbConnectError, match=f":{servers[1].port}: .* its rows are lost: start it"):
         put(servers, "log", LOG)
 
 
-def test_a_server_that_started_later_has_lost_its_rows_and_one_that_was_there_has_not(
-    start_server: Any, write_spec: Any
-) -> None:
+def test_a_server_without_its_part_of_a_database_is_refused(start_server: Any, write_spec: Any) -> None:
     first, second = start_server(), start_server()
     put(write_spec(first), "log", LOG)
-    put(write_spec(first, second), "log", LOG)  # the second was there before, and has just not been told yet
-    servers = write_spec(first, start_server())
-    with pytest.raises(UdbRequestError, match=f":{servers[1].port}: the server was restarted and has lost its rows"):
+    servers = write_spec(first, second)
+    lacks = f":{servers[1].port}: the server does not have its part of database 'db'"
+    with pytest.raises(UdbRequestError, match=lacks):
         put(servers, "log", LOG)
+    with pytest.raises(UdbRequestError, match=lacks), Pool(servers) as pool:
+        pool.reach("db")
+
+
+def test_who_defined_a_database_and_died_on_the_way_leaves_an_empty_one(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), start_server())
+    with Pool(servers[:1]) as pool:
+        pool.define("db", "@Table:log s,pkey:user i,tkey:time is:n f:price ip:from")
+    put(servers, "log", LOG)
+    assert len(get(servers, "log")) == 5
 
 
 def test_a_foreign_token_or_authority_opens_nothing(
@@ -379,7 +385,7 @@ def test_a_foreign_token_or_authority_opens_nothing(
     with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:
         pool.hello()
     with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:
-        pool.call("clear", DatabaseRequest("db", ""))
+        pool.call("remove", DatabaseRequest("db", ""))
     from ess.udb.access import make_access, read_access
 
     monkeypatch.setenv("ESS_WORK_DIR", str(tmp_path / "other"))
@@ -392,8 +398,8 @@ def test_another_version_is_refused_with_both_named(
     start_server: Any, write_spec: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers = write_spec(start_server())
-    monkeypatch.setattr(connection, "PROTOCOL", 2)
-    with pytest.raises(UdbRequestError, match=r"speaks version 1 .* the client version 2"), Pool(servers) as pool:
+    monkeypatch.setattr(connection, "PROTOCOL", 3)
+    with pytest.raises(UdbRequestError, match=r"speaks version 2 .* the client version 3"), Pool(servers) as pool:
         pool.hello()
 
 
@@ -426,7 +432,7 @@ def test_malformed_requests_are_refused_in_one_line(start_server: Any, write_spe
 
     with Pool(servers) as pool:
         one = pool.connections[0]
-        for body in (b"", b"[]", b"\x80\x04", b"{}", good[:-1], good.replace(b'"db"', b"7"), b'{"protocol":1}'):
+        for body in (b"", b"[]", b"\x80\x04", b"{}", good[:-1], good.replace(b'"db"', b"7"), b'{"protocol":2}'):
             with pytest.raises(UdbRequestError) as caught, one._translated():
                 list(one._client.do_action(flight.Action("counts", body), one._options()))
             assert "Traceback" not in str(caught.value)

@@ -96,7 +96,7 @@ def test_the_tools_work_together_and_nothing_is_left(servers: int, capfd: pytest
     code, _, says = udb(capfd, "-exp", "db:log")
     assert (code, says.partition("the server cannot be reached; ")[2]) == (
         31,
-        "start it with: ess udbd start (it starts empty)\n",
+        "start it with: ess udbd start\n",
     )
 
 
@@ -114,11 +114,15 @@ def test_a_client_killed_in_the_middle_of_an_import_leaves_nothing(
     assert udb(capfd, "-cnt", "db:log")[1] == '"field","count"\n"pkey",0\n"row",0\n'
 
 
-def test_a_server_killed_is_an_error_until_all_are_emptied(servers: int, capfd: pytest.CaptureFixture[str]) -> None:
-    assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
+def test_a_server_killed_is_an_error_until_it_is_started_again_with_all_it_had(
+    servers: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert tool("aq_pp", *IMPORT, "-imp", "db:log", "-imp", "db:sums", stdin=rows()).returncode == 0
+    assert udb(capfd, "-scn", "db:log", "-filt", "time > 90", "-eval", "price", "1")[0] == 0
+    before = udb(capfd, "-exp", "db:log")
     os.kill(processes.state(udb_folder(), servers + 1).pid, signal.SIGKILL)
     server = f"server 127.0.0.1:{servers + 1}: the server"
-    gone = f"aq_udb: {server} cannot be reached; its rows are lost: run ess udbd restart, and import again\n"
+    gone = f"aq_udb: {server} cannot be reached; start it with: ess udbd start\n"
     assert udb(capfd, "-exp", "db:log") == (31, "", gone)
     assert udb(capfd, "-cnt", "db") == (31, "", gone)
     refused = tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows())
@@ -126,18 +130,41 @@ def test_a_server_killed_is_an_error_until_all_are_emptied(servers: int, capfd: 
     status = list(service.status(udb_folder(), [servers, servers + 1]))
     assert status[1] == f"(-) udbd-{servers + 1} not running."
 
-    list(admin.udbd("start"))  # starts one empty server beside a half-full one, which must not look whole
-    lost = (
-        f"aq_udb: {server} was restarted and has lost its rows of database 'db'; "
-        "run ess udbd restart, and import again\n"
-    )
-    for arguments in (("-exp", "db:log"), ("-cnt", "db"), ("-inf", "db"), ("-crt", "db"), ("-probe", "db")):
-        assert udb(capfd, *arguments) == (34, "", lost), arguments
-    refused = tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows())
-    assert (refused.returncode, refused.stderr.decode()) == (34, lost.replace("aq_udb", "aq_pp"))
-
+    list(admin.udbd("start"))
+    assert udb(capfd, "-exp", "db:log") == before
     list(admin.udbd("restart"))
+    assert udb(capfd, "-exp", "db:log") == before
+    list(admin.server_restart())
     assert udb(capfd, "-cnt", "db:log") == (0, '"field","count"\n"pkey",0\n"row",0\n', "")
+
+
+def test_a_volatile_server_that_ended_has_lost_its_rows_and_that_is_said(
+    places: dict[str, str], port_base: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    admin.create_database("db", ports=2, volatile=True)
+    admin.create_table("log", ["s,pkey:user", "i,tkey:time", "f:price"])
+    try:
+        list(admin.udbd("start"))
+        assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
+        os.kill(processes.state(udb_folder(), port_base + 1).pid, signal.SIGKILL)
+        server = f"server 127.0.0.1:{port_base + 1}: the server"
+        code, _, says = udb(capfd, "-exp", "db:log")
+        assert (code, says.partition(";")[0]) == (31, f"aq_udb: {server} cannot be reached")
+        assert "its rows are lost" in says
+        list(admin.udbd("start"))  # starts one empty server beside a half-full one, which must not look whole
+        lost = (
+            f"aq_udb: {server} does not have its part of database 'db'; "
+            "clear the rest with aq_udb -clr db, and import again\n"
+        )
+        for arguments in (("-exp", "db:log"), ("-cnt", "db"), ("-inf", "db"), ("-crt", "db"), ("-probe", "db")):
+            assert udb(capfd, *arguments) == (34, "", lost), arguments
+        refused = tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows())
+        assert (refused.returncode, refused.stderr.decode()) == (34, lost.replace("aq_udb:", "aq_pp:"))
+        assert udb(capfd, "-clr", "db")[0] == 0
+        assert udb(capfd, "-crt", "db")[0] == 0
+        assert udb(capfd, "-cnt", "db:log") == (0, '"field","count"\n"pkey",0\n"row",0\n', "")
+    finally:
+        list(admin.udbd("stop"))
 
 
 def test_starting_again_leaves_what_runs_and_its_data_alone(servers: int, capfd: pytest.CaptureFixture[str]) -> None:
@@ -216,7 +243,6 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
         ("-exp", "db:log", "-eval", "user", '"a"'): "a key cannot be changed",
         ("-exp", "db:log", "-eval", "i:new", "1"): "no room for a new column",
         ("-exp", "db:log", "-top", "many"): "bad number",
-        ("-exp", "db:log", "-pp", "log"): "not available yet",
         ("-ord", "db:log"): "has no tkey column",
         ("-ord", "db:log", "-o", "-"): "has no output",
         ("-inf", "db:log"): "concerns a whole database",

@@ -132,7 +132,7 @@ def test_messages_in_the_wrong_order_are_refused() -> None:
     "request_made",
     [
         ScanRequest("db", "@Table:t s,pkey:a", "t", rules=(("-filt", "a == 1"), ("-if",)), segments=(1, 2, 3, 0)),
-        StageRequest("db", "", "t", "job:file", "1", "a:1", "job", 7, True, False),
+        StageRequest("db", "", "t", "job:file", "1", "a:1", "job", 7, True, False, ""),
         VerdictRequest("db", "job:\ud800", "1"),
     ],
 )

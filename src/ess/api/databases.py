@@ -33,19 +33,20 @@ __all__ = [
 
 
 @checked
-def create_database(name: str, *, ports: int = 1) -> None:
+def create_database(name: str, *, ports: int = 1, volatile: bool = False) -> None:
     """Make a database and use it.
 
     Args:
         name: Letters, digits and ``_``, no digit first.
         ports: How many servers it has on each node.
+        volatile: Its servers keep it in memory only.
 
     Raises:
         OptionError: If the name is bad or taken, or there are not enough ports.
     """
     from ess.udb import admin
 
-    admin.create_database(name, ports=ports, nodes=_hosts())
+    admin.create_database(name, ports=ports, nodes=_hosts(), volatile=volatile)
 
 
 @checked

@@ -39,11 +39,12 @@ _Name = Annotated[str, typer.Argument(help="its name")]
 def create_database(
     dbname: Annotated[str, typer.Argument(help="its name")],
     ports: Annotated[int, typer.Option(help="number of servers on each node")] = 1,
+    volatile: Annotated[bool, typer.Option("--volatile", help="keep it in memory only")] = False,
 ) -> None:
     """Make a database and use it."""
     from ess.udb import admin
 
-    admin.create_database(dbname, ports=ports, nodes=_hosts())
+    admin.create_database(dbname, ports=ports, nodes=_hosts(), volatile=volatile)
 
 
 @create.command("table")
@@ -119,7 +120,7 @@ def reset() -> None:
 
 @server.command("restart")
 def restart_servers() -> None:
-    """Empty all databases by stopping and starting the servers; the definitions stay."""
+    """Empty all databases: stop the servers, remove what they have, start them; the definitions stay."""
     from ess.udb import admin
 
     _print(admin.server_restart(_hosts()))
@@ -152,13 +153,13 @@ def start() -> None:
 
 @udbd.command()
 def stop() -> None:
-    """Stop the servers; what they hold in memory is lost."""
+    """Stop the servers; what was committed to them is on their disks."""
     _udbd("stop")
 
 
 @udbd.command()
 def restart() -> None:
-    """Stop and start the servers; what they hold in memory is lost."""
+    """Stop and start the servers; they come back with what was committed."""
     _udbd("restart")
 
 

@@ -37,6 +37,14 @@ OPTIONS = OptionTable(
         Option("-local", "Talk to this machine's servers only.", group=shared_options.GLOBAL),
         Option("-crt", "Define the database on its servers; the first import does it too.", ("DbName",), "", True, _DO),
         Option(
+            "-alt",
+            "Take over the Var vector of the present spec: columns that were there keep their values, new ones are 0 "
+            "or blank. Everything else must be as before.",
+            ("DbName",),
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
             "-clr",
             "Remove a table's rows, make a vector's or the Var columns 0 or blank, or without TabName remove "
             "everything together with the definition.",
@@ -53,7 +61,8 @@ OPTIONS = OptionTable(
         ),
         Option(
             "-probe",
-            "See whether all servers are there and know the database: exit code 0 if so.",
+            "See whether all servers are there and know the database: exit code 0 if so. With -stat or -verb, also how "
+            "much memory they hold.",
             ("DbName",),
             attributes=True,
             group=_DO,
@@ -64,6 +73,13 @@ OPTIONS = OptionTable(
             "column, or the keys if columns of the key are named. dec: descending; ncas: without regard to ASCII case.",
             (_DATABASE,),
             more="ColName",
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-shf",
+            "Put the rows of each key into a random order, which -seed chooses; without TabName, the keys.",
+            (_DATABASE,),
             attributes=True,
             group=_DO,
         ),
@@ -87,6 +103,15 @@ OPTIONS = OptionTable(
         Option("-var", "Set a column of the Var vector before the first row.", ("ColName", "Val"), group=_RULES),
         *(dataclasses.replace(option, group=_RULES) for option in (*RULE_OPTIONS, *GROUP_OPTIONS)),
         Option(
+            "-mod",
+            "Run a module on the servers: a Python file with a function key(key), called for each key before its rows, "
+            "or row(row), called for each row that the rules let through. Without ModSrc, one that is installed there.",
+            ("ModSpec",),
+            more="ModSrc",
+            group=_RULES,
+            shown="-mod ModName[(Arg, ...)] [ModSrc]",
+        ),
+        Option(
             "-sort",
             "Sort the result; dec: descending (rows that compare equal then come in reverse); ncas: without regard to "
             "ASCII case.",
@@ -95,6 +120,8 @@ OPTIONS = OptionTable(
             attributes=True,
             group=_RESULT,
         ),
+        Option("-dec", "The old form of -sort,dec.", obsolete=True),
+        Option("-db", "The old form of -exp DbName:TabName.", ("DbName",), obsolete=True),
         Option("-lim_usr", "The old name of -lim_key.", ("Num",), obsolete=True),
         Option("-lim_key", "About so many keys at most, dealt out to the servers.", ("Num",), group=_RESULT),
         Option("-lim_rec", "About so many rows at most, dealt out to the servers.", ("Num",), group=_RESULT),
@@ -114,9 +141,6 @@ OPTIONS = OptionTable(
         ),
     ),
     missing=(
-        ("-alt", "clear the database with -clr DbName, which also forgets the definition"),
-        ("-shf", "sort the rows with -ord"),
-        ("-mod", "use -eval"),
         ("-save", "use -exp"),
         ("-load", "use aq_pp -imp"),
     ),
@@ -141,13 +165,18 @@ def main(argv: list[str]) -> int:
     operation = plan([use for use in uses if use.name not in ("-verb", "-stat", "-test")])
     if names.count("-test") == 1:
         return 0
-    from ess.udb.perform import perform, reach  # loads the engines and the transport
+    from ess.udb.perform import memory, perform, reach  # loads the engines and the transport
 
     if "-test" in names:
         reach(operation)
         return 0
     rows = perform(operation)
-    if "-verb" in names or "-stat" in names:
+    if operation.name == "-probe" and ("-verb" in names or "-stat" in names):
+        held = memory(operation)
+        for address, size in held if "-verb" in names else ():
+            print(f"{NAME}: server {address}: mem={size >> 10}K", file=sys.stderr)
+        print(f"{NAME}: mem={sum(size for _, size in held) >> 10}K", file=sys.stderr)
+    elif "-verb" in names or "-stat" in names:
         print(f"{NAME}: rec={rows}", file=sys.stderr)
     leave_counts(NAME, argv, Counts(read=rows, out=rows))
     return 0

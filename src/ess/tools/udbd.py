@@ -25,7 +25,7 @@ OPTIONS = OptionTable(
     "[PortSpec ...] [RunDir]. A PortSpec is Port, [Start]-End or [Start]+Number; without one, start means one server "
     "at ESS_UDB_PORT (default 10010), the others mean all servers that run. A server answers the users of its working "
     "folder (ESS_WORK_DIR) only. Its pid, log and lock files are in RunDir, by default udb in the working folder. "
-    "Servers hold their data in memory only: stop and restart lose it.",
+    "What was committed to a server is in a folder there too, and is read when the server starts.",
     (
         Option("-q", "Say nothing but errors."),
         Option("-mem", "Limit each server's memory; negative: the machine's memory less that.", ("KiloBytes",)),
@@ -33,6 +33,7 @@ OPTIONS = OptionTable(
             "-memx", "The same for all servers together (default: the machine's memory less 500 MB).", ("KiloBytes",)
         ),
         Option("-maxfd", "Let each server open as many files and connections as the system allows."),
+        Option("-volatile", "Keep nothing on disk: everything is gone when the server ends."),
         Option("-listen", "The address to listen on (default 127.0.0.1, this machine only).", ("Address",)),
     ),
 )
@@ -50,6 +51,7 @@ class _Request:
     each: int | None
     total: int | None
     all_descriptors: bool
+    volatile: bool
     host: str
 
 
@@ -87,7 +89,12 @@ def _ways(request: _Request) -> dict[str, Callable[[Path], Iterator[str]]]:
 
     def options(count: int) -> StartOptions:
         return service.start_options(
-            count, each=request.each, total=request.total, everything=request.all_descriptors, host=request.host
+            count,
+            each=request.each,
+            total=request.total,
+            everything=request.all_descriptors,
+            host=request.host,
+            volatile=request.volatile,
         )
 
     return {
@@ -119,6 +126,7 @@ def _parse(argv: list[str]) -> _Request:
         _kilobytes(values, "-mem"),
         _kilobytes(values, "-memx"),
         "-maxfd" in values,
+        "-volatile" in values,
         values.get("-listen", ("127.0.0.1",))[0],
     )
 

@@ -30,11 +30,12 @@ class Access:
 
 @dataclass(frozen=True)
 class ServerAccess:
-    """What a server needs: the certificate and key to show, as PEM, and what its clients have."""
+    """What a server needs: certificate and key to show, as PEM, what its clients have, and where its modules are."""
 
     certificate: bytes
     key: bytes
     client: Access
+    modules: Path
 
 
 def udb_folder() -> Path:
@@ -97,4 +98,4 @@ def read_server_access(folder: Path | None = None) -> ServerAccess:
     folder = folder or access_folder()
     client = read_access(folder)
     found = credentials(folder, _PARTY)
-    return ServerAccess(found.certificate.read_bytes(), found.key.read_bytes(), client)
+    return ServerAccess(found.certificate.read_bytes(), found.key.read_bytes(), client, folder.parent / "modules")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ess.errors import EssError, OptionError, UdbConnectError
+from ess.errors import EssError, OptionError
 from ess.schema.columns import valid_name
 from ess.settings import lock, make_private_folder, udb_port, work_dir, write_private
 from ess.udb.access import access_folder, udb_folder
@@ -43,7 +43,7 @@ class DatabaseSummary:
     variables: tuple[str, ...]
 
 
-def create_database(name: str, *, ports: int = 1, nodes: Sequence[str] = (_LOOPBACK,)) -> None:
+def create_database(name: str, *, ports: int = 1, nodes: Sequence[str] = (_LOOPBACK,), volatile: bool = False) -> None:
     """Make a database, and make it the active one.
 
     Args:
@@ -51,6 +51,7 @@ def create_database(name: str, *, ports: int = 1, nodes: Sequence[str] = (_LOOPB
         ports: Servers for each node.
         nodes: The hosts of the nodes, in order. Nodes on one host get ports one after the other,
             from ``ESS_UDB_PORT`` on.
+        volatile: Its servers keep it in memory only.
 
     Raises:
         OptionError: If the name is bad or taken, or there are not enough ports.
@@ -76,7 +77,7 @@ def create_database(name: str, *, ports: int = 1, nodes: Sequence[str] = (_LOOPB
     with _changing():
         if spec_path(name).exists():
             raise OptionError(f"database '{name}' exists", where=where, hint=f"drop it with: ess drop database {name}")
-        _write(name, Spec(tuple(servers), Definition((), ()), udb_port()))
+        _write(name, Spec(tuple(servers), Definition((), ()), udb_port(), volatile=volatile))
         _activate(name)
 
 
@@ -191,8 +192,18 @@ def server_commit() -> list[str]:
 
 
 def server_restart(nodes: Sequence[str] = (_LOOPBACK,)) -> Iterator[str]:
-    """Empty all databases by stopping and starting the servers; definitions stay in the spec files."""
-    return udbd("restart", nodes)
+    """Empty all databases by stopping and starting the servers; definitions stay in the spec files.
+
+    Raises:
+        EssError: If a server cannot be ended, emptied or started.
+    """
+    yield from udbd("stop")
+    from ess.udb import processes
+
+    folder = udb_folder()
+    for port in processes.known_data(folder):
+        processes.remove_data(folder, port)
+    yield from udbd("start", nodes)
 
 
 def server_reset() -> Iterator[str]:
@@ -230,7 +241,7 @@ def udbd(verb: str, nodes: Sequence[str] = (_LOOPBACK,)) -> Iterator[str]:
     if verb == "start":
         lines = _start(folder, nodes)
     elif verb == "restart":
-        # Also where nothing runs yet: after it, the servers are there and empty.
+        # Also where nothing runs yet: after it, the servers are there.
         lines = _restart(folder, nodes)
     else:
         ways = {"stop": service.stop, "status": service.status, "ckmem": service.memory, "cklog": service.logs}
@@ -244,17 +255,12 @@ def _start(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
     from ess.udb import service
 
     ports = _wanted_ports(nodes)
-    running = set(service.running_ports(folder))
     try:
         yield from service.start(folder, ports, service.start_options(len(ports)))
     except PortInUse as error:
         raise PortInUse(error.port, hint=f"stop it, or {_way_to_other_ports(error.port)}") from None
     for name in databases():
-        spec = load_spec(name, where="udbd")
-        # Where a server has run before, rows may be missing from one that had to be started again: that must not
-        # look like a database that is empty or whole.
-        if running.isdisjoint(server.port for server in spec.servers):
-            _define_on_servers(name, spec)
+        _define_on_servers(name, load_spec(name, where="udbd"))
 
 
 def _way_to_other_ports(port: int) -> str:
@@ -388,33 +394,52 @@ def _summary(name: str, active: str) -> DatabaseSummary:
 
 
 def _define_on_servers(name: str, spec: Spec) -> None:
-    """Make a database known, so that it is empty and not unknown; on all of its servers or on none."""
+    """Make a database known, so that it is empty and not unknown; not where some servers have rows of it already."""
     if not spec.definition.key or not access_folder().is_dir():
         return  # nothing to define, or no server was ever started from here
     from ess.udb.pool import Pool
-    from ess.udb.protocol import DatabaseRequest
 
     # What prevents it is said by the first command that needs the database.
     with contextlib.suppress(EssError), Pool(spec.servers) as pool:
-        pool.hello()
-        pool.call("create", DatabaseRequest(name, format_definition(spec.definition, key_apart=spec.key_apart)))
+        pool.reach(name)
+        if not pool.has(name):
+            text = format_definition(spec.definition, key_apart=spec.key_apart)
+            pool.define(name, text, volatile=spec.volatile)
 
 
 def _clear_on_servers(name: str, spec: Spec, table: str) -> None:
-    """Servers that do not run hold nothing; one that runs must not go on holding what is dropped."""
+    """Servers that do not run and have nothing on disk hold nothing; the others must not go on holding what is dropped.
+
+    Raises:
+        EssError: If a server that has it cannot be reached, or refuses.
+    """
+    if not access_folder().is_dir():
+        return  # no server was ever started from here
+    from ess.udb.journal import remove_folder
+    from ess.udb.perform import clear_all
     from ess.udb.pool import Pool
+    from ess.udb.processes import data_folder, state
     from ess.udb.protocol import DatabaseRequest
 
+    folder = udb_folder()
+    stopped = [s for s in spec.servers if is_local(s) and not state(folder, s.port).pid]
+    there = [s for s in spec.servers if s not in stopped]
+    with_rows = [s for s in stopped if (data_folder(folder, s.port) / name).is_dir()]
+    if table:
+        there += with_rows  # to be told that they must run for that
+    else:
+        for server in with_rows:
+            remove_folder(data_folder(folder, server.port) / name)
     request = DatabaseRequest(name, format_definition(spec.definition, key_apart=spec.key_apart), table)
-    for server in spec.servers:
-        try:
-            with Pool([server]) as pool:
-                status = pool.hello()[0]
-                if name in status["databases"]:
-                    pool.call("clear", request)
-        except UdbConnectError:
-            continue
-        except EssError as error:
+    try:
+        with Pool(there) as pool:
+            holding = [status for status in pool.hello() if name in status["databases"]]
+            if not holding:
+                return
             if table:
-                raise
-            raise type(error)(error.what, where=f"drop database {name}: {error.where}", hint=error.hint) from error
+                pool.change("clear", request)
+            else:
+                clear_all(pool, request)
+    except EssError as error:
+        verb = f"drop {table or 'database ' + name}"
+        raise type(error)(error.what, where=f"{verb}: {error.where}", hint=error.hint) from error

@@ -17,13 +17,13 @@ import numpy as np
 import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch, blank
-from ess.errors import EssError, OptionError, UdbCommunicationError
+from ess.errors import EssError, OptionError
 from ess.language.tree import Slot, ValueType, value_type
 from ess.pipeline.sinks import ImportRequest
 from ess.schema.types import ColumnType
 from ess.settings import setting
 from ess.udb.access import Access
-from ess.udb.connection import StageStream
+from ess.udb.connection import StageStream, kept_alive
 from ess.udb.placement import key_hashes, segments_of, servers_of
 from ess.udb.pool import Pool
 from ess.udb.protocol import StageRequest
@@ -31,6 +31,7 @@ from ess.udb.spec import Kind, Server, TableColumn
 from ess.udb.spec_file import format_definition, format_server
 from ess.udb.store import empty_frame
 from ess.udb.target import Target, chosen_servers, find_target, parse_segments
+from ess.udb.two_phases import commit
 
 _ATTRIBUTES = "spec= ddef nodelay seg= nobnk nonew noold"
 
@@ -149,6 +150,7 @@ class Import:
         self._taken = _match(self._columns, available, options, where)
         self._pool: Pool | None = None
         self._streams: list[StageStream] = []
+        self._alive = contextlib.ExitStack()
         self._rows = 0
         if options.skip_blank_keys and (len(self._key) > 1 or self._key[0].type is not ColumnType.S):
             raise OptionError("nobnk needs a key of one string column", where=where)
@@ -168,12 +170,15 @@ class Import:
             return
         self._pool = Pool(self._servers, self._access)
         self._pool.reach(self._target.database)
+        if not self._pool.has(self._target.database):
+            self._pool.define(self._target.database, self._definition(), volatile=self._target.spec.volatile)
         attempt = secrets.token_hex(16)
         schema = empty_frame(self._columns).to_arrow().schema
         for place, connection in enumerate(self._pool.connections):
             self._streams.append(connection.stage(self._request(attempt, place), schema))
         for stream in self._streams:
             stream.wait()
+        self._alive.enter_context(kept_alive(tuple(self._streams)))
 
     def write(self, batch: Batch) -> None:
         """Stage rows; ``batch`` has the columns of ``slots``."""
@@ -202,19 +207,7 @@ class Import:
         A repeated import gives the same number, though its rows have counted before.
         """
         self.connect()
-        for stream in self._streams:
-            stream.say("prepare")
-        for stream in self._streams:
-            _expect(stream, "prepared")
-        decider, *others = self._streams
-        decider.say("commit")
-        counted = _expect(decider, "committed")
-        # What the decider has had before, the others have had or are about to find out.
-        for stream in others:
-            stream.say("commit" if counted else "abort")
-        if counted:
-            for stream in others:
-                _expect(stream, "committed")
+        commit(self._streams)
         self._end()
         return self._rows
 
@@ -226,16 +219,21 @@ class Import:
         self._end()
 
     def _end(self) -> None:
+        self._alive.close()
         for stream in self._streams:
             stream.close()
         self._streams.clear()
         if self._pool is not None:
             self._pool.close()
 
+    def _definition(self) -> str:
+        return format_definition(self._target.spec.definition, key_apart=self._target.spec.key_apart)
+
     def _request(self, attempt: str, place: int) -> StageRequest:
+        assert self._pool is not None
         return StageRequest(
             database=self._target.database,
-            definition=format_definition(self._target.spec.definition, key_apart=self._target.spec.key_apart),
+            definition=self._definition(),
             table=self._target.table_name,
             identity=self._identity.name,
             attempt=attempt,
@@ -244,6 +242,7 @@ class Import:
             sequence=self._identity.sequence,
             only_known=self._options.only_known,
             only_new=self._options.only_new,
+            birth=self._pool.birth(self._target.database),
         )
 
     def _converted(self, batch: Batch) -> Batch:
@@ -306,10 +305,3 @@ def _convert(value: pl.Expr, source: ColumnType, target: ColumnType) -> pl.Expr:
 def _send(stream: StageStream, rows: Batch) -> None:
     if rows.height:
         stream.write(rows.to_arrow())
-
-
-def _expect(stream: StageStream, word: str) -> bool:
-    answer = stream.wait()
-    if word not in answer:
-        raise UdbCommunicationError("the server's answer is malformed", hint="install the same version on both sides")
-    return bool(answer[word])

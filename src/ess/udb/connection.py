@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 # The transport logs every refused handshake to stderr; users get our one line instead.
@@ -22,8 +23,11 @@ from ess.udb.spec import Server
 HELLO_SECONDS = 20.0
 
 
+#: How often a client with nothing to say says that it is there.
+ALIVE_SECONDS = 15.0
+
 #: A server that is lost on the way may be only unreachable, or dead.
-_IF_ENDED = "see: ess udbd status; if it has ended, all its rows are lost"
+_IF_ENDED = "see: ess udbd status; if it has ended, start it again with: ess udbd start"
 
 #: About how large a message is, and how many rows it has at most.
 MESSAGE_BYTES = 8 << 20
@@ -70,10 +74,11 @@ class Connection:
             action = flight.Action("hello", b'{"protocol":%d}' % PROTOCOL)
             return _only(self._client.do_action(action, options))
 
-    def call(self, action: str, request: Any) -> dict[str, Any]:
-        """Send a request and return the answer."""
+    def call(self, action: str, request: Any, *, seconds: float | None = None) -> dict[str, Any]:
+        """Send a request and return the answer, which may take any time, or so many seconds."""
         with self._translated():
-            return _only(self._client.do_action(flight.Action(action, encode(request)), self._options()))
+            options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
+            return _only(self._client.do_action(flight.Action(action, encode(request)), options))
 
     def scan(self, request: Any) -> Iterator[pa.RecordBatch]:
         """Ask for rows. The server has done its part when this returns; the rows follow."""
@@ -93,7 +98,7 @@ class Connection:
             yield chunk.data
 
     def stage(self, request: Any, schema: pa.Schema) -> StageStream:
-        """Open the stream of an import."""
+        """Open the stream of an import, or of a session (whose schema has no columns)."""
         with self._translated():
             writer, reader = self._client.do_exchange(
                 flight.FlightDescriptor.for_command(encode(request)), self._options()
@@ -118,7 +123,7 @@ class Connection:
 
 
 class StageStream:
-    """The stream of one import to one server: batches out, acknowledgements back."""
+    """The stream of one import or session to one server: batches out, acknowledgements back."""
 
     def __init__(
         self, connection: Connection, writer: flight.FlightStreamWriter, reader: flight.FlightStreamReader
@@ -126,6 +131,7 @@ class StageStream:
         self._server = connection.server
         self._writer = writer
         self._reader = reader
+        self._writing = threading.Lock()
         self.rows = 0
 
     def wait(self) -> dict[str, Any]:
@@ -143,18 +149,29 @@ class StageStream:
     def write(self, rows: pa.Table) -> None:
         """Send rows."""
         try:
-            self._writer.write_table(rows, max_chunksize=rows_per_message(rows))
+            with self._writing:
+                self._writer.write_table(rows, max_chunksize=rows_per_message(rows))
         except (flight.FlightError, pa.ArrowException, OSError):
             self._explain()
         self.rows += rows.num_rows
 
     def say(self, word: str) -> None:
-        """Send ``prepare``, ``commit`` or ``abort``; ``prepare`` states the number of rows."""
+        """Send ``prepare``, ``commit``, ``abort``, ``release`` or ``alive``; ``prepare`` states the number of rows."""
         message = b'{"say":"%s","rows":%d}' % (word.encode(), self.rows)
         try:
-            self._writer.write_metadata(pa.py_buffer(message))
+            with self._writing:
+                self._writer.write_metadata(pa.py_buffer(message))
         except (flight.FlightError, pa.ArrowException, OSError):
             self._explain()
+
+    def tell_alive(self) -> None:
+        """Say that the client is there. Never waits, never raises."""
+        if self._writing.acquire(blocking=False):
+            try:
+                with contextlib.suppress(flight.FlightError, pa.ArrowException, OSError):
+                    self._writer.write_metadata(pa.py_buffer(b'{"say":"alive"}'))
+            finally:
+                self._writing.release()
 
     def close(self) -> None:
         """End the stream. Never raises."""
@@ -167,6 +184,24 @@ class StageStream:
         """A write fails when the server has refused; its reason stands on the way back."""
         self.wait()
         raise UdbCommunicationError("the server was lost", where=f"server {self._server.address}", hint=_IF_ENDED)
+
+
+@contextlib.contextmanager
+def kept_alive(streams: Sequence[StageStream]) -> Iterator[None]:
+    """Say something on streams now and then while this is open: a server drops a client that it does not hear of."""
+    ended = threading.Event()
+
+    def say() -> None:
+        while not ended.wait(ALIVE_SECONDS):
+            for stream in streams:
+                stream.tell_alive()
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
@@ -189,9 +224,7 @@ def translate(error: BaseException, server: Server, *, opening: bool = False) ->
                 hint="it was started from another working folder",
             )
         if opening:
-            return UdbConnectError(
-                "the server cannot be reached", where=where, hint="start it with: ess udbd start (it starts empty)"
-            )
+            return UdbConnectError("the server cannot be reached", where=where, hint="start it with: ess udbd start")
         return UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
     if isinstance(error, flight.FlightTimedOutError):
         return UdbConnectError("the server does not answer", where=where, hint="see: ess udbd status")

@@ -17,10 +17,14 @@ from pathlib import Path
 
 from ess.errors import EssError, InitializationError
 from ess.udb.access import read_server_access
+from ess.udb.memory import MemoryLimit
 from ess.udb.ports import PORT_IN_USE, PortInUse
-from ess.udb.server import MemoryLimit, UdbServer
+from ess.udb.server import UdbServer
 
 log = logging.getLogger("udbd")
+
+#: A log of this size is read in so short a time that no snapshot is written at the end.
+SNAPSHOT_AT_END = 16 << 20
 
 
 def main(argv: list[str]) -> int:
@@ -36,10 +40,12 @@ def main(argv: list[str]) -> int:
         with _only_server(pid_file.with_suffix(".lock"), arguments.host, arguments.port):
             access = read_server_access(Path(arguments.access))
             memory = MemoryLimit(arguments.memory << 10, arguments.margin << 10)
-            server = UdbServer(arguments.host, arguments.port, access, memory=memory)
+            folder = Path(arguments.data) if arguments.data else None
+            server = UdbServer(arguments.host, arguments.port, access, memory=memory, folder=folder)
             log.info("listening on %s port %d", arguments.host, server.port)
             caught = signal.sigwait(signals)
             log.info("ended by %s", signal.Signals(caught).name)
+            server.catalog.take_snapshots(least=SNAPSHOT_AT_END, wanted=False)
             with contextlib.suppress(OSError):
                 pid_file.unlink()
             # Not shutdown(), which would wait for the streams of clients: what is not committed does not count.
@@ -56,6 +62,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--access", required=True, help="folder of the access files")
     parser.add_argument("--pid-file", required=True)
+    parser.add_argument("--data", default="", help="folder of the logs, none for a volatile server")
     parser.add_argument("--memory", type=int, default=0, help="limit in KB, 0 for none")
     parser.add_argument("--margin", type=int, default=0, help="KB of the machine that stay free")
     parser.add_argument("--all-descriptors", action="store_true")

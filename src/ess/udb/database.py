@@ -1,30 +1,86 @@
-"""One database on one server: the shard, its imports, and the lock that puts work on them in order."""
+"""One database on one server: the shard, its imports and sessions, its log, and the locks that put work in order.
+
+Two locks: ``_lock`` for the moment in which something is looked at or changed, and the *gate*,
+which a session holds while nothing else may be committed. What is committed is in the log before
+it is in the shard, and safe on disk before anybody is told of it.
+"""
 
 from __future__ import annotations
 
+import logging
+import secrets
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from ess.engines.batch import PHYSICAL, Batch
-from ess.errors import OptionError, UdbRequestError
-from ess.udb.protocol import OrderRequest, ScanRequest, StageRequest
-from ess.udb.scan import Scan
+from ess.errors import EssError, UdbRequestError
+from ess.udb.journal import LARGE_IMPORT, Journal, Position
+from ess.udb.pending import Pending, record_of
+from ess.udb.protocol import SessionRequest, StageRequest, VerdictRequest
+from ess.udb.recovery import Doubt, State, import_of, session_identity
 from ess.udb.spec import Definition, TableColumn
-from ess.udb.store import Import, Shard
-from ess.udb.transactions import Ending, Stage, Transactions, Verdict
+from ess.udb.store import Shard
+from ess.udb.transactions import Ending, Phase, Stage, Transactions, Verdict
+
+log = logging.getLogger("udbd")
+
+#: How long something waits until what goes before it is decided.
+GATE_SECONDS = 60.0
+
+#: How long to wait for a decider before the one who waits is told.
+_VERDICT_SECONDS = 10.0
+
+Answer = TypeVar("Answer")
+
+#: Asks the server of an address for its verdict.
+Ask = Callable[[str, VerdictRequest], Verdict]
 
 
 class Database:
-    """A database. Its methods may be called from any thread."""
+    """A database. Its methods may be called from any thread.
 
-    def __init__(self, name: str, definition: Definition) -> None:
+    Args:
+        name: Its name.
+        state: What it is at the beginning.
+        journal: Its log; None: it is volatile.
+        ask: How to ask another server about what it decides.
+    """
+
+    def __init__(self, name: str, state: State, journal: Journal | None, ask: Ask) -> None:
         self.name = name
-        #: When it was defined here, by the clock of the machine, so that servers can be compared.
-        self.defined = time.time()
+        self.birth = state.birth
+        self._commits = state.commits
+        self._journal = journal
+        self._ask = ask
         self._lock = threading.RLock()
-        self._shard = Shard(definition)
-        self._transactions = Transactions()
-        self._cleared = False
+        self._gate_free = threading.Condition(self._lock)
+        self._gate: Pending | None = None
+        self._shard = state.shard
+        self._shard.settled = self._note_settled
+        self._transactions = Transactions(state.identities)
+        self._pending: dict[str, Pending] = {}
+        self._compacting = threading.Lock()
+        #: Why nothing can be done with it any more.
+        self._ended: EssError | None = None
+        self.doubts = [self._restored(doubt) for doubt in state.doubts]
+
+    @property
+    def commits(self) -> int:
+        """How often something was committed since it was defined."""
+        return self._commits
+
+    @property
+    def definition(self) -> Definition:
+        """The definition."""
+        return self._shard.definition
+
+    @property
+    def is_volatile(self) -> bool:
+        """Whether it is not logged."""
+        return self._journal is None
 
     def agree_on(self, definition: Definition) -> None:
         """Make sure that a client means the same database.
@@ -35,10 +91,16 @@ class Database:
             UdbRequestError: If the definitions contradict each other.
         """
         with self._lock:
+            self._require_usable()
+            if self._shard.definition.extends(definition):
+                return
+        with self._free_gate():
             mine = self._shard.definition
             if mine.extends(definition):
                 return
             if definition.extends(mine):
+                if self._journal is not None:
+                    self._journal.defined(definition)
                 self._shard.extend(definition)
                 return
         raise UdbRequestError(
@@ -46,110 +108,411 @@ class Database:
             hint=f"to start anew with the present one: aq_udb -clr {self.name}",
         )
 
+    def require_birth(self, birth: str) -> None:
+        """Make sure that a client means this database, and not one of that name that has been cleared.
+
+        Raises:
+            UdbRequestError: If it does not.
+        """
+        if birth and birth != self.birth:
+            raise UdbRequestError(f"database '{self.name}' was cleared and made anew", hint="run the command again")
+
     # Imports ------------------------------------------------------------------------------------------------------
 
-    def begin(self, request: StageRequest) -> Stage:
+    def begin(self, request: StageRequest) -> Pending:
         """Open an import."""
         with self._lock:
+            self._require_usable()
+            self.require_birth(request.birth)
             self._columns(request.table)
-            return self._transactions.begin(request.identity, request.attempt, decides=not request.decider)
+            stage = self._transactions.begin(request.identity, request.attempt, decides=not request.decider)
+            pending = self._pending[request.attempt] = Pending(request, stage)
+            return pending
 
-    def stage_rows(self, request: StageRequest, stage: Stage, rows: Batch) -> None:
+    def stage_rows(self, pending: Pending, rows: Batch) -> None:
         """Stage rows, which must have exactly the table's columns."""
+        request = pending.request
+        assert isinstance(request, StageRequest)
         expected = {column.key: PHYSICAL[column.type] for column in self._columns(request.table)}
         if dict(rows.schema) != expected:
             raise UdbRequestError("the rows do not have the table's columns", where=request.table)
         if any(rows.null_count().row(0)):
             raise UdbRequestError("the rows have missing values", where=request.table)
+        stage = pending.stage
+        stage.heard = time.monotonic()
         stage.add(rows)
+        if self._journal is None:
+            return
+        if pending.file is not None:
+            pending.file.write(rows)
+        elif stage.size > LARGE_IMPORT:
+            pending.file = self._journal.rows_file(stage.attempt)
+            for batch in stage.batches:
+                pending.file.write(batch)
 
-    def prepare(self, stage: Stage, rows: int) -> None:
-        """The client has sent everything."""
+    def prepare(self, pending: Pending, rows: int) -> None:
+        """The client has sent everything, or asked for all changes."""
+        stage = pending.stage
+        self._transactions.require_whole(stage, rows)
+        if self._journal is None:
+            with self._lock:
+                self._transactions.prepare(stage, rows)
+            return
+        if pending.file is not None:
+            pending.file.finish()
+        record, body = record_of(pending)
         with self._lock:
+            self._require_usable()
+            self._transactions.require_whole(stage, rows)
+            position = self._journal.prepared(record, body)
             self._transactions.prepare(stage, rows)
+        if not stage.decides:
+            position.sync()  # the decider makes it safe together with the commit
 
-    def commit(self, request: StageRequest, stage: Stage) -> bool:
-        """Make the rows count; False if they have counted already."""
+    def commit(self, pending: Pending) -> bool:
+        """Make it count; False if the same import has counted already.
+
+        Raises:
+            UdbRequestError: If it was not prepared, or the database is gone.
+            SystemFailure: If it cannot be logged; then it does not count.
+        """
+        stage = pending.stage
+        with self._gate_free:
+            self._wait_for_gate(lambda: stage.outcome is not None or self._gate is None or self._gate is pending)
+            if stage.outcome is None:
+                self._apply(pending)
+            position = self._here()
+        if stage.decides and stage.outcome and position is not None:
+            position.sync()
+        return bool(stage.outcome)
+
+    def _apply(self, pending: Pending) -> None:
+        """Log the commit, then do it. The lock is held."""
+        stage = pending.stage
+        self._require_usable()
+        counts = self._transactions.will_count(stage)
+        if self._journal is not None:
+            if counts:
+                self._journal.committed(stage.attempt)
+            else:
+                self._journal.dropped(stage.attempt)
+        self._transactions.commit(stage)
+        if counts:
+            self._commits += 1
+            if pending.is_session:
+                assert pending.shard is not None
+                self._shard.adopt(pending.shard)
+                if pending.clears_all:
+                    self._ended = _cleared(self.name)
+            else:
+                request = pending.request
+                assert isinstance(request, StageRequest)
+                self._shard.append(import_of(self._shard.definition, request, tuple(stage.batches)))
+        elif pending.file is not None:
+            pending.file.remove()
+        stage.batches = []
+        self._forget(pending)
+
+    def drop(self, pending: Pending) -> None:
+        """Forget an import or a session."""
         with self._lock:
-            if self._cleared:
-                raise UdbRequestError(
-                    f"database '{self.name}' was cleared during the import", hint="run the import again"
-                )
-            if not self._transactions.commit(stage):
-                return False
-            table = self._shard.definition.get(request.table, where=self.name) if request.table else None
-            self._shard.append(
-                Import(table, tuple(stage.batches), request.job, request.sequence, request.only_known, request.only_new)
-            )
-            return True
+            stage = pending.stage
+            if stage.phase is not Phase.ENDED:
+                if stage.phase is Phase.PREPARED and self._journal is not None and self._ended is None:
+                    with suppress(EssError):  # without this record, a restart asks the decider once more
+                        self._journal.dropped(stage.attempt)
+                self._transactions.drop(stage)
+            if pending.file is not None and not stage.outcome:
+                pending.file.remove()
+            self._forget(pending)
 
-    def drop(self, stage: Stage) -> None:
-        """Forget an import."""
-        with self._lock:
-            self._transactions.drop(stage)
-
-    def end_of_stream(self, stage: Stage) -> Ending:
+    def end_of_stream(self, pending: Pending) -> Ending:
         """The client has gone."""
         with self._lock:
-            return self._transactions.end_of_stream(stage)
+            stage = pending.stage
+            if stage.phase is Phase.PREPARED and not stage.decides:
+                return Ending.IN_DOUBT
+            ending = Ending.SETTLED if stage.phase is Phase.ENDED else Ending.DROPPED
+            self.drop(pending)
+            return ending
 
     def verdict(self, identity: str, attempt: str) -> Verdict:
-        """What has become of an import that this server decides."""
+        """What has become of what this server decides."""
         with self._lock:
-            return self._transactions.verdict(identity, attempt)
+            found = self._transactions.verdict(identity, attempt)
+            position = self._here()
+        if found is Verdict.COMMITTED and position is not None:
+            position.sync()
+        return found
 
-    # Everything else ----------------------------------------------------------------------------------------------
+    def drop_silent(self, since: float) -> list[str]:
+        """Drop what clients have left open that were last heard of before some moment; the identities."""
+        with self._lock:
+            silent = self._transactions.silent(since)
+            for stage in silent:
+                self.drop(self._pending[stage.attempt])
+            return [stage.identity for stage in silent]
 
-    def counts(self) -> dict[str, int]:
+    # Sessions -----------------------------------------------------------------------------------------------------
+
+    def open_session(self, request: SessionRequest) -> Pending:
+        """Open a session: nothing else is committed until it is released, committed or dropped.
+
+        What a decider has decided and this server does not know yet is done first.
+
+        Raises:
+            UdbRequestError: If something else is being committed for too long, or a decider cannot be asked.
+        """
+        with self._gate_free:
+            self._require_usable()
+            self.require_birth(request.birth)
+            self._wait_for_gate(lambda: self._gate is None)
+            self._require_usable()
+            stage = self._transactions.begin(session_identity(request), request.attempt, decides=not request.decider)
+            session = self._pending[request.attempt] = Pending(request, stage, holds_gate=True)
+            self._gate = session
+        try:
+            self._learn_verdicts()
+            with self._lock:
+                session.shard = self._shard.copy()
+                position = self._here()
+            if position is not None:
+                position.sync()  # what is looked at must not be gone after a crash
+        except BaseException:
+            self.drop(session)
+            raise
+        return session
+
+    def release(self, session: Pending) -> None:
+        """Let others commit. The session goes on looking at its state, and cannot change it any more."""
+        with self._lock:
+            if session.holds_gate and session.stage.phase is Phase.STAGING:
+                self._free(session)
+
+    def find_session(self, attempt: str) -> Pending:
+        """The session of an attempt.
+
+        Raises:
+            UdbRequestError: If it is not open.
+        """
+        with self._lock:
+            session = self._pending.get(attempt)
+        if session is None or session.shard is None or session.stage.phase is not Phase.STAGING:
+            raise UdbRequestError("the session is not open any more", where=self.name, hint="run the command again")
+        return session
+
+    @contextmanager
+    def looking(self, attempt: str = "") -> Iterator[Shard]:
+        """A state to look at: that of a session, or the present one."""
+        if attempt:
+            session = self.find_session(attempt)
+            with self._busy(session.stage):
+                assert session.shard is not None
+                yield session.shard.copy()
+            return
+        with self._lock:
+            self._require_usable()
+            shard = self._shard.copy()
+            position = self._here()
+        if position is not None:
+            position.sync()
+        yield shard
+
+    def change(self, work: Callable[[Shard], Answer], attempt: str = "") -> Answer:
+        """Do something that changes the database: in a session, or by itself.
+
+        Args:
+            work: Gets a copy of the shard to work on; what it changes there is logged and taken over.
+            attempt: Of the session; blank: none.
+
+        Raises:
+            EssError: Of ``work``, or if the change cannot be logged. Then nothing is changed.
+        """
+        if attempt:
+            session = self.find_session(attempt)
+            with self._busy(session.stage):
+                return self._work(session, work)
+        request = SessionRequest(self.name, "", secrets.token_hex(16), "", self.birth)
+        session = self.open_session(request)
+        try:
+            with self._busy(session.stage):
+                answer = self._work(session, work)
+            if session.changes:
+                self.prepare(session, 0)
+                self.commit(session)
+            return answer
+        finally:
+            self.end_of_stream(session)
+
+    def _work(self, session: Pending, work: Callable[[Shard], Answer]) -> Answer:
+        assert session.shard is not None
+        shard = session.shard.copy()
+        answer = work(shard)
+        changes = shard.changes()
+        if changes and not session.holds_gate:
+            raise UdbRequestError("a session that was released cannot change anything", where=self.name)
+        session.changes = (*session.changes, *changes)
+        session.shard = shard.copy()
+        return answer
+
+    def _learn_verdicts(self) -> None:
+        """Do what is decided. Called with the gate held, so that nothing new is decided meanwhile."""
+        deadline = time.monotonic() + _VERDICT_SECONDS
+        while True:
+            with self._lock:
+                doubtful = [self._pending[s.attempt] for s in self._transactions.prepared() if not s.decides]
+            unknown: EssError | None = None
+            for pending in doubtful:
+                try:
+                    self.learn_verdict(pending)
+                except EssError as error:
+                    unknown = error
+            if unknown is None:
+                return
+            if time.monotonic() > deadline:
+                raise UdbRequestError(
+                    "an import waits for the decision of another server", where=self.name, hint=str(unknown)
+                )
+            time.sleep(0.1)
+
+    def learn_verdict(self, pending: Pending) -> Verdict:
+        """Ask the decider about something prepared, and do it if it is committed.
+
+        Raises:
+            EssError: If the decider cannot be asked, or the commit cannot be logged.
+        """
+        stage = pending.stage
+        with pending.deciding:
+            if stage.phase is not Phase.PREPARED:
+                return Verdict.COMMITTED if stage.outcome else Verdict.NEVER
+            question = VerdictRequest(self.name, stage.identity, stage.attempt)
+            verdict = self._ask(pending.request.decider, question)
+            if verdict is Verdict.COMMITTED:
+                with self._lock:
+                    if stage.phase is Phase.PREPARED:
+                        self._apply(pending)
+            return verdict
+
+    def _restored(self, doubt: Doubt) -> Pending:
+        """What was prepared when the server ended, and may have been committed by its decider."""
+        request = doubt.request
+        is_session = isinstance(request, SessionRequest)
+        identity = session_identity(request) if isinstance(request, SessionRequest) else request.identity
+        stage = self._transactions.begin(identity, request.attempt, decides=False)
+        for rows in doubt.rows:
+            stage.add(rows)
+        stage.phase = Phase.PREPARED
+        pending = self._pending[request.attempt] = Pending(request, stage, changes=doubt.changes)
+        if is_session:
+            pending.shard = self._shard.copy()
+            for change in doubt.changes:
+                pending.shard.apply(change)
+            pending.holds_gate = True
+            self._gate = pending
+        return pending
+
+    # Looking ------------------------------------------------------------------------------------------------------
+
+    def counts(self, attempt: str = "") -> dict[str, int]:
         """Keys, and rows a table."""
-        with self._lock:
-            return self._shard.counts()
+        with self.looking(attempt) as shard:
+            return shard.counts()
 
-    def forget(self) -> None:
+    # The end, and snapshots ---------------------------------------------------------------------------------------
+
+    def end(self) -> None:
         """The database is cleared as a whole; imports under way must not seem to succeed."""
         with self._lock:
-            self._cleared = True
+            self._ended = self._ended or _cleared(self.name)
 
-    def clear(self, table: str) -> None:
-        """Remove a table's rows, or make a vector blank."""
-        with self._lock:
-            self._shard.clear(self._shard.definition.get(table, where=self.name))
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether a session has cleared it as a whole."""
+        return self._ended is not None
 
-    def order(self, request: OrderRequest) -> None:
-        """Sort rows within their keys, or the keys."""
-        with self._lock:
-            definition = self._shard.definition
-            if not request.table and request.columns:
-                parts = [self._key_column(name) for name in request.columns]
-                self._shard.order_keys(parts, descending=request.descending, ignore_case=request.ignore_case)
-                return
-            for table in [definition.get(request.table, where=self.name)] if request.table else definition.tables:
-                by = [table.get(name, where="-ord") for name in request.columns]
-                if not by and table.time_column is not None:
-                    by = [table.time_column]
-                elif not by and request.table:
-                    raise OptionError(
-                        f"{table.label} has no tkey column", where="-ord", hint="name the columns to sort by"
-                    )
-                self._shard.order_rows(table, by, descending=request.descending, ignore_case=request.ignore_case)
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether its log has grown so much that a snapshot pays."""
+        return self._journal is not None and self._ended is None and self._journal.is_large
 
-    def export(self, request: ScanRequest) -> Batch:
-        """The rows that a scan lets through."""
-        with self._lock:
-            return Scan(self._shard, request).export()
+    def take_snapshot(self, *, least: int = 0) -> bool:
+        """Write the state as a snapshot, and begin a new log; whether it was done.
 
-    def count(self, request: ScanRequest) -> tuple[int, int]:
-        """The keys and the rows that a scan lets through."""
+        Args:
+            least: Not when the log is smaller.
+
+        Raises:
+            SystemFailure: If it cannot be written; nothing is lost then.
+        """
+        journal = self._journal
+        if journal is None or not self._compacting.acquire(blocking=False):
+            return False
+        try:
+            with self._lock:
+                if self._ended is not None or journal.since_snapshot < least:
+                    return False
+                shard = self._shard.copy()
+                state = State(shard, self.birth, self._commits, self._transactions.identities())
+                prepared = [self._pending[stage.attempt] for stage in self._transactions.prepared()]
+                open_records = [record_of(pending) for pending in prepared]
+                number, superfluous = journal.rotate(open_records)
+            journal.write_snapshot(number, shard, state.facts(), superfluous)
+            return True
+        finally:
+            self._compacting.release()
+
+    # Locks --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _free_gate(self) -> Iterator[None]:
+        with self._gate_free:
+            self._wait_for_gate(lambda: self._gate is None)
+            self._require_usable()
+            yield
+
+    def _wait_for_gate(self, free: Callable[[], bool]) -> None:
+        if not self._gate_free.wait_for(free, GATE_SECONDS):
+            raise UdbRequestError(
+                f"database '{self.name}' is busy with another change", hint="try again when that is done"
+            )
+
+    @contextmanager
+    def _busy(self, stage: Stage) -> Iterator[None]:
         with self._lock:
-            return Scan(self._shard, request).count()
+            stage.busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                stage.busy -= 1
+                stage.heard = time.monotonic()
+
+    def _forget(self, pending: Pending) -> None:
+        self._pending.pop(pending.stage.attempt, None)
+        pending.shard = None
+        self._free(pending)
+
+    def _free(self, pending: Pending) -> None:
+        if pending.holds_gate:
+            pending.holds_gate = False
+            self._gate = None
+            self._gate_free.notify_all()
+
+    def _require_usable(self) -> None:
+        if self._ended is not None:
+            raise self._ended
+
+    def _here(self) -> Position | None:
+        return self._journal.here() if self._journal is not None else None
+
+    def _note_settled(self) -> None:
+        if self._journal is not None and self._ended is None:
+            self._journal.settled()
 
     def _columns(self, table: str) -> tuple[TableColumn, ...]:
         definition = self._shard.definition
         return definition.get(table, where=self.name).columns if table else definition.key
 
-    def _key_column(self, name: str) -> TableColumn:
-        for column in self._shard.definition.key:
-            if column.key == name.lower():
-                return column
-        known = " ".join(column.name for column in self._shard.definition.key)
-        raise OptionError(f"'{name}' is not a column of the key", where="-ord", hint=f"the key is {known}")
+
+def _cleared(name: str) -> EssError:
+    return UdbRequestError(f"database '{name}' was cleared meanwhile", hint="run the command again")

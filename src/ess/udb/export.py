@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import polars as pl
+import pyarrow as pa
 
 from ess.engines.batch import Batch, blank, make_batch
 from ess.language.tree import Slot
@@ -13,7 +14,7 @@ from ess.udb.cut import Cut
 from ess.udb.merge import KEY_NUMBER, merge_rows
 from ess.udb.ordering import sort_columns
 from ess.udb.pool import Pool
-from ess.udb.protocol import ScanRequest
+from ess.udb.protocol import ScanRequest, changes_nothing
 from ess.udb.spec import Table, TableColumn
 from ess.udb.store import empty_frame
 
@@ -29,8 +30,7 @@ def export(pool: Pool, request: ScanRequest, sort: Sequence[Slot], cut: Cut | No
             request = dataclasses.replace(request, last=cut.reach)
         else:
             request = dataclasses.replace(request, first=cut.reach)
-    shares = _shares(request, len(pool.connections))
-    streams = pool.each(lambda place, connection: connection.scan(shares[place]))
+    streams = _scanned(pool, _shares(request, len(pool.connections)))
     batches = ((_frame(batch) for batch in stream) for stream in streams)
     if not sort and (cut is None or not cut.from_end):
         yield from _cut_stream((batch for stream in batches for batch in stream), cut)
@@ -48,7 +48,7 @@ def export(pool: Pool, request: ScanRequest, sort: Sequence[Slot], cut: Cut | No
 
 def export_variables(pool: Pool, request: ScanRequest, table: Table, *, separately: bool) -> Batch:
     """The Var vector: the servers' rows merged by its merge attributes, or (``asis``) one after the other."""
-    streams = pool.each(lambda _place, connection: list(connection.scan(request)))
+    streams = _scanned(pool, [request] * len(pool.connections))
     frames = [_frame(batch) for stream in streams for batch in stream]
     rows = pl.concat(frames) if frames else empty_frame(table.columns)
     if separately and rows.height:
@@ -57,6 +57,15 @@ def export_variables(pool: Pool, request: ScanRequest, table: Table, *, separate
         return make_batch([(c.key, c.type, [blank(c.type)]) for c in table.columns], 1)
     numbered = rows.select(pl.lit(0, dtype=pl.UInt32).alias(KEY_NUMBER), *(pl.col(c.key) for c in table.columns))
     return merge_rows(table, numbered).drop(KEY_NUMBER)
+
+
+def _scanned(pool: Pool, shares: Sequence[ScanRequest]) -> list[Iterator[pa.RecordBatch]]:
+    """The answers of all servers, about one state of the database; the rows may follow later."""
+    if not shares:
+        return []
+    first = shares[0]
+    with pool.session(first.database, first.definition, changing=not changes_nothing(first)) as session:
+        return pool.each(lambda place, server: server.scan(dataclasses.replace(shares[place], session=session)))
 
 
 def _shares(request: ScanRequest, servers: int) -> list[ScanRequest]:

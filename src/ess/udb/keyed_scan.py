@@ -18,7 +18,6 @@ from ess.engines.batch import PHYSICAL, Batch, blank
 from ess.engines.rowwise.keyed import (
     Chunk,
     ChunkResult,
-    Hooks,
     KeyedFailure,
     KeyedProgram,
     KeyedRunner,
@@ -27,9 +26,11 @@ from ess.engines.rowwise.keyed import (
 )
 from ess.errors import InputDataError
 from ess.language.program import Program, Variable
+from ess.language.row_module import ModuleColumn, RowModule
 from ess.language.tree import Slot
 from ess.language.walk import assigned_slots, read_slots
 from ess.udb.changes import PLACE, DeleteKeys, DeleteRows, Replace
+from ess.udb.key_module import Layout, ModuleHooks
 from ess.udb.merge import KEY_NUMBER
 from ess.udb.rules import Group
 from ess.udb.scan_plan import ScanPlan, Value, row_counts
@@ -88,7 +89,7 @@ class KeyedScan:
     Args:
         shard: What it goes through.
         plan: What to do.
-        hooks: What a module does, and whether it looks at keys and at rows.
+        module: A module that looks at keys and rows.
         only_groups: The groups are all there is to do; no rows come out.
     """
 
@@ -97,8 +98,7 @@ class KeyedScan:
         shard: Shard,
         plan: ScanPlan,
         *,
-        hooks: Hooks | None = None,
-        looks: tuple[bool, bool] = (False, False),
+        module: RowModule | None = None,
         only_groups: bool = False,
     ) -> None:
         self._shard = shard
@@ -109,11 +109,12 @@ class KeyedScan:
         self._key_count = self._keys.height if self._selected is None else len(self._selected)
         self._tables: list[Table] = []  # those with any number of rows a key, numbered
         self._columns = Columns()
-        self._changes_variables = bool(plan.set_variables)
+        self._changes_variables = bool(plan.set_variables) or module is not None
         var = self._definition.var
         self._variable_columns = var.columns if var is not None else ()
         groups = tuple(self._section(group) for group in plan.rules.groups)
         main = None if only_groups else self._section(plan.rules.main)
+        self._hooks = ModuleHooks(module, *self._layouts(), self._target) if module is not None else None
         initial = plan.variables(shard)
         self._program = KeyedProgram(
             groups,
@@ -122,11 +123,11 @@ class KeyedScan:
             tuple(self._columns.slots),
             tuple(slot for slot in plan.wanted if not only_groups and self._is_variable(slot)),
             self._counts(),
-            looks,
+            self._hooks.looks if self._hooks is not None else (False, False),
             plan.seed,
         )
         self._rows = [self._rows_of(table) for table in self._tables]
-        self._runner = KeyedRunner(self._program, hooks)
+        self._runner = KeyedRunner(self._program, self._hooks)
 
     def run(self) -> tuple[Batch, dict[str, Value]]:
         """The rows of the target that pass, as ``#key`` and the wanted columns, and the Var columns' values.
@@ -139,6 +140,8 @@ class KeyedScan:
         for chunk in self._chunks():
             results.append(self._run_chunk(chunk))
             chunks.append(dataclasses.replace(chunk, starts=()))
+        if self._hooks is not None:
+            self._hooks.finish()
         changed = {
             number: pl.concat([_column(result, chunk, number) for result, chunk in zip(results, chunks, strict=True)])
             for number in sorted({number for result in results for number in result.columns})
@@ -187,6 +190,33 @@ class KeyedScan:
             blanks = tuple((self._columns.number(table.key, c, -1), blank(c.type)) for c in table.values)
         filters_keys = group is not self._plan.rules.main and not many
         return Section(number, group.rules, places, variables, group.resets, blanks, group.after, filters_keys)
+
+    @property
+    def _target(self) -> str:
+        table = self._plan.rules.main.table
+        return table.key if table is not None else ""
+
+    def _layouts(self) -> tuple[dict[str, Layout], Layout]:
+        """Every column of the database, as a module sees it: by table, and of the Var vector."""
+        key = [self._columns.number("", column, -1) for column in self._definition.key]
+        names = tuple(ModuleColumn(column.name, column.type, writable=False) for column in self._definition.key)
+        found = {"": Layout(names, tuple(key), (True,) * len(key), -1)}
+        for table in self._definition.tables:
+            if table.kind is Kind.VAR:
+                continue
+            number = self._table_number(table) if table.kind is Kind.TABLE else -1
+            columns = [
+                (
+                    ModuleColumn(column.name, column.type, writable=not column.primary),
+                    self._columns.number("" if column.primary else table.key, column, -1 if column.primary else number),
+                    column.primary or number < 0,
+                )
+                for column in table.columns
+            ]
+            parts = zip(*columns, strict=True)
+            found[table.key] = Layout(next(parts), next(parts), next(parts), number)
+        var = tuple(ModuleColumn(column.name, column.type) for column in self._variable_columns)
+        return found, Layout(var, tuple(range(len(var))), (True,) * len(var), -1)
 
     def _table_number(self, table: Table) -> int:
         keys = [known.key for known in self._tables]
@@ -238,7 +268,7 @@ class KeyedScan:
         if not self._key_count:
             return
         series = self._series()
-        needed = self._runner.needed
+        needed = self._runner.needed if self._hooks is None else range(len(series))
         of = self._columns.table_of
         work = np.arange(1, self._key_count + 1)
         for rows in self._rows:

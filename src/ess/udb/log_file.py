@@ -16,6 +16,7 @@ import os
 import secrets
 import struct
 import threading
+import weakref
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ class LogFile:
                 self.size = _FILE.size
         except OSError as error:
             raise disk_failure(error, path) from None
+        weakref.finalize(self, os.close, self._file)  # when the last one who may want to sync it has let it go
         self._salt = _salt(self._file, path)
         self._records = records
         self._safe = 0
@@ -115,10 +117,6 @@ class LogFile:
                 self._fail(error)
                 self._require_sound()
             self._safe = reached
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
 
     def _take_back(self, cause: OSError) -> None:
         try:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_output_attributes
+from ess.language.row_module import parse_module_spec
 from ess.language.tree import Slot
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, select
 from ess.udb.cut import Cut, parse_cut
-from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest
+from ess.udb.module_files import install
+from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest, ShuffleRequest
 from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS, build_rules, build_variables, in_groups
 from ess.udb.spec import VAR, Definition, Kind, Server
 from ess.udb.spec_file import format_definition
@@ -52,6 +54,7 @@ class Operation:
         servers: Those to talk to.
         scan: For ``-exp``, ``-cnt`` and ``-scn``.
         order: For ``-ord``.
+        shuffle: For ``-shf``.
         separately: ``asis``: a result for each server.
         output, attributes: Where and how to print.
         columns: What to export.
@@ -64,6 +67,7 @@ class Operation:
     servers: tuple[Server, ...]
     scan: ScanRequest
     order: OrderRequest
+    shuffle: ShuffleRequest
     separately: bool
     output: str
     attributes: OutputAttributes
@@ -114,12 +118,19 @@ def plan(uses: Sequence[Use]) -> Operation:
         keys=_number(uses, "-lim_key"),
         rows=_number(uses, "-lim_rec"),
         seed=max(1, _number(uses, "-seed")),
+        module=next((use.arguments[0] for use in uses if use.name == "-mod"), ""),
+        module_digest=_installed_module(uses),
     )
     build_rules(definition, target.table, scan.rules)  # for the errors; the servers do it again
     build_variables(definition, scan.variables, option="-var")
     order = OrderRequest(target.database, text, target.table_name, main.arguments[1:], "dec" in words, "ncas" in words)
     if main.name == "-ord":
         order = _checked_order(order, target, main)
+    shuffle = ShuffleRequest(target.database, text, target.table_name, _number(uses, "-seed"))
+    if main.name == "-shf" and target.table is not None and target.table.kind is not Kind.TABLE:
+        raise OptionError(
+            f"{target.table.label} has one row for a key", where=main.where, hint="only tables and keys can be shuffled"
+        )
     cuts = [parse_cut(u.arguments[0], where=u.name, from_end=u.name == "-last") for u in uses if u.name in _CUTS]
     return Operation(
         main.name,
@@ -127,6 +138,7 @@ def plan(uses: Sequence[Use]) -> Operation:
         servers,
         scan,
         order,
+        shuffle,
         "asis" in words,
         output,
         attributes,
@@ -176,13 +188,16 @@ def _require_applicable(uses: Sequence[Use], main: Use, target: Target) -> None:
     for use in uses:
         if use.name == "-seed" and main.name == "-shf":
             continue
-        if use.name in (*_RULES, "-var", "-seed", "-lim_key", "-lim_rec", "-key_rec") and main.name not in _SCANS:
+        if (
+            use.name in (*_RULES, "-var", "-mod", "-seed", "-lim_key", "-lim_rec", "-key_rec")
+            and main.name not in _SCANS
+        ):
             raise OptionError(f"{use.name} has no effect with {main.name}", where=use.where, hint="leave it out")
         if use.name in ("-sort", "-top", "-last", "-c") and main.name != "-exp":
             raise OptionError(f"{use.name} has no effect with {main.name}", where=use.where, hint="leave it out")
         if use.name == "-o" and main.name not in _WITH_OUTPUT:
             raise OptionError(f"{main.name} has no output", where=use.where, hint="leave -o out")
-    for name in ("-sort", "-top", "-last", "-o", "-c", "-seed", "-lim_key", "-lim_rec", "-key_rec"):
+    for name in ("-sort", "-mod", "-top", "-last", "-o", "-c", "-seed", "-lim_key", "-lim_rec", "-key_rec"):
         if sum(use.name == name for use in uses) > 1:
             raise OptionError(f"{name} is given twice", where=name)
     if set(_CUTS) <= {use.name for use in uses}:
@@ -270,6 +285,18 @@ def _sort(uses: Sequence[Use], scope: TableScope) -> tuple[tuple[Slot, ...], boo
                     raise OptionError(f"unknown attribute '{word}'", where=use.where, hint="known are dec and ncas")
             return tuple(scope.get(name, where=use.where) for name in use.arguments), "dec" in words, "ncas" in words
     return (), False, False
+
+
+def _installed_module(uses: Sequence[Use]) -> str:
+    """The digest of the file of ``-mod ModSpec ModSrc``, which is then where the servers find it."""
+    for use in uses:
+        if use.name == "-mod":
+            where = f"{use.where} {use.arguments[0]}"
+            spec = parse_module_spec(use.arguments[0], where=where)
+            if len(use.arguments) > 2:
+                raise OptionError(f"'{use.arguments[2]}' is too much", where=where, hint="give one module and one file")
+            return install(spec.name, use.arguments[1], where=where) if len(use.arguments) == 2 else ""
+    return ""
 
 
 def _number(uses: Sequence[Use], name: str) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 import polars as pl
 
 from ess.engines.batch import Batch
+from ess.errors import UdbRequestError
 from ess.formats.writer import OutputColumn, open_output
 from ess.schema.types import ColumnType
 from ess.udb.export import export, export_variables
 from ess.udb.operations import Operation
 from ess.udb.pool import Pool
+from ess.udb.protocol import DatabaseRequest, changes_nothing
 from ess.udb.spec import VAR, Kind
 
 
@@ -30,7 +33,8 @@ def perform(operation: Operation, *, stdout: BinaryIO | None = None) -> int:
         if operation.name == "-clr" and operation.target.table is None:
             pool.hello()  # the way out when rows are lost
         else:
-            pool.reach(operation.target.database)
+            # The definition that -alt brings is not the one the servers have.
+            pool.reach(operation.target.database, "" if operation.name == "-alt" else operation.about.definition)
         return _WAYS[operation.name](operation, pool, stdout)
 
 
@@ -42,6 +46,17 @@ def reach(operation: Operation) -> None:
     """
     with Pool(operation.servers) as pool:
         pool.hello()
+
+
+def memory(operation: Operation) -> list[tuple[str, int]]:
+    """The address of each server, and how many bytes of memory it holds.
+
+    Raises:
+        EssError: If one is not there.
+    """
+    with Pool(operation.servers) as pool:
+        statuses = pool.hello()
+    return [(server.address, int(status["memory"])) for server, status in zip(operation.servers, statuses, strict=True)]
 
 
 def exported(operation: Operation, pool: Pool) -> Iterator[Batch]:
@@ -73,7 +88,8 @@ def _export(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
 def counted(operation: Operation, pool: Pool) -> Batch:
     """The counts of a ``-cnt``, as the columns ``field`` and ``count``."""
     pool.require_whole(operation.target.database)
-    answers = pool.call("count", operation.scan)
+    way = pool.look if changes_nothing(operation.scan) else pool.change
+    answers = way("count", operation.scan)
     counts = [(int(answer["keys"]), int(answer["rows"])) for answer in answers]
     if not operation.separately:
         counts = [(sum(keys for keys, _ in counts), sum(rows for _, rows in counts))]
@@ -99,7 +115,7 @@ def _information(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> i
     definition = operation.target.spec.definition
     tables = [*definition.of_kind(Kind.TABLE), *definition.of_kind(Kind.VECTOR)]
     names = ["pkey", VAR, *(table.key for table in tables)]
-    answers: list[dict[str, int]] = [answer["counts"] for answer in pool.call("counts", operation.about)]
+    answers: list[dict[str, int]] = [answer["counts"] for answer in pool.look("counts", operation.about)]
     if not operation.separately:
         merged = {name: sum(answer.get(name, 0) for answer in answers) for name in names}
         # However many servers hold a copy of it, there is one Var vector.
@@ -113,12 +129,63 @@ def _information(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> i
 
 
 def _scan(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
-    return sum(int(answer["rows"]) for answer in pool.call("count", operation.scan))
+    way = pool.look if changes_nothing(operation.scan) else pool.change
+    return sum(int(answer["rows"]) for answer in way("count", operation.scan))
 
 
 def _order(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
-    pool.call("order", operation.order)
+    pool.change("order", operation.order)
     return 0
+
+
+def _shuffle(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    pool.change("shuffle", operation.shuffle)
+    return 0
+
+
+def _alter(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    pool.require_whole(operation.target.database)
+    # Not pool.change: the session is one of the definition that the servers have.
+    with pool.session(operation.target.database, changing=True) as session:
+        pool.call("alter", dataclasses.replace(operation.about, session=session))
+    return 0
+
+
+def _create(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    target = operation.target
+    pool.define(target.database, operation.about.definition, volatile=target.spec.volatile)
+    return 0
+
+
+def _clear(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    if operation.target.table is None:
+        clear_all(pool, operation.about)
+    else:
+        pool.change("clear", operation.about)
+    return 0
+
+
+def clear_all(pool: Pool, request: DatabaseRequest) -> None:
+    """Remove a database from all servers of a pool that was reached, whatever has become of it.
+
+    Where all of it is there, it goes everywhere or nowhere.
+
+    Raises:
+        EssError: If a server refuses.
+    """
+    anything = dataclasses.replace(request, definition="", table="")
+    try:
+        pool.require_whole(request.database)
+        whole = pool.has(request.database)
+    except UdbRequestError:
+        whole = False
+    if whole:
+        try:
+            pool.change("clear", anything)
+            return
+        except UdbRequestError:
+            pass  # e.g. a server whose files are damaged
+    pool.call("remove", anything)
 
 
 def _simply(action: str) -> Callable[[Operation, Pool, BinaryIO | None], int]:
@@ -135,11 +202,13 @@ def _print(operation: Operation, columns: Sequence[OutputColumn], rows: Batch, s
 
 
 _WAYS: dict[str, Callable[[Operation, Pool, BinaryIO | None], int]] = {
-    "-crt": _simply("create"),
-    "-clr": _simply("clear"),
+    "-crt": _create,
+    "-alt": _alter,
+    "-clr": _clear,
     "-probe": _simply("probe"),
     "-inf": _information,
     "-ord": _order,
+    "-shf": _shuffle,
     "-exp": _export,
     "-cnt": _count,
     "-scn": _scan,

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
 from ess.errors import UdbConnectError, UdbRequestError
 from ess.udb.access import Access, read_access
-from ess.udb.connection import Connection
+from ess.udb.connection import Connection, StageStream, kept_alive
+from ess.udb.protocol import DAMAGED, CreateRequest, SessionRequest
 from ess.udb.spec import Server
+from ess.udb.spec_file import format_server
+from ess.udb.two_phases import commit
 
 Answer = TypeVar("Answer")
 
-#: One of several servers is gone, and its share of the keys with it.
-_LOST = "its rows are lost: run ess udbd restart, and import again"
-
 #: Servers talked to at the same time.
 MAX_PARALLEL = 32
+
+_NOTHING = pa.schema([])
 
 
 class Pool:
@@ -34,38 +41,133 @@ class Pool:
         self._statuses = self.each(lambda _place, connection: connection.hello())
         return self._statuses
 
-    def reach(self, database: str) -> None:
+    def reach(self, database: str, definition: str = "") -> None:
         """Reach every server, and make sure that none has lost its rows of a database.
+
+        Args:
+            database: Its name.
+            definition: The text of a spec: where only some servers have the database, and it is empty, because who
+                defined it did not come to the end, the others get it too.
 
         Raises:
             UdbConnectError: If one cannot be reached.
-            UdbRequestError: If one has been restarted since the database was defined.
+            UdbRequestError: If one has lost its rows.
         """
         answers = self.each(_status_or_failure)
         self._statuses = [answer for answer in answers if isinstance(answer, dict)]
-        held = any(database in status["databases"] for status in self._statuses)
+        held = [status["databases"][database] for status in self._statuses if database in status["databases"]]
         for answer in answers:
             if isinstance(answer, UdbConnectError):
-                raise UdbConnectError(answer.what, where=answer.where, hint=_LOST) if held else answer
+                if any(each["volatile"] for each in held):
+                    hint = f"its rows are lost: start it, clear the rest (aq_udb -clr {database}), and import again"
+                    raise UdbConnectError(answer.what, where=answer.where, hint=hint)
+                raise answer
         self.require_whole(database)
+        if definition and 0 < len(held) < len(answers):
+            self.define(database, definition)
 
     def require_whole(self, database: str) -> None:
-        """Refuse to take what is left of a database for all of it, as the servers were when last reached.
-
-        A server that does not know the database, though it has been started after another one got to know it, is a
-        server that was restarted alone. One that has been there for longer has lost nothing: its turn has not come.
+        """Refuse to take what is left of a database for all of it.
 
         Raises:
-            UdbRequestError: If there is such a server.
+            UdbRequestError: If a server does not have the database though others have rows of it, or has another one.
         """
-        defined = [status["defined"][database] for status in self._statuses if database in status.get("defined", {})]
-        for connection, status in zip(self.connections, self._statuses, strict=False):
-            if database not in status["databases"] and defined and status["started"] > min(defined):
+        try:
+            self._require_whole(database)
+        except UdbRequestError:
+            # One server may have answered before somebody else defined the database, and another one after.
+            self.hello()
+            self._require_whole(database)
+
+    def _require_whole(self, database: str) -> None:
+        held = [status["databases"].get(database) for status in self._statuses]
+        used = {each["birth"] for each in held if each is not None and each["commits"]}
+        for connection, each in zip(self.connections, held, strict=False):
+            if each is None and used:
                 raise UdbRequestError(
-                    f"the server was restarted and has lost its rows of database '{database}'",
+                    f"the server does not have its part of database '{database}'",
                     where=f"server {connection.server.address}",
-                    hint="run ess udbd restart, and import again",
+                    hint=f"clear the rest with aq_udb -clr {database}, and import again",
                 )
+            if each is not None and used and (each["birth"] not in (*used, DAMAGED) or len(used) > 1):
+                raise UdbRequestError(
+                    f"the server has another database '{database}' than the others",
+                    where=f"server {connection.server.address}",
+                    hint=f"clear it everywhere with aq_udb -clr {database}, and import again",
+                )
+
+    def define(self, database: str, definition: str, *, volatile: bool = False) -> None:
+        """Make a database known on all servers, unless it is. Call ``reach`` or ``hello`` before.
+
+        Raises:
+            EssError: If a server holds it with another definition.
+        """
+        births = [self._birth(database, place) for place in range(len(self.connections))]
+        used = next((birth for birth in births if birth), "")
+        request = CreateRequest(database, definition, used, volatile)
+        if self.connections:
+            # The first one chooses the number where there is none, so that two clients at once agree on it.
+            birth = str(self.connections[0].call("create", request)["birth"])
+            request = dataclasses.replace(request, birth=birth)
+            for connection in self.connections[1:]:
+                connection.call("create", request)
+            for status in self._statuses:
+                status["databases"].setdefault(database, {"commits": 0, "volatile": volatile})["birth"] = birth
+
+    def has(self, database: str) -> bool:
+        """Whether all servers had the database when they were last reached."""
+        return all(self._birth(database, place) for place in range(len(self.connections)))
+
+    def birth(self, database: str) -> str:
+        """The number of the database that was found when the servers were last reached; blank if none was."""
+        return next((b for place in range(len(self._statuses)) if (b := self._birth(database, place))), "")
+
+    def _birth(self, database: str, place: int) -> str:
+        found = self._statuses[place]["databases"].get(database) if place < len(self._statuses) else None
+        return str(found["birth"]) if found is not None and found["birth"] != DAMAGED else ""
+
+    @contextmanager
+    def session(self, database: str, definition: str = "", *, changing: bool) -> Iterator[str]:
+        """One state of a database on all servers, to look at or to change.
+
+        Gives the ``session`` for the requests to them. What these change counts on all servers or on none, when the
+        block has ended without an error. On a single server every request is a session by itself, and it is blank.
+
+        Raises:
+            EssError: If a server is lost or refuses.
+        """
+        if len(self.connections) < 2:
+            yield ""
+            return
+        attempt = secrets.token_hex(16)
+        streams: list[StageStream] = []
+        try:
+            # One after the other: two clients at once could wait for each other otherwise.
+            for place, connection in enumerate(self.connections):
+                decider = format_server(self.connections[0].server) if place else ""
+                request = SessionRequest(database, definition, attempt, decider, self.birth(database))
+                streams.append(connection.stage(request, _NOTHING))
+                streams[-1].wait()
+            if not changing:
+                for stream in streams:
+                    stream.say("release")
+            with kept_alive(streams):
+                yield attempt
+                if changing:
+                    commit(streams)
+        finally:
+            for stream in streams:
+                stream.close()
+
+    def look(self, action: str, request: Any) -> list[dict[str, Any]]:
+        """Send a request that changes nothing to every server; their answers, in order, about one state."""
+        with self.session(request.database, request.definition, changing=False) as session:
+            return self.call(action, dataclasses.replace(request, session=session))
+
+    def change(self, action: str, request: Any) -> list[dict[str, Any]]:
+        """Send a request that changes something to every server: it is done on all or on none; their answers."""
+        with self.session(request.database, request.definition, changing=True) as session:
+            return self.call(action, dataclasses.replace(request, session=session))
 
     def call(self, action: str, request: Any) -> list[dict[str, Any]]:
         """Send the same request to every server; their answers, in order."""

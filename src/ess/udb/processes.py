@@ -2,13 +2,15 @@
 
 Each server has three files in the run directory, readable by the owner only: ``udbd-Port.pid``
 (process number and its start, so that a number that the system has given to another process is
-never taken for ours), ``udbd-Port.log`` and ``udbd-Port.lock``.
+never taken for ours), ``udbd-Port.log`` and ``udbd-Port.lock``, and a folder ``udbd-Port.data``
+with what was committed to it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -28,8 +30,11 @@ from ess.udb.spec import Server
 LOOPBACK = "127.0.0.1"
 
 _MODULE = "ess.udb.daemon"
-_START_SECONDS = 90.0
-_STOP_SECONDS = 10.0
+#: A server that has much to read from its disk takes a while; one that fails is noticed at once.
+_START_SECONDS = 900.0
+
+#: It may write a snapshot first.
+_STOP_SECONDS = 60.0
 
 #: The start of a process is known to the system only roughly.
 _START_TOLERANCE = 3.0
@@ -44,12 +49,14 @@ class StartOptions:
         memory: Limit for each server in KB; 0 for none.
         margin: KB of the machine's memory that imports must leave free.
         all_descriptors: Raise the limit of file descriptors to what the system allows.
+        volatile: Keep no log: everything is gone when the server ends.
     """
 
     host: str = LOOPBACK
     memory: int = 0
     margin: int = 0
     all_descriptors: bool = False
+    volatile: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,33 @@ def log_file(folder: Path, port: int) -> Path:
     return folder / f"udbd-{port}.log"
 
 
+def data_folder(folder: Path, port: int) -> Path:
+    """Where a server keeps what was committed to it."""
+    return folder / f"udbd-{port}.data"
+
+
+def known_data(folder: Path) -> list[int]:
+    """The ports of the servers that have left data in a run directory."""
+    words = [path.stem.removeprefix("udbd-") for path in folder.glob("udbd-*.data")] if folder.is_dir() else []
+    return sorted(int(word) for word in words if word.isascii() and word.isdigit())
+
+
+def remove_data(folder: Path, port: int) -> None:
+    """Remove what was committed to a server, which must not run.
+
+    Raises:
+        InitializationError: If it runs, or the files cannot be removed.
+    """
+    if state(folder, port).pid:
+        raise InitializationError("the server runs", where=f"udbd-{port}", hint="stop it")
+    try:
+        shutil.rmtree(data_folder(folder, port))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InitializationError(f"cannot remove its data ({error})", where=f"udbd-{port}") from error
+
+
 def _pid_file(folder: Path, port: int) -> Path:
     return folder / f"udbd-{port}.pid"
 
@@ -150,6 +184,7 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
     command = [sys.executable, "-P", "-m", _MODULE, "--host", options.host, "--port", str(port)]
     command += ["--access", str(access), "--pid-file", str(_pid_file(folder, port))]
     command += ["--memory", str(options.memory), "--margin", str(options.margin)]
+    command += [] if options.volatile else ["--data", str(data_folder(folder, port))]
     command += ["--all-descriptors"] * options.all_descriptors
     # What the task runner sets for one command must not live on in a server.
     inherited = {k: v for k, v in os.environ.items() if k not in SETTINGS or not SETTINGS[k].internal}

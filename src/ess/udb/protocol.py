@@ -16,7 +16,10 @@ from ess import errors
 from ess.errors import EssError, UdbRequestError
 
 #: Changes whenever a client and a server of two versions could misunderstand each other.
-PROTOCOL = 1
+PROTOCOL = 2
+
+#: What a server tells as the birth of a database whose files it cannot read.
+DAMAGED = "?"
 
 #: The name in every server's certificate. A pool has an authority of its own, so the name need not be the host's.
 CERTIFICATE_NAME = "essentia-udb"
@@ -24,11 +27,30 @@ CERTIFICATE_NAME = "essentia-udb"
 
 @dataclass(frozen=True)
 class DatabaseRequest:
-    """Concerns a database as a whole, or one of its tables (``table`` may be blank)."""
+    """Concerns a database as a whole, or one of its tables (``table`` may be blank).
+
+    ``session``: the attempt of a session that is open, in which it is done. Blank: it is done by itself, on this
+    server alone. So in all requests.
+    """
 
     database: str
     definition: str
     table: str = ""
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """Makes a database known.
+
+    ``birth`` is a number that all servers of the database have alike; blank: the server chooses one, unless it has
+    the database already. ``volatile``: it is not logged.
+    """
+
+    database: str
+    definition: str
+    birth: str
+    volatile: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +63,37 @@ class OrderRequest:
     columns: tuple[str, ...]
     descending: bool
     ignore_case: bool
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class ShuffleRequest:
+    """Put a table's rows within their keys, or the keys (``table`` blank), into an order that ``seed`` decides.
+
+    A seed below 0 stands for any.
+    """
+
+    database: str
+    definition: str
+    table: str
+    seed: int
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class SessionRequest:
+    """Opens a session: a state of the database, the same on all servers that it is opened on.
+
+    Opened on one server after the other, in the order of the spec; ``decider`` is the address of the first, blank for
+    the first itself. Until the client says ``release`` or ``commit``, nothing else is committed. ``definition`` is
+    blank where any will do.
+    """
+
+    database: str
+    definition: str
+    attempt: str
+    decider: str
+    birth: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +101,7 @@ class StageRequest:
     """Opens an import's stream to one server.
 
     ``decider`` is the address of the server that decides, blank for the decider itself. ``table``
-    is blank when only keys are imported.
+    is blank when only keys are imported. ``birth`` says which database of that name is meant.
     """
 
     database: str
@@ -61,6 +114,7 @@ class StageRequest:
     sequence: int
     only_known: bool
     only_new: bool
+    birth: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +138,8 @@ class ScanRequest:
         segments: First, last and number of segments and the variant; empty for all.
         key_rows: At most so many rows a key; -1 for all, as with the other limits.
         seed: Where ``$Random`` starts.
+        module: ``-mod``: the name of a module of the server's folder, with arguments; blank for none.
+        module_digest: Of the file that is meant (SHA-256); blank for whatever is installed under that name.
         first, last: At most so many rows from the beginning or the end of the sorted result.
     """
 
@@ -103,6 +159,32 @@ class ScanRequest:
     first: int = -1
     last: int = -1
     seed: int = 1
+    module: str = ""
+    module_digest: str = ""
+    session: str = ""
+
+
+#: Rules that let rows through or not, and leave everything as it is.
+_LOOKING = frozenset(
+    ("-pp", "-endpp", "-end_of_scan", "-filt", "-goto", "-if", "-ifnot", "-elif", "-elifnot", "-else", "-endif")
+)
+
+#: The functions that store into columns, so that even a filter changes something; old names too.
+STORING = ("set", "keydec", "kdec", "qrydec", "qryparmext", "rxmap", "rxreplace")
+
+
+def changes_nothing(request: ScanRequest) -> bool:
+    """Whether a scan only looks; of any other it must be assumed that it changes what is stored.
+
+    >>> changes_nothing(ScanRequest("db", "", "log", rules=(("-filt", "a == 1"),)))
+    True
+    """
+    if request.variables or request.module:
+        return False
+    texts = "".join(word.lower() for rule in request.rules for word in rule[1:])
+    return all(rule[0].partition(",")[0] in _LOOKING for rule in request.rules) and not any(
+        f"{name}(" in texts.replace(" ", "") for name in STORING
+    )
 
 
 Request = TypeVar("Request")
@@ -117,6 +199,11 @@ def encode(request: Any) -> bytes:
     return json.dumps({"protocol": PROTOCOL, **dataclasses.asdict(request)}, separators=(",", ":")).encode()
 
 
+def request_fields(request: Any) -> dict[str, Any]:
+    """A request as JSON values."""
+    return dataclasses.asdict(request)
+
+
 def decode(kind: type[Request], data: bytes) -> Request:
     """Read a request that :func:`encode` made; anything else is refused.
 
@@ -125,6 +212,15 @@ def decode(kind: type[Request], data: bytes) -> Request:
     """
     fields = read_object(data)
     require_protocol(fields)
+    return read_request(kind, fields)
+
+
+def read_request(kind: type[Request], fields: dict[str, Any]) -> Request:
+    """A request from its JSON values.
+
+    Raises:
+        UdbRequestError: If they are not of its form.
+    """
     hints = get_type_hints(kind)
     if set(fields) - {"protocol"} != set(hints):
         raise UdbRequestError("the request is malformed", hint="use the same version on both sides")

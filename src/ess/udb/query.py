@@ -1,4 +1,4 @@
-"""An export for Python programs: one call, one batch."""
+"""Exports and counts for Python programs: one call, one answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ess.engines.batch import PHYSICAL, Batch
 from ess.pipeline.options import Option, Use
 from ess.schema.types import ColumnType
 from ess.udb.operations import plan
-from ess.udb.perform import exported
+from ess.udb.perform import counted, exported
 from ess.udb.pool import Pool
 
 
@@ -52,11 +52,24 @@ def export_batch(
     operation = plan(uses)
     shown = [(column.slot.key, column.label, column.slot.type) for column in operation.columns]
     with Pool(operation.servers) as pool:
-        pool.reach(operation.target.database)
+        pool.reach(operation.target.database, operation.about.definition)
         batches = list(exported(operation, pool))
     if not batches:
         return pl.DataFrame([pl.Series(key, [], dtype=PHYSICAL[kind]) for key, _, kind in dict.fromkeys(shown)]), shown
     return pl.concat(batches), shown
+
+
+def count_rows(target: str, *, filter: str | None = None) -> int:  # noqa: A002
+    """How many rows ``aq_udb -cnt target`` would print; for a database without a table, how many keys.
+
+    Raises:
+        EssError: As ``aq_udb``.
+    """
+    operation = plan([_use("-cnt", target), *([_use("-filt", filter)] if filter is not None else [])])
+    with Pool(operation.servers) as pool:
+        pool.reach(operation.target.database, operation.about.definition)
+        counts = counted(operation, pool)["count"].to_list()
+    return int(counts[-1])
 
 
 def _use(name: str, *arguments: str, attributes: tuple[str, ...] = ()) -> Use:

@@ -8,6 +8,7 @@ deletions, and variables that carry something from row to row go from key to key
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -17,12 +18,15 @@ from ess.engines.base import Runner, Unsupported
 from ess.engines.batch import Batch
 from ess.engines.columnar import compile_columnar
 from ess.engines.select import compile_program
+from ess.errors import OptionError, UdbRequestError
 from ess.language.program import Goto, Program, Remove
+from ess.language.row_module import RowModule, parse_module_spec
 from ess.language.tree import Builtin, BuiltinName, Slot
 from ess.language.walk import expressions_of, nodes_of, rules_of
 from ess.udb.column_scan import ColumnScan
 from ess.udb.keyed_scan import KeyedScan
 from ess.udb.merge import KEY_NUMBER
+from ess.udb.module_files import find
 from ess.udb.ordering import sort_result
 from ess.udb.protocol import ScanRequest
 from ess.udb.rules import Rules, build_rules, build_variables
@@ -34,12 +38,17 @@ from ess.udb.store import Shard
 class Scan:
     """One scan of one shard. Changes are stored when all rows have been gone through without an error.
 
+    Args:
+        shard: What it goes through, and changes.
+        request: What to do.
+        modules: The folder of the modules that may run here; None for none.
+
     Raises:
         OptionError: If the request names what is not there, or an expression is wrong.
         InputDataError: From ``export`` and ``count``: an expression could not process a row.
     """
 
-    def __init__(self, shard: Shard, request: ScanRequest) -> None:
+    def __init__(self, shard: Shard, request: ScanRequest, modules: Path | None = None) -> None:
         self._shard = shard
         self._request = request
         definition = shard.definition
@@ -56,6 +65,7 @@ class Scan:
             request.segments,
             request.seed,
         )
+        self._module = _load(request, modules) if request.module else None
 
     def export(self) -> Batch:
         """The output columns, each once, named by the keys of their slots."""
@@ -95,6 +105,10 @@ class Scan:
         """``#key`` and the wanted columns of the rows that pass."""
         plan = self._plan
         table = plan.rules.main.table
+        if self._module is not None:
+            if table is not None and table.kind is Kind.VAR:
+                raise OptionError("the Var vector has no keys to look at", where="-mod")
+            return KeyedScan(self._shard, plan, module=self._module).run()[0]
         if table is not None and table.kind is Kind.VAR:
             if plan.rules.groups:
                 # The groups go through all keys first; then there is the one row of the variables.
@@ -109,6 +123,14 @@ class Scan:
             return scan.run(None)
         runner = _columnar(scan.program)
         return scan.run(runner) if runner is not None else KeyedScan(self._shard, plan).run()[0]
+
+
+def _load(request: ScanRequest, modules: Path | None) -> RowModule:
+    if modules is None:
+        raise UdbRequestError("this server has no folder of modules", where="-mod")
+    spec = parse_module_spec(request.module, where="-mod")
+    file = find(modules, spec.name, request.module_digest)
+    return RowModule(str(file), spec, (), where="-mod", functions=("key", "row"))
 
 
 def _by_key(rules: Rules) -> bool:

@@ -57,7 +57,7 @@ def stop(folder: Path, ports: Sequence[int]) -> Iterator[str]:
 
 
 def restart(folder: Path, ports: Sequence[int], options: StartOptions) -> Iterator[str]:
-    """End servers and start them again, empty; without ports, those that run."""
+    """End servers and start them again; without ports, those that run."""
     chosen = list(ports) or running_ports(folder)
     if not chosen:
         yield "No running server detected."
@@ -108,7 +108,13 @@ def all_running(folder: Path, ports: Sequence[int]) -> bool:
 
 
 def start_options(
-    servers: int, *, each: int | None = None, total: int | None = None, everything: bool = False, host: str = LOOPBACK
+    servers: int,
+    *,
+    each: int | None = None,
+    total: int | None = None,
+    everything: bool = False,
+    host: str = LOOPBACK,
+    volatile: bool = False,
 ) -> StartOptions:
     """Memory limits and the like from arguments and environment.
 
@@ -118,6 +124,7 @@ def start_options(
         total: ``-memx``: the same for all servers together.
         everything: ``-maxfd``.
         host: The address to listen on.
+        volatile: ``-volatile``.
 
     Raises:
         OptionError: If no memory is left, or an environment variable is no number.
@@ -133,7 +140,7 @@ def start_options(
     if limit <= 0:
         raise OptionError("no memory is left for the servers", where="-mem", hint="give a smaller number")
     all_descriptors = everything or os.environ.get("UDBD_MAXFD", "").lower() == "y"
-    return StartOptions(host, limit, _from_environment("UDBD_MEM_MARGIN") or 0, all_descriptors)
+    return StartOptions(host, limit, _from_environment("UDBD_MEM_MARGIN") or 0, all_descriptors, volatile)
 
 
 def _from_environment(name: str) -> int | None:

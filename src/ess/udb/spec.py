@@ -184,12 +184,16 @@ class Definition:
 
 @dataclass(frozen=True)
 class Spec:
-    """A spec file: the servers and the definition. ``key_apart`` says that the key has a section of its own."""
+    """A spec file: the servers and the definition.
+
+    ``key_apart`` says that the key has a section of its own, ``volatile`` that servers do not log the database.
+    """
 
     servers: tuple[Server, ...]
     definition: Definition
     port: int = DEFAULT_PORT
     key_apart: bool = False
+    volatile: bool = False
 
 
 def make_table(name: str, kind: Kind, columns: Sequence[str], *, where: str) -> Table:

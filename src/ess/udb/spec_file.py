@@ -77,9 +77,10 @@ def parse_spec(text: str, *, source: str, needs_servers: bool = True) -> Spec:
     tables: list[Table] = []
     seen: dict[str, str] = {}
     key_apart = False
+    volatile = False
     node = -1
     for section in _sections(text, source):
-        if section.keyword in ("port", "pkey", VAR):
+        if section.keyword in ("port", "pkey", "volatile", VAR):
             if section.keyword in seen:
                 raise OptionError(f"a second @{section.keyword} section", where=section.where)
             seen[section.keyword] = section.where
@@ -88,6 +89,8 @@ def parse_spec(text: str, *, source: str, needs_servers: bool = True) -> Spec:
             servers.extend((word, node) for word in section.words)
         elif section.keyword == "port":
             port = _port(section)
+        elif section.keyword == "volatile":
+            volatile = _volatile(section)
         elif section.keyword == "pkey":
             key_apart = True
             key = _key_columns(section)
@@ -99,7 +102,7 @@ def parse_spec(text: str, *, source: str, needs_servers: bool = True) -> Spec:
         raise OptionError("there is no server in the spec", where=source, hint="add a section: @Server: 127.0.0.1")
     if len({server.address for server in made}) < len(made):
         raise OptionError("a server stands in the spec twice", where=source)
-    return Spec(made, definition, port, key_apart)
+    return Spec(made, definition, port, key_apart, volatile)
 
 
 def parse_definition(text: str, *, source: str) -> Definition:
@@ -114,6 +117,7 @@ def format_spec(spec: Spec) -> str:
     for node in nodes:
         lines += ["@Server:", *(f"  {format_server(server)}" for server in spec.servers if server.node == node)]
     lines.append(f"@Port:{spec.port}")
+    lines += ["@Volatile:"] * spec.volatile
     return "\n".join(lines) + "\n" + format_definition(spec.definition, key_apart=spec.key_apart)
 
 
@@ -194,11 +198,11 @@ def _sections(text: str, source: str) -> list[_Section]:
             pending_name = False
             continue
         keyword = match["word"].lower()
-        if keyword not in ("server", "port", "pkey", "table", "vector", VAR):
+        if keyword not in ("server", "port", "pkey", "table", "vector", "volatile", VAR):
             raise OptionError(
                 f"unknown section '{word.text}'",
                 where=word.where,
-                hint="known are @Server: @Port: @PKey: @Table: @Vector: and @Var:",
+                hint="known are @Server: @Port: @PKey: @Table: @Vector: @Var: and @Volatile:",
             )
         named = keyword in ("port", "table", "vector")
         sections.append(_Section(keyword, match["rest"] if named else "", word.where, []))
@@ -227,6 +231,12 @@ def _port(section: _Section) -> int:
     if section.words or not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise OptionError("bad @Port section", where=section.where, hint="write @Port:10010")
     return int(text)
+
+
+def _volatile(section: _Section) -> bool:
+    if section.words:
+        raise OptionError("bad @Volatile section", where=section.where, hint="write @Volatile: and nothing behind it")
+    return True
 
 
 def _key_columns(section: _Section) -> list[TableColumn]:

@@ -37,6 +37,9 @@ from ess.udb.ordering import sort_columns
 from ess.udb.spec import Definition, Kind, Table, TableColumn
 from ess.udb.spec_file import parse_definition
 
+#: The job of an import that belongs to none begins so.
+_ALONE = "#"
+
 
 @dataclass(frozen=True)
 class Import:
@@ -69,13 +72,13 @@ class Shard:
 
     Args:
         definition: The tables.
-        settled: Is called when imports are about to be worked in. When that happens can decide about the order of rows,
-            so who keeps a log notes it.
+        settled: Is called when imports of a job are about to be worked in. When that happens can decide about the order
+            of rows, so who keeps a log notes it.
     """
 
     def __init__(self, definition: Definition, settled: Callable[[], None] | None = None) -> None:
         self.definition = definition
-        self._settled = settled
+        self.settled = settled
         self._keys = empty_frame(definition.key)
         self._rows: dict[str, Batch] = {}
         self._pending: list[Import] = []
@@ -120,7 +123,7 @@ class Shard:
     def append(self, rows: Import) -> None:
         """Take in a committed import; cheap, the work is done when somebody looks."""
         # An import that belongs to no job is a job by itself.
-        job = rows.job or f"#{len(self._jobs)}"
+        job = rows.job or f"{_ALONE}{len(self._jobs)}"
         self._jobs.setdefault(job, len(self._jobs))
         self._pending.append(dataclasses.replace(rows, job=job))
 
@@ -199,7 +202,9 @@ class Shard:
             case Alter(text):
                 self._alter(parse_definition(text, source="definition"))
             case Forget():
-                self._alter(Definition((), ()))
+                self.definition = Definition((), ())
+                self._keys = empty_frame(())
+                self._rows = {}
 
     def _table(self, name: str) -> Table:
         return self.definition.get(name, where=name)
@@ -327,8 +332,8 @@ class Shard:
         """Work imports in."""
         if not self._pending:
             return
-        if self._settled is not None:
-            self._settled()
+        if self.settled is not None and any(rows.job and not rows.job.startswith(_ALONE) for rows in self._pending):
+            self.settled()
         ordered = sorted(self._pending, key=lambda rows: (self._jobs[rows.job], rows.sequence))
         arrived: dict[str, list[Batch]] = {}
         together: list[Import] = []

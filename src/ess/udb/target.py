@@ -17,6 +17,9 @@ from ess.udb.spec_file import parse_server, read_spec
 
 SUFFIX = ".spec"
 
+#: The spec of a database without a name, in the current folder.
+LOCAL_SPEC = "udb.spec"
+
 _NODE = re.compile(r"([0-9]+)(?:/([1-9][0-9]*))?\Z")
 _SEGMENT = re.compile(r"seg=([0-9]+)(?:-([0-9]+))?/([0-9]+)(?::([0-9]+))?\Z")
 
@@ -65,7 +68,7 @@ def find_target(text: str, *, where: str, spec_file: str = "") -> Target:
     """What ``DbName[:TabName]`` means.
 
     Args:
-        text: A table of ``.`` or none at all means the keys.
+        text: A table of ``.`` or none at all means the keys; no database means ``udb.spec`` in the current folder.
         where: The option, for errors.
         spec_file: The file of ``spec=UdbSpec``, instead of the database's own.
 
@@ -73,6 +76,8 @@ def find_target(text: str, *, where: str, spec_file: str = "") -> Target:
         OptionError: If the database or the table is not there.
     """
     database, _, name = text.partition(":")
+    if not database:
+        database, spec_file = "udb", spec_file or LOCAL_SPEC
     if spec_file and not valid_name(database):
         raise OptionError(f"bad database name '{database}'", where=where)
     spec = read_spec(Path(spec_file)) if spec_file else load_spec(database, where=where)

@@ -13,15 +13,23 @@ decider, whose answer is final as soon as its own stream of that attempt has end
 
 An import has an *identity* given by the caller, e.g. of the task that makes it. When an identity
 has been committed once, later attempts of it are duplicates and are dropped.
+
+The changes of a session (see :mod:`ess.udb.sessions`) are decided in the same way.
 """
 
 from __future__ import annotations
 
 import enum
+import time
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from ess.engines.batch import Batch
 from ess.errors import UdbRequestError
+
+#: Identities that were made up for one attempt are never asked for again, but by a server that was in doubt and away.
+REMEMBERED_ONCE = 100_000
+ONCE = ("once:", "session:")
 
 
 class Phase(enum.Enum):
@@ -58,20 +66,30 @@ class Stage:
     phase: Phase = Phase.STAGING
     batches: list[Batch] = field(default_factory=list)
     rows: int = 0
+    size: int = 0
+    #: What became of it when it was committed: whether it counts.
+    outcome: bool | None = None
+    #: When the client was last heard of, by the monotonic clock.
+    heard: float = field(default_factory=time.monotonic)
+    #: Requests that are being worked on for it.
+    busy: int = 0
 
     def add(self, batch: Batch) -> None:
         """Stage rows."""
+        if self.phase is Phase.ENDED:
+            raise UdbRequestError("the import took too long and was ended", where=self.identity, hint="run it again")
         if self.phase is not Phase.STAGING:
             raise UdbRequestError("rows after the import was prepared", where=self.identity)
         self.batches.append(batch)
         self.rows += batch.height
+        self.size += int(batch.estimated_size())
 
 
 class Transactions:
     """The imports of one database on one server."""
 
-    def __init__(self) -> None:
-        self._committed: dict[str, str] = {}
+    def __init__(self, committed: OrderedDict[str, str] | None = None) -> None:
+        self._committed: OrderedDict[str, str] = committed if committed is not None else OrderedDict()
         self._stages: dict[str, Stage] = {}
 
     def begin(self, identity: str, attempt: str, *, decides: bool) -> Stage:
@@ -86,19 +104,39 @@ class Transactions:
         self._stages[attempt] = stage
         return stage
 
-    def prepare(self, stage: Stage, rows: int) -> None:
-        """Check that everything has arrived; from now on the stage can be committed.
+    def require_whole(self, stage: Stage, rows: int) -> None:
+        """Check that everything has arrived.
 
         Raises:
-            UdbRequestError: If the number of rows is another one.
+            UdbRequestError: If the number of rows is another one, or the stage cannot be prepared any more.
         """
+        if stage.phase is Phase.ENDED:
+            raise UdbRequestError("it took too long and was ended", where=stage.identity, hint="run it again")
         if stage.phase is not Phase.STAGING:
             raise UdbRequestError("the import cannot be prepared twice", where=stage.identity)
         if stage.rows != rows:
             raise UdbRequestError(
                 f"{rows} rows were sent, {stage.rows} arrived", where=stage.identity, hint="run the import again"
             )
+
+    def prepare(self, stage: Stage, rows: int) -> None:
+        """Check that everything has arrived; from now on the stage can be committed.
+
+        Raises:
+            UdbRequestError: As :meth:`require_whole`.
+        """
+        self.require_whole(stage, rows)
         stage.phase = Phase.PREPARED
+
+    def will_count(self, stage: Stage) -> bool:
+        """Whether the rows of a prepared stage would count if it were committed now.
+
+        Raises:
+            UdbRequestError: If it has not been prepared.
+        """
+        if stage.phase is not Phase.PREPARED:
+            raise UdbRequestError("the import was not prepared", where=stage.identity)
+        return self._committed.get(stage.identity, stage.attempt) == stage.attempt
 
     def commit(self, stage: Stage) -> bool:
         """End a prepared stage; whether its rows count (else they are a duplicate).
@@ -106,10 +144,27 @@ class Transactions:
         Raises:
             UdbRequestError: If it has not been prepared.
         """
-        if stage.phase is not Phase.PREPARED:
-            raise UdbRequestError("the import was not prepared", where=stage.identity)
+        stage.outcome = self.will_count(stage)
         self._end(stage)
-        return self._committed.setdefault(stage.identity, stage.attempt) == stage.attempt
+        if stage.outcome:
+            remember(self._committed, stage.identity, stage.attempt)
+        return stage.outcome
+
+    def prepared(self) -> list[Stage]:
+        """What is prepared and not decided."""
+        return [stage for stage in self._stages.values() if stage.phase is Phase.PREPARED]
+
+    def silent(self, since: float) -> list[Stage]:
+        """What could be dropped, of clients that have not been heard of since some moment."""
+        return [
+            stage
+            for stage in self._stages.values()
+            if stage.heard < since and not stage.busy and (stage.phase is Phase.STAGING or stage.decides)
+        ]
+
+    def identities(self) -> OrderedDict[str, str]:
+        """The committed attempt of each identity, the oldest first; a copy."""
+        return OrderedDict(self._committed)
 
     def end_of_stream(self, stage: Stage) -> Ending:
         """The client is gone, on purpose or not."""
@@ -138,3 +193,12 @@ class Transactions:
     def _end(self, stage: Stage) -> None:
         stage.phase = Phase.ENDED
         self._stages.pop(stage.attempt, None)
+
+
+def remember(committed: OrderedDict[str, str], identity: str, attempt: str) -> None:
+    """Note what was committed, and forget the oldest of what nobody will ask for."""
+    committed[identity] = attempt
+    if len(committed) > 2 * REMEMBERED_ONCE:
+        once = [name for name in committed if name.startswith(ONCE)]
+        for name in once[:-REMEMBERED_ONCE]:
+            del committed[name]
