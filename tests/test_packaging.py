@@ -6,6 +6,8 @@ import importlib
 import tomllib
 from pathlib import Path
 
+from ess.tools import launch
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -27,7 +29,9 @@ def test_every_tool_is_declared() -> None:
         path.parent.name: path for path in folder.glob("*/__init__.py")
     }
     tools = {name for name, path in named.items() if "def command() -> NoReturn" in path.read_text("utf-8")}
-    assert tools == declared().keys() - {"ess"}
+    launchers = {path.name for path in (ROOT / "launchers" / "bin").iterdir()}
+    assert tools == declared().keys() - {"ess", "ess-tool"} | launchers
+    assert launchers == set(launch.TOOLS)
 
 
 def test_the_locks_name_no_host() -> None:

@@ -17,7 +17,8 @@ import pytest
 from ess.tools.warm import protocol
 from ess.udb import admin
 
-COMMAND = [sys.executable, "-c", "from ess.tools.launch import aq_pp; aq_pp()"]
+LAUNCHER = [str(Path(sys.executable).with_name("aq_pp"))]
+PYTHON = [sys.executable, "-c", "from ess.tools.launch import aq_pp; aq_pp()"]
 SERVER = [sys.executable, "-m", "ess.tools.warm.server"]
 
 
@@ -28,9 +29,21 @@ def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.02)
 
 
-def _children(process: int) -> list[int]:
-    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+def _workers(server: int) -> list[int]:
+    text = Path(f"/proc/{server}/task/{server}/children").read_text()
     return [int(word) for word in text.split()]
+
+
+def _commands(server: int) -> list[int]:
+    """The processes that run a command now; one that waits for another command has no standard streams."""
+    return [process for process in _workers(server) if Path(f"/proc/{process}/fd/2").exists()]
+
+
+@pytest.fixture(params=[LAUNCHER, PYTHON], ids=["launcher", "python"])
+def command(request: pytest.FixtureRequest) -> list[str]:
+    """``aq_pp`` as it is installed, and its client in Python, to which the launcher leaves the unusual."""
+    chosen: list[str] = request.param
+    return chosen
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +87,9 @@ def _serve() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def _run(*arguments: str, stdin: bytes = b"1,2\n", **changes: str) -> tuple[int, bytes, bytes]:
+def _run(command: list[str], *arguments: str, stdin: bytes = b"1,2\n", **changes: str) -> tuple[int, bytes, bytes]:
     done = subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, env={**os.environ, **changes}, timeout=60, check=False
+        [*command, *arguments], input=stdin, capture_output=True, env={**os.environ, **changes}, timeout=60, check=False
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -94,13 +107,14 @@ CASES = [
 
 @pytest.mark.parametrize("arguments", CASES, ids=" ".join)
 def test_same_as_direct(server: subprocess.Popen[bytes], arguments: list[str]) -> None:
-    for zone in ("UTC", "Asia/Tokyo"):
-        assert _run(*arguments, TZ=zone) == _run(*arguments, TZ=zone, ESS_WARM="0")
+    direct = _run(LAUNCHER, *arguments, TZ="Asia/Tokyo", ESS_WARM="0")
+    assert [_run(command, *arguments, TZ="Asia/Tokyo") for command in (LAUNCHER, PYTHON)] == [direct] * 2
+    assert _run(LAUNCHER, *arguments, TZ="UTC")[0] == direct[0]
 
 
-def test_bytes_that_are_not_text_arrive(server: subprocess.Popen[bytes]) -> None:
+def test_bytes_that_are_not_text_arrive(command: list[str], server: subprocess.Popen[bytes]) -> None:
     done = subprocess.run(
-        [*COMMAND, "-d", "s:a", b"-filt", b'a == "\xff"', "-o,notitle", "-"],
+        [*command, "-d", "s:a", b"-filt", b'a == "\xff"', "-o,notitle", "-"],
         input=b"\xff\nb\n",
         capture_output=True,
         check=False,
@@ -108,60 +122,65 @@ def test_bytes_that_are_not_text_arrive(server: subprocess.Popen[bytes]) -> None
     assert (done.returncode, done.stdout) == (0, b'"\xff"\n')
 
 
-def test_command_has_the_callers_folder_umask_and_descriptors(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_command_has_the_callers_folder_umask_and_descriptors(
+    command: list[str], server: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
     (tmp_path / "in.csv").write_text("7\n")
     script = 'umask 077; exec "$@" -f in.csv /dev/fd/9 -d i:a -o,notitle out.csv 9< <(echo 8)'
-    done = subprocess.run(["bash", "-c", script, "bash", *COMMAND], cwd=tmp_path, capture_output=True, check=False)
+    done = subprocess.run(["bash", "-c", script, "bash", *command], cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "out.csv").read_text() == "7\n8\n"
     assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o600
 
 
-def test_limits_are_the_callers(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_limits_are_the_callers(command: list[str], server: subprocess.Popen[bytes], tmp_path: Path) -> None:
     script = 'ulimit -f 1; yes 1 | head -100000 | "$@" -d i:a -o out.csv'
-    done = subprocess.run(["bash", "-c", script, "bash", *COMMAND], cwd=tmp_path, capture_output=True, check=False)
+    done = subprocess.run(["bash", "-c", script, "bash", *command], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode != 0
     assert (tmp_path / "out.csv").stat().st_size <= 1024
 
 
-def test_closed_pipe_ends_both_quietly(server: subprocess.Popen[bytes]) -> None:
+def test_closed_pipe_ends_both_quietly(command: list[str], server: subprocess.Popen[bytes]) -> None:
     script = 'yes 1 | "$@" -d i:a -o,notitle - | head -1; echo "${PIPESTATUS[1]}"'
-    done = subprocess.run(["bash", "-c", script, "bash", *COMMAND], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["bash", "-c", script, "bash", *command], capture_output=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == (b"1\n141\n", b"")
-    _until(lambda: not _children(server.pid))
+    _until(lambda: not _commands(server.pid))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
-def test_signals_reach_the_command(server: subprocess.Popen[bytes], number: int, code: int) -> None:
-    client = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    _until(lambda: bool(_children(server.pid)))
+def test_signals_reach_the_command(command: list[str], server: subprocess.Popen[bytes], number: int, code: int) -> None:
+    client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    _until(lambda: bool(_commands(server.pid)))
     time.sleep(0.3)  # let it begin to read
     client.send_signal(number)
     assert client.wait(timeout=30) == code
-    assert not _children(server.pid)
+    assert not _commands(server.pid)
 
 
-def test_killed_client_takes_its_command_with_it(server: subprocess.Popen[bytes]) -> None:
-    client = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    _until(lambda: bool(_children(server.pid)))
+def test_killed_client_takes_its_command_with_it(command: list[str], server: subprocess.Popen[bytes]) -> None:
+    client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    _until(lambda: bool(_commands(server.pid)))
     client.kill()
     client.wait()
-    _until(lambda: not _children(server.pid))
-    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+    _until(lambda: not _commands(server.pid))
+    assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
 
 
-def test_lost_server_is_an_error_and_leaves_no_command(own_server: subprocess.Popen[bytes]) -> None:
-    client = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    _until(lambda: bool(_children(own_server.pid)))
-    command = _children(own_server.pid)[0]
+def test_lost_server_is_an_error_and_leaves_no_command(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
+    client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    _until(lambda: bool(_commands(own_server.pid)))
+    process = _commands(own_server.pid)[0]
     own_server.kill()
     _, errors = client.communicate(timeout=30)
     assert client.returncode == 4
     assert errors.count(b"\n") == 1
-    _until(lambda: not Path(f"/proc/{command}").exists())
+    _until(lambda: not Path(f"/proc/{process}").exists())
 
 
-def test_dying_caller_commits_nothing(server: subprocess.Popen[bytes], places: dict[str, str]) -> None:
+@pytest.mark.parametrize("command", [LAUNCHER])
+def test_dying_caller_commits_nothing(
+    command: list[str], server: subprocess.Popen[bytes], places: dict[str, str]
+) -> None:
     # A process that has been killed but is not gone yet neither runs nor is missed, like this stopped one. What fed it
     # may be gone before it, which a command in another process group must not take for the end of the input.
     def rows() -> bytes:
@@ -185,8 +204,8 @@ def test_dying_caller_commits_nothing(server: subprocess.Popen[bytes], places: d
     list(admin.udbd("start"))
     try:
         for killed in (True, False):
-            client = subprocess.Popen([*COMMAND, "-d", "s:user", "-imp", "db:t"], stdin=subprocess.PIPE)
-            _until(lambda: bool(_children(server.pid)))
+            client = subprocess.Popen([*command, "-d", "s:user", "-imp", "db:t"], stdin=subprocess.PIPE)
+            _until(lambda: bool(_commands(server.pid)))
             client.send_signal(signal.SIGSTOP)
             assert client.stdin is not None
             client.stdin.write(b"u1\nu2\n")
@@ -195,39 +214,43 @@ def test_dying_caller_commits_nothing(server: subprocess.Popen[bytes], places: d
             assert rows() == b""
             client.send_signal(signal.SIGKILL if killed else signal.SIGCONT)
             assert client.wait(timeout=30) == (-signal.SIGKILL if killed else 0)
-            _until(lambda: not _children(server.pid))
+            _until(lambda: not _commands(server.pid))
         assert rows() == b'"u1"\n"u2"\n'
     finally:
         list(admin.udbd("stop"))
 
 
-def test_commands_do_not_wait_for_each_other(server: subprocess.Popen[bytes]) -> None:
-    slow = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    _until(lambda: bool(_children(server.pid)))
-    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+def test_commands_do_not_wait_for_each_other(command: list[str], server: subprocess.Popen[bytes]) -> None:
+    slow = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    _until(lambda: bool(_commands(server.pid)))
+    assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
     assert slow.poll() is None
     slow.communicate(b"")
 
 
 def test_first_command_runs_directly_and_starts_a_server_that_ends_when_idle(
-    runtime: Path, monkeypatch: pytest.MonkeyPatch
+    command: list[str], runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESS_WARM_IDLE", "1")
-    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+    assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
     path = Path(protocol.socket_path())
     _until(path.exists)
     _until(lambda: not path.exists())
 
 
-def test_folder_of_others_is_not_trusted(runtime: Path, own_server: subprocess.Popen[bytes]) -> None:
+def test_folder_of_others_is_not_trusted(
+    command: list[str], runtime: Path, own_server: subprocess.Popen[bytes]
+) -> None:
     runtime.chmod(0o755)
-    stranger = subprocess.Popen([*COMMAND, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    stranger = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     time.sleep(1)  # long enough for a warm start; the direct one reads its input here
-    assert not _children(own_server.pid)
+    assert not _commands(own_server.pid)
     assert stranger.communicate(b"1\n", timeout=60)[0] == b'"a"\n1\n'
 
 
-def test_changed_program_replaces_the_server(runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_program_replaces_the_server(
+    command: list[str], runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = tmp_path / "program" / "ess"
     shutil.copytree(protocol.package_directory(), copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setenv("PYTHONPATH", str(copy.parent))
@@ -236,7 +259,7 @@ def test_changed_program_replaces_the_server(runtime: Path, tmp_path: Path, monk
         _until(lambda: any(runtime.glob("*.sock")))
         with (copy / "errors.py").open("a") as file:
             file.write("# an upgrade\n")
-        assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+        assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
         assert server.wait(timeout=30) == 0
         assert not any(runtime.glob("*.sock"))
     finally:
@@ -244,7 +267,8 @@ def test_changed_program_replaces_the_server(runtime: Path, tmp_path: Path, monk
         server.wait()
 
 
-def test_request_that_is_garbage_is_refused(server: subprocess.Popen[bytes]) -> None:
+@pytest.mark.parametrize("command", [LAUNCHER])
+def test_request_that_is_garbage_is_refused(command: list[str], server: subprocess.Popen[bytes]) -> None:
     for request in (b"", b"\0", b"\0\0\0\4\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0"):
         with socket.socket(socket.AF_UNIX) as peer:
             peer.connect(protocol.socket_path())
@@ -252,7 +276,7 @@ def test_request_that_is_garbage_is_refused(server: subprocess.Popen[bytes]) -> 
             peer.shutdown(socket.SHUT_WR)
             peer.settimeout(10)
             assert peer.recv(8) == b""
-    assert _run("-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+    assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
 
 
 def test_byte_that_is_no_signal_harms_no_command(server: subprocess.Popen[bytes]) -> None:
@@ -266,6 +290,140 @@ def test_byte_that_is_no_signal_harms_no_command(server: subprocess.Popen[bytes]
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
     assert server.poll() is None
+
+
+def test_a_process_serves_commands_that_were_started_alike(
+    command: list[str], own_server: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    for number in range(3):  # what changes with every command of a stream does not matter
+        counts = str(tmp_path / f"counts{number}")
+        assert _run(command, "-d", "i:a", "-o,notitle", "-", ESS_COUNTS=counts, OLDPWD=counts)[1] == b"1\n"
+        assert Path(counts).read_text().count("\n") == 1
+    assert len(first := _workers(own_server.pid)) == 1
+    assert _run(command, "-d", "s:a", "-eval", "s:t", 'TimeToDate(0, "%H")', "-c", "t", TZ="Asia/Tokyo")[1].endswith(
+        b'"09"\n'
+    )
+    assert len(_workers(own_server.pid)) == 2
+    assert first[0] in _workers(own_server.pid)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-d", "i:a", "-filt", "a >"], ["-d", "i:a", "-pmod", "Own()", "own.py"], ["-d", "i:a", "-top", "x"]],
+    ids=" ".join,
+)
+def test_a_process_that_failed_or_ran_foreign_code_serves_no_other(
+    own_server: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    (tmp_path / "own.py").write_text("import threading\ndef row(row):\n    return None\n")
+    monkeypatch.chdir(tmp_path)
+    _run(LAUNCHER, *arguments)
+    _until(lambda: not _workers(own_server.pid))
+
+
+def test_a_process_with_something_left_open_serves_no_other() -> None:
+    code = """
+import os, socket, sys, threading, time
+from ess.tools.warm import worker
+ours, theirs = socket.socketpair()
+for number in (int(name) for name in os.listdir("/proc/self/fd")):
+    if number > 2 and number not in (ours.fileno(), theirs.fileno()):
+        try: os.close(number)
+        except OSError: pass
+out = os.dup(1)
+theirs.close()
+left = {"file": lambda: os.open("/", os.O_RDONLY), "thread": lambda: threading.Thread(target=time.sleep, args=(9,),
+        daemon=True).start(), "child": lambda: os.posix_spawn("/bin/sleep", ["sleep", "1"], {}),
+        "foreign": lambda: sys.argv.append("-pmod"), "nothing": lambda: None}[sys.argv[1]]
+sys.argv = ["aq_pp"]
+if os.fork() == 0:
+    os.close(out)
+    left()
+    os._exit(worker._as_before(ours.fileno(), [0, 1, 2], worker._memory()))
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    for left, reusable in (("nothing", 1), ("file", 0), ("thread", 0), ("child", 0), ("foreign", 0)):
+        done = subprocess.run([sys.executable, "-c", code, left], capture_output=True, check=True)
+        assert (left, int(done.stdout)) == (left, reusable)
+
+
+def test_offsets_are_shared_and_appending_appends(
+    command: list[str], server: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "in").write_text("skipped\n1\n")
+    (tmp_path / "out").write_text("before\n")
+    script = '{ read -r line; "$@" -d i:a -o,notitle -; echo after; "$@" -f in -d s:a -o,notitle -; } < in >> out'
+    done = subprocess.run(["bash", "-c", script, "bash", *command], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out").read_text() == 'before\n1\nafter\n"skipped"\n"1"\n'
+
+
+def test_niceness_processors_and_ignored_signals_are_the_callers(
+    command: list[str], server: subprocess.Popen[bytes]
+) -> None:
+    processor = min(os.sched_getaffinity(0))
+    script = f'trap "" HUP; exec nice -n 7 taskset -c {processor} "$@" -d i:a -o,notitle -'
+    client = subprocess.Popen(
+        ["bash", "-c", script, "bash", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    _until(lambda: bool(_commands(server.pid)))
+    time.sleep(0.3)  # let it begin to read
+    process = _commands(server.pid)[0]
+    assert os.getpriority(os.PRIO_PROCESS, process) == os.getpriority(os.PRIO_PROCESS, client.pid)
+    assert os.sched_getaffinity(process) == {processor}
+    client.send_signal(signal.SIGHUP)
+    time.sleep(0.1)
+    assert client.communicate(b"1\n", timeout=30) == (b"1\n", b"")
+    assert client.returncode == 0
+
+
+def test_limit_on_processor_time_is_for_one_command(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
+    script = 'ulimit -t 60; "$@" -d i:a -o,notitle -'
+    done = subprocess.run(["bash", "-c", script, "bash", *command], input=b"1\n", capture_output=True, check=True)
+    assert done.stdout == b"1\n"
+    _until(lambda: not _workers(own_server.pid))
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_closed(server: subprocess.Popen[bytes], tmp_path: Path, closed: str) -> None:
+    (tmp_path / "in").write_text("1\n")
+    script = f'"$@" -f in -d i:a -o out {closed}; echo $?'
+    results = []
+    for warm in "10":
+        done = subprocess.run(
+            ["bash", "-c", script, "bash", *LAUNCHER],
+            cwd=tmp_path,
+            env={**os.environ, "ESS_WARM": warm},
+            capture_output=True,
+            check=False,
+        )
+        results.append((done.stdout, done.stderr, (tmp_path / "out").read_text()))
+        (tmp_path / "out").write_text("")
+    assert results == [(b"0\n", b"", '"a"\n1\n')] * 2
+
+
+def test_the_launcher_installed_is_the_one_here() -> None:
+    source = Path(__file__).resolve().parents[2] / "launchers" / "bin"
+    for launcher in source.iterdir():
+        assert Path(sys.executable).with_name(launcher.name).read_bytes() == launcher.read_bytes(), "run: make setup"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"PERL5OPT": "-d"}, {"PERL_UNICODE": "SA"}, {"LANG": "xx_YY.UTF-8", "LC_ALL": "xx_YY.UTF-8"}, {"PERLIO": "x"}],
+    ids=str,
+)
+def test_launcher_minds_no_setting_of_perl(server: subprocess.Popen[bytes], changes: dict[str, str]) -> None:
+    arguments = ("-d", "s:a", "-eval", "a", 'a + "é"', "-o,notitle", "-")
+    assert _run(LAUNCHER, *arguments, **changes) == (0, '"1é"\n'.encode(), b"")
+
+
+def test_launcher_is_found_through_a_link(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    (tmp_path / "mine").symlink_to(LAUNCHER[0])
+    (tmp_path / "again").symlink_to("mine")
+    for warm in "10":
+        done = _run([str(tmp_path / "again")], "-d", "i:a", "-o,notitle", "-", ESS_WARM=warm)
+        assert done == (0, b"1\n", b"")
 
 
 def test_what_is_packed_comes_back() -> None:

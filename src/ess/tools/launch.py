@@ -1,6 +1,7 @@
 """The entries of the ``aq_*`` commands: through the tool server where it can be, directly else.
 
-This module is small because its imports are what a warm start costs.
+The commands that are installed are the launchers (``launchers/bin``), which come here by way of ``ess-tool``
+when they cannot use the server themselves. This module is small because its imports are what a start costs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,18 @@ import sys
 from importlib import import_module
 
 from ess.tools.warm import client
+
+#: The commands, each the module ``ess.tools.<name>``, that the tool server can run.
+TOOLS = ("aq_pp", "aq_udb", "aq_cnt", "aq_ord", "aq_rst", "aq_cat", "aq_sess", "loginf")
+
+
+def main() -> None:
+    """The command ``ess-tool``: another command, named by the path of its launcher, and its arguments."""
+    tool = sys.argv[1].rpartition("/")[2] if len(sys.argv) > 1 else ""
+    if tool not in TOOLS:
+        sys.exit(f"ess-tool starts one of {', '.join(TOOLS)}; run these by themselves")
+    del sys.argv[0]
+    _start(tool)
 
 
 def aq_rst() -> None:

@@ -29,8 +29,9 @@ def run_tool(name: str, main: Callable[[list[str]], int]) -> NoReturn:
     # Python ignores SIGPIPE; a filter whose reader has gone must end at once instead.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     code = exit_code(name, lambda: main(sys.argv[1:]))
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
+    if sys.stderr is not None:  # the caller may have closed it
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
     os._exit(code)
 
 

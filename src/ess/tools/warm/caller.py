@@ -23,6 +23,14 @@ def meet(descriptor: int) -> None:
     _question = socket.socket(fileno=descriptor)
 
 
+def leave() -> None:
+    """Called by the tool server when the command has ended."""
+    global _question
+    if _question is not None:
+        _question.close()
+    _question = None
+
+
 def make_sure_of_caller() -> None:
     """Return if the caller lives, or if this command was not started through the tool server.
 

@@ -1,8 +1,10 @@
 """The thin client: hands a command to the tool server and behaves as the command would.
 
-Everything that goes wrong before the command has begun means "run it directly" (the answer is
-None). It imports only what is compiled into the interpreter, for the reason ``protocol`` gives;
-``_socket`` and ``_signal`` are the compiled halves of ``socket`` and ``signal``.
+The launchers (``launchers/bin``) hold the same client in Perl, which starts in a quarter of the time,
+and come here where they cannot do it: no Perl, no server yet, an unusual start. Everything that
+goes wrong before the command has begun means "run it directly" (the answer is None). It imports
+only what is compiled into the interpreter, for the reason ``protocol`` gives; ``_socket`` and
+``_signal`` are the compiled halves of ``socket`` and ``signal``.
 """
 
 # pathlib costs more to import than the whole rest of a warm start:
@@ -19,7 +21,6 @@ from ess.tools.warm import protocol
 
 #: Signals that a terminal or another process sends to the client and that are meant for the command.
 _FORWARDED = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
-_LIMITS = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_STACK")
 
 
 def run(tool: str, arguments: list[str]) -> int | None:
@@ -94,15 +95,6 @@ def _inherited_descriptors(own: int) -> list[int]:
 
 
 def _sections(tool: str, arguments: list[str], descriptors: list[int]) -> list[list[bytes]]:
-    import resource
-
-    umask = os.umask(0)
-    os.umask(umask)
-    limits = []
-    for name in _LIMITS:
-        soft, hard = resource.getrlimit(getattr(resource, name))
-        limits.append(f"{name}={soft}={hard}".encode())
-    ignored = [str(number).encode() for number in _FORWARDED if _signal.getsignal(number) == _signal.SIG_IGN]
     return [
         [
             protocol.package_directory().encode("utf-8", "surrogateescape"),
@@ -111,9 +103,6 @@ def _sections(tool: str, arguments: list[str], descriptors: list[int]) -> list[l
         [tool.encode(), *(os.fsencode(argument) for argument in arguments)],
         [name + b"=" + value for name, value in os.environb.items()],
         [str(descriptor).encode() for descriptor in descriptors],
-        [str(umask).encode(), str(os.getpriority(os.PRIO_PROCESS, 0)).encode()],
-        limits,
-        ignored,
     ]
 
 
@@ -202,7 +191,7 @@ def _start_server(path: str) -> None:
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "XDG_RUNTIME_DIR", "ESS_RUNTIME_DIR", "ESS_WARM_IDLE", "PYTHONPATH")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     null = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1, 2)]
-    command = [sys.executable, "-m", "ess.tools.warm.server"]
+    command = [sys.executable, "-P", "-m", "ess.tools.warm.server"]  # -P: nothing is imported from this folder
     try:
         os.posix_spawn(sys.executable, command, environment, file_actions=null, setsid=True)
     except OSError:

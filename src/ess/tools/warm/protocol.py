@@ -2,7 +2,8 @@
 
 A request is a byte string of sections, each a list of byte strings behind their counts and
 lengths; the caller's open descriptors travel beside it (SCM_RIGHTS), after ``OWN_DESCRIPTORS``.
-Nothing is unpickled or evaluated. The answer is two messages of a letter and a number: the command
+Nothing is unpickled or evaluated. What the kernel knows of the caller (umask, limits, niceness ...)
+the server asks the kernel. The answer is two messages of a letter and a number: the command
 says that it begins, with its process id, and the server how it ended, with its wait status. Between
 the two, each byte the client sends is the number of a signal for the command. A connection that
 ends before the first message has run nothing.
@@ -12,7 +13,7 @@ interpreter (measured: ``import socket`` alone doubles the start of a bare inter
 """
 
 # pathlib costs more to import than the whole rest of a warm start:
-# ruff: noqa: PTH100, PTH118, PTH120
+# ruff: noqa: PTH100, PTH116, PTH118, PTH120
 from __future__ import annotations
 
 import os
@@ -26,6 +27,10 @@ MAX_DESCRIPTORS = 253
 OWN_DESCRIPTORS = 2
 #: The bytes of a request at most; a longer command line runs directly.
 MAX_REQUEST = 8 << 20
+
+#: The number of sections: the program (package folder and prefix, or nothing), the command with its arguments, the
+#: environment, and the numbers of the caller's descriptors.
+SECTIONS = 4
 
 BEGUN = b"B"  #: with the command's process id
 ENDED = b"E"  #: with the command's wait status
@@ -52,9 +57,18 @@ def runtime_directory() -> str:
 
 
 def socket_path() -> str:
-    """The server's socket: one for each interpreter and installed package."""
-    identity = f"{sys.prefix}\0{package_directory()}".encode("utf-8", "surrogateescape")
-    return os.path.join(runtime_directory(), f"tools-{crc32(identity):08x}.sock")
+    """The server's socket: one for each installation, known by the folder of its commands.
+
+    The launchers (``launchers/bin``) form the same name. Where the environment names another program than the
+    installed one, the package is part of the name, and the launchers leave such a start to Python.
+    """
+    if os.environ.get("PYTHONPATH") or os.environ.get("PYTHONHOME"):
+        identity = f"{sys.prefix}\0{package_directory()}".encode("utf-8", "surrogateescape")
+        name = f"tools-{crc32(identity):08x}.sock"
+    else:
+        commands = os.stat(os.path.join(sys.prefix, "bin"))
+        name = f"tools-{commands.st_dev:x}-{commands.st_ino:x}.sock"
+    return os.path.join(runtime_directory(), name)
 
 
 def is_private(directory: str) -> bool:

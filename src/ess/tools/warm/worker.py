@@ -1,0 +1,214 @@
+"""A process of the tool server: runs commands that were started alike, one after the other.
+
+What a command costs is mostly its process: the fork of a big one, the pages that are copied as they
+are touched, and the threads of Polars (measured: 24 ms, where the work on a file of 10 KB takes 5).
+So a process that has done a command well, and is as it was before, waits for another one, which gets
+it only with the same circumstances. After anything else it ends: a failure, a signal, a module of the
+user's, something left open, much memory held.
+"""
+
+# ruff: noqa: PTH115, PTH123, PTH208
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import importlib
+import io
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import NoReturn
+
+from ess.tools.process import exit_code
+from ess.tools.warm import caller, protocol
+from ess.tools.warm.circumstances import Circumstances, take, take_environment
+
+#: What a worker says when a command has ended with exit code 0 and the worker can take another one.
+READY = b"R"
+#: The first words of options that run code of the user's.
+_FOREIGN = ("-pmod", "-mod")
+#: A worker that holds so many bytes more than it began with ends.
+_MAX_GROWTH = 96 << 20
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
+    """Run the commands that come through ``channel``, until it ends or one spoils this process."""
+    code, begun = 4, False
+    try:
+        os.setpgid(0, 0)
+        take(circumstances)
+        started_with = _memory()
+        while True:
+            received = read_request(channel, protocol.OWN_DESCRIPTORS + 1)
+            if received is None:
+                os._exit(0)
+            sections, descriptors = received
+            client, directory, question, *inherited = descriptors
+            _program, arguments, environment, numbers = sections
+            os.fchdir(directory)
+            take_environment(environment)
+            kept = [channel.fileno(), client, question]
+            wanted = dict(zip((int(number) for number in numbers), inherited, strict=True))
+            channel_at, client, question = _place_descriptors(wanted, kept)
+            channel.detach()
+            channel = socket.socket(fileno=channel_at)
+            caller.meet(question)
+            sys.stdin = _text_stream(0, "r", "surrogateescape")
+            sys.stdout = _text_stream(1, "w", "surrogateescape")
+            sys.stderr = _text_stream(2, "w", "backslashreplace")
+            sys.argv = [os.fsdecode(argument) for argument in arguments]
+            # Said by the command itself, before it begins: whoever has not heard it may run the command again.
+            with socket.socket(fileno=client) as heard:
+                heard.sendall(protocol.message(protocol.BEGUN, os.getpid()))
+            begun = True
+            code = _run(arguments[0].decode())
+            if code or not circumstances.lasting or not _as_before(channel.fileno(), [*wanted], started_with):
+                os._exit(code)
+            begun = False
+            channel.sendall(READY)
+    except BaseException:
+        if begun:  # else the client runs the command directly, and says what is wrong
+            with contextlib.suppress(BaseException):
+                sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code or 4)
+
+
+def _run(tool: str) -> int:
+    module = importlib.import_module(f"ess.tools.{tool}")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; see ess.tools.process
+    try:
+        code = exit_code(tool, lambda: module.main(sys.argv[1:]))
+    except SystemExit as end:  # from a module of the user's
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.flush()
+    return code
+
+
+def _as_before(channel: int, placed: list[int], memory: int) -> bool:
+    """Let go of the caller's descriptors; whether this process can serve another caller."""
+    if any(word.startswith(_FOREIGN) for word in sys.argv) or threading.active_count() > 1:
+        return False
+    caller.leave()
+    sys.stdin = sys.stdout = sys.stderr = None
+    for descriptor in placed:
+        os.close(descriptor)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+        return False  # it has a child, which may still be at work
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor != channel and _is_open(descriptor) and not _is_of_threads(descriptor):
+            return False  # whoever has opened it will close it, when the number is another file's
+    return _memory() - memory < _MAX_GROWTH
+
+
+def _memory() -> int:
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * _PAGE
+
+
+def read_request(stream: socket.socket, own: int) -> tuple[list[list[bytes]], list[int]] | None:
+    """The sections of a request and the descriptors that came along, ``own`` of them not the caller's; None at the end.
+
+    Raises:
+        OSError: If it does not arrive in time.
+        ValueError: If it is no request.
+    """
+    space = socket.CMSG_SPACE(4 * protocol.MAX_DESCRIPTORS)
+    data, ancillary, flags, _ = stream.recvmsg(1 << 16, space, socket.MSG_CMSG_CLOEXEC)
+    descriptors: list[int] = []
+    for level, kind, rights in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            numbers = array.array("i")
+            numbers.frombytes(rights[: len(rights) - len(rights) % numbers.itemsize])
+            descriptors.extend(numbers)
+    if not data and not descriptors:
+        return None
+    try:
+        while len(data) < 4:
+            data += _more(stream, 4 - len(data))
+        length = int.from_bytes(data[:4], "big")
+        if flags & socket.MSG_CTRUNC or length > protocol.MAX_REQUEST:
+            raise ValueError("the request is too long")
+        parts, received = [data[4:]], len(data) - 4
+        while received < length:
+            parts.append(_more(stream, length - received))
+            received += len(parts[-1])
+        sections = protocol.unpack(b"".join(parts))
+        if len(sections) != protocol.SECTIONS or len(sections[3]) + own != len(descriptors) or not sections[1]:
+            raise ValueError("the request lacks something")
+        if any(not number.isdigit() for number in sections[3]) or len(set(sections[3])) != len(sections[3]):
+            raise ValueError("the request has bad descriptors")
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return sections, descriptors
+
+
+def _more(stream: socket.socket, size: int) -> bytes:
+    part = stream.recv(min(1 << 20, size))
+    if not part:
+        raise ValueError("the request is cut short")
+    return part
+
+
+def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
+    """Give each received descriptor (a value) the number it had at the caller (its key).
+
+    Those of ``kept`` stay open under the numbers that are returned, out of the way of the others. What belongs to the
+    threads of Polars stays open too.
+
+    Raises:
+        ValueError: If that has one of the wanted numbers, see ``has_room``.
+    """
+    opened = [int(name) for name in os.listdir("/proc/self/fd")]
+    opened = [descriptor for descriptor in opened if _is_open(descriptor)]  # without that of the listing
+    floor = max(wanted, default=-1) + 1
+    parked = {number: fcntl.fcntl(received, fcntl.F_DUPFD, floor) for number, received in wanted.items()}
+    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, floor) for descriptor in kept]
+    for descriptor in opened:
+        if not _is_of_threads(descriptor):
+            os.close(descriptor)
+        elif descriptor in wanted:
+            raise ValueError("a descriptor of the caller has the number of one that is needed here")
+    for number, descriptor in parked.items():
+        os.dup2(descriptor, number, inheritable=True)
+        os.close(descriptor)
+    return moved
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_GETFD)
+    except OSError:
+        return False
+    return True
+
+
+def has_room(process: int, numbers: list[int]) -> bool:
+    """Whether a worker can take a caller's descriptors with these numbers; its threads may need one of them."""
+    return not any(_is_of_threads(number, process) for number in numbers)
+
+
+def _is_of_threads(descriptor: int, process: int | str = "self") -> bool:
+    """Whether it is an event queue, as the threads of Polars have them."""
+    try:
+        return os.readlink(f"/proc/{process}/fd/{descriptor}").startswith("anon_inode:[event")
+    except OSError:
+        return False  # there is none
+
+
+def _text_stream(descriptor: int, mode: str, errors: str) -> io.TextIOWrapper | None:
+    try:
+        binary = open(descriptor, mode + "b", closefd=False)  # noqa: SIM115
+    except OSError:
+        return None  # closed at the caller's, too
+    return io.TextIOWrapper(binary, encoding="utf-8", errors=errors, line_buffering=descriptor == 2)
