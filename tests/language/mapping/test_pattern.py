@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ess.language.mapping.escapes import unescape
 from ess.language.mapping.pattern import PatternError, compile_pattern
+from ess.language.mapping.template import parse_template
 
 
 def extract(pattern: bytes, value: bytes, *, ignore_case: bool = False) -> dict[str, bytes] | None:
@@ -115,3 +116,42 @@ def test_a_line_that_does_not_match_costs_no_more_than_one_that_does() -> None:
     pattern = compile_pattern(b" ".join(b"%%%%v%d%%%%" % i for i in range(12)) + b"X", ignore_case=False)
     assert pattern.extract(b"word " * 500) is None
     assert pattern.extract(b"word " * 500 + b"X") is not None
+
+
+PIECES = [
+    b"%%",
+    b"%",
+    b":",
+    b"@",
+    b"n",
+    b"[",
+    b"]",
+    b"-",
+    b",",
+    b"\\",
+    b"x",
+    b"3",
+    b"%*",
+    b"%?",
+    b"%=",
+    b"\xff",
+    b"99999",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=10).map(b"".join) | st.binary(max_size=12), st.binary(max_size=10))
+def test_any_bytes_are_a_pattern_or_an_error(source: bytes, value: bytes) -> None:
+    try:
+        found = compile_pattern(source, ignore_case=False).extract(value)
+    except PatternError:
+        return
+    assert found is None or all(part in value for part in found)
+
+
+@given(st.lists(st.sampled_from([*PIECES, b"url", b"b64"]), max_size=10).map(b"".join) | st.binary(max_size=12))
+def test_any_bytes_are_a_template_or_an_error(source: bytes) -> None:
+    try:
+        template = parse_template(source)
+    except PatternError:
+        return
+    assert isinstance(template.render(dict.fromkeys(template.names, b"a%20b,c")), bytes)
