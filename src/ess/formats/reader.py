@@ -64,7 +64,7 @@ def read_input(
     columns: Sequence[Column],
     *,
     separators: Sequence[bytes] = (),
-    batch_bytes: int = 4 << 20,
+    batch_bytes: int = 2 << 20,
     stdin: BinaryIO | None = None,
     where: str = "-f",
 ) -> Iterator[InputBatch]:
@@ -101,7 +101,7 @@ def read_opened(
     stream: ByteSource, file: str, attributes: InputAttributes, columns: Sequence[Column]
 ) -> Iterator[InputBatch]:
     """The records of a file that is open and decompressed already; otherwise as `read_input`."""
-    return _read_stream(stream, file, make_layout(attributes, tuple(columns), (), where="-f"), 4 << 20)
+    return _read_stream(stream, file, make_layout(attributes, tuple(columns), (), where="-f"), 2 << 20)
 
 
 def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int) -> Iterator[InputBatch]:
