@@ -106,6 +106,8 @@ def parse_integer(text: bytes) -> int:
     >>> parse_integer(b" 12.5"), parse_integer(b"x"), parse_integer(b"9" * 30) == 2**63 - 1
     (12, 0, True)
     """
+    if len(text) <= 18 and text.isdigit():
+        return int(text)
     match = _INTEGER.match(text)
     if match is None or not match[2]:
         return 0

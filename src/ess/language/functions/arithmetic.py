@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from ess.language import values
-from ess.language.functions.table import Example, Function, number, real
-from ess.language.tree import ValueType
+from ess.language.functions.table import Argument, Example, Function, RowFunction, Specialize, number, real
+from ess.language.tree import Attributes, Target, ValueType
 
 
 def _number_type(types: Sequence[ValueType]) -> ValueType:
@@ -33,12 +33,19 @@ def _absolute(value: int | float) -> int | float:
     return values.wrap(abs(value)) if isinstance(value, int) else abs(value)
 
 
-def _smallest(*given: int | float) -> int | float:
-    return min(map(float, given)) if any(isinstance(value, float) for value in given) else min(given)
+def _of_all(choose: Callable[..., int | float]) -> Specialize:
+    """``min`` or ``max`` over numbers of one type."""
 
+    def specialize(arguments: Sequence[Argument]) -> RowFunction:
+        if all(
+            argument.type is ValueType.INTEGER
+            for argument in arguments
+            if not isinstance(argument, Attributes | Target)
+        ):
+            return choose
+        return lambda *given: choose(map(float, given))
 
-def _greatest(*given: int | float) -> int | float:
-    return max(map(float, given)) if any(isinstance(value, float) for value in given) else max(given)
+    return specialize
 
 
 def _sqrt(value: float) -> float:
@@ -115,7 +122,7 @@ FUNCTIONS = (
         _number_type,
         "The smallest of two or more numbers; floating point if any of them is.",
         (Example("Min(3, 1, 2)", 1), Example("Min(1, 2.5)", 1.0)),
-        row=_smallest,
+        specialize=_of_all(min),
         repeated=(number("Val"),),
     ),
     Function(
@@ -124,7 +131,7 @@ FUNCTIONS = (
         _number_type,
         "The greatest of two or more numbers; floating point if any of them is.",
         (Example("Max(3, 1, 2)", 3), Example("Max(1, 2.5)", 2.5)),
-        row=_greatest,
+        specialize=_of_all(max),
         repeated=(number("Val"),),
     ),
     _real("Sqrt", "The square root; NaN below 0.", _sqrt, Example("Sqrt(9)", 3.0)),

@@ -24,7 +24,10 @@ from ess.language.functions.table import (
 from ess.language.tree import ValueType
 
 _RESERVED = re.compile(rb"[^A-Za-z0-9._~-]")
-_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+#: What two hexadecimal digits stand for.
+_BYTES = {
+    (a + b).encode(): bytes((int(a + b, 16),)) for a in "0123456789ABCDEFabcdef" for b in "0123456789ABCDEFabcdef"
+}
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -39,7 +42,11 @@ def url_decode(value: bytes) -> bytes:
         value = value.replace(b"+", b" ")
     if b"%" not in value:
         return value
-    return _ESCAPED.sub(lambda match: bytes((int(match[1], 16),)), value)
+    decoded, *parts = value.split(b"%")
+    for part in parts:
+        byte = _BYTES.get(part[:2])
+        decoded += b"%" + part if byte is None else byte + part[2:]
+    return decoded
 
 
 def base64_decode(value: bytes) -> bytes:
@@ -55,10 +62,9 @@ def base64_decode(value: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class _Extraction:
-    """What to do with one key: its name, its occurrence (0 is the first) and how to finish the value."""
+    """What to do with one key: its name and how to finish the value."""
 
     name: bytes
-    occurrence: int
     zero: bool
     decodes: int
     trim: bytes
@@ -93,7 +99,6 @@ def _extractions(arguments: Sequence[Argument]) -> list[_Extraction]:
         found.append(
             _Extraction(
                 name,
-                sum(other.name == name for other in found),
                 "zero" in common or "zero" in words,
                 _decodes(words, _decodes(common, 1, 1), at + 2),
                 _option(words, "trm", at + 2) or _option(common, "trm", 1) or b"",
@@ -105,26 +110,29 @@ def _extractions(arguments: Sequence[Argument]) -> list[_Extraction]:
 def _query_decoder(arguments: Sequence[Argument]) -> RowFunction:
     extractions = _extractions(arguments)
     begin = _option(words_of(arguments[1]), "beg", 1)
-    wanted = {extraction.name for extraction in extractions}
+    places: dict[bytes, list[int]] = {}  # where the values of a name go, in the order of their occurrence
+    for place, extraction in enumerate(extractions):
+        places.setdefault(extraction.name, []).append(place)
 
     def decode(value: bytes, *current: bytes) -> tuple[int | bytes, ...]:
         query = value if begin is None else value.partition(begin)[2]
-        values: dict[bytes, list[bytes]] = {}
+        results = [b"" if e.zero else present for e, present in zip(extractions, current, strict=True)]
+        seen: dict[bytes, int] = {}
+        count = 0
         for pair in query.split(b"&"):
             name, _, content = pair.partition(b"=")
-            if b"%" in name or b"+" in name:
+            if name not in places:
+                if b"%" not in name and b"+" not in name:
+                    continue
                 name = url_decode(name)
-            if name in wanted:
-                values.setdefault(name, []).append(content)
-        count = 0
-        results: list[bytes] = []
-        for extraction, present in zip(extractions, current, strict=True):
-            given = values.get(extraction.name, ())
-            if extraction.occurrence < len(given):
+                if name not in places:
+                    continue
+            occurrence = seen.get(name, 0)
+            if occurrence < len(places[name]):
+                seen[name] = occurrence + 1
+                place = places[name][occurrence]
+                results[place] = _finish(content, extractions[place])
                 count += 1
-                results.append(_finish(given[extraction.occurrence], extraction))
-            else:
-                results.append(b"" if extraction.zero else present)
         return (count, *results)
 
     return decode

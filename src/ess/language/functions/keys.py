@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Callable, Sequence
 
@@ -122,11 +123,18 @@ def _hasher(variant: int) -> Callable[[Sequence[Argument]], RowFunction]:
     return specialize
 
 
+_BLOCK = 64
+#: 33 to the power of 63, ... 2, 1, 0, modulo 2**32.
+_POWERS = [pow(33, exponent, 2**32) for exponent in range(_BLOCK - 1, -1, -1)]
+
+
 def string_hash(value: bytes) -> int:
     """Bernstein's hash, 33 h + byte from 5381, of the value in lower case; modulo 2**32."""
     running = 5381
-    for byte in value.lower():
-        running = running * 33 + byte & 0xFFFFFFFF
+    for start in range(0, len(value), _BLOCK):
+        block = value[start : start + _BLOCK].lower()
+        powers = _POWERS[_BLOCK - len(block) :]
+        running = running * powers[0] * 33 + sum(map(operator.mul, block, powers)) & 0xFFFFFFFF
     return running
 
 

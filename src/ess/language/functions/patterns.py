@@ -61,22 +61,28 @@ def _replacer(arguments: Sequence[Argument], template_at: int) -> Callable[[byte
     """A function to (replacements, result). Matches of nothing are left alone."""
     regex = _compiled(arguments)
     template = _template(arguments, template_at, regex)
-    everywhere = "all" in words_of(arguments[-1])
+    search = regex.search()
 
-    def replace(value: bytes) -> tuple[int, bytes]:
-        parts: list[bytes] = []
+    def replace_all(value: bytes) -> tuple[int, bytes]:
+        result = b""
         done = count = 0
         for match in regex.matches(value):
-            if match.end() == match.start():
-                continue
-            parts += (value[done : match.start()], template.render(match))
-            done = match.end()
-            count += 1
-            if not everywhere:
-                break
-        return (count, b"".join(parts) + value[done:]) if count else (0, value)
+            start, end = match.start(), match.end()
+            if end > start:
+                result += value[done:start] + template.render(match)
+                done = end
+                count += 1
+        return (count, result + value[done:]) if count else (0, value)
 
-    return replace
+    def replace_first(value: bytes) -> tuple[int, bytes]:
+        match = search(value)
+        if match is not None and match.end() == match.start():
+            match = next((other for other in regex.matches(value) if other.end() > other.start()), None)
+        if match is None:
+            return 0, value
+        return 1, value[: match.start()] + template.render(match) + value[match.end() :]
+
+    return replace_all if "all" in words_of(arguments[-1]) else replace_first
 
 
 def _replace_into(arguments: Sequence[Argument]) -> RowFunction:

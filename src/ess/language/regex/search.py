@@ -165,7 +165,7 @@ class Regex:
         """
         engine = self.engine
         quick, limit = (engine.quick.match if self.anchored else engine.quick.search), engine.unwatched
-        if not (engine.text or self.first_line or self.shifted):
+        if not self._special:
             if limit >= _ANY_LENGTH:
                 return quick  # type: ignore[no-any-return]
 
@@ -189,9 +189,17 @@ class Regex:
         """
         subject: Any = _decode(value) if self.engine.text else value
         if len(value) <= self.engine.unwatched:
-            found = self.engine.quick.finditer(subject)
+            found: Iterator[Any] = self.engine.quick.finditer(subject)
         else:
             found = self._watched_matches(subject)
+        return self._checked_matches(found) if self._special or self.anchored else found
+
+    @property
+    def _special(self) -> bool:
+        """Whether matches need to be looked at before they are given out."""
+        return self.engine.text or self.first_line or self.shifted
+
+    def _checked_matches(self, found: Iterator[Any]) -> Iterator[Match]:
         expected = 0
         for match in found:
             seen = self._seen(match)

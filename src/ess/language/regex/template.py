@@ -20,25 +20,28 @@ class Template:
     """
 
     def __init__(self, source: bytes, regex: Regex) -> None:
-        self._parts: list[bytes | tuple[int, ...]] = []
-        for index, part in enumerate(_REFERENCE.split(source)):
-            if index % 2 == 0:
-                self._parts.append(part)
-                continue
-            name = part.decode("ascii")
-            if name.isdigit():
-                if int(name) > regex.groups:
-                    raise RegexError(f"%%{name}%%, but the expression has {regex.groups} groups")
-                self._parts.append((int(name),))
-            else:
-                groups = regex.groups_of(name)
-                if not groups:
-                    raise RegexError(f"%%{name}%%, but the expression has no group of that name")
-                self._parts.append(groups)
+        self._head, *parts = _REFERENCE.split(source)
+        references = [_groups(name.decode("ascii"), regex) for name in parts[::2]]
+        self._rest = list(zip(references, parts[1::2], strict=True))
 
     def render(self, match: Match) -> bytes:
         """The text for one match; a group that took no part is blank."""
-        return b"".join(part if isinstance(part, bytes) else first_of(match, part) for part in self._parts)
+        text = self._head
+        for groups, literal in self._rest:
+            text += (match.group(groups[0]) or first_of(match, groups)) + literal
+        return text
+
+
+def _groups(name: str, regex: Regex) -> tuple[int, ...]:
+    """The numbers of the groups that a reference means."""
+    if name.isdigit():
+        if int(name) > regex.groups:
+            raise RegexError(f"%%{name}%%, but the expression has {regex.groups} groups")
+        return (int(name),)
+    groups = regex.groups_of(name)
+    if not groups:
+        raise RegexError(f"%%{name}%%, but the expression has no group of that name")
+    return groups
 
 
 def first_of(match: Match, groups: tuple[int, ...]) -> bytes:
