@@ -41,8 +41,8 @@ conformance: $(STAMP) ## compare with the published outputs
 bench: $(STAMP) ## time the works of docs/benchmarks.md beside other programs; BENCH_ROWS=200000 for a quick look
 	@PYTHONPATH=scripts $(BIN)/python -m bench
 
-fuzz: $(STAMP) ## generated programs over generated data through both engines; FUZZ_SECONDS=300 FUZZ_SEED=2 for more
-	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-60} --seed $${FUZZ_SEED:-1}
+fuzz: $(STAMP) ## generated programs over generated data through both engines, ten minutes of it; FUZZ_SECONDS=60 FUZZ_SEED=2
+	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-600} --seed $${FUZZ_SEED:-1}
 
 lock: ## resolve the locked versions anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements/runtime.txt

@@ -2,8 +2,8 @@
 
     python -m tests.differential.fuzz --seconds 60 --seed 1
 
-Case N of seed S is always the same case; ``--case N`` runs only it. Every fourth case goes through
-the command ``aq_pp``, the others straight to the engines.
+Case N of seed S is always the same case; ``--case N`` runs only it. Every third case goes through the command
+``aq_pp``, every sixth is garbage for a reader, the others go straight to the engines.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.differential.chain import Option
 from tests.differential.command import Command, command_difference, make_command
 from tests.differential.compare import Difference, difference
 from tests.differential.data import COLUMNS, Row, generate_rows
+from tests.differential.garbage import garbage_failure, make_garbage
 from tests.differential.generate import accepted, generate_chain
 from tests.differential.shrink import shrink
 
@@ -57,7 +58,9 @@ def report_command(command: Command) -> str:
 
 def failure(seed: int, number: int) -> str:
     """The report of case ``number``; blank if the engines agree."""
-    if number % 4 == 3:
+    if number % 6 == 5:
+        return garbage_failure(make_garbage(seed, number))
+    if number % 3 == 1:
         command = make_command(seed, number)
         return report_command(command) if command_difference(command) else ""
     options, rows = make_case(seed, number)

@@ -7,6 +7,7 @@ from tests.differential.chain import build_program
 from tests.differential.command import command_difference, make_command
 from tests.differential.compare import columnar_reason, difference
 from tests.differential.fuzz import make_case, report, report_command
+from tests.differential.garbage import garbage_failure, make_garbage
 from tests.differential.regressions import CASES
 
 #: How many generated cases a test run takes; ``make fuzz`` goes on from there.
@@ -21,11 +22,16 @@ def test_generated_chains_agree(share: int) -> None:
         assert found is None, report(options, rows, found)
 
 
-@pytest.mark.parametrize("share", range(4))
+@pytest.mark.parametrize("share", range(8))
 def test_generated_commands_agree(share: int) -> None:
-    for number in range(share * 12, (share + 1) * 12):
+    for number in range(share * 16, (share + 1) * 16):
         command = make_command(0, number)
         assert not command_difference(command), report_command(command)
+
+
+def test_readers_survive_garbage() -> None:
+    for number in range(300):
+        assert not (failure := garbage_failure(make_garbage(0, number))), failure
 
 
 @pytest.mark.parametrize("name", CASES)

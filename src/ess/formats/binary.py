@@ -28,6 +28,8 @@ _ROWS_A_MESSAGE = 65536
 _CONTINUATION = END[:4]
 #: A head of 2048 columns has some 400 KB.
 _LONGEST_HEAD = 1 << 24
+#: What pyarrow raises for damaged data; labels that are not UTF-8 are found when they are looked at.
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _WRITE_HINT = "write them with -o,aq"
 
 
@@ -73,15 +75,13 @@ def read_head(stream: ByteSource, label: str) -> StreamHead:
         raise InputReadError("the 'aq' data break off", where=label, hint="its writer did not end well")
     try:
         schema = pa.ipc.read_schema(pa.py_buffer(data))
-    except (pa.ArrowException, OSError) as error:
+        kinds, labels = _kinds(schema), list(schema.names)
+    except _DAMAGE as error:
         raise InputReadError(f"the 'aq' data are damaged ({error})", where=label, hint="write them again") from None
-    kinds = _kinds(schema)
-    names = {name.lower() for name in schema.names if valid_name(name)}
-    if len(names) < len(schema.names) or not names or not set(kinds) <= set(ColumnType.__members__):
+    names = {name.lower() for name in labels if valid_name(name)}
+    if len(names) < len(labels) or not names or not set(kinds) <= set(ColumnType.__members__):
         raise InputReadError("the data have no column specs", where=label, hint=_WRITE_HINT)
-    return StreamHead(
-        data, tuple(Column(name, ColumnType[kind]) for name, kind in zip(schema.names, kinds, strict=True))
-    )
+    return StreamHead(data, tuple(Column(name, ColumnType[kind]) for name, kind in zip(labels, kinds, strict=True)))
 
 
 class Replayed:
@@ -131,7 +131,7 @@ def read_streams(
                 for rows in reader:
                     rows.validate(full=True)
                     yield _batch(rows, columns)
-        except (pa.ArrowException, OSError) as error:
+        except _DAMAGE as error:
             raise InputReadError(
                 f"the '{format_}' data are damaged ({error})", where=label, hint="write them again"
             ) from None

@@ -28,6 +28,7 @@ _FIRST_PIECE = 4096
 _LONGEST_WORD = 16
 #: How much of a bad record is there for its message.
 _SHOWN = 64
+_MORE_DIGITS = re.compile(r"(?:\.|[eE][+-]?)?")
 _BETWEEN = re.compile("[ \t\r\n,\ufeff]*")
 _NEXT_RECORD = re.compile(r"\n[ \t\r]*[{\[]")
 
@@ -116,7 +117,7 @@ class JsonParser:
             try:
                 value, after = _DECODER.raw_decode(piece)
                 # More digits may follow a number.
-                cut = after == len(piece) and not isinstance(value, dict | list)
+                cut = not isinstance(value, dict | list) and _MORE_DIGITS.fullmatch(piece, after) is not None
                 if not cut or (at_end and final):
                     return value, position + after
                 what = "is no JSON object"
