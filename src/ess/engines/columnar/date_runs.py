@@ -1,7 +1,7 @@
 """Dates in the order of time: neighbours that differ in hour, minute and second only share the work on their day.
 
-Logs are written as things happen, so a batch has few different days. The seconds of each day come from the kernel for
-all dates; a date adds its time of the day, by tables of two-digit numbers.
+Logs are written as things happen, so a batch has few different days. The seconds of each day are computed
+once; a date adds its time of the day, by tables of two-digit numbers.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _NO_TIME = -1_000_000
 
 
 def day_runs(
-    length: int, times: Sequence[tuple[int, int, int]], seconds: Callable[[pl.Series], pl.Series]
+    length: int, times: Sequence[tuple[int, int, int]], seconds: Callable[[bytes], int | None]
 ) -> Callable[[pl.Series], pl.Series | None]:
-    """A function that turns dates into seconds, null where it does not know; None if the dates are not made for it.
+    """A function that turns dates into seconds, null where it does not know; it gives None for dates not made for it.
 
     Args:
         length: How many bytes each date has, 8 or more.
         times: For each two-digit number of the time of the day: its offset, its largest value, its unit in seconds.
-        seconds: The kernel for all dates; null where it does not know.
+        seconds: Gives the seconds of one date; None where it does not know.
     """
     starts = [*range(0, length - _WORD, _WORD), length - _WORD]
     time_bytes = {offset + digit for offset, _, _ in times for digit in (0, 1)}
@@ -53,8 +53,7 @@ def day_runs(
         if len(days) + len(new) > _MOST_DAYS:
             days.clear()
             new = list(names)
-        if new:
-            days.update(zip(new, seconds(pl.Series(new, dtype=pl.Binary)).to_list(), strict=True))
+        days.update((name, seconds(name)) for name in new)
 
     def runs(dates: pl.Series) -> pl.Series | None:
         content = _content(dates, length)

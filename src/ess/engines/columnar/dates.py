@@ -19,12 +19,15 @@ import polars as pl
 from ess.engines.columnar.date_runs import day_runs
 from ess.engines.columnar.distinct import or_else
 from ess.engines.columnar.plan import Kernel
+from ess.language.date_format import compile_date_format
 
 #: The bytes of each field that a fixed layout may have.
 _WIDTHS = {"Y": 4, "m": 2, "b": 3, "d": 2, "H": 2, "M": 2, "S": 2, "z": 5}
 
 #: The values taken on the fast path. Days up to 28, 30 or 31 follow in ``_plain_date``.
 _RANGES = {"Y": (1970, 2099), "m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59)}
+#: 2100-01-01, in seconds since 1970.
+_PLAIN_UNTIL = 4102444800
 _UNITS = {"H": 3600, "M": 60, "S": 1}
 
 _WORD = 8
@@ -102,7 +105,7 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
         return None
     plain_seconds = _seconds(layout)
     times = [(at, _RANGES[code][1], _UNITS[code]) for code, at in layout.fields if code in _UNITS]
-    by_day = day_runs(layout.length, times, plain_seconds)
+    by_day = day_runs(layout.length, times, _day_seconds(layout, date_format))
 
     def kernel(arguments: tuple[pl.Series, ...]) -> pl.Series:
         dates = arguments[0]
@@ -114,6 +117,21 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
         return or_else(seconds, dates, row)
 
     return kernel
+
+
+def _day_seconds(layout: _Layout, date_format: bytes) -> Callable[[bytes], int | None]:
+    """A function that gives the seconds of one date in GMT, or None where it is no plain one."""
+    digits = [
+        at + n for code, at in layout.fields for n in range(_WIDTHS[code]) if code in _RANGES or (code == "z" and n > 0)
+    ]
+    row = compile_date_format(date_format, local=False)
+
+    def seconds(date: bytes) -> int | None:
+        # With digits where the layout has them, no field can have begun elsewhere.
+        found = row(date) if all(48 <= date[at] <= 57 for at in digits) else 0
+        return found if 0 < found < _PLAIN_UNTIL else None
+
+    return seconds
 
 
 def _seconds(layout: _Layout) -> Callable[[pl.Series], pl.Series]:
