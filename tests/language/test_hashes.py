@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.language.checker import check_expression
+from ess.language.functions.keys import string_hash
 from ess.language.key_hash import PLACEMENT, SEGMENT, key_hash
 from ess.language.scope import Scope
 from ess.language.tree import ValueType, value_type
@@ -40,3 +41,11 @@ def test_the_functions_are_the_hashes_of_an_import():
         value = check_expression(f"{name}('4084')", Scope(), where="-eval").value
         assert value == key_hash([ValueType.STRING], variant)(b"4084")
     assert check_expression("ImpHash('4084')", Scope(), where="-eval").value == 1966378495
+
+
+@given(st.binary(max_size=200))
+def test_the_hash_of_a_string_is_33_times_and_a_byte(value):
+    running = 5381
+    for byte in value.lower():
+        running = (running * 33 + byte) % 2**32
+    assert string_hash(value) == running
