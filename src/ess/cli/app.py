@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ess.cli import cluster, lake, udb
+from ess.cli import cluster, completion, lake, udb
 from ess.errors import EssError, OptionError, OutputOpenError, OutputWriteError, SystemFailure, printable
 
 #: Commands of the manual that are not built yet.
@@ -26,7 +26,7 @@ _NOT_YET = ("file", "query", "redshift")
 app = typer.Typer(
     name="ess",
     help="Raw, dirty, compressed log files in; answers out.",
-    add_completion=True,
+    add_completion=False,  # `ess completion` is for all commands
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -57,6 +57,7 @@ def _ess(
 lake.add_commands(app)
 cluster.add_commands(app)
 udb.add_commands(app)
+completion.add_commands(app)
 
 
 def run(arguments: list[str]) -> int:

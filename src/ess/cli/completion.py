@@ -1,0 +1,170 @@
+"""``ess completion``: the completion of all commands in bash and zsh, made from the option tables.
+
+The scripts hold everything they need, so that a press of the tabulator key starts no Python. Their tables are shell
+functions of one ``case`` each; their logic is in the ``.sh`` files beside this one.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from ess.errors import OptionError
+from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
+from ess.pipeline.options import Option, OptionTable
+from ess.tools.launch import TOOLS
+
+SHELLS = ("bash", "zsh")
+
+#: Argument name in an option table -> what completes it: file, spec, column, table, database, or nothing.
+KINDS: dict[str, str] = {
+    "": "",
+    "Address": "",
+    "AdrSpec": "",
+    "AltName": "",
+    "BufSize": "",
+    "ColId": "column",
+    "ColName": "column",
+    "ColName|STATS:ColName": "column",
+    "ColSpec": "spec",
+    "ColSpec|ColName": "spec+column",
+    "ColSpec|ColName[+]": "spec+column",
+    "ColSpec|ColName|-": "spec+column",
+    "DbName": "database",
+    "DbName[:TabName]": "table",
+    "DefRgxAtr": "",
+    "DestSpec": "",
+    "Expr": "column",
+    "FilPrefix": "file",
+    "File": "file",
+    "File|ColSpec": "file+spec",
+    "FilterSpec": "column",
+    "KeyName": "column",
+    "KiloBytes": "",
+    "MapFrom": "",
+    "MapTo": "",
+    "ModSpec": "",
+    "ModSrc": "file",
+    "Module": "",
+    "NewName": "",
+    "Num": "",
+    "NumRec": "",
+    "NumRows": "",
+    "Num|N:M": "",
+    "Percent": "",
+    "RandSeed": "",
+    "Segments": "",
+    "TabName": "",
+    "UdbSpec": "file",
+    "Val": "",
+    "Value": "",
+}
+#: The options whose attributes are those of -o.
+_PRINTING = ("-o", "-ovar", "-olab", "-kx", "-kX")
+
+
+def script(shell: str, commands: TyperGroup) -> str:
+    """The completion script for a shell.
+
+    Args:
+        shell: ``bash`` or ``zsh``.
+        commands: The commands of ``ess``.
+
+    Raises:
+        OptionError: For another shell.
+    """
+    if shell not in SHELLS:
+        raise OptionError(f"there is no completion for '{shell}'", where="ess completion", hint="use bash or zsh")
+    from ess.tools.udbd import VERBS
+
+    tables = option_tables()
+    names = shlex.join(("ess", *(table.tool for table in tables)))
+    rows = [
+        (f"{table.tool} {option.name}", _row(option))
+        for table in tables
+        for option in table.options
+        if not option.obsolete
+    ]
+    shown = [
+        (table.tool, "printf '%s\\n' " + shlex.join(option.name for option in table.options if not option.obsolete))
+        for table in tables
+    ]
+    return "".join(
+        (
+            "#compdef ess\n" if shell == "zsh" else "",
+            _function("_essentia_row", '"$1 $2"', rows, "need= more= attributes= count=0\n"),
+            _function("_essentia_options", '"$1"', shown, ""),
+            _function("_essentia_verbs", '"$1"', [*_verbs(commands, "ess")], ""),
+            _function("_essentia_first", '"$1"', [("udbd", "printf '%s\\n' " + shlex.join(VERBS))], ""),
+            _text("completion.sh"),
+            _text(f"completion_{shell}.sh"),
+            f"complete -F _essentia_bash {names}\n" if shell == "bash" else f"compdef _essentia_zsh {names}\n",
+        )
+    )
+
+
+def option_tables() -> list[OptionTable]:
+    """The option tables of all tools, in the order of their names."""
+    return [import_module(f"ess.tools.{name}").OPTIONS for name in sorted((*TOOLS, "udbd"))]
+
+
+def _row(option: Option) -> str:
+    attributes: dict[str, str] = {}
+    if option.attributes and any("File" in argument for argument in (*option.arguments, option.more)):
+        attributes = OUTPUT_ATTRIBUTES if option.name in _PRINTING else INPUT_ATTRIBUTES
+    need = [KINDS[argument] or "none" for argument in option.arguments]
+    values = {
+        "need": " ".join(need),
+        "more": KINDS[option.more],
+        "attributes": " ".join(attribute_word(name) for name in attributes),
+        "count": str(len(need)),
+    }
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+
+
+def attribute_word(name: str) -> str:
+    """What is offered for an attribute: ``sep=`` for ``sep=c``, ``eok`` for ``eok[=Num]``, ``+1`` for ``+Num``."""
+    word, equals, _ = name.partition("[")[0].partition("=")
+    return "+1" if word.startswith("+") else word + equals
+
+
+def _verbs(command: object, path: str) -> Iterator[tuple[str, str]]:
+    """The rows of ``ess`` and of each of its commands: what may follow it, and its options."""
+    verbs = sorted(command.commands) if isinstance(command, TyperGroup) else []
+    parameters = getattr(command, "params", ())
+    options = [word for each in parameters for word in getattr(each, "opts", ()) if word.startswith("--")]
+    if not getattr(command, "hidden", False):
+        yield path, f"verbs={shlex.quote(' '.join(verbs))} options={shlex.quote(' '.join([*options, '--help']))}"
+    if isinstance(command, TyperGroup):
+        for verb in verbs:
+            yield from _verbs(command.commands[verb], f"{path} {verb}")
+
+
+def _function(name: str, word: str, rows: list[tuple[str, str]], before: str) -> str:
+    lines = "".join(f"        {shlex.quote(key)}) {action} ;;\n" for key, action in rows)
+    return f"{name}() {{\n{before and '    ' + before}    case {word} in\n{lines}    esac\n}}\n\n"
+
+
+def _text(name: str) -> str:
+    return files("ess.cli").joinpath(name).read_text("utf-8")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add ``ess completion``."""
+    app.command("completion")(_completion)
+
+
+def _completion(
+    context: typer.Context, shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash or zsh")]
+) -> None:
+    """Print the completion of all commands for a shell; in ~/.bashrc: source <(ess completion bash)."""
+    root = context.find_root().command
+    if not isinstance(root, TyperGroup):
+        raise TypeError(f"ess is {root!r}")
+    typer.echo(script(shell, root), nl=False)
