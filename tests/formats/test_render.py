@@ -183,6 +183,16 @@ def test_length_of_csv_fields_counts_quotes_and_keeps_pairs(fruit: Batch) -> Non
     assert render("", columns, fruit) == b'"Name","C"\n"big ",3\n,-40\n"\xff\xfe,pe",0\n'
 
 
+def test_a_negative_length_keeps_the_last_bytes() -> None:
+    batch = make_batch([("a", ColumnType.S, [b'x"y', b"abcdef"]), ("n", ColumnType.IS, [-1234, 5])], 2)
+    columns = [OutputColumn("a", "Label", ColumnType.S, length=-4), OutputColumn("n", "N", ColumnType.IS, length=-3)]
+    assert render("", columns, batch) == b'"el","N"\n"y",234\n"ef",5\n'
+    assert render("sep=;", columns, batch) == b'abel;N\nx"y;234\ncdef;5\n'
+    assert render("fix", columns, batch) == b'abel  N\n x"y234\ncdef  5\n'
+    columns = [OutputColumn("a", "Label", ColumnType.S, length=-2)]
+    assert render("sep=;,esc", columns, batch) == b"el\ny\nef\n"
+
+
 def test_json_is_json() -> None:
     batch = make_batch([("a", ColumnType.S, [bytes(range(128))]), ("b", ColumnType.IP, [b"\x7f\0\0\1"])], 1)
     line = render("jsn", [OutputColumn("a", 'A"', ColumnType.S), OutputColumn("b", "b", ColumnType.IP)], batch)

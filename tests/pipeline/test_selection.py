@@ -47,6 +47,11 @@ def test_label_length_and_format_can_be_given_together() -> None:
     assert chosen("name,n=-7:Who") == [("name", "Who", None, -7)]
     assert chosen("name:Who,n=7") == [("name", "Who", None, 7)]
     assert chosen("count+0x%x") == [("count", "Count", "0x%x", None)]
+    assert chosen("price:Cost+%.2f,n=-6") == [("price", "Cost", "%.2f", -6)]
+    assert chosen("price+%.2f,n=6", "price+<%.1f,>") == [
+        ("price", "Price", "%.2f", 6),
+        ("price", "Price", "<%.1f,>", None),
+    ]
     assert chosen("count", "^count:n+%05d") == [("count", "n", "%05d", None)]
 
 

@@ -132,7 +132,7 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "csv": "comma separated values, strings quoted (default)",
     "sep=c": "values separated by the byte c, also \\t or \\xHH, and not quoted unless csv is given too",
     "tsv": "the same as sep=\\t",
-    "fix": "columns of fixed length, given as n=Len (n=-Len: to the right) after the column names",
+    "fix": "columns of fixed length, given as n=Len (n=-Len: the last bytes, to the right) after the column names",
     "jsn": "one JSON object a line",
     "bin": "for another tool's -f,bin",
     "aq": "for another tool's -f,aq, which then knows the columns",

@@ -34,8 +34,8 @@ class OutputColumn:
         label: Its name in the title line.
         type: Its type.
         print_format: ``+NumPrintFormat`` without the plus sign, for numbers.
-        length: ``n=Len``: the most bytes a field is printed with (quotes counted). ``fix`` pads to
-            it with blanks on the right, or on the left if it is negative.
+        length: ``n=Len``: the most bytes a field is printed with (quotes counted): the first ones, or the last if
+            it is negative. ``fix`` pads to it with blanks on the right, or on the left if it is negative.
     """
 
     key: str
@@ -143,7 +143,7 @@ class Renderer:
             return bare
         if self.attributes.format is Format.FIXED:
             return lambda value: _padded(bare(value), length)
-        return lambda value: bare(value)[: abs(length)]
+        return lambda value: bare(value)[:length] if length > 0 else bare(value)[length:]
 
     def _bare_printer(self, kind: ColumnType, number_format: PrintFormat | None) -> Callable[[Any], bytes]:
         if kind is ColumnType.S:
@@ -170,11 +170,8 @@ class Renderer:
         if length is not None:
             room = max(0, abs(length) - 2) if self.quoted else abs(length)
             if len(value) > room:
-                value = value[:room]
-                # The cut must not leave half of a pair behind.
-                mark = b"\\" if escape else b'"'
-                if (escape or self.quoted) and (len(value) - len(value.rstrip(mark))) % 2:
-                    value = value[:-1]
+                cut = _first if length > 0 else _last
+                value = cut(value, room, b"\\" if escape else b'"' if self.quoted else b"")
         return b'"' + value + b'"' if self.quoted and value else value
 
 
@@ -206,9 +203,20 @@ def _quoted(value: bytes) -> bytes:
     return b'"' + value.replace(b'"', b'""') + b'"' if value else b""
 
 
+def _first(value: bytes, room: int, mark: bytes) -> bytes:
+    """The first bytes of a value in which ``mark`` makes pairs, but no half of a pair."""
+    value = value[:room]
+    return value[:-1] if mark and (len(value) - len(value.rstrip(mark))) % 2 else value
+
+
+def _last(value: bytes, room: int, mark: bytes) -> bytes:
+    before, value = value[: len(value) - room], value[len(value) - room :]
+    return value[1:] if mark and (len(before) - len(before.rstrip(mark))) % 2 else value
+
+
 def _padded(value: bytes, length: int) -> bytes:
     if length < 0:
-        return value[:-length].rjust(-length)
+        return value[length:].rjust(-length)
     return value[:length].ljust(length)
 
 

@@ -13,7 +13,7 @@ from ess.language.tree import Slot
 
 _SPEC = re.compile(
     r"(?P<mark>[~^]?)(?P<name>\*|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?)"
-    r"(?P<before>(?:,[^:+,]*)*)(?::(?P<label>[^+,]*)(?P<after>(?:,[^:+,]*)*))?(?:\+(?P<format>.*))?\Z",
+    r"(?P<before>(?:,[^:+,]*)*)(?::(?P<label>[^+,]*)(?P<after>(?:,[^:+,]*)*))?(?:\+(?P<format>.*?)(?P<last>,n=[^,+%]*)?)?\Z",
     re.DOTALL,
 )
 _LENGTH = re.compile(r"n=(-?[1-9][0-9]*)\Z", re.IGNORECASE)
@@ -23,7 +23,7 @@ _LENGTH = re.compile(r"n=(-?[1-9][0-9]*)\Z", re.IGNORECASE)
 class Selected:
     """One column of an output.
 
-    ``length`` is ``n=Len`` in bytes (negative: padded on the left); ``print_format`` a ``printf`` format for a number.
+    ``length`` is ``n=Len`` in bytes (negative: the last ones); ``print_format`` a ``printf`` format for a number.
     """
 
     slot: Slot
@@ -86,7 +86,7 @@ def _require_selected(slot: Slot, selected: Sequence[Selected], spec: str, where
 def _changed(column: Selected, match: re.Match[str], spec: str, where: str) -> Selected:
     if match["label"]:
         column = replace(column, label=match["label"])
-    for word in (match["before"] + (match["after"] or "")).split(","):
+    for word in "".join(match[part] or "" for part in ("before", "after", "last")).split(","):
         if not word:
             continue
         length = _LENGTH.match(word)
