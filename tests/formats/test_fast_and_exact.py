@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ess.formats import fast, reader, split
+from ess.formats import convert, fast, reader, split
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import parse_input_columns
 from ess.formats.exact import Block, parse_block_exactly
@@ -65,18 +65,30 @@ def comparable(block: Block) -> tuple[object, ...]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(dirty(), st.sampled_from(SPECS), st.sampled_from(OPTIONS), st.booleans(), st.sampled_from([1, 2048]))
-@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 1)
-@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 2048)
-@example(b'a,1,"2"\r\n"b""c",2,3\r', SPECS[0], "", True, 2048)
-@example(b'"""",1,2\n"""x,1,2\n', SPECS[0], "", True, 2048)
-def test_fast_path_agrees_with_exact_parser(data: bytes, spec: str, options: str, final: bool, stray: int) -> None:
+@given(
+    dirty(),
+    st.sampled_from(SPECS),
+    st.sampled_from(OPTIONS),
+    st.booleans(),
+    st.sampled_from([1, 2048]),
+    st.sampled_from([0, 64]),
+)
+@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 1, 64)
+@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 2048, 64)
+@example(b'a,1,"2"\r\n"b""c",2,3\r', SPECS[0], "", True, 2048, 64)
+@example(b'"""",1,2\n"""x,1,2\n', SPECS[0], "", True, 2048, 64)
+@example(b"a,1,2\nb,x,3\nc,x,-1\nd,\xe9,TBD\ne,-,3\nf,+1,7\ng,12,8\n", SPECS[0], "", True, 2048, 0)
+@example(b"a,1,2\nb,x,3\nc,x,-1\nd,\xe9,TBD\ne,-,3\nf,+1,7\ng,12,8\n", SPECS[0], "", True, 2048, 64)
+def test_fast_path_agrees_with_exact_parser(
+    data: bytes, spec: str, options: str, final: bool, stray: int, few: int
+) -> None:
     layout = make_layout(attributes_of(options), columns_of(spec), (), where="-f")
     end = len(data) if final else data.rfind(b"\n") + 1
     if end == 0:
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "_BYTES_FOR_A_STRAY_QUOTE", stray)
+        patch.setattr(convert, "_FEW", few)
         quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)

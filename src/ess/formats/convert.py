@@ -7,7 +7,7 @@ into the block's bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,19 @@ _NUMPY: dict[ColumnType, type[np.generic]] = {
 _LOW_MASKS = np.array([((1 << 8 * min(n, 4)) - 1) << 32 for n in range(_INLINE + 1)], dtype=np.uint64)
 _HIGH_MASKS = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(_INLINE + 1)], dtype=np.uint64)
 _DASH = np.uint64((ord("-") << 32) | 1)
+#: The exact definition takes up to so many distinct fields of a block, Polars more.
+_FEW = 64
+_SCATTER = np.uint64(0x9E3779B97F4A7C15)
 _LOW_HIGH_BITS = np.uint64(0x8080808000000000)
 _HIGH_BITS = np.uint64(0x8080808080808080)
+
+
+@dataclass(frozen=True)
+class BadRows:
+    """The rows of a column that have no value, and in the same order why."""
+
+    rows: Positions
+    reasons: Callable[[], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -47,11 +58,11 @@ class ColumnValues:
     """A column of a block.
 
     Args:
-        bad: The rows that have no value, each with the reason.
+        bad: The rows that have no value.
         make: Gives the values of some rows, or of all for None.
     """
 
-    bad: dict[int, str]
+    bad: BadRows
     make: Callable[[Positions | None], pl.Series]
 
 
@@ -179,7 +190,7 @@ def _strings(block: BlockBytes, starts: Positions, lengths: Positions, column: C
         views = block.views(starts, lengths) if rows is None else block.views(starts[rows], lengths[rows])
         return block.series(views).alias(column.key)
 
-    return ColumnValues(bad, make)
+    return ColumnValues(_bad_rows(bad), make)
 
 
 def _one_by_one(block: BlockBytes, starts: Positions, lengths: Positions, column: Column) -> ColumnValues:
@@ -196,11 +207,15 @@ def _one_by_one(block: BlockBytes, starts: Positions, lengths: Positions, column
         values.append(result[0])
         if result[1]:
             bad[row] = result[1]
-    return _made(pl.Series(column.key, values, dtype=PHYSICAL[column.type]), bad)
+    return _made(pl.Series(column.key, values, dtype=PHYSICAL[column.type]), _bad_rows(bad))
 
 
-def _made(values: pl.Series, bad: dict[int, str]) -> ColumnValues:
+def _made(values: pl.Series, bad: BadRows) -> ColumnValues:
     return ColumnValues(bad, lambda rows: values if rows is None else values.gather(rows))
+
+
+def _bad_rows(reasons: dict[int, str]) -> BadRows:
+    return BadRows(np.array(list(reasons), dtype=np.int64), lambda: list(reasons.values()))
 
 
 def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: Column) -> ColumnValues:
@@ -214,18 +229,39 @@ def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: C
     if len(others) * 2 > len(lengths):
         return _made(*_other_numbers(block, starts, lengths, column))
     values = numbers.values.astype(_NUMPY[column.type])
-    bad: dict[int, str] = {}
+    bad = _bad_rows({})
     if len(others):
-        found, wrong = _other_numbers(block, starts[others], lengths[others], column)
-        values[others] = found.to_numpy()
-        number_of = others.tolist()
-        bad = {number_of[row]: reason for row, reason in wrong.items()}
+        places, sizes = starts[others], lengths[others]
+        few = _few_numbers(block, places, sizes, column)
+        if few is None:
+            found, wrong = _other_numbers(block, places, sizes, column)
+            few = found.to_numpy(), wrong
+        values[others] = few[0]
+        bad = BadRows(others[few[1].rows], few[1].reasons)
     return ColumnValues(bad, lambda rows: pl.Series(column.key, values if rows is None else values[rows]))
+
+
+def _few_numbers(
+    block: BlockBytes, starts: Positions, lengths: Positions, column: Column
+) -> tuple[NDArray[np.generic], BadRows] | None:
+    """The values of all fields through the exact definition, if they are short and few are distinct."""
+    if lengths.max() > _INLINE:
+        return None
+    views = block.views(starts, lengths)
+    keys = views[:, 0] * _SCATTER ^ views[:, 1]
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    if len(first) > _FEW or not (views[first][which] == views).all():
+        return None
+    convert = converter(column)
+    results = [_exact(convert, raw, 0) for raw in block.fields(starts[first], lengths[first])]
+    values = np.array([value for value, _ in results], dtype=_NUMPY[column.type])
+    wrong = np.flatnonzero(np.array([bool(reason) for _, reason in results])[which]).astype(np.int64, copy=False)
+    return values[which], BadRows(wrong, lambda: [results[result][1] for result in which[wrong].tolist()])
 
 
 def _other_numbers(
     block: BlockBytes, starts: Positions, lengths: Positions, column: Column
-) -> tuple[pl.Series, dict[int, str]]:
+) -> tuple[pl.Series, BadRows]:
     """The values of all fields, and why some have none."""
     physical = PHYSICAL[column.type]
     views = block.views(starts, lengths)
@@ -238,7 +274,7 @@ def _other_numbers(
     unsure = series.is_null() if physical is not pl.Float64 else ~(series.is_finite().fill_null(value=False))
     rows = np.flatnonzero(unsure.to_numpy() & (lengths > 0) & ~dashes)
     if not len(rows):
-        return series.fill_null(0) if series.null_count() else series, {}
+        return series.fill_null(0) if series.null_count() else series, _bad_rows({})
     convert = converter(column)
     known: dict[bytes, tuple[Value, str]] = {}
     fixed: list[Value] = []
@@ -251,7 +287,7 @@ def _other_numbers(
         if result[1]:
             bad[row] = result[1]
     series = series.fill_null(0).scatter(pl.Series(rows), pl.Series(fixed, dtype=physical))
-    return series, bad
+    return series, _bad_rows(bad)
 
 
 def _exact(convert: Callable[[bytes], Value], raw: bytes, instead: Value) -> tuple[Value, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from ess.formats.attributes import Format
-from ess.formats.convert import BlockBytes, ColumnValues, convert_column
+from ess.formats.convert import BadRows, BlockBytes, ColumnValues, convert_column
 from ess.formats.exact import Block, BlockReject
 from ess.formats.fields import Fields, Positions
 from ess.formats.later import Later
@@ -24,27 +24,33 @@ def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: 
     fields = split(data, start, end, final=final, layout=layout)
     block = BlockBytes(fields.content)
     columns: list[ColumnValues] = []
-    bad: dict[int, tuple[int, str]] = {}
+    found: list[tuple[int, BadRows]] = []
     for index, column in enumerate(layout.columns):
         if not column.wanted:
             continue
         converted = convert_column(block, fields.starts[index], fields.lengths[index], column)
         columns.append(converted)
-        for row, reason in converted.bad.items():
-            bad.setdefault(row, (index, reason))
+        if len(converted.bad.rows):
+            found.append((index, converted.bad))
     kept: Positions | None = None
-    if bad:
+    rejected = len(fields.rejects)
+    if found:
         good = np.ones(len(fields.lines), dtype=np.bool_)
-        good[list(bad)] = False
+        for _, bad in found:
+            good[bad.rows] = False
         kept = np.flatnonzero(good).astype(np.int64, copy=False)
+        rejected += len(good) - len(kept)
     series = [column.make(kept) for column in columns]
     frame = pl.DataFrame(series) if series else pl.DataFrame(height=len(fields.lines))
-    rejects = Later(len(fields.rejects) + len(bad), lambda: _rejects(fields, bad))
-    return Block(frame, rejects, fields.consumed)
+    return Block(frame, Later(rejected, lambda: _rejects(fields, found)), fields.consumed)
 
 
-def _rejects(fields: Fields, bad: dict[int, tuple[int, str]]) -> tuple[BlockReject, ...]:
+def _rejects(fields: Fields, columns: list[tuple[int, BadRows]]) -> tuple[BlockReject, ...]:
     """Both kinds of rejected records in order, with the number of good rows before each."""
+    bad: dict[int, tuple[int, str]] = {}
+    for index, wrong in columns:
+        for row, reason in zip(wrong.rows.tolist(), wrong.reasons(), strict=True):
+            bad.setdefault(row, (index, reason))
     found = [(reject.line, reject.column, reject.reason) for reject in fields.rejects]
     if bad:
         lines = fields.lines[list(bad)].tolist()
