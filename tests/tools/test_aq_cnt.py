@@ -146,6 +146,7 @@ def test_counts_and_statistics_do_not_depend_on_the_batches(
     counter = KeyCounter(["k"], ["n"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "_MERGE_ROWS", 3)
+        patch.setattr(counting, "_GATHER_ROWS", 5)
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             batch = pl.DataFrame(

@@ -16,6 +16,13 @@ STATISTICS = ("sum", "avg", "stddev", "min", "max")
 
 #: Partial results of fewer rows than this are not worth merging before the end.
 _MERGE_ROWS = 500_000
+
+#: So many rows are counted at once: fewer bring the same keys again and again, more do not fit into the caches.
+_GATHER_ROWS = 500_000
+
+#: Fewer, if they hold so many bytes.
+_GATHER_BYTES = 128 << 20
+
 _FIRST = "#first"
 
 
@@ -42,9 +49,32 @@ class KeyCounter:
         self._pending = 0
         self._merged = 0
         self._rows = 0
+        self._held: list[Batch] = []
+        self._held_rows = self._held_bytes = 0
 
     def add(self, batch: Batch) -> None:
         """Count the rows of a batch that has the columns of the key and the numbers."""
+        self._held.append(batch.select(list(dict.fromkeys([*self._keys, *self._numbers]))))
+        self._held_rows += batch.height
+        # A column of strings may be a view of all that was read with it.
+        self._held_bytes += int(batch.estimated_size())
+        if self._held_bytes >= _GATHER_BYTES:
+            self._count_held()
+        elif self._held_rows >= _GATHER_ROWS:
+            # In parts that are the same whatever the batches, and sums with them.
+            self._count_held(self._held_rows // _GATHER_ROWS * _GATHER_ROWS)
+
+    def _count_held(self, count: int | None = None) -> None:
+        """Count the rows that wait: all, or the first of them."""
+        if not self._held:
+            return
+        rows = pl.concat(self._held)
+        for part in rows.slice(0, count).iter_slices(_GATHER_ROWS):
+            self._count(part)
+        rest = rows.clear() if count is None else rows.slice(count)
+        self._held, self._held_rows, self._held_bytes = [rest], rest.height, 0
+
+    def _count(self, rows: Batch) -> None:
         aggregates = [pl.len().cast(pl.UInt64).alias(COUNT), pl.col(_FIRST).first()]
         for name in self._numbers:
             number = pl.col(name).cast(pl.Float64)
@@ -55,12 +85,12 @@ class KeyCounter:
                 number.min().alias(f"{name}.min"),
                 number.max().alias(f"{name}.max"),
             ]
-        wanted = list(dict.fromkeys([*self._keys, *self._numbers]))
-        numbered = batch.select(wanted).with_row_index(_FIRST, offset=0)
-        self._keep(numbered.group_by(self._keys).agg(aggregates), batch.height)
+        numbered = rows.with_row_index(_FIRST, offset=0)
+        self._keep(numbered.group_by(self._keys).agg(aggregates), rows.height)
 
     def add_counted(self, batch: Batch) -> None:
         """Add what another counter has counted: a batch with the columns of ``result``."""
+        self._count_held()
         spreads = [
             (pl.col(f"{name}.stddev").pow(2) * (pl.col(COUNT).cast(pl.Float64) - 1).clip(0)).alias(f"{name}.spread")
             for name in self._numbers
@@ -74,6 +104,7 @@ class KeyCounter:
 
         The standard deviation is that of a sample (divided by n-1), 0 for a single row.
         """
+        self._count_held()
         spread_over = (pl.col(COUNT).cast(pl.Float64) - 1).clip(1)
         columns: list[pl.Expr] = [pl.col(*self._keys), pl.col(COUNT)]
         for name in self._numbers:
