@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ess.language.regex.errors import RegexError
-from ess.language.regex.perl import translate_perl
-from ess.language.regex.perl_syntax import PerlOptions
 from ess.language.regex.posix import translate_posix
 from ess.language.regex.search import Engine, Regex
 
@@ -91,6 +89,9 @@ def _posix(pattern: bytes, chosen: frozenset[str], *, only_whether: bool) -> Reg
 
 
 def _perl(pattern: bytes, chosen: frozenset[str]) -> Regex:
+    from ess.language.regex.perl import translate_perl  # its tables take a while to make, and few programs need them
+    from ess.language.regex.perl_syntax import PerlOptions
+
     text = bool(chosen & {"utf", "ucp"})
     not_empty = "notempty" in chosen
     ignore_case = bool(chosen & {"ncas", "caseless"})
