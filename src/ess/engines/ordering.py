@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from ess.engines.batch import Batch
 from ess.language.tree import Slot
 from ess.schema.types import ColumnType
+
+#: Fewer rows are not worth the preparation.
+_FEW = 1000
 
 
 def sort_batch(batch: Batch, keys: Sequence[Slot], *, descending: bool = False, ignore_case: bool = False) -> Batch:
@@ -24,13 +27,41 @@ def sort_batch(batch: Batch, keys: Sequence[Slot], *, descending: bool = False, 
         descending: Whether the result is turned around.
         ignore_case: Whether ASCII letters of strings compare without regard to case.
     """
-    columns = [
-        batch.get_column(slot.key).map_elements(bytes.lower, return_dtype=pl.Binary).alias(str(n))
-        if ignore_case and slot.type is ColumnType.S
-        else batch.get_column(slot.key).alias(str(n))
-        for n, slot in enumerate(keys)
-    ]
+    order = _order(batch, keys, descending=descending, ignore_case=ignore_case)
+    # From a column of many chunks Polars takes rows ten times as slowly.
+    return batch.rechunk()[order]
+
+
+def sorted_pieces(
+    batch: Batch, keys: Sequence[Slot], rows: int, *, descending: bool = False, ignore_case: bool = False
+) -> Iterator[Batch]:
+    """The same in pieces of so many rows, made one after the other."""
+    order = _order(batch, keys, descending=descending, ignore_case=ignore_case)
+    batch = batch.rechunk()
+    for start in range(0, batch.height, rows):
+        yield batch[order.slice(start, rows)]
+
+
+def _order(batch: Batch, keys: Sequence[Slot], *, descending: bool, ignore_case: bool) -> pl.Series:
+    """The numbers of the rows in their order."""
+    columns = [batch.get_column(slot.key).alias(str(n)) for n, slot in enumerate(keys)]
+    folds = [ignore_case and slot.type is ColumnType.S for slot in keys]
+    order = _order_by_integers(columns, folds) if batch.height >= _FEW else None
+    if order is None:
+        order = _order_by_values(columns, folds)
+    return order.reverse() if descending else order
+
+
+def _order_by_integers(columns: Sequence[pl.Series], folds: Sequence[bool]) -> pl.Series | None:
+    from ess.engines.sort_keys import row_order  # numpy starts threads
+
+    order = row_order(columns, folds)
+    return None if order is None else pl.Series(order)
+
+
+def _order_by_values(columns: Sequence[pl.Series], folds: Sequence[bool]) -> pl.Series:
+    from ess.engines.sort_keys import folded
+
+    compared = [folded(column) if fold else column for column, fold in zip(columns, folds, strict=True)]
     names = [column.name for column in columns]
-    order = pl.DataFrame(columns).with_row_index("row").sort(names, maintain_order=True).get_column("row")
-    ordered = batch[order]
-    return ordered.reverse() if descending else ordered
+    return pl.DataFrame(compared).with_row_index("row").sort(names, maintain_order=True).get_column("row")

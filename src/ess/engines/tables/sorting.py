@@ -10,7 +10,7 @@ from typing import IO
 import polars as pl
 
 from ess.engines.batch import Batch, join_batches
-from ess.engines.ordering import sort_batch
+from ess.engines.ordering import sort_batch, sorted_pieces
 from ess.engines.tables.arrow_file import read_run, write_run
 from ess.errors import InputDataError
 from ess.language.tree import Slot
@@ -33,6 +33,10 @@ class Order:
     def sort(self, batch: Batch) -> Batch:
         """The rows in this order; descending, equal rows are in reverse."""
         return sort_batch(batch, self.keys, descending=self.descending, ignore_case=self.ignore_case)
+
+    def sort_in_pieces(self, batch: Batch, rows: int) -> Iterator[Batch]:
+        """The same in pieces of so many rows."""
+        return sorted_pieces(batch, self.keys, rows, descending=self.descending, ignore_case=self.ignore_case)
 
     def sort_stably(self, batch: Batch) -> Batch:
         """The rows in this order; equal rows stay in theirs."""
@@ -61,7 +65,7 @@ def sort_all(batches: Iterable[Batch], order: Order, *, memory: int) -> Iterator
     if runs:
         yield from merge_runs(runs, order)
     elif held:
-        yield from _slices(order.sort(join_batches(held)))
+        yield from order.sort_in_pieces(join_batches(held), _OUTPUT_ROWS)
 
 
 def sort_blocks(
