@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ess.engines.columnar.date_runs import day_runs
 from ess.engines.columnar.distinct import or_else
 from ess.engines.columnar.plan import Kernel
 from ess.language.date_format import compile_date_format
@@ -103,6 +102,8 @@ def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
     layout = fixed_layout(date_format)
     if layout is None:
         return None
+    from ess.engines.columnar.date_runs import day_runs  # numpy and pyarrow start threads as they are imported
+
     plain_seconds = _seconds(layout)
     times = [(at, _RANGES[code][1], _UNITS[code]) for code, at in layout.fields if code in _UNITS]
     by_day = day_runs(layout.length, times, _day_seconds(layout, date_format))

@@ -18,7 +18,7 @@ from ess.engines.batch import Batch
 from ess.engines.columnar.distinct import Scalar
 from ess.engines.columnar.expressions import truth, value
 from ess.engines.columnar.functions import stored_values
-from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, plan, with_value
+from ess.engines.columnar.plan import HIDDEN, Context, Kernel, Plan, dropped, plan, with_value
 from ess.engines.columnar.running import (
     Extreme,
     First,
@@ -76,7 +76,8 @@ class State:
     def tidy(self, *needed: str) -> None:
         """Drop the masks of a group that is over; at the top level no rule needs them."""
         kept = {ROW_NUMBER, WRITTEN, *needed}
-        self.frame = self.frame.drop(c for c in self.frame.columns if c.startswith(HIDDEN) and c not in kept)
+        hidden = [name for name in self.frame.columns if name.startswith(HIDDEN) and name not in kept]
+        self.frame = dropped(self.frame, *hidden)
 
     def run(self, variable: Slot, values: pl.Series) -> None:
         """Add the values of a variable behind the rule that sets it."""
@@ -89,7 +90,7 @@ class State:
         self.tidy(mask)
         if WRITTEN in self.frame.columns:
             self.written_only += int(self.frame.select((pl.col(WRITTEN) & ~pl.col(mask)).sum()).item())
-        self.frame = self.frame.filter(pl.col(mask)).drop(mask)
+        self.frame = dropped(self.frame.filter(pl.col(mask)), mask)
 
 
 Step = Callable[[State], None]
@@ -261,7 +262,7 @@ def _add(variable: Slot, value_type: ValueType, terms: tuple[Term, ...], block: 
     def step(state: State) -> None:
         frame = expression.add_to(state.frame, name)
         values = cumulative(variable, value_type, state.variables[variable.key], frame.get_column(name))
-        state.frame = frame.drop(name)
+        state.frame = dropped(frame, name)
         state.run(variable, values)
 
     return [step]
@@ -280,7 +281,7 @@ def _extreme(variable: Slot, extreme: Extreme, taken: str | None, block: _Block)
         frame = expression.add_to(state.frame, name)
         start = state.variables[variable.key]
         values, rows = extremes(variable, extreme, start, frame.get_column(name))
-        state.frame = frame.drop(name)
+        state.frame = dropped(frame, name)
         state.run(variable, values)
         if taken is not None:
             state.frame = state.frame.hstack([rows.alias(taken)])
@@ -298,7 +299,7 @@ def _first(variable: Slot, first: First, taken: str, block: _Block) -> list[Step
     def step(state: State) -> None:
         frame = expression.add_to(state.frame, name)
         values, rows = firsts(variable, first, state.variables[variable.key], frame.get_column(name))
-        state.frame = frame.drop(name)
+        state.frame = dropped(frame, name)
         state.run(variable, values)
         state.frame = state.frame.hstack([rows.alias(taken)])
 
@@ -320,7 +321,7 @@ def _keep(variable: Slot, node: Node, rules: int, block: _Block) -> list[Step]:
     def step(state: State) -> None:
         frame = expression.add_to(state.frame, name)
         values = kept(variable, state.variables[variable.key], frame.get_column(name))
-        state.frame = frame.drop(name)
+        state.frame = dropped(frame, name)
         state.run(variable, values)
 
     return [*before, step]
@@ -354,7 +355,7 @@ def _stored_first(node: Node, block: _Block) -> tuple[list[Step], Node]:
 
 def _drop(name: str) -> Step:
     def step(state: State) -> None:
-        state.frame = state.frame.drop(name)
+        state.frame = dropped(state.frame, name)
 
     return step
 
@@ -406,7 +407,7 @@ def _write(rule: Write, block: _Block) -> Step:
         rows = state.frame if mask is None else state.frame.filter(mask)
         for key, constant in constants:
             rows = with_value(rows, key, constant)
-        state.written[rule.sink] = rows.select(keys)
+        state.written[rule.sink] = rows[keys] if keys else rows.select()
         state.frame = with_value(state.frame, WRITTEN, pl.lit(True) if mask is None else pl.col(WRITTEN) | mask)
 
     return step

@@ -52,7 +52,7 @@ class ColumnarRunner:
         final = state.frame
         for slot in self._chain.unset:
             final = with_value(final, slot.key, blank_literal(slot.type))
-        final = final.select(self._outputs)
+        final = final[self._outputs] if self._outputs else final.select()
         self._variables = state.variables
         return BatchResult(final, state.written, final.height + state.written_only, height)
 
