@@ -101,6 +101,11 @@ LINE_SPECS = [
     ("div", "sep:a s:a sep:aa s,clf:b sep:1"),
     ("div,esc", "s,n=2:a i:b sep:x X sep:,"),
     ("div,bz=9", "ip:a sep:- s:b"),
+    ("sep=a", "s,n=2:b i:c"),
+    ("sep=\\x2c", "s:a i,n=1:b"),
+    ("sep=a,nox", "s,n=3:b X s,n=1:c"),
+    ("sep=x,esc", "s,n=2:a s:b"),
+    ("sep=;,bz=9", "s,n=1:a"),
 ]
 
 

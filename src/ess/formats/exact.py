@@ -1,6 +1,6 @@
 """A block of input to a batch, record by record: slow, simple, and the definition.
 
-`ess.formats.fast` gives the same result; this one serves small blocks, and separated formats with ``n=Len``.
+`ess.formats.fast` gives the same result; this one serves small blocks, and those with quotes and ``n=Len``.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ from ess.formats.split_lines import split_lines
 def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Block:
     """The records of ``data[start:end]``; arguments as in `ess.formats.records.parse_record`.
 
-    Not for separated formats with ``n=Len``; the block has at least a byte.
+    Not for blocks with both quotes and columns of ``n=Len``; the block has at least a byte.
     """
-    split = split_block if layout.attributes.format is Format.SEPARATED else split_lines
+    by_marks = layout.attributes.format is Format.SEPARATED and not layout.any_length
+    split = split_block if by_marks else split_lines
     fields = split(data, start, end, final=final, layout=layout)
     block = BlockBytes(fields.content)
     columns: list[ColumnValues] = []

@@ -162,7 +162,7 @@ def _read_binary(stream: ByteSource, file: str, layout: Layout, to_skip: int) ->
 
 
 def _parse_block(raw: RawBlock, start: int, *, layout: Layout) -> Block:
-    exactly = layout.attributes.format is Format.SEPARATED and layout.any_length
+    exactly = layout.attributes.quoted and layout.any_length and raw.data.find(b'"', start, raw.end) >= 0
     few = _TINY if _FAST in sys.modules else _SMALL
     if exactly or raw.end - start < few:
         return parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)

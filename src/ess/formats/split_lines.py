@@ -1,4 +1,4 @@
-"""Splitting the plain lines of ``div`` and ``fix`` blocks into fields, all at once.
+"""Splitting the plain lines of ``div`` and ``fix`` blocks, and separated ones with ``n=Len``, into fields, all at once.
 
 Here every line is a record. A line is plain if its fields are found without looking at escapes and
 nothing is wrong with it; `ess.formats.records.parse_record` handles every other line, so it also words what is wrong.
@@ -20,7 +20,10 @@ _SAMPLE = 1 << 14
 
 
 def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Fields:
-    """The fields of the records in ``data[start:end]``; arguments as in `parse_record`."""
+    """The fields of the records in ``data[start:end]``; arguments as in `parse_record`.
+
+    A block in which quotes have a meaning is not for this.
+    """
     block = data if start == 0 and end == len(data) else data[start:end]
     if block[-1] != LF:
         # Only the last line of an input can be without LF; with one it means the same.
@@ -31,8 +34,7 @@ def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layou
     plain = stops - begins <= layout.attributes.record_limit
     if layout.any_escape and b"\\" in block:
         plain[lines_with(view == ord("\\"), begins)] = False
-    divide = _fixed_bounds if layout.attributes.format is Format.FIXED else _divided_bounds
-    bounds, whole = divide(block, view, begins, stops, layout)
+    bounds, whole = _DIVIDERS[layout.attributes.format](block, view, begins, stops, layout)
     good = plain & whole
     rejects: list[StructureReject] = []
     rewritten: list[tuple[int, Record]] = []
@@ -98,6 +100,36 @@ def _divided_bounds(
         bounds.append((at, stop - at))
         at = np.minimum(stop + len(separator), stops)
     return bounds, whole & (at == stops)
+
+
+def _separated_bounds(
+    block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions, layout: Layout
+) -> tuple[list[_Bounds], Flags]:
+    """The fields up to the next separator, or as long as their column says."""
+    separator = layout.attributes.separator
+    places = _Places(block, view, len(begins)).of(separator)
+    whole = np.ones(len(begins), dtype=np.bool_)
+    at = stop = begins
+    bounds: list[_Bounds] = []
+    for number, column in enumerate(layout.columns, 1):
+        length = column.attributes.extract_length
+        if length is None:
+            stop = np.minimum(places.take(np.searchsorted(places[:-1], at)), stops)
+        else:
+            stop = np.minimum(at + length, stops)
+            whole &= (at + length <= stops) & ((stop == stops) | (view.take(stop, mode="clip") == separator[0]))
+        if number < len(layout.columns):
+            whole &= stop < stops
+        bounds.append((at, stop - at))
+        at = np.minimum(stop + 1, stops)
+    return bounds, whole & (stop == stops) if layout.attributes.no_extra else whole
+
+
+_DIVIDERS = {
+    Format.FIXED: _fixed_bounds,
+    Format.DIVIDED: _divided_bounds,
+    Format.SEPARATED: _separated_bounds,
+}
 
 
 class _Places:
