@@ -102,10 +102,8 @@ class Conversation:
             return False
         elif word == "release":
             self._database.release(pending)
-        elif word != "alive":
-            self._database.drop(pending)
-            return False
-        return True
+        # A client that gives up does not know whether the decider has committed: that is for the end of the stream.
+        return word in ("prepare", "release", "alive")
 
     def _answer(self, data: bytes) -> None:
         self._writer.write_metadata(pa.py_buffer(data))

@@ -389,6 +389,9 @@ class Database:
             verdict = self._ask(pending.request.decider, question)
             if verdict is Verdict.COMMITTED:
                 with self._lock:
+                    gate = self._gate
+                    if gate is not None and gate is not pending and gate.shard is not None:
+                        return Verdict.OPEN  # the session has begun before this was decided, so its turn is before
                     if stage.phase is Phase.PREPARED:
                         self._apply(pending)
             return verdict
