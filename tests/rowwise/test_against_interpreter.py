@@ -4,6 +4,7 @@ The interpreter works on one row at a time and on the same kind of rules, but re
 expressions from Python functions that stand beside the expressions' text.
 """
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ EVALUATIONS = [
     ("z", "$RowNum", lambda v: v["#"]),
     ("x", "10 / (x - 3)", lambda v: None if v["x"] == 3 else int(10 / (v["x"] - 3))),
     ("total", "total + x", lambda v: v["total"] + v["x"]),
-    ("z", "total % 7", lambda v: v["total"] % 7),
+    ("z", "total % 7", lambda v: int(math.fmod(v["total"], 7))),
 ]
 CONDITIONS = [
     ("x > 2", lambda v: v["x"] > 2),

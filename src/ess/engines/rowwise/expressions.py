@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 
 from ess.engines.rowwise import code as level
 from ess.engines.rowwise.code import Code, integer
+from ess.engines.rowwise.inline import Inline, inline_of
 from ess.engines.rowwise.storing import STORE
 from ess.language import values
 from ess.language.random_sequence import LARGEST as LARGEST_RANDOM
@@ -39,6 +41,8 @@ from ess.schema.types import INTEGER_RANGES, ColumnType
 _DEEPEST = 40
 #: Beyond this many bits an intermediate value is wrapped, so that numbers stay small.
 _WIDEST = 2**192
+
+_PLACE = re.compile(r"\$(\w)")
 
 _COMPARE = {
     CompareOperator.EQUAL: "==",
@@ -120,6 +124,8 @@ class ExpressionCompiler:
                 return self._logic(node)
             case Compare():
                 return self._compare(node)
+            case Truth(Call() as call) if (inline := inline_of(call)) is not None and inline.is_truth:
+                return self._inline(call, inline)
             case Truth(operand):
                 return self._truth(operand)
             case _:
@@ -262,7 +268,21 @@ class ExpressionCompiler:
         symbol = symbol or _COMPARE[node.operator]
         return Code(f"{left.at(level.BIT_OR)} {symbol} {right.at(level.BIT_OR)}", level.COMPARE)
 
+    def _inline(self, call: Call, inline: Inline) -> Code:
+        sources = {
+            str(index): self.value(argument).exact().at(level.ATOM)
+            for index, argument in enumerate(call.function.evaluated(call.arguments))
+        }
+        for name, thing in inline.names.items():
+            sources[name] = f"c{len(self.namespace)}_{call.function.key}"
+            self.namespace[sources[name]] = thing
+        return Code(_PLACE.sub(lambda place: sources[place[1]], inline.text), inline.binds, inline.low, inline.high)
+
     def _call(self, node: Call) -> Code:
+        inline = inline_of(node)
+        if inline is not None:
+            code = self._inline(node, inline)
+            return Code(f"1 if {code.at(level.OR)} else 0", level.CHOICE, 0, 1) if inline.is_truth else code
         function = node.function
         row = function.bind(node.arguments)
         name = f"f{len(self.namespace)}_{function.key}"
