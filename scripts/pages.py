@@ -1,10 +1,10 @@
-"""Writes the reference pages of docs/reference from the tables that the programs run by.
+"""Writes docs/compatibility.md and the pages of docs/reference from the tables that the programs run by.
 
     python scripts/pages.py            write them
     python scripts/pages.py --check    say which are stale, and fail then
 
-Nothing in docs/reference is written by hand: an option, function, setting or exit code is described where it is
-defined. A test runs the check.
+Nothing in them is written by hand: an option, function, setting or exit code is described where it is defined, and the
+state of a name of the reference manuals is found out by trying it (``compatibility``). A test runs the check.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 
 import ess.language.functions
 import ess.tools
+from compatibility.page import compatibility_page
 from ess import errors
 from ess.cli.app import app
 from ess.engines.columnar.support import support
@@ -30,7 +31,7 @@ from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import function_entry
 from ess.settings import SETTINGS
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+FOLDER = Path(__file__).resolve().parent.parent / "docs"
 NOTICE = "<!-- Made by `make pages` from the tables in the source; do not edit. -->"
 
 
@@ -158,8 +159,8 @@ def command_blocks(command: object, name: str) -> list[str]:
 
 
 def pages() -> dict[str, str]:
-    """Every page by its file name."""
-    return {
+    """Every page by its path below docs."""
+    reference = {
         **{f"{options.tool}.md": tool_page(options) for options in option_tables()},
         "attributes.md": attributes_page(),
         "functions.md": functions_page(),
@@ -168,26 +169,34 @@ def pages() -> dict[str, str]:
         "environment.md": settings_page(),
         "exit-codes.md": exit_codes_page(),
     }
+    return {
+        **{f"reference/{name}": text for name, text in reference.items()},
+        "compatibility.md": compatibility_page(NOTICE),
+    }
 
 
-def stale() -> list[str]:
-    """The pages that differ from the tables, or that no table stands behind."""
-    wanted = pages()
-    found = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.md")}
+def stale(wanted: dict[str, str]) -> list[str]:
+    """Of these and the present pages, those that differ from the tables, or that no table stands behind."""
+    present = [*FOLDER.glob("*.md"), *FOLDER.glob("reference/*.md")]
+    found = {path.relative_to(FOLDER).as_posix(): path.read_text("utf-8") for path in present}
     return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
 
 
 def main() -> None:
     """Write or check."""
+    wanted = pages()
+    old = stale(wanted)
     if sys.argv[1:] == ["--check"]:
-        if old := stale():
-            sys.exit(f"stale pages in docs/reference: {' '.join(old)}; run: make pages")
+        if old:
+            sys.exit(f"stale pages in docs: {' '.join(old)}; run: make pages")
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in stale():
-        (FOLDER / name).unlink(missing_ok=True)
-    for name, text in pages().items():
-        (FOLDER / name).write_text(text, "utf-8")
+    for name in old:
+        path = FOLDER / name
+        if name in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[name], "utf-8")
+        else:
+            path.unlink()
 
 
 if __name__ == "__main__":

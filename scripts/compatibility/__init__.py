@@ -1,0 +1,1 @@
+"""The compatibility page: every name of the reference manuals with its state here."""

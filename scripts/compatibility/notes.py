@@ -1,0 +1,125 @@
+"""What is to be said of a name that does not work here, or that works in another way.
+
+A gap is strict: a name of the manuals that does not work must stand in ``GAPS``, and one that works must not.
+Differences of functions stand in the function table.
+"""
+
+from __future__ import annotations
+
+_OLD_ACTION = "removed in 1.2.4: the action's name without _usr or _all, and DbName without TabName"
+_OLD_GROUP = "removed in 1.2.2: the same options without pp_"
+
+#: (page, heading, name) -> why it is not here, and what to write instead.
+GAPS: dict[tuple[str, str, str], str] = {
+    ("aq_pp", "module sources of -pmod", "a C++ or mcc script"): "modules are Python files here (manual/modules.md)",
+    ("aq_pp", "module sources of -pmod", "a compiled module"): "modules are Python files here: nothing is compiled",
+    ("mcc.pmod", "module scripts", "mcc.pmod scripts"): "modules are Python files here (manual/modules.md)",
+    ("mcc.umod", "module scripts", "mcc.umod scripts"): "modules are Python files here (manual/database-rules.md)",
+    ("aq_sess", "column attributes", "noq"): "removed from all tools in 1.2.4: -f,sep=, or -f,div with sep: specs",
+    (
+        "ChangeLog",
+        "options of aq_udb since 1.2.4",
+        "-chk",
+    ): "every use of a spec file checks it: aq_udb -test -inf DbName",
+    ("ChangeLog", "options of aq_udb since 1.2.4", "-rx"): "name the engine in the function's attributes",
+    ("ChangeLog", "to be removed", "KDec"): "KeyDec, whose arguments are columns and not one text",
+    ("ChangeLog", "to be removed", "QryParmExt"): "QryDec, whose arguments are columns and not one text",
+    ("ChangeLog", "sources", "socket@IP:Port"): "never in a manual page: connect@ and listen@",
+    ("ChangeLog", "sources", "servers@DbName:port"): "experimental and undocumented there: several connect@",
+    ("ChangeLog", "removed options of aq_pp", "-rownum"): "removed in 2.0.0: -eval Col $RowNum",
+    ("ChangeLog", "removed", "!ColName"): "removed in 2.0.0: ~ColName",
+    ("ChangeLog-1.2.4", "removed options of aq_udb", "-exp_usr"): _OLD_ACTION,
+    ("ChangeLog-1.2.4", "removed options of aq_udb", "-cnt_usr"): _OLD_ACTION,
+    ("ChangeLog-1.2.4", "removed options of aq_udb", "-scn_usr"): _OLD_ACTION,
+    ("ChangeLog-1.2.4", "removed options of aq_udb", "-ord_all"): _OLD_ACTION,
+    ("ChangeLog-1.2.4", "removed options of aq_udb", "-clr_all"): _OLD_ACTION,
+    (
+        "ChangeLog-1.2.4",
+        "removed options of aq_udb",
+        "-spec",
+    ): "removed in 1.2.4: the attribute spec=UdbSpec of the action",
+    ("ChangeLog-1.2.4", "removed", "noq of a column"): "removed in 1.2.4: -f,div with sep: specs",
+    ("ChangeLog-1.2.3", "column attributes", "@Index"): "in no manual page: an X for each column that is left out",
+    ("ChangeLog-1.2.3", "options of loginf", "-o_pp_atr"): "in no manual page: -o_typ tells the format",
+    ("ChangeLog-1.2.3", "removed options of aq_pp", "-m"): "removed in 1.2.3",
+    ("ChangeLog-1.2.3", "removed", "SearchKey2"): "renamed in 1.2.3: SearchKey",
+    ("ChangeLog-1.2.3", "removed", "AgentParse2"): "renamed in 1.2.3: AgentParse",
+    ("ChangeLog-1.2.2", "options of aq_pp", "-mesg"): "in no manual page of 2.0.0: -if ... -o - -c ... -endif",
+    ("ChangeLog-1.2.2", "removed options of aq_pp", "-tag"): "removed in 1.2.2",
+    ("ChangeLog-1.2.2", "removed options of aq_pp", "-fileid"): "removed in 1.2.2",
+    (
+        "ChangeLog-1.2.2",
+        "removed options of aq_pp",
+        "-rx_syntax",
+    ): "removed in 1.2.2: attributes of the mapping options, or -rx",
+    ("ChangeLog-1.2.2", "removed options of aq_udb", "-pp_var"): _OLD_GROUP,
+    ("ChangeLog-1.2.2", "removed options of aq_udb", "-pp_evlc"): _OLD_GROUP,
+    ("ChangeLog-1.2.2", "removed options of aq_udb", "-pp_filt"): _OLD_GROUP,
+    ("ChangeLog-1.2.2", "removed options of aq_udb", "-pp_goto"): _OLD_GROUP,
+    ("ChangeLog-1.2.2", "removed options of aq_udb", "-pp_end_of_scan"): _OLD_GROUP,
+    ("ChangeLog-1.2.2", "streams with a label", "-,Label"): "in no manual page: messages say stdin and stdout",
+}
+
+_ARROW = "an Arrow IPC stream: our tools read it, and any program with Arrow; not a file of the reference system"
+_OWN_HASH = "the selected part is another one than there: SegHash has numbers of its own"
+_PYTHON = "modules are Python files"
+_PCRE = "run on Python's engines, which lack a few constructs (manual/expressions.md)"
+
+#: (page, heading, name) -> how a name that works differs.
+DIFFERENCES: dict[tuple[str, str, str], str] = {
+    ("aq-input", "formats", "bin"): _ARROW,
+    ("aq-input", "formats", "aq"): _ARROW,
+    ("aq-output", "attributes of -o", "bin"): _ARROW,
+    ("aq-output", "attributes of -o", "aq"): _ARROW,
+    ("loginf", "formats of our own", "bin"): _ARROW,
+    ("loginf", "formats of our own", "aq"): _ARROW,
+    ("aq_sess", "attributes of -o", "bin"): _ARROW,
+    ("aq_pp", "options", "-pmod"): _PYTHON,
+    ("aq_pp", "options", "-mod"): _PYTHON,
+    ("aq_udb", "options", "-mod"): _PYTHON,
+    ("aq_pp", "options", "-kenc"): "the packed string is not the one of the reference system",
+    ("aq-emod", "functions", "KeyEnc"): "the packed string is not the one of the reference system",
+    ("aq_pp", "options", "-seed"): "$Random has a sequence of its own",
+    ("aq_pp", "built-in variables", "$Random"): "the sequence is our own, the same on every machine",
+    ("aq_udb", "built-in variables", "$Random"): "the sequence is our own, the same on every machine",
+    ("aq_pp", "attributes of -imp", "seg=N1[-N2]/N"): _OWN_HASH,
+    ("aq_pp", "attributes of -imp", "seg=N1[-N2]/N:V"): _OWN_HASH,
+    ("aq_udb", "attributes of -exp", "seg=N1[-N2]/N"): _OWN_HASH,
+    ("aq_udb", "attributes of -exp", "seg=N1[-N2]/N:V"): _OWN_HASH,
+    ("aq_udb", "attributes of -cnt", "seg=N1[-N2]/N"): _OWN_HASH,
+    ("aq_udb", "attributes of -cnt", "seg=N1[-N2]/N:V"): _OWN_HASH,
+    ("aq_pp", "columns of -c", "ColName+NumPrintFormat"): "the format is checked: one conversion that fits a number",
+    ("aq_udb", "columns of -c", "ColName+NumPrintFormat"): "the format is checked: one conversion that fits a number",
+    ("aq_pp", "attributes of -mapf", "pcre"): _PCRE,
+    ("aq_pp", "attributes of -map", "pcre"): _PCRE,
+    ("aq-emod", "attributes of RxCmp, RxMap, RxReplace and RxRep", "pcre"): _PCRE,
+    ("aq_cat", "options", "-f"): "the inputs are read one after the other, not as their records come",
+    ("loginf", "options", "-f_raw"): "reads what our own -o_raw has written",
+    ("loginf", "options", "-o_raw"): "JSON of our own, for -f_raw",
+    ("udbd", "actions", "start"): "the files are in udb below the working folder; committed rows are kept on disk too",
+    ("udbd", "actions", "restart"): "committed rows are kept, unless the servers are volatile",
+    ("udbd", "actions", "stop"): "committed rows come back with the next start",
+}
+
+
+def note(key: tuple[str, str, str], failure: str | None, function_difference: str) -> tuple[str, str]:
+    """The state of a name and what is to be said of it.
+
+    Args:
+        key: Page, heading and name.
+        failure: Why it does not work, or None.
+        function_difference: What the function table says of it.
+    """
+    if failure is not None:
+        return "gap", GAPS.get(key, failure)
+    different = DIFFERENCES.get(key, function_difference)
+    return ("differs", different) if different else ("works", "")
+
+
+def mistake(key: tuple[str, str, str], failure: str | None) -> str:
+    """What is wrong with the tables above about a name, or blank."""
+    if failure is not None and key not in GAPS:
+        return f"{key} does not work and is not declared: {failure}"
+    if failure is None and key in GAPS:
+        return f"{key} works: take it out of GAPS, and make pages"
+    return ""
