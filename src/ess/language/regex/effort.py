@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-#: Steps that a search may take without a watch on the time: a second or so.
-_STEPS = 10**8
+import math
+
+#: Steps that a search may take without a watch on the time: a few seconds, fewer than its limit.
+_STEPS = 2 * 10**8
 #: Choices, each of which may double the work.
 _MANY_CHOICES = 16
 #: A counted repetition from which on it counts as an endless one.
@@ -73,4 +75,5 @@ class Effort:
         if self._nested or self._choices > _MANY_CHOICES or (self.back_reference and self._endless):
             return SHORT
         degree = self._endless + (0 if self.anchored and self._endless else 1)
-        return int((_STEPS >> self._choices) ** (1 / degree))
+        # Pieces without end share n bytes in n ** degree / degree! ways.
+        return int((_STEPS * math.factorial(min(degree, 20)) >> self._choices) ** (1 / degree))
