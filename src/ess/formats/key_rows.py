@@ -22,10 +22,10 @@ class KeyRows:
 
     def __init__(self, columns: Sequence[Column], *, to_skip: int = 0) -> None:
         self._width = len(columns)
-        self._wanted = [(index, column, converter(column)) for index, column in enumerate(columns) if column.wanted]
-        self._values: list[list[Value]] = [[] for _ in self._wanted]
+        self._wanted = [column for column in columns if column.wanted]
+        self._converters = [(index, converter(column)) for index, column in enumerate(columns) if column.wanted]
+        self._made: list[list[Value]] = []
         self._rejects: list[BlockReject] = []
-        self._height = 0
         self._spoiled: tuple[int, str] | None = None
         #: How many rows there were, those of earlier blocks, rejected and skipped ones included.
         self.rows = 0
@@ -40,19 +40,17 @@ class KeyRows:
             self._spoiled = None
             self.reject(column, reason)
             return
-        row: list[Value] = []
-        for index, _, convert in self._wanted:
-            try:
-                row.append(convert(self.now[index]))
-            except BadValueError as error:
-                self.reject(index, str(error))
-                return
+        now, row, index = self.now, [], 0
+        try:
+            for index, convert in self._converters:
+                row.append(convert(now[index]))
+        except BadValueError as error:
+            self.reject(index, str(error))
+            return
         if self.to_skip:
             self.to_skip -= 1
             return
-        for values, value in zip(self._values, row, strict=True):
-            values.append(value)
-        self._height += 1
+        self._made.append(row)
 
     def spoil(self, column: int, reason: str) -> None:
         """Have the row that is added next rejected."""
@@ -63,7 +61,8 @@ class KeyRows:
         if self.to_skip:
             self.to_skip -= 1
             return
-        self._rejects.append(BlockReject(self._height, self._height + len(self._rejects), column, reason))
+        height = len(self._made)
+        self._rejects.append(BlockReject(height, height + len(self._rejects), column, reason))
 
     def clear(self, columns: Iterable[int]) -> None:
         """Forget the values of some columns."""
@@ -77,10 +76,10 @@ class KeyRows:
 
     def take(self, consumed: int) -> Block:
         """The rows and rejects so far, which are forgotten; values of the next row stay."""
-        height, rejects = self._height, tuple(self._rejects)
-        values, self._values = self._values, [[] for _ in self._wanted]
-        self._height, self._rejects = 0, []
+        made, rejects = self._made, tuple(self._rejects)
+        self._made, self._rejects = [], []
         if not self._wanted:
-            return Block(pl.DataFrame(height=height), rejects, consumed)
-        typed = [(column.key, column.type, taken) for (_, column, _), taken in zip(self._wanted, values, strict=True)]
-        return Block(make_batch(typed, height), rejects, consumed)
+            return Block(pl.DataFrame(height=len(made)), rejects, consumed)
+        columns = list(zip(*made, strict=True)) if made else [()] * len(self._wanted)
+        typed = [(column.key, column.type, values) for column, values in zip(self._wanted, columns, strict=True)]
+        return Block(make_batch(typed, len(made)), rejects, consumed)

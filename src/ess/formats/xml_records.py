@@ -58,7 +58,7 @@ class _StoppedError(Exception):
         self.place = place
 
 
-@dataclass
+@dataclass(slots=True)
 class _Element:
     """An open element that keys speak of."""
 
