@@ -16,11 +16,6 @@ GAPS: dict[tuple[str, str, str], str] = {
     ("mcc.pmod", "module scripts", "mcc.pmod scripts"): "modules are Python files here (manual/modules.md)",
     ("mcc.umod", "module scripts", "mcc.umod scripts"): "modules are Python files here (manual/database-rules.md)",
     ("aq_sess", "column attributes", "noq"): "removed from all tools in 1.2.4: -f,sep=, or -f,div with sep: specs",
-    (
-        "ChangeLog",
-        "options of aq_udb since 1.2.4",
-        "-chk",
-    ): "every use of a spec file checks it: aq_udb -test -inf DbName",
     ("ChangeLog", "options of aq_udb since 1.2.4", "-rx"): "name the engine in the function's attributes",
     ("ChangeLog", "to be removed", "KDec"): "KeyDec, whose arguments are columns and not one text",
     ("ChangeLog", "to be removed", "QryParmExt"): "QryDec, whose arguments are columns and not one text",

@@ -293,7 +293,7 @@ def look() -> tuple[Any, ...]:
         assert all(key == user(n) for key, n in rows.select("user", "n").rows())
         values = set(rows["value"].to_list())
         assert len(values) == 1, f"batch {batch} of client {client} was changed in part: {values}"
-        found[int(client), int(batch)] = (len(numbers), values.pop())  # type: ignore[call-overload]
+        found[int(client), int(batch)] = (len(numbers), values.pop())
     extra, _ = export_batch("db:extra")
     counts = Counter((int(c), int(b)) for c, b in extra.select("client", "batch").rows())
     totals, _ = export_batch("db:totals")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
+from ess.errors import OptionError
 from ess.pipeline import shared_options
 from ess.pipeline.counts import Counts, leave_counts
-from ess.pipeline.options import Option, OptionTable
+from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.tools.process import run_tool
 from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS
@@ -51,6 +53,23 @@ OPTIONS = OptionTable(
             (_DATABASE,),
             attributes=True,
             group=_DO,
+        ),
+        Option(
+            "-save",
+            "Write one state of the whole database into a folder: Parquet files, and a manifest that names them.",
+            ("DbName", "Folder"),
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-load",
+            "Put what was saved into the database, which must be empty and may have another number of servers.",
+            ("DbName", "Folder"),
+            attributes=True,
+            group=_DO,
+        ),
+        Option(
+            "-chk", "Check a spec file, or that of a database; nothing is printed if it is right.", ("Spec",), group=_DO
         ),
         Option(
             "-inf",
@@ -140,10 +159,6 @@ OPTIONS = OptionTable(
             shown="-c ColName[:NewName][+NumPrintFormat] ... | * | + | Vec.* | ^ColName... | ~ColName ...",
         ),
     ),
-    missing=(
-        ("-save", "use -exp"),
-        ("-load", "use aq_pp -imp"),
-    ),
 )
 
 NAME = OPTIONS.tool
@@ -159,6 +174,8 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
     uses = OPTIONS.parse(argv)
+    if uses and uses[0].name == "-chk":
+        return _check(uses)
     from ess.udb.operations import plan
 
     names = [use.name for use in uses]
@@ -179,6 +196,22 @@ def main(argv: list[str]) -> int:
     elif "-verb" in names or "-stat" in names:
         print(f"{NAME}: rec={rows}", file=sys.stderr)
     leave_counts(NAME, argv, Counts(read=rows, out=rows))
+    return 0
+
+
+def _check(uses: Sequence[Use]) -> int:
+    from pathlib import Path
+
+    from ess.udb.spec_file import read_spec
+    from ess.udb.target import load_spec
+
+    if len(uses) > 1:
+        raise OptionError(f"{uses[1].name} has no effect with -chk", where=uses[1].where, hint="leave it out")
+    name = uses[0].arguments[0]
+    if Path(name).is_file():
+        read_spec(Path(name))
+    else:
+        load_spec(name, where="-chk")
     return 0
 
 

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from ess import errors
+from ess.engines.batch import Batch
 from ess.errors import UdbRequestError
+from ess.udb.changes import Append
 from ess.udb.database import Database
 from ess.udb.memory import MemoryLimit
 from ess.udb.pending import Pending
-from ess.udb.protocol import SessionRequest, StageRequest, read_object
+from ess.udb.protocol import LoadRequest, SessionRequest, StageRequest, read_object
 
 _LONGEST_ATTEMPT = 64
 
@@ -79,13 +81,41 @@ class Conversation:
             if chunk.app_metadata is not None and not self._hear(pending, bytes(chunk.app_metadata)):
                 return
 
-    def _take(self, pending: Pending, rows: pa.RecordBatch) -> None:
-        if pending.is_session:
-            raise UdbRequestError("a session takes no rows")
+    def load(self, request: LoadRequest) -> None:
+        """Put rows into a table in a session, all at once when the client has stated how many they are."""
+        self._database.find_session(request.session)
+        self._answer(b'{"ready":true}')
+        frames: list[Batch] = []
+        while True:
+            try:
+                chunk = self._reader.read_chunk()
+            except (StopIteration, flight.FlightError, pa.ArrowException, OSError):
+                return
+            if chunk.data is not None and chunk.data.num_rows:
+                frames.append(self._frame(chunk.data))
+                self._database.require_columns(request.table, frames[-1])
+            message = read_object(bytes(chunk.app_metadata)) if chunk.app_metadata is not None else {}
+            if message.get("say") == "prepare":
+                if sum(frame.height for frame in frames) != message.get("rows"):
+                    raise UdbRequestError("not all rows have arrived", where=request.table)
+                if frames:
+                    self._append(request, pl.concat(frames))
+                self._answer(b'{"prepared":true}')
+                return
+
+    def _append(self, request: LoadRequest, rows: Batch) -> None:
+        self._database.change(lambda shard: shard.do(Append(request.table, rows)), request.session)
+
+    def _frame(self, rows: pa.RecordBatch) -> Batch:
         self._memory.require(rows.nbytes)
         frame = pl.from_arrow(rows)
         assert isinstance(frame, pl.DataFrame)
-        self._database.stage_rows(pending, frame)
+        return frame
+
+    def _take(self, pending: Pending, rows: pa.RecordBatch) -> None:
+        if pending.is_session:
+            raise UdbRequestError("a session takes no rows")
+        self._database.stage_rows(pending, self._frame(rows))
 
     def _hear(self, pending: Pending, data: bytes) -> bool:
         """Do what the client says; whether it goes on."""

@@ -133,11 +133,7 @@ class Database:
         """Stage rows, which must have exactly the table's columns."""
         request = pending.request
         assert isinstance(request, StageRequest)
-        expected = {column.key: PHYSICAL[column.type] for column in self._columns(request.table)}
-        if dict(rows.schema) != expected:
-            raise UdbRequestError("the rows do not have the table's columns", where=request.table)
-        if any(rows.null_count().row(0)):
-            raise UdbRequestError("the rows have missing values", where=request.table)
+        self.require_columns(request.table, rows)
         stage = pending.stage
         stage.heard = time.monotonic()
         stage.add(rows)
@@ -149,6 +145,18 @@ class Database:
             pending.file = self._journal.rows_file(stage.attempt)
             for batch in stage.batches:
                 pending.file.write(batch)
+
+    def require_columns(self, table: str, rows: Batch) -> None:
+        """Refuse rows that do not have exactly a table's columns.
+
+        Raises:
+            UdbRequestError: If they do not.
+        """
+        expected = {column.key: PHYSICAL[column.type] for column in self._columns(table)}
+        if dict(rows.schema) != expected:
+            raise UdbRequestError("the rows do not have the table's columns", where=table)
+        if any(rows.null_count().row(0)):
+            raise UdbRequestError("the rows have missing values", where=table)
 
     def prepare(self, pending: Pending, rows: int) -> None:
         """The client has sent everything, or asked for all changes."""

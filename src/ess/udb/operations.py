@@ -22,7 +22,7 @@ from ess.udb.table_scope import TableScope
 from ess.udb.target import Target, chosen_servers, find_target, parse_segments
 
 #: The options that say what to do; one of them must be there.
-OPERATIONS = ("-crt", "-alt", "-clr", "-inf", "-probe", "-ord", "-shf", "-exp", "-cnt", "-scn")
+OPERATIONS = ("-crt", "-alt", "-clr", "-inf", "-probe", "-ord", "-shf", "-exp", "-cnt", "-scn", "-save", "-load")
 
 _SCANS = ("-exp", "-cnt", "-scn")
 _WITH_OUTPUT = ("-exp", "-cnt", "-inf")
@@ -41,6 +41,8 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "-exp": ("asis", "seg="),
     "-cnt": ("asis", "seg="),
     "-scn": ("seg=",),
+    "-save": (),
+    "-load": (),
 }
 
 
@@ -60,6 +62,7 @@ class Operation:
         columns: What to export.
         sort: The slots of ``-sort``.
         cut: What ``-top`` or ``-last`` leaves.
+        place: The folder of ``-save`` and ``-load``.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Operation:
     columns: tuple[Selected, ...]
     sort: tuple[Slot, ...]
     cut: Cut | None
+    place: str
 
     @property
     def about(self) -> DatabaseRequest:
@@ -92,7 +96,7 @@ def plan(uses: Sequence[Use]) -> Operation:
     words = _attributes(main)
     spec_file = next((word[5:] for word in main.attributes if word.lower().startswith("spec=")), "")
     target = find_target(main.arguments[0], where=main.name, spec_file=spec_file)
-    if target.table is not None and main.name in ("-crt", "-alt", "-inf", "-probe"):
+    if target.table is not None and main.name in ("-crt", "-alt", "-inf", "-probe", "-save", "-load"):
         raise OptionError(f"{main.name} concerns a whole database", where=f"{main.where} {main.arguments[0]}")
     _require_applicable(uses, main, target)
     definition = target.spec.definition
@@ -145,6 +149,7 @@ def plan(uses: Sequence[Use]) -> Operation:
         columns,
         sort,
         cuts[0] if cuts else None,
+        main.arguments[1] if main.name in ("-save", "-load") else "",
     )
 
 
@@ -183,7 +188,7 @@ def _attributes(main: Use) -> set[str]:
 
 def _require_applicable(uses: Sequence[Use], main: Use, target: Target) -> None:
     """An option that would be ignored is a mistake."""
-    if main.name != "-ord" and len(main.arguments) > 1:
+    if main.name not in ("-ord", "-save", "-load") and len(main.arguments) > 1:
         raise OptionError(f"'{main.arguments[1]}' is too much", where=f"{main.where} {main.arguments[0]}")
     for use in uses:
         if use.name == "-seed" and main.name == "-shf":

@@ -188,6 +188,18 @@ def clear_all(pool: Pool, request: DatabaseRequest) -> None:
     pool.call("remove", anything)
 
 
+def _save(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    from ess.udb.checkpoint import checkpoint_folder, save  # loads Parquet
+
+    return save(operation.target, pool, checkpoint_folder(operation.place))
+
+
+def _load(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
+    from ess.udb.checkpoint import checkpoint_folder, load  # loads Parquet
+
+    return load(operation.target, pool, checkpoint_folder(operation.place))
+
+
 def _simply(action: str) -> Callable[[Operation, Pool, BinaryIO | None], int]:
     def do(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
         pool.call(action, operation.about)
@@ -212,4 +224,6 @@ _WAYS: dict[str, Callable[[Operation, Pool, BinaryIO | None], int]] = {
     "-exp": _export,
     "-cnt": _count,
     "-scn": _scan,
+    "-save": _save,
+    "-load": _load,
 }

@@ -127,16 +127,17 @@ class Pool:
         return str(found["birth"]) if found is not None and found["birth"] != DAMAGED else ""
 
     @contextmanager
-    def session(self, database: str, definition: str = "", *, changing: bool) -> Iterator[str]:
+    def session(self, database: str, definition: str = "", *, changing: bool, held: bool = False) -> Iterator[str]:
         """One state of a database on all servers, to look at or to change.
 
         Gives the ``session`` for the requests to them. What these change counts on all servers or on none, when the
-        block has ended without an error. On a single server every request is a session by itself, and it is blank.
+        block has ended without an error. On a single server every request is a session by itself, and it is blank,
+        unless it is to be held for several requests.
 
         Raises:
             EssError: If a server is lost or refuses.
         """
-        if len(self.connections) < 2:
+        if not self.connections or (len(self.connections) == 1 and not held):
             yield ""
             return
         attempt = secrets.token_hex(16)

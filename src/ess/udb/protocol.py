@@ -97,6 +97,15 @@ class SessionRequest:
 
 
 @dataclass(frozen=True)
+class LoadRequest:
+    """Opens a stream of rows that are put into a table (blank: keys that are put into the database) in a session."""
+
+    database: str
+    table: str
+    session: str
+
+
+@dataclass(frozen=True)
 class StageRequest:
     """Opens an import's stream to one server.
 

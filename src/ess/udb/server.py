@@ -37,6 +37,7 @@ from ess.udb.protocol import (
     PROTOCOL,
     CreateRequest,
     DatabaseRequest,
+    LoadRequest,
     OrderRequest,
     ScanRequest,
     SessionRequest,
@@ -157,6 +158,11 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         """Take an import, or hold a session."""
         with _errors_for_client("import or session"):
             fields = read_object(bytes(descriptor.command))
+            if "attempt" not in fields:
+                wanted = decode(LoadRequest, descriptor.command)
+                holder = self.catalog.get(wanted.database, "")
+                Conversation(holder, self._memory, self.catalog.forget, reader, writer).load(wanted)
+                return
             request: StageRequest | SessionRequest
             if "identity" in fields:
                 request = decode(StageRequest, descriptor.command)
