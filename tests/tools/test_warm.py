@@ -157,6 +157,23 @@ def test_signals_reach_the_command(command: list[str], server: subprocess.Popen[
     assert not _commands(server.pid)
 
 
+@pytest.mark.parametrize("columns", [["i:a"], ["i:a", "-var", "i:v", "0", "-eval", "v", "v * 2 + a"]])
+def test_an_interruption_does_not_wait_for_who_does_not_read(
+    tmp_path: Path, command: list[str], server: subprocess.Popen[bytes], columns: list[str]
+) -> None:
+    (tmp_path / "in.csv").write_bytes(b"1234567\n" * 1_500_000)
+    client = subprocess.Popen(
+        [*command, "-f", str(tmp_path / "in.csv"), "-d", *columns, "-o", "-"], stdout=subprocess.PIPE
+    )
+    assert client.stdout is not None
+    assert client.stdout.read(10)  # its printing thread has begun, and the pipe is full before long
+    time.sleep(0.5)
+    client.send_signal(signal.SIGINT)
+    assert client.wait(timeout=30) == 130
+    client.stdout.close()
+    assert not _commands(server.pid)
+
+
 def test_killed_client_takes_its_command_with_it(command: list[str], server: subprocess.Popen[bytes]) -> None:
     client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     _until(lambda: bool(_commands(server.pid)))

@@ -86,12 +86,14 @@ def read_ahead(items: Generator[_Item, None, None], is_large: Callable[[_Item], 
             queue.put(_Failure(error))
         queue.end()
 
-    threading.Thread(target=work, name="read ahead", daemon=True).start()
+    thread = threading.Thread(target=work, name="read ahead", daemon=True)
+    thread.start()
     try:
         while taken := queue.get():
             if isinstance(taken[0], _Failure):
                 raise taken[0].error
             yield taken[0]
+        thread.join()
     finally:
         queue.drop()
 

@@ -22,7 +22,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from ess.tools.process import exit_code
+from ess.tools.process import INTERRUPTED, exit_code
 from ess.tools.warm import caller, protocol
 from ess.tools.warm.circumstances import Circumstances, take, take_environment
 
@@ -85,7 +85,8 @@ def _run(tool: str) -> int:
         code = exit_code(tool, lambda: module.main(sys.argv[1:]))
     except SystemExit as end:  # from a module of the user's
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    for stream in (sys.stdout, sys.stderr):
+    # After an interruption a thread may still be writing to who does not read; it ends with the process.
+    for stream in (sys.stderr,) if code == INTERRUPTED else (sys.stdout, sys.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.flush()
