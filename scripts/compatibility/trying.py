@@ -17,6 +17,7 @@ from compatibility.names import Group
 from ess.errors import EssError, OptionError
 from ess.language.functions import FUNCTIONS
 from ess.language.functions.table import Function
+from ess.language.older import OLDER
 from ess.pipeline.old_spellings import respelled
 from ess.pipeline.options import OptionTable
 from ess.tools.udbd import VERBS
@@ -85,7 +86,7 @@ def samples() -> Iterator[None]:
 
 def function(name: str) -> Function | None:
     """A function's row of the table, if it has one."""
-    return FUNCTIONS.get(name.lower())
+    return FUNCTIONS.get(OLDER.get(name.lower(), name).lower())
 
 
 def failure(group: Group, tried: str) -> str | None:

@@ -77,7 +77,12 @@ def test_string_constants(text, value):
         ("nam + 'x'", "unknown column 'nam', at character 1 of: nam + 'x'; did you mean 'name'?"),
         ("ToS(cuont)", "unknown column 'cuont', at character 5 of: ToS(cuont); did you mean 'count'?"),
         ("SLen(name)", "unknown function 'SLen', at character 1 of: SLen(name); did you mean SLeng()?"),
-        ("KDec(name, 'x')", "unknown function 'KDec', at character 1 of: KDec(name, 'x'); did you mean KeyDec()?"),
+        ("KDec(name, name)", "unknown function 'KDec', at character 1 of: KDec(name, name); did you mean KeyDec()?"),
+        (
+            "KDec(name, 'nam;I:')",
+            "unknown column 'nam', at character 12 of: KDec(name, 'nam;I:'); did you mean 'name'?",
+        ),
+        ("QryParmExt(name, 'x')", "unknown function 'QryParmExt', at character 1 of: QryParmExt(name, 'x'); did you"),
         ("SLeng", "function SLeng without arguments, at character 1 of: SLeng; write SLeng(...)"),
         ("name + 1", "'+' between string and integer, at character 6 of: name + 1; convert one side"),
         ("name - 'x'", "'-' between string and string, at character 6"),
@@ -237,3 +242,9 @@ class TestScope:
     def test_an_unknown_name_lists_what_there_is(self):
         with pytest.raises(OptionError, match="unknown column 'zzz'; known are name, count"):
             scope_of("s:name", "i:count").get("zzz", where="-c")
+
+
+def test_the_older_way_to_decode_a_key():
+    scope = scope_of(*COLUMNS)
+    today = check_expression("KeyDec(name, Other, 'I', price)", scope, where="-eval")
+    assert check_expression("KDec(name, 'Other;I:;price')", scope, where="-eval") == today

@@ -10,6 +10,7 @@ from ess.language.functions import FUNCTIONS
 from ess.language.functions.table import ArgumentError
 from ess.language.lexer import expression_error
 from ess.language.nearest import nearest
+from ess.language.older import REPLACED, of_today
 from ess.language.parser import parse
 from ess.language.scope import Scope
 from ess.language.tree import (
@@ -57,10 +58,6 @@ _COMPARISONS: dict[str, tuple[CompareOperator, bool, bool]] = {
     "!&=": (CompareOperator.BITS_ALL, False, True),
     "!&": (CompareOperator.BITS_ANY, False, True),
 }
-#: Functions of earlier versions, and those that replace them, with other arguments.
-_TODAY = {"kdec": "KeyDec", "qryparmext": "QryDec"}
-#: Functions that had another name.
-_RENAMED = {"searchkey2": "searchkey", "agentparse2": "agentparse"}
 _BITS = (CompareOperator.BITS_ALL, CompareOperator.BITS_ANY)
 _BITWISE = (ArithmeticOperator.AND, ArithmeticOperator.OR, ArithmeticOperator.XOR)
 
@@ -275,10 +272,11 @@ class Checker:
     def _call(self, call: syntax.Invocation) -> Node:
         if call.name.lower() == "eval" and len(call.arguments) == 1:  # an older spelling of parentheses
             return self.value(call.arguments[0])
+        call = of_today(call)
         key = call.name.lower()
-        function = FUNCTIONS.get(_RENAMED.get(key, key))
+        function = FUNCTIONS.get(key)
         if function is None:
-            near = _TODAY.get(key) or nearest(call.name, [known.name for known in FUNCTIONS.values()])
+            near = REPLACED.get(key) or nearest(call.name, [known.name for known in FUNCTIONS.values()])
             hint = f"did you mean {near}()?" if near else "the page aq-emod lists the functions"
             raise self.error(f"unknown function '{call.name}'", call.position, hint)
         if function.key == "rowcount":
