@@ -50,6 +50,8 @@ LIST = b'{"k1":{"k2":{"k3":[{"k4":"14","k5":"15"},{"k4":"24","k5":"25"}]}}},\n{"
         (DEEP, ["base=k1.k2.k3"], "I:a:k4 I:b:k5", [(14, 15), (24, 25)]),
         (b"[" + DEEP.replace(b"\n", b",\n") + b"]", ["base=[*].k1.k2.k3"], "I:a:k4 I:b:k5", [(14, 15), (24, 25)]),
         (b"[" + DEEP.replace(b"\n", b",\n") + b"]", [], "I:a:k1.k2.k3.k4", [(14,), (24,)]),
+        (LIST, [], "I,base=k1.K2.k3[*]:a:k4 I:b:k5", [(14, 15), (24, 25), (34, 35)]),
+        (b"[1,2]", [], "I,base=[*]:a:", [(1,), (2,)]),
         (LIST, ["base=k1.k2.k3[*]"], "I:a:k4 I:b:k5", [(14, 15), (24, 25), (34, 35)]),
         (b"[" + LIST + b"]", ["base=[*].k1.k2.k3[*]"], "I:a:k4 I:b:k5", [(14, 15), (24, 25), (34, 35)]),
         (b"[1,2]\n[3,4]", ["base=[*]"], "I:a:", [(1,), (2,), (3,), (4,)]),
@@ -96,6 +98,8 @@ def test_bad_records(size: int) -> None:
         (["jsn"], "s:a:", "has no key"),
         (["jsn"], "s:a:b..c", "no key spec"),
         (["jsn"], "s:a:b[x]", "no key spec"),
+        (["jsn", "base=k"], "s,base=k:a:b", "more than one base="),
+        (["jsn"], "s,base=k:a:b s,base=m:c:d", "more than one base="),
         (["base=k"], "s:a", "'jsn' and 'xml' inputs only"),
     ],
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
 from ess.formats.records import make_layout
 from ess.schema.columns import Column, parse_column
+
+_BASE = "base="
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ def parse_input_columns(
     separators: list[bytes] = [b""]
     names: set[str] = set()
     divided = attributes.format is Format.DIVIDED
+    has_keys = attributes.format.has_keys
+    if has_keys:
+        extra |= {_BASE}
     for word in words:
         if word[:4].lower() == "sep:":
             if not divided:
@@ -57,15 +62,28 @@ def parse_input_columns(
                 raise OptionError(f"'{word}' is out of place", where=where, hint="one separator between two columns")
             separators[-1] = word[4:].encode("utf-8", "surrogateescape")
             continue
-        column = parse_column(word, where=where, extra=extra, with_path=attributes.format.has_keys)
+        column = parse_column(word, where=where, extra=extra, with_path=has_keys)
         if column.wanted and column.key in names:
             raise OptionError(f"column '{column.name}' is given twice", where=where, hint="give it another name")
         if column.wanted:
             names.add(column.key)
         columns.append(column)
         separators.append(b"")
+    if has_keys:
+        columns = _with_base(columns, attributes, where)
     result = InputColumns(tuple(columns), tuple(separators) if divided else ())
     if columns:
         # What does not fit the format is said now, not when the first file is read.
         make_layout(attributes, result.columns, result.separators, where=where)
     return result
+
+
+def _with_base(columns: list[Column], attributes: InputAttributes, where: str) -> list[Column]:
+    """The columns with the base that one of them gives for all in front of their keys."""
+    bases = {word.removeprefix(_BASE) for c in columns for word in c.attributes.others if word.startswith(_BASE)}
+    if not bases:
+        return columns
+    if attributes.base or len(bases) > 1:
+        raise OptionError("there is more than one base=", where=where, hint="give it once, e.g. -f,jsn,base=list[*]")
+    base = bases.pop()
+    return [replace(c, path=".".join(part for part in (base, c.path) if part)) for c in columns]

@@ -39,14 +39,14 @@ def open_target(place: str, *, append: bool) -> BinaryIO:
 
 
 def _opened(place: str, mode: str, failure: type[EssError]) -> BinaryIO:
+    path = place.removeprefix(_FIFO)
     try:
         if place.startswith(("connect@", "listen@")):
             return _socket_file(place, mode, failure)
         if place.startswith(_FIFO):
-            place = place.removeprefix(_FIFO)
-            _make_fifo(place)
+            _make_fifo(path)
             mode = mode.replace("a", "w")
-        return cast(BinaryIO, Path(place).open(mode))
+        return cast(BinaryIO, Path(path).open(mode))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise failure(f"cannot open it: {reason}", where=place, hint="check the name and the permissions") from None
