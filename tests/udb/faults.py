@@ -314,6 +314,7 @@ class Campaign:
     batches: list[int] = field(default_factory=lambda: [0, 0])
     done: int = 0
     doubtful: int = 0
+    seen_wrong: list[str] = field(default_factory=list)
 
     def round(self, number: int) -> None:
         """Start what does not run, let clients work, kill, start again, and compare."""
@@ -362,6 +363,7 @@ class Campaign:
         return begun
 
     def _compare(self, doubts: list[tuple[int, str, int, int]], where: str) -> None:
+        assert not self.seen_wrong, f"{where}, while it went on: {self.seen_wrong}"
         self.doubtful += len(doubts)
         candidates = [self.model]
         for doubt in doubts:
@@ -383,6 +385,10 @@ class Campaign:
 
     def _watch(self) -> None:
         """What is seen meanwhile is made of whole imports and whole changes, or an error."""
-        with contextlib.suppress(EssError):
+        try:
             for _ in range(3):
                 look()
+        except AssertionError as error:
+            self.seen_wrong.append(str(error))
+        except EssError:
+            pass  # a server is gone
