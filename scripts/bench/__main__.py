@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -32,7 +33,8 @@ def main() -> int:
     started = time.monotonic()
     data = Data(FOLDER, given.rows)
     # What a shell would set aside may stand here: one language and time zone for all.
-    environment = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "ESS_RUNTIME_DIR": str((FOLDER / "run").resolve())}
+    own = FOLDER / f"run-{os.getpid()}"
+    environment = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "ESS_RUNTIME_DIR": str((own / "server").resolve())}
     outcomes: list[Outcome] = []
     keys = [key for key in WORKS if not given.only or key in given.only]
     with _tool_server(environment):
@@ -40,7 +42,7 @@ def main() -> int:
             print(f"\n{key} ({time.monotonic() - started:.0f} s so far)", flush=True)
             outcome = run_work(
                 WORKS[key](data),
-                folder=FOLDER / "out",
+                folder=own / "out",
                 runs=given.runs,
                 patience=given.patience,
                 environment=environment,
@@ -48,6 +50,7 @@ def main() -> int:
             )
             outcomes.append(outcome)
             print(row(outcome).replace("<br>", "\n    "), flush=True)
+    shutil.rmtree(own, ignore_errors=True)
     whole = given.rows == FULL_ROWS and keys == list(WORKS)
     command = "make bench" if whole else f"python -m bench {' '.join(sys.argv[1:])}"
     size = data.purchases.stat().st_size / 1e6

@@ -45,7 +45,10 @@ def read_output(path: Path, columns: Columns) -> pl.DataFrame:
     Raises:
         BenchError: If it has other columns, or text where a number shall stand.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"there is no {path.name}: {error.strerror}") from None
     try:
         content.decode()
     except UnicodeDecodeError:

@@ -139,7 +139,7 @@ def test_a_command_that_fails_is_an_error() -> None:
         measure(["no-such-command"], {}, None)
 
 
-@pytest.mark.parametrize("key", ["clean", "dirty", "access-log", "count", "order", "stateful"])
+@pytest.mark.parametrize("key", ["clean", "access-log", "count", "order", "stateful"])
 def test_the_works_give_equal_results(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESS_WARM", "0")
     work = WORKS[key](Data(tmp_path, 2000, table_rows=300, small_files=2))
@@ -147,3 +147,11 @@ def test_the_works_give_equal_results(key: str, tmp_path: Path, monkeypatch: pyt
         work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
     )
     assert outcome.trouble == ""
+
+
+def test_the_memory_is_that_of_the_command() -> None:
+    ballast = bytearray(200 << 20)
+    small = measure([sys.executable, "-SE", "-c", "pass"], {}, None)
+    large = measure([sys.executable, "-SE", "-c", "bytearray(300 << 20)"], {}, None)
+    assert len(ballast) and small.megabytes < 100
+    assert 300 < large.megabytes < 400
