@@ -9,6 +9,7 @@ with the row's number in the lowest bits, from the last piece to the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
+#: Numbers, and how many bits the largest of them has.
+_Piece = tuple[Words, int]
 
 #: Longer strings are not worth it, and keys of more bits.
 _LONGEST = 64
@@ -42,19 +45,12 @@ def row_order(columns: Sequence[pl.Series], ignore_case: Sequence[bool]) -> NDAr
     Returns:
         The rows' numbers, or None if the values are too long.
     """
-    height = columns[0].len()
-    pieces: list[tuple[Words, int]] = []
-    bits = 0
-    for column, fold in zip(columns, ignore_case, strict=True):
-        words = _words(column, fold)
-        if words is None:
-            return None
-        for word in words:
-            pieces.append(_varying(word))
-            bits += pieces[-1][1]
-            if bits > _MOST_BITS:
-                return None
-    return _sorted(pieces, height)
+    with ThreadPoolExecutor(len(columns)) as threads:
+        found = list(threads.map(_pieces, columns, ignore_case))
+    pieces = [piece for of_column in found if of_column is not None for piece in of_column]
+    if None in found or sum(bits for _, bits in pieces) > _MOST_BITS:
+        return None
+    return _sorted(pieces, columns[0].len())
 
 
 def folded(column: pl.Series) -> pl.Series:
@@ -68,13 +64,13 @@ def folded(column: pl.Series) -> pl.Series:
     return result.alias(column.name)
 
 
-def _words(column: pl.Series, fold: bool) -> Iterator[Words] | None:
+def _pieces(column: pl.Series, fold: bool) -> list[_Piece] | None:
     """A column as unsigned numbers, the first one decides first; None if there are too many."""
-    if column.dtype == pl.Binary:
-        longest = column.bin.size().max()
-        assert longest is None or isinstance(longest, int)
-        return _string_words(column, longest or 0, fold) if (longest or 0) <= _LONGEST else None
-    return iter((_number_words(column),))
+    if column.dtype != pl.Binary:
+        return [_varying(_number_words(column))]
+    longest = column.bin.size().max() or 0
+    assert isinstance(longest, int)
+    return [_varying(words) for words in _string_words(column, longest, fold)] if longest <= _LONGEST else None
 
 
 def _number_words(column: pl.Series) -> Words:
@@ -113,7 +109,7 @@ def _string_words(column: pl.Series, longest: int, fold: bool) -> Iterator[Words
         yield lengths.astype(np.uint64)
 
 
-def _varying(words: Words) -> tuple[Words, int]:
+def _varying(words: Words) -> _Piece:
     """The numbers without the bits that all have in common, and how many bits are left."""
     if not len(words):
         return words, 0
@@ -154,7 +150,7 @@ def _nibbles_of(bits: int) -> int:
     return int(_nibbles(np.array([bits], dtype=np.uint64))[0])
 
 
-def _sorted(pieces: Sequence[tuple[Words, int]], height: int) -> NDArray[np.int64]:
+def _sorted(pieces: Sequence[_Piece], height: int) -> NDArray[np.int64]:
     """The order by the pieces: from the lowest digits up, each with the place so far behind it."""
     place_bits = max(1, (height - 1).bit_length())
     mask = np.uint64((1 << place_bits) - 1)
@@ -169,7 +165,7 @@ def _sorted(pieces: Sequence[tuple[Words, int]], height: int) -> NDArray[np.int6
     return np.arange(height) if order is None else order
 
 
-def _digits(pieces: Sequence[tuple[Words, int]], width: int) -> Iterator[Words]:
+def _digits(pieces: Sequence[_Piece], width: int) -> Iterator[Words]:
     """The pieces' bits, from the lowest, in numbers of ``width`` bits."""
     digit: Words | None = None
     filled = 0
