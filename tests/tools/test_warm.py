@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -282,6 +284,26 @@ def test_changed_program_replaces_the_server(
     finally:
         server.kill()
         server.wait()
+
+
+def test_server_that_hangs_up_is_no_end_of_a_command(command: list[str], runtime: Path) -> None:
+    def hang_up() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                listener.accept()[0].close()
+
+    # As long as a request is sent, the server may be replaced.
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(protocol.socket_path())
+        listener.listen()
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        try:
+            for _ in range(3):
+                assert _run(command, "-d", "i:a", "-o,notitle", "-", MANY="x" * 100_000) == (0, b"1\n", b"")
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
 
 
 @pytest.mark.parametrize("command", [LAUNCHER])
