@@ -67,6 +67,7 @@ from ess.language.regex import RegexError, SlowPatternError, Template, compile_r
         (rb"^$", ["multiline"], b"a\n", None),
         (rb"a\n^", ["multiline", "alt_circumflex"], b"a\n", b"a\n"),
         (rb"(?<n>a)|(?<n>b)", ["dupnames"], b"b", b"b"),
+        (rb"(?|(a)|x(b))\1(c)\2", ["pcre"], b"xbbcc", b"xbbcc"),
         (rb"(?:(?<n>a)|(?<n>b))\k<n>", ["dupnames"], b"abb", b"bb"),
         (rb"b", ["firstline"], b"a\nb", None),
         (rb"b", ["firstline"], b"ab\nb", b"b"),
@@ -120,7 +121,6 @@ def test_matches(pattern, words, value, matched):
         (rb"\C", ["never_backslash_c"]),
         (rb"\2(a)", ["pcre"]),
         (rb"[z-a]", ["pcre"]),
-        (rb"(?|a|b)", ["pcre"]),
         (rb"a{70000}", ["pcre"]),
     ],
 )
@@ -188,6 +188,14 @@ def test_names_that_come_twice():
     assert [Template(b"<%%n%%>", regex).render(match) for match in regex.matches(b"ba")] == [b"<b>", b"<a>"]
 
 
+def test_numbers_that_come_twice():
+    regex = compile_regex(b"(?|(a)|x(b)(c))(d)", ["pcre"])
+    template = Template(b"%%1%%,%%2%%,%%3%%", regex)
+    assert [template.render(regex.search()(value)) for value in (b"ad", b"xbcd")] == [b"a,,d", b"b,c,d"]
+    with pytest.raises(RegexError, match="the expression has 3 groups"):
+        Template(b"%%4%%", regex)
+
+
 class Span(ctypes.Structure):
     _fields_ = (("start", ctypes.c_int), ("end", ctypes.c_int))
 
@@ -229,8 +237,8 @@ def test_the_longest_match_is_that_of_the_c_library(posix, pattern, value):
     expected = posix(pattern.encode(), value.encode())
     assert (None if match is None else (match.start(), match.end())) == (None if expected is None else expected[0])
     if match is not None and not regex.engine.longest:
-        groups = [match.group(number) for number in range(regex.groups + 1)]
-        assert groups == [value[start:end].encode() for start, end in expected[: regex.groups + 1]]
+        groups = [match.group(number) for number in range(len(regex.groups) + 1)]
+        assert groups == [value[start:end].encode() for start, end in expected[: len(regex.groups) + 1]]
     assert bool(match) == bool(
         compile_regex(pattern.encode(), ["rx_extended"], only_whether=True).search()(value.encode())
     )

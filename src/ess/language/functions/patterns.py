@@ -97,8 +97,8 @@ def _replace(arguments: Sequence[Argument]) -> RowFunction:
 
 _WORDS = tuple(REGEX_WORDS)
 _ENGINES = (
-    "With pcre, of the verbs only (*FAIL), (*PRUNE) and (*SKIP) are known, and no (?| groups. A search that takes more "
-    "than 10 seconds ends the run."
+    "With pcre, of the verbs only (*FAIL), (*PRUNE) and (*SKIP) are known. A search that takes more than 10 seconds "
+    "ends the run."
 )
 
 FUNCTIONS = (

@@ -40,7 +40,7 @@ def map_from_names(source: bytes, words: Sequence[str]) -> tuple[str, ...]:
         regex = compile_regex(source, words)
     except RegexError as error:
         raise PatternError(f"bad regular expression: {error}") from None
-    return (*map(str, range(regex.groups + 1)), *sorted(regex.names))
+    return (*map(str, range(len(regex.groups) + 1)), *sorted(regex.names))
 
 
 def _compiled(source: bytes, words: Sequence[str]) -> Pattern:
@@ -62,7 +62,7 @@ def _extractor(source: bytes, words: Sequence[str]) -> Callable[[bytes], list[by
         return extract
     regex = compile_regex(source, words)
     search = regex.search()
-    references = [(int(name),) if name.isdigit() else regex.groups_of(name) for name in names]
+    references = [regex.groups_of(name) for name in names]
 
     def search_values(value: bytes) -> list[bytes] | None:
         match = search(value)

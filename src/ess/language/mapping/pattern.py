@@ -92,7 +92,7 @@ class _Pieces:
             expression, ignore_case=False, multiline=False, text=False, longest=False, unwatched=self.effort.unwatched
         )
         try:
-            search = Regex(source, engine, {}, len(names), anchored=True).search()
+            search = Regex(source, engine, {}, (), anchored=True).search()
         except RegexError as error:
             raise PatternError(str(error)) from None
         return Pattern(search, tuple(names))

@@ -85,7 +85,7 @@ def _posix(pattern: bytes, chosen: frozenset[str], *, only_whether: bool) -> Reg
         longest=not (only_whether or effort.greedy_is_longest),
         unwatched=effort.unwatched,
     )
-    return Regex(pattern, engine, {}, translated.groups)
+    return Regex(pattern, engine, {}, tuple((number,) for number in range(1, translated.groups + 1)))
 
 
 def _perl(pattern: bytes, chosen: frozenset[str]) -> Regex:

@@ -2,7 +2,7 @@ r"""Perl-compatible regular expressions (PCRE2's) in the syntax that ``re`` and 
 
 What PCRE2 decides while it matches (``.``, ``^``, ``$``, case, blanks in patterns, names) is decided here,
 so that the engines need no flags but those for case and characters. What neither engine has is an error:
-the verbs but ``(*FAIL)``, ``(*PRUNE)`` and ``(*SKIP)``, callouts, ``(?|``, and some conditions.
+the verbs but ``(*FAIL)``, ``(*PRUNE)`` and ``(*SKIP)``, callouts, and some conditions.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class PerlPattern:
 
     Args:
         source: The pattern for the engines.
-        names: The numbers of the groups of each name.
-        groups: How many groups it has.
+        names: The numbers that the groups of each name have in ``source``.
+        groups: The same for each number in the pattern, from 1; more than one after ``(?|``.
         effort: What it may cost.
     """
 
     source: bytes
     names: dict[str, tuple[int, ...]]
-    groups: int
+    groups: tuple[tuple[int, ...], ...]
     effort: Effort
 
 
@@ -66,6 +66,8 @@ class _Open:
         before: The same for its beginning.
         every: Whether every branch so far matches something for sure.
         cased: Whether its present branch has opened a "(?i:".
+        resets: The number of groups that each of its branches begins with, for ``(?|``.
+        highest: The highest number of a group in the branches before.
     """
 
     mode: _Mode
@@ -75,6 +77,8 @@ class _Open:
     before: bool = False
     every: bool = True
     cased: bool = False
+    resets: int | None = None
+    highest: int = 0
 
 
 @dataclass
@@ -84,7 +88,7 @@ class _Names:
     numbers: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, name: str, number: int, *, again: bool) -> None:
-        if name in self.numbers and not again:
+        if name in self.numbers and number not in self.numbers[name] and not again:
             raise RegexError(f"two groups have the name '{name}'; the attribute dupnames allows that")
         self.numbers.setdefault(name, []).append(number)
 
@@ -113,6 +117,8 @@ class _Translator:
         self._at = 0
         self._out: list[bytes | Callable[[], bytes]] = []  # a reference is made when all groups are known
         self._groups = 0
+        self._made: list[list[int]] = []  # for each number, the groups in _out that have it
+        self._written = 0  # how many groups _out has
         self._names = _Names()
         self._mode: _Mode = options.modes
         self._open: list[_Open] = [_Open(self._mode)]
@@ -129,8 +135,12 @@ class _Translator:
             raise RegexError("'(' without ')'")
         self._end_cased()
         source = b"".join(part if isinstance(part, bytes) else part() for part in self._out)
-        names = {name: tuple(numbers) for name, numbers in self._names.numbers.items()}
-        return PerlPattern(source, names, self._groups, self._effort)
+        groups = tuple(tuple(made) for made in self._made)
+        names = {
+            name: tuple(made for number in dict.fromkeys(numbers) for made in groups[number - 1])
+            for name, numbers in self._names.numbers.items()
+        }
+        return PerlPattern(source, names, groups, self._effort)
 
     # The parts of a pattern
 
@@ -257,6 +267,8 @@ class _Translator:
         cased = self._end_cased()
         group = self._open[-1]
         group.every, group.firm = group.every and group.firm, group.before
+        if group.resets is not None:
+            group.highest, self._groups = max(group.highest, self._groups), group.resets
         self._out.append(b"|")
         self._effort.alternative()
         self._effort.anchored = False
@@ -303,6 +315,10 @@ class _Translator:
         elif not pattern.startswith(b"(?", at):
             self._at += 1
             self._begin(b"(?:" if "n" in self._mode else b"(", numbered="n" not in self._mode)
+        elif pattern.startswith(b"(?|", at):
+            self._at += 3
+            self._begin(b"(?:", numbered=False)
+            self._open[-1].resets = self._groups
         elif comment := COMMENT.match(pattern, at):
             self._at = comment.end()
         elif opening := OPENING.match(pattern, at):
@@ -325,7 +341,12 @@ class _Translator:
             raise RegexError(f"'{pattern[at : at + 4].decode('latin-1')}' is not available")
 
     def _begin(self, text: bytes, *, numbered: bool, moves: bool = True) -> None:
-        self._groups += numbered
+        if numbered:
+            self._groups += 1
+            self._written += 1
+            if self._groups > len(self._made):
+                self._made.append([])
+            self._made[self._groups - 1].append(self._written)
         firm = self._open[-1].firm
         self._open.append(_Open(self._mode, self._groups if numbered else 0, moves, firm, firm))
         self._out.append(text)
@@ -338,6 +359,7 @@ class _Translator:
         self._at += 1
         self._end_cased()
         group = self._open.pop()
+        self._groups = max(self._groups, group.highest)
         self._mode = group.mode
         self._out.append(b")")
         self._effort.close()
@@ -401,21 +423,19 @@ class _Translator:
 
     def _refer(self, numbers: Callable[[], list[int]]) -> None:
         def made() -> bytes:
-            each = []
-            for number in numbers():
-                self._check_group(number)
-                shifted = number + self._options.shift
-                each.append(
-                    b"(?(%d)\\%d)" % (shifted, shifted) if self._options.match_unset_backref else b"\\%d" % shifted
-                )
-            return b"(?:" + b"|".join(each) + b")"
+            each = [found for number in numbers() for found in self._written_as(number)]
+            if self._options.match_unset_backref:
+                return b"(?:" + b"|".join(b"(?(%d)\\%d)" % (found, found) for found in each) + b")"
+            return b"(?:" + b"|".join(b"\\%d" % found for found in each) + b")"
 
         self._effort.refer_back()
         self._atom(made, firm=False)
 
-    def _check_group(self, number: int) -> None:
-        if not 1 <= number <= self._groups:
+    def _written_as(self, number: int) -> list[int]:
+        """The groups of the translated pattern that have a number."""
+        if not 1 <= number <= len(self._made):
             raise RegexError(f"there is no group {number}")
+        return [made + self._options.shift for made in self._made[number - 1]]
 
     def _call(self, found: re.Match[bytes]) -> None:
         self._at = found.end()
@@ -433,8 +453,7 @@ class _Translator:
                 number = int(text)
                 if text[:1] in b"+-":
                     number += so_far + (text[:1] == b"-")
-            self._check_group(number)
-            return b"(?%d)" % (number + self._options.shift)
+            return b"(?%d)" % self._written_as(number)[0]
 
         self._effort.recursion = True
         self._atom(made, firm=False)
@@ -458,8 +477,7 @@ class _Translator:
 
         def made() -> bytes:
             wanted = int(number) if number else self._names.of(name.decode())[0]
-            self._check_group(wanted)
-            return b"(?(%d)" % (wanted + self._options.shift)
+            return b"(?(%d)" % self._written_as(wanted)[0]
 
         self._begin(b"", numbered=False, moves=False)
         self._out[-1] = made

@@ -142,8 +142,8 @@ class Regex:
     Args:
         pattern: As the user wrote it.
         engine: How it runs.
-        names: The numbers of the groups of each name.
-        groups: How many groups it has.
+        names: The groups of each name, by their numbers for the engine.
+        groups: The groups of each number from 1, by their numbers for the engine: the number itself, but after ``(?|``.
         anchored: Whether a match must begin where the search does.
         first_line: Whether a match must begin before the first line end.
         shifted: Whether the translated pattern has a group of its own before all others.
@@ -152,7 +152,7 @@ class Regex:
     pattern: bytes
     engine: Engine
     names: dict[str, tuple[int, ...]]
-    groups: int
+    groups: tuple[tuple[int, ...], ...]
     anchored: bool = False
     first_line: bool = False
     shifted: bool = False
@@ -209,8 +209,13 @@ class Regex:
             yield seen
 
     def groups_of(self, name: str) -> tuple[int, ...]:
-        """The numbers of the groups with a name; none if there is none."""
-        return self.names.get(name, ())
+        """The groups with a name or a number (0 is the whole match); none if there is none."""
+        if not name.isdigit():
+            return self.names.get(name, ())
+        number = int(name)
+        if number == 0:
+            return (0,)
+        return self.groups[number - 1] if number <= len(self.groups) else ()
 
     def _seen(self, match: Any) -> Match | None:
         if match is None:

@@ -34,14 +34,11 @@ class Template:
 
 def _groups(name: str, regex: Regex) -> tuple[int, ...]:
     """The numbers of the groups that a reference means."""
-    if name.isdigit():
-        if int(name) > regex.groups:
-            raise RegexError(f"%%{name}%%, but the expression has {regex.groups} groups")
-        return (int(name),)
     groups = regex.groups_of(name)
-    if not groups:
-        raise RegexError(f"%%{name}%%, but the expression has no group of that name")
-    return groups
+    if groups:
+        return groups
+    missing = f"{len(regex.groups)} groups" if name.isdigit() else "no group of that name"
+    raise RegexError(f"%%{name}%%, but the expression has {missing}")
 
 
 def first_of(match: Match, groups: tuple[int, ...]) -> bytes:
