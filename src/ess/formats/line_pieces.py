@@ -53,12 +53,21 @@ class Lookup:
 Piece: TypeAlias = bytes | pa.Array | Lookup
 
 
-def joined(pieces: Sequence[Piece]) -> memoryview:
-    """All rows one after the other.
+def joined(pieces: Sequence[Piece]) -> list[bytes | memoryview]:
+    """All rows one after the other, as some consecutive parts.
 
     Args:
         pieces: What a row is made of; arrays are Arrow ``binary`` and as long as there are rows. One is no constant.
     """
+    first = pieces[0]
+    if isinstance(first, bytes):
+        # What begins a row may as well end the one before: it is put together with what ends that.
+        content = _content([*pieces[1:], first])
+        return [first, content[: len(content) - len(first)]]
+    return [_content(pieces)]
+
+
+def _content(pieces: Sequence[Piece]) -> memoryview:
     parts = [piece.taken() if isinstance(piece, Lookup) else piece for piece in _fewer(pieces)]
     rows: pa.Array = parts[0] if len(parts) == 1 else _join(parts)
     _, offsets, content = rows.buffers()

@@ -26,13 +26,13 @@ _DENSE = 4 / 3
 _QUOTE_OR_NOT = pa.array([b"", b'"'], pa.binary())
 
 
-def rendered(renderer: Renderer, batch: Batch) -> list[memoryview]:
-    """The rows of ``batch``, in slices."""
+def rendered(renderer: Renderer, batch: Batch) -> list[bytes | memoryview]:
+    """The rows of ``batch``, in some consecutive parts."""
     step = max(1, batch.height * _SLICE_BYTES // max(1, int(batch.estimated_size())))
-    return [_rendered_slice(renderer, batch.slice(at, step)) for at in range(0, batch.height, step)]
+    return [part for at in range(0, batch.height, step) for part in _rendered_slice(renderer, batch.slice(at, step))]
 
 
-def _rendered_slice(renderer: Renderer, batch: Batch) -> memoryview:
+def _rendered_slice(renderer: Renderer, batch: Batch) -> list[bytes | memoryview]:
     pieces: list[Piece] = []
     for index, (column, number_format) in enumerate(zip(renderer.columns, renderer.number_formats, strict=True)):
         if index:
