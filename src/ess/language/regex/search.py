@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from ess.language.regex.effort import SHORT
 from ess.language.regex.errors import RegexError, SlowPatternError
 
 #: Seconds of processor time that one search may take.
@@ -101,12 +102,12 @@ class Engine:
 
     @cached_property
     def quick(self) -> Any:
-        """The pattern for short values: compiled by ``re`` if it can do what is wanted.
+        """The pattern for short values: compiled by ``re`` if it can do what is wanted, and that will not take long.
 
         Raises:
             RegexError: If no engine takes the pattern.
         """
-        if self.longest:
+        if self.longest or self.unwatched <= SHORT:
             return self.watched
         flags = (re.IGNORECASE if self.ignore_case else 0) | (re.MULTILINE if self.multiline else 0) | re.DOTALL
         try:
