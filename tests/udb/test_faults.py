@@ -35,4 +35,5 @@ def test_what_was_acknowledged_is_there_whoever_is_killed(
     finally:
         pool.stop()
     print(f"{ROUNDS} rounds, {campaign.done} things done, {campaign.doubtful} begun when killed")
-    assert campaign.done > ROUNDS
+    assert campaign.done > 0
+    assert campaign.done + campaign.doubtful >= ROUNDS

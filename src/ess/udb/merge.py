@@ -22,6 +22,10 @@ from ess.udb.spec import Merge, Table, TableColumn
 #: The column that numbers the key of a row; no column of a user can have that name.
 KEY_NUMBER = "#key"
 
+#: Fewer rows are not worth a second thought.
+_MANY_ROWS = 5_000
+_SAMPLE = 20_000
+
 _ZERO_ADDRESSES = (b"", bytes(4), bytes(16))
 
 Index = npt.NDArray[np.int64]
@@ -80,8 +84,30 @@ def _grouped(rows: Batch, identity: list[str]) -> tuple[Batch, _Groups]:
 
 def first_rows(rows: Batch, names: Sequence[str]) -> Index:
     """For each row the index of the first one that agrees with it in these columns."""
-    first = rows.select(names).with_row_index("#row").select(pl.col("#row").first().over(names))
+    columns = rows.select(names)
+    if rows.height >= _MANY_ROWS and not any(kind.is_float() for kind in columns.dtypes):
+        # Numbers are compared much faster than strings. Whether a hash stands for one value only is seen afterwards.
+        hashes = columns.to_series().hash() if len(names) == 1 else columns.hash_rows()
+        found = _first_of(hashes)
+        if all(bool((column.gather(found) == column).all()) for column in columns.get_columns()):
+            return found
+    first = columns.with_row_index("#row").select(pl.col("#row").first().over(names))
     return first["#row"].to_numpy().astype(np.int64)
+
+
+def _first_of(hashes: pl.Series) -> Index:
+    sample = hashes.head(_SAMPLE)
+    if sample.n_unique() < sample.len() // 4:
+        first = (
+            pl.DataFrame([hashes.alias("#hash")]).with_row_index("#row").select(pl.col("#row").first().over("#hash"))
+        )
+        return first["#row"].to_numpy().astype(np.int64)
+    # With many different ones, sorting is faster than a table of all of them.
+    ranks = hashes.rank("dense").to_numpy().astype(np.int64) - 1
+    first_of_rank = np.empty(int(ranks.max()) + 1, dtype=np.int64)
+    first_of_rank[ranks[::-1]] = np.arange(len(ranks) - 1, -1, -1)  # of several, the last one written is the first row
+    found: Index = first_of_rank[ranks]
+    return found
 
 
 def _fold(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
