@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import works_tools
+from bench import works_tools, works_udb
 from bench.contest import run_work
 from bench.data import Data
 from bench.report import Setting, markdown, row
@@ -24,7 +24,7 @@ PAGE = Path("docs/benchmarks.md")
 FULL_ROWS = 5_000_000
 
 #: All works by their short names, in the order of the table.
-WORKS = {**works_tools.WORKS}
+WORKS = {**works_tools.WORKS, **works_udb.WORKS}
 
 
 def main() -> int:
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     rows = int(os.environ.get("BENCH_ROWS", FULL_ROWS))
     parser.add_argument("--rows", type=int, default=rows, help="rows of the main input (or BENCH_ROWS)")
     parser.add_argument("--runs", type=int, default=5, help="runs that count, of which the median is taken")
-    parser.add_argument("--patience", type=float, default=60, help="seconds after which a peer is not run again")
+    parser.add_argument("--patience", type=float, default=40, help="seconds after which a peer is not run again")
     parser.add_argument("--only", nargs="+", choices=list(WORKS), help="these works; the page goes to .bench then")
     return parser.parse_args()
 
