@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import shutil
@@ -445,6 +446,36 @@ def test_the_launcher_installed_is_the_one_here() -> None:
     source = Path(__file__).resolve().parents[2] / "launchers" / "bin"
     for launcher in source.iterdir():
         assert Path(sys.executable).with_name(launcher.name).read_bytes() == launcher.read_bytes(), "run: make setup"
+
+
+def test_the_perl_of_the_launcher_is_strict() -> None:
+    done = subprocess.run(["perl", "-Mstrict", "-c", "-x", LAUNCHER[0]], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, f"{LAUNCHER[0]} syntax OK\n".encode())
+
+
+@pytest.mark.parametrize("locale", [None, "", "C.UTF-8"])
+def test_the_environment_is_the_callers(
+    server: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str | None
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "import os\ndef row(row):\n    print(sorted(os.environb.items()), file=open('seen', 'a'))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LC_ALL", raising=False)
+    if locale is not None:
+        monkeypatch.setenv("LC_ALL", locale)
+    monkeypatch.setenv("ODD", "a=b\n\udcff")
+    for command in (LAUNCHER, PYTHON):
+        for warm in "10":
+            assert _run(command, "-d", "i:a", "-pmod", "own", "own.py", "-o", "out", ESS_WARM=warm)[0] == 0
+    lines = Path("seen").read_text().splitlines()
+    seen = [dict(ast.literal_eval(line)) for line in lines]
+    for environment in seen:
+        assert environment.pop(b"ESS_WARM") in (b"0", b"1")
+        environment.pop(b"_RJEM_MALLOC_CONF", None)  # of Polars, set when it is imported
+    assert seen[0].get(b"LC_ALL") == (None if locale is None else locale.encode())
+    assert seen[0][b"ODD"] == b"a=b\n\xff"
+    assert (seen[0], seen[2]) == (seen[1], seen[3])
 
 
 @pytest.mark.parametrize(
