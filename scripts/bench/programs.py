@@ -78,6 +78,23 @@ duckdb.sql(f'''COPY (
 ) TO '{sys.argv[2]}' (HEADER)''')
 """
 
+DUCKDB_LOAD = r"""
+import duckdb, sys
+duckdb.sql(f'''CREATE TABLE sales AS
+    FROM read_csv('{sys.argv[1]}', types={{'purchaseDate': 'VARCHAR', 'userID': 'VARCHAR', 'refID': 'VARCHAR'}})
+    ORDER BY userID''')
+duckdb.sql(f"COPY (SELECT DISTINCT userID FROM sales ORDER BY userID LIMIT 100) TO '{sys.argv[2]}' (HEADER)")
+"""
+
+DUCKDB_ADD = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    SELECT userID, sum(price), count(*)
+    FROM read_csv('{sys.argv[1]}', types={{'purchaseDate': 'VARCHAR', 'userID': 'VARCHAR', 'refID': 'VARCHAR'}})
+    GROUP BY userID ORDER BY userID
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
 POLARS_SORT = r"""
 import polars as pl, sys
 types = {'purchaseDate': pl.String, 'userID': pl.String, 'refID': pl.String}
