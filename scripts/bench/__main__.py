@@ -29,6 +29,8 @@ WORKS = {**works_tools.WORKS, **works_udb.WORKS}
 
 def main() -> int:
     """Make the data, run the works, write the table; 1 if results differ or something failed."""
+    # It is how this program is found; with it set, the launchers of our commands would leave the start to Python.
+    os.environ.pop("PYTHONPATH", None)
     given = _arguments()
     started = time.monotonic()
     data = Data(FOLDER, given.rows)
