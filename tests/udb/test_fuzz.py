@@ -160,6 +160,7 @@ ACTIONS = (
 def test_any_request_is_answered_or_refused_in_one_line(
     four_servers: Any, access: Any, action: str, body: bytes
 ) -> None:
+    said = ""
     with Pool([Server("127.0.0.1", four_servers[0].port)], access) as pool:
         connection = pool.connections[0]
         try:
