@@ -57,6 +57,7 @@ def test_the_order_is_that_of_the_values(
     slow = ordering._order_by_values(columns, folds).to_list()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sort_keys, "_ROWS", 7)
+        patch.setattr(sort_keys, "_MOST_BITS", 10_000)
         patch.setattr(ordering, "_FEW", 0)
         found = row_order(columns, folds)
         assert found is not None
