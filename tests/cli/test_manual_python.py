@@ -20,7 +20,7 @@ def test_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     examples = "\n".join(re.findall(r"```pycon\n(.*?)```", PAGE.read_text(), re.DOTALL))
     test = doctest.DocTestParser().get_doctest(examples, {}, "page", str(PAGE), 0)
-    assert len(test.examples) == 19
+    assert len(test.examples) == 25
     try:
         assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
     finally:
@@ -28,7 +28,7 @@ def test_the_page(tmp_path, monkeypatch):
 
 
 def test_the_table_names_every_function():
-    words = set(re.findall(r"`([a-z_.]+)`", PAGE.read_text()))
+    words = set(re.findall(r"`([A-Za-z_.]+)`", PAGE.read_text()))
     short = {name for name in ess.__all__ if name.startswith(("drop_", "category_change_"))}
     assert {"drop_...", "..._comment"} <= words
     assert set(ess.__all__) - short - words - {"category_change_columnspec"} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,15 @@ class Jump(Exception):
     def __init__(self, to: str) -> None:
         super().__init__(to)
         self.to = to
+
+
+class NextKey(Jump):
+    """Ends the way of a key."""
+
+
+def jump(to: str) -> Jump:
+    """The jump to a place."""
+    return NextKey(to) if to == "next_key" else Jump(to)
 
 
 @dataclass
@@ -118,10 +128,8 @@ def run(world: World, program: Program) -> list[Row]:
     """The rows that pass; the world is changed."""
     passed: list[Row] = []
     for key in sorted(world.rows["v"]):
-        try:
+        with contextlib.suppress(NextKey):
             run_key(world, program, key, passed)
-        except Jump as jump:
-            assert jump.to == "next_key"
     return passed
 
 
@@ -132,14 +140,14 @@ def run_key(world: World, program: Program, key: int, passed: list[Row]) -> None
             try:
                 if not run_rows(world, table, key, rules, post_filter=table in "v."):
                     continue
-            except Jump as jump:
-                if jump.to == "next_pp":
+            except Jump as caught:
+                if caught.to == "next_pp":
                     continue
                 raise
             if post != "next_pp":
-                raise Jump(post)
-    except Jump as jump:
-        if jump.to != "proc_key":
+                raise jump(post)
+    except Jump as caught:
+        if caught.to != "proc_key":
             raise
     run_rows(world, program.target, key, program.rules, passed=passed)
 
@@ -151,8 +159,8 @@ def run_rows(
     for number, row in enumerate(rows, 1):
         try:
             run_rules(world, table, key, row, number, rules, post_filter=post_filter)
-        except Jump as jump:
-            if jump.to != "next_row":
+        except Jump as caught:
+            if caught.to != "next_row":
                 raise
         else:
             if passed is not None:
@@ -184,20 +192,20 @@ def run_rules(
                 (world.var if name.startswith("var.") else row)[name.removeprefix("var.")] = found
             case ("filt", term, bound):
                 if not value(term) > bound:
-                    raise Jump("next_key" if post_filter else "next_row")
+                    raise jump("next_key" if post_filter else "next_row")
             case ("goto", to):
-                raise Jump(to)
+                raise jump(to)
             case ("row", to):
                 if table == "v":
                     row.update(dict.fromkeys(row, 0))
                 else:
                     stored = world.rows[table][key]
                     del stored[next(n for n, other in enumerate(stored) if other is row)]
-                raise Jump(to)
+                raise jump(to)
             case ("key",):
                 for rows in world.rows.values():
                     rows.pop(key)
-                raise Jump("next_key")
+                raise jump("next_key")
             case ("if", branches, rest):
                 for (term, bound), body in branches:
                     if value(term) > bound:

@@ -118,7 +118,7 @@ WRONG = [
         "there is no table 'totals'; there are log, days",
     ),
     ("def key(key):\n    key.vector('log')\n", InputDataError, "there is no vector 'log'; there are totals"),
-    ("def row(row):\n    row['user'] = 'x'\n", InputDataError, "'user' can only be read"),
+    ("def row(row):\n    row['user'] = 'x'\n", InputDataError, "'user' is a key, which a module may only read"),
     ("def row(row):\n    row['time'] = -1\n", InputDataError, "-1 does not fit 'time'"),
     ("def row(row):\n    row['time'] = 7\n    1 / 0\n", InputDataError, r"line 3: ZeroDivisionError"),
     ("def row(row):\n    return 7\n", InputDataError, r"row\(\) returned 7"),

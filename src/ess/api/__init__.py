@@ -57,8 +57,11 @@ from ess.api.lake import (
     summary,
 )
 from ess.api.rows import read, rows
+from ess.api.tables import Database, Table, udb
 
 __all__ = [
+    "Database",
+    "Table",
     "cat",
     "category",
     "category_add",
@@ -103,6 +106,7 @@ __all__ = [
     "server_summary",
     "stream",
     "summary",
+    "udb",
     "udbd",
     "use",
 ]

@@ -44,11 +44,12 @@ class ModuleSpec:
 
 @dataclass(frozen=True)
 class ModuleColumn:
-    """A column as a module sees it; ``writable`` is False for what it may only read."""
+    """A column as a module sees it; ``writable`` is False for what it may only read, and ``what`` says what that is."""
 
     name: str
     type: ColumnType
     writable: bool = True
+    what: str = "variable"
 
 
 def parse_module_spec(spec: str, *, where: str) -> ModuleSpec:
@@ -123,7 +124,7 @@ class Row:
         position = self._find(name)
         column = self._columns[position]
         if not column.writable:
-            raise RowError(f"'{column.name}' is a variable, which a module may only read")
+            raise RowError(f"'{column.name}' is a {column.what}, which a module may only read")
         self._values[position] = _stored(column, value)
 
     def __contains__(self, name: str) -> bool:
@@ -190,26 +191,32 @@ class RowModule:
         file: The Python file, as the user named it.
         columns: What a row has, in the order of the values of ``rows``.
         where: The option, for messages.
+        functions: One of them must be there; the first that is gets the rows.
 
     Raises:
-        OptionError: If the file cannot be loaded, or has no function ``row``.
+        OptionError: If the file cannot be loaded, or has none of ``functions``.
         InputDataError: If ``init`` fails.
     """
 
     def __init__(
-        self, file: str, spec: ModuleSpec, columns: Sequence[ModuleColumn], *, where: str, required: str = "row"
+        self,
+        file: str,
+        spec: ModuleSpec,
+        columns: Sequence[ModuleColumn],
+        *,
+        where: str,
+        functions: Sequence[str] = ("row",),
     ) -> None:
         self.file = file
         self._where = where
         self._columns = tuple(columns)
         self._positions = {column.name.lower(): n for n, column in enumerate(columns)}
         self._module = _load(file, where)
-        row = self.function(required)
-        if row is None:
-            raise OptionError(
-                f"'{file}' has no function {required}", where=where, hint=f"define {required}({required})"
-            )
-        self._row = row
+        found = [function for function in map(self.function, functions) if function is not None]
+        if not found:
+            names = " or ".join(functions)
+            raise OptionError(f"'{file}' has no function {names}", where=where, hint=f"define {names}({functions[0]})")
+        self._row = found[0]
         self._init = self.function("init")
         self._arguments = [a.decode("utf-8", "surrogateescape") if isinstance(a, bytes) else a for a in spec.arguments]
         if self._init is None and self._arguments:

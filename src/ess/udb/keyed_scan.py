@@ -199,7 +199,9 @@ class KeyedScan:
     def _layouts(self) -> tuple[dict[str, Layout], Layout]:
         """Every column of the database, as a module sees it: by table, and of the Var vector."""
         key = [self._columns.number("", column, -1) for column in self._definition.key]
-        names = tuple(ModuleColumn(column.name, column.type, writable=False) for column in self._definition.key)
+        names = tuple(
+            ModuleColumn(column.name, column.type, writable=False, what="key") for column in self._definition.key
+        )
         found = {"": Layout(names, tuple(key), (True,) * len(key), -1)}
         for table in self._definition.tables:
             if table.kind is Kind.VAR:
@@ -207,7 +209,7 @@ class KeyedScan:
             number = self._table_number(table) if table.kind is Kind.TABLE else -1
             columns = [
                 (
-                    ModuleColumn(column.name, column.type, writable=not column.primary),
+                    ModuleColumn(column.name, column.type, writable=not column.primary, what="key"),
                     self._columns.number("" if column.primary else table.key, column, -1 if column.primary else number),
                     column.primary or number < 0,
                 )

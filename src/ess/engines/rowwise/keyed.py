@@ -196,8 +196,14 @@ class KeyedFailure(Exception):
 class Hooks:
     """What a module does; the base class does nothing."""
 
-    def begin(self, lists: Lists, variables: list[Value]) -> None:
-        """A chunk begins; ``variables`` holds the variables' values whenever a hook is called."""
+    def begin(self, lists: Lists, variables: list[Value], removed: Sequence[bytearray]) -> None:
+        """A chunk begins.
+
+        Args:
+            lists: Its columns.
+            variables: Holds the variables' values whenever a hook is called.
+            removed: By table, a byte for each row, 1 where it was deleted.
+        """
 
     def key(self, key: int) -> bool:
         """Look at a key of the chunk before its main rows; False to pass it over."""
@@ -247,10 +253,10 @@ class KeyedRunner:
         """
         lists = Lists(self._program, chunk)
         shared = list(self._state)
-        self._hooks.begin(lists, shared)
         columns = [lists.column(n) if n in self.needed else None for n in range(len(self._program.columns))]
         removed_rows = tuple(bytearray(starts[-1]) for starts in chunk.starts)
         removed_keys = bytearray(chunk.keys)
+        self._hooks.begin(lists, shared, removed_rows)
         kept, captured, self._state = self._function(
             chunk.keys,
             chunk.first_key,
@@ -371,9 +377,11 @@ class _SectionCompiler(Statements):
         if self._is_main and self._program.keeps_keys:
             self._keep("k")
             return self._lines
+        # The number of rows changes on the way when rows are deleted.
+        counts = self._program.counts.get(section.table, -1) if section.removes_rows else -1
         for slot in self._touched:
             place = section.places[slot.key]
-            if place.by_key:
+            if place.by_key and place.column != counts:
                 self._load(slot, place, "k")
         if section.table < 0:
             self._emit("for i in (k,):")
@@ -388,8 +396,8 @@ class _SectionCompiler(Statements):
             self._emit("n += 1")
         for slot in self._touched:
             place = section.places[slot.key]
-            if not place.by_key:
-                self._load(slot, place, "i")
+            if not place.by_key or place.column == counts:
+                self._load(slot, place, "k" if place.by_key else "i")
         for rule in section.rules:
             self._rule(rule)
         self._flush()
