@@ -133,3 +133,9 @@ def test_results_do_not_depend_on_chunks(lines: list[str], specs: str, size: int
 def test_what_json_writes_is_read(rows: list[tuple[str, int]], ascii_only: bool) -> None:
     data = "\n".join(json.dumps({"S": s, "n": n}, ensure_ascii=ascii_only) for s, n in rows).encode()
     assert read(data, [], "s:s:s i:n:n") == ([(s.encode(), n) for s, n in rows], [])
+
+
+@pytest.mark.parametrize("size", [1 << 16, 1 << 22])
+def test_a_record_of_some_megabytes_is_good(size: int) -> None:
+    data = json.dumps({"a": 1, "padding": "x" * 5_000_000}).encode() + b'\n{"a":2}'
+    assert read(data, [], "i:a:a", size=size) == ([(1,), (2,)], [])

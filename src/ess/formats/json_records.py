@@ -127,7 +127,7 @@ class JsonParser:
                 what = "is no JSON"
             except RecursionError:
                 raise _BrokenRecordError("is nested too deep") from None
-            if cut and size == self._limit and not (at_end and final):
+            if cut and len(piece) == self._limit and not (at_end and final):
                 raise _BrokenRecordError(f"does not end within {size} characters (256 times bz)")
             if not cut or (at_end and final):
                 raise _BrokenRecordError(what)
