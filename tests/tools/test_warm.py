@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ess.tools.warm import protocol
+from ess.tools.warm import client, protocol
 from ess.udb import admin
 
 LAUNCHER = [str(Path(sys.executable).with_name("aq_pp"))]
@@ -317,6 +317,20 @@ def test_request_that_is_garbage_is_refused(command: list[str], server: subproce
             peer.settimeout(10)
             assert peer.recv(8) == b""
     assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+
+
+class _EndedConnection:
+    """To a command that has ended as soon as it had its request."""
+
+    def sendmsg(self, parts: list[bytes], _ancillary: object) -> int:
+        return sum(len(part) for part in parts)
+
+    def sendall(self, _data: bytes) -> None:
+        raise BrokenPipeError
+
+
+def test_command_that_ends_at_once_is_not_taken_for_one_that_has_not_begun() -> None:
+    client._send(_EndedConnection(), b"request", [])
 
 
 def test_byte_that_is_no_signal_harms_no_command(server: subprocess.Popen[bytes]) -> None:
