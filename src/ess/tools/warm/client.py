@@ -112,8 +112,8 @@ def _send(connection: _socket.socket, request: bytes, descriptors: list[int]) ->
     try:
         rights = b"".join(d.to_bytes(4, sys.byteorder) for d in (directory, *descriptors))
         sent = connection.sendmsg([request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
-        # Not even nothing may be sent once all is: the command may have ended by then, which would be an error here, and
-        # the caller would run it again.
+        # Not even nothing may be sent once all is: the command may have ended by then, which would be an
+        # error here, and the caller would run it again.
         if sent < len(request):
             connection.sendall(request[sent:])
     finally:
