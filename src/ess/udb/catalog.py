@@ -14,7 +14,7 @@ from typing import Any
 from ess.errors import EssError, UdbRequestError
 from ess.schema.columns import valid_name
 from ess.settings import make_private_folder, write_private
-from ess.udb.database import Ask, Database
+from ess.udb.database import Database
 from ess.udb.journal import Journal, remove_folder
 from ess.udb.pending import Pending
 from ess.udb.protocol import DAMAGED, CreateRequest, VerdictRequest
@@ -23,6 +23,7 @@ from ess.udb.spec import Definition
 from ess.udb.spec_file import parse_definition
 from ess.udb.store import Shard
 from ess.udb.transactions import Phase, Verdict
+from ess.udb.verdicts import Ask
 
 log = logging.getLogger("udbd")
 

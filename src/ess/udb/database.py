@@ -1,8 +1,7 @@
-"""One database on one server: the shard, its imports and sessions, its log, and the locks that put work in order.
+"""One database on one server: the shard, its imports and sessions, and its log.
 
-Two locks: ``_lock`` for the moment in which something is looked at or changed, and the *gate*,
-which a session holds while nothing else may be committed. What is committed is in the log before
-it is in the shard, and safe on disk before anybody is told of it.
+Its locks are explained in :mod:`ess.udb.gate`. What is committed is in the log before it is in the
+shard, and safe on disk before anybody is told of it.
 """
 
 from __future__ import annotations
@@ -17,26 +16,19 @@ from typing import TypeVar
 
 from ess.engines.batch import PHYSICAL, Batch
 from ess.errors import EssError, UdbRequestError
+from ess.udb.gate import Gate
 from ess.udb.journal import LARGE_IMPORT, Journal, Position
 from ess.udb.pending import Pending, record_of
-from ess.udb.protocol import SessionRequest, StageRequest, VerdictRequest
+from ess.udb.protocol import SessionRequest, StageRequest
 from ess.udb.recovery import Doubt, State, import_of, session_identity
 from ess.udb.spec import Definition, TableColumn
 from ess.udb.store import Shard
-from ess.udb.transactions import Ending, Phase, Stage, Transactions, Verdict
+from ess.udb.transactions import Ending, Phase, Transactions, Verdict
+from ess.udb.verdicts import Ask, Verdicts
 
 log = logging.getLogger("udbd")
 
-#: How long something waits until what goes before it is decided.
-GATE_SECONDS = 60.0
-
-#: How long to wait for a decider before the one who waits is told.
-_VERDICT_SECONDS = 10.0
-
 Answer = TypeVar("Answer")
-
-#: Asks the server of an address for its verdict.
-Ask = Callable[[str, VerdictRequest], Verdict]
 
 
 class Database:
@@ -54,10 +46,9 @@ class Database:
         self.birth = state.birth
         self._commits = state.commits
         self._journal = journal
-        self._ask = ask
-        self._lock = threading.RLock()
-        self._gate_free = threading.Condition(self._lock)
-        self._gate: Pending | None = None
+        self._gate = Gate(name)
+        self._lock = self._gate.lock
+        self._verdicts = Verdicts(name, ask, self._do_decided)
         self._shard = state.shard
         self._shard.settled = self._note_settled
         self._transactions = Transactions(state.identities)
@@ -94,7 +85,9 @@ class Database:
             self._require_usable()
             if self._shard.definition.extends(definition):
                 return
-        with self._free_gate():
+        with self._lock:
+            self._gate.wait_until_free()
+            self._require_usable()
             mine = self._shard.definition
             if mine.extends(definition):
                 return
@@ -185,8 +178,8 @@ class Database:
             SystemFailure: If it cannot be logged; then it does not count.
         """
         stage = pending.stage
-        with self._gate_free:
-            self._wait_for_gate(lambda: stage.outcome is not None or self._gate is None or self._gate is pending)
+        with self._lock:
+            self._gate.wait(lambda: stage.outcome is not None or self._gate.lets(pending))
             if stage.outcome is None:
                 self._apply(pending)
             position = self._here()
@@ -271,16 +264,17 @@ class Database:
         Raises:
             UdbRequestError: If something else is being committed for too long, or a decider cannot be asked.
         """
-        with self._gate_free:
+        with self._lock:
             self._require_usable()
             self.require_birth(request.birth)
-            self._wait_for_gate(lambda: self._gate is None)
+            self._gate.wait_until_free()
             self._require_usable()
             stage = self._transactions.begin(session_identity(request), request.attempt, decides=not request.decider)
-            session = self._pending[request.attempt] = Pending(request, stage, holds_gate=True)
-            self._gate = session
+            session = self._pending[request.attempt] = Pending(request, stage)
+            self._gate.take(session)
         try:
-            self._learn_verdicts()
+            # What is decided is done first; with the gate held nothing new is decided meanwhile.
+            self._verdicts.learn_all(self._doubtful)
             with self._lock:
                 session.shard = self._shard.copy()
                 position = self._here()
@@ -295,7 +289,7 @@ class Database:
         """Let others commit. The session goes on looking at its state, and cannot change it any more."""
         with self._lock:
             if session.holds_gate and session.stage.phase is Phase.STAGING:
-                self._free(session)
+                self._gate.free(session)
 
     def find_session(self, attempt: str) -> Pending:
         """The session of an attempt.
@@ -314,7 +308,7 @@ class Database:
         """A state to look at: that of a session, or the present one."""
         if attempt:
             session = self.find_session(attempt)
-            with self._busy(session.stage):
+            with self._gate.busy(session.stage):
                 assert session.shard is not None
                 yield session.shard.copy()
             return
@@ -338,12 +332,12 @@ class Database:
         """
         if attempt:
             session = self.find_session(attempt)
-            with self._busy(session.stage):
+            with self._gate.busy(session.stage):
                 return self._work(session, work)
         request = SessionRequest(self.name, "", secrets.token_hex(16), "", self.birth)
         session = self.open_session(request)
         try:
-            with self._busy(session.stage):
+            with self._gate.busy(session.stage):
                 answer = self._work(session, work)
             if session.changes:
                 self.prepare(session, 0)
@@ -363,46 +357,22 @@ class Database:
         session.shard = shard.copy()
         return answer
 
-    def _learn_verdicts(self) -> None:
-        """Do what is decided. Called with the gate held, so that nothing new is decided meanwhile."""
-        deadline = time.monotonic() + _VERDICT_SECONDS
-        while True:
-            with self._lock:
-                doubtful = [self._pending[s.attempt] for s in self._transactions.prepared() if not s.decides]
-            unknown: EssError | None = None
-            for pending in doubtful:
-                try:
-                    self.learn_verdict(pending)
-                except EssError as error:
-                    unknown = error
-            if unknown is None:
-                return
-            if time.monotonic() > deadline:
-                raise UdbRequestError(
-                    "an import waits for the decision of another server", where=self.name, hint=str(unknown)
-                )
-            time.sleep(0.1)
-
     def learn_verdict(self, pending: Pending) -> Verdict:
-        """Ask the decider about something prepared, and do it if it is committed.
+        """Ask the decider about something prepared, and do it if it is committed; see :meth:`Verdicts.learn`."""
+        return self._verdicts.learn(pending)
 
-        Raises:
-            EssError: If the decider cannot be asked, or the commit cannot be logged.
-        """
-        stage = pending.stage
-        with pending.deciding:
-            if stage.phase is not Phase.PREPARED:
-                return Verdict.COMMITTED if stage.outcome else Verdict.NEVER
-            question = VerdictRequest(self.name, stage.identity, stage.attempt)
-            verdict = self._ask(pending.request.decider, question)
-            if verdict is Verdict.COMMITTED:
-                with self._lock:
-                    gate = self._gate
-                    if gate is not None and gate is not pending and gate.shard is not None:
-                        return Verdict.OPEN  # the session has begun before this was decided, so its turn is before
-                    if stage.phase is Phase.PREPARED:
-                        self._apply(pending)
-            return verdict
+    def _doubtful(self) -> list[Pending]:
+        with self._lock:
+            return [self._pending[stage.attempt] for stage in self._transactions.prepared() if not stage.decides]
+
+    def _do_decided(self, pending: Pending) -> bool:
+        with self._lock:
+            holder = self._gate.holder
+            if holder is not None and holder is not pending and holder.shard is not None:
+                return False  # the session has begun before this was decided, so its turn is before
+            if pending.stage.phase is Phase.PREPARED:
+                self._apply(pending)
+            return True
 
     def _restored(self, doubt: Doubt) -> Pending:
         """What was prepared when the server ended, and may have been committed by its decider."""
@@ -418,8 +388,7 @@ class Database:
             pending.shard = self._shard.copy()
             for change in doubt.changes:
                 pending.shard.apply(change)
-            pending.holds_gate = True
-            self._gate = pending
+            self._gate.take(pending)
         return pending
 
     # Looking ------------------------------------------------------------------------------------------------------
@@ -472,42 +441,12 @@ class Database:
         finally:
             self._compacting.release()
 
-    # Locks --------------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _free_gate(self) -> Iterator[None]:
-        with self._gate_free:
-            self._wait_for_gate(lambda: self._gate is None)
-            self._require_usable()
-            yield
-
-    def _wait_for_gate(self, free: Callable[[], bool]) -> None:
-        if not self._gate_free.wait_for(free, GATE_SECONDS):
-            raise UdbRequestError(
-                f"database '{self.name}' is busy with another change", hint="try again when that is done"
-            )
-
-    @contextmanager
-    def _busy(self, stage: Stage) -> Iterator[None]:
-        with self._lock:
-            stage.busy += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                stage.busy -= 1
-                stage.heard = time.monotonic()
+    # Inside ---------------------------------------------------------------------------------------------------------
 
     def _forget(self, pending: Pending) -> None:
         self._pending.pop(pending.stage.attempt, None)
         pending.shard = None
-        self._free(pending)
-
-    def _free(self, pending: Pending) -> None:
-        if pending.holds_gate:
-            pending.holds_gate = False
-            self._gate = None
-            self._gate_free.notify_all()
+        self._gate.free(pending)
 
     def _require_usable(self) -> None:
         if self._ended is not None:

@@ -14,7 +14,7 @@ decider, whose answer is final as soon as its own stream of that attempt has end
 An import has an *identity* given by the caller, e.g. of the task that makes it. When an identity
 has been committed once, later attempts of it are duplicates and are dropped.
 
-The changes of a session (see :mod:`ess.udb.sessions`) are decided in the same way.
+The changes of a session (see :mod:`ess.udb.database`) are decided in the same way.
 """
 
 from __future__ import annotations
