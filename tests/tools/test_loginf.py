@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def test_a_few_odd_values_may_be_accepted(inf: Tool) -> None:
         (b"1\tx\n2\ty\n", '"\\t" Separated', "I:col1 S:col2"),
         (b'1|"x|y"\n2|y\n3|z\n', '"|" Separated CSV', "I:col1 S:col2"),
         (b"1\x01x\n2\x01y\n", '"\\x01" Separated', "I:col1 S:col2"),
+        (b"s+n+d\nA+1+2014-01-01\nB+2+2014-01-02\n", '"+" Separated', "S:s I:n S:d"),
+        (b"1+1\n2+2\n", '"\\n" Separated', "S:col1"),
         (b"some words\nand others, here\nand\n", '"\\n" Separated', "S:col1"),
         (b"ann   10\nbob    7\nzoe 1000\n", "Fixed-Width", "S,n=4,trm:col1 I,n=4,trm:col2"),
         (b'{"a": 1}\n{"a": 2}\n', "JSON", ""),
@@ -188,3 +191,22 @@ def test_the_rows_of_an_html_table(inf: Tool) -> None:
     assert inf("-f,tab,notitle", "-", "-o_pp_col", "-", stdin=page).out == "S:col1\nS:col2\n"
     found = json.loads(inf("-f,auto", "-", stdin=page).out)
     assert (found["Rows"]["Count"], found["Column"][0]["Type-String"]["Sample"]) == (3, ["name", "ann", "b&b"])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "data", "specs"),
+    [
+        ("", "1,2\n3,4\n", "I:col1 I:col2"),
+        ("", "Ngou,26\nObo,31\n", "S:col1 I:col2"),
+        ("", ",b\n3,4\n", "I:col1 I:b"),
+        ("", ",\n3,4\n", "I:col1 I:col2"),
+        (",auto", "a,b\n3,4\n", "I:a I:b"),
+        (",auto,notitle", "a,b\n3,4\n", "S:col1 S:col2"),
+        (",tab", "<tr><td>x<td>7</tr><tr><td>y<td>8</tr>", "S:col1 I:col2"),
+    ],
+)
+def test_a_first_record_that_is_no_line_of_labels_is_data(inf: Tool, attributes: str, data: str, specs: str) -> None:
+    found = inf(f"-f{attributes}", "-", "-o_pp_col", "-", "-o", "-", stdin=data)
+    assert found.out.split()[:2] == specs.split()
+    assert '"Rows" : {\n    "Count" : ' + str(2 - ("a" in specs or ":b" in specs)) in found.out
+    assert re.search(r'"Process Time" : [0-9]+\.[0-9]{3},', found.out)

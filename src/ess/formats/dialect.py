@@ -19,6 +19,8 @@ from ess.schema import ColumnType
 
 #: Delimiters in the order they are preferred when several fit.
 _DELIMITERS = (",", "\t", "|", ";", "\x01", " ", ":")
+#: Delimiters that are so rare that they need all lines and three columns.
+_RARE_DELIMITERS = ("+", "^", "~", "#", "&", "!", "*")
 #: The first words of Apache's common and combined log format, which is divided by blanks.
 _ACCESS_LOG = re.compile(r'\S+ \S+ \S+ \[[^\]"]+\] "')
 #: A quoted field, where quotes may be doubled or escaped by a backslash.
@@ -184,16 +186,20 @@ def _find_delimiter(lines: Sequence[str]) -> tuple[str, str]:
     shares: dict[str, float] = {}
     unquoted = [_QUOTED.sub('""', line) if '"' in line else line for line in lines]
     for delimiter in _DELIMITERS:
-        widths: Counter[int] = Counter()
+        counts: Counter[int] = Counter()
         for line, rest in zip(lines, unquoted, strict=True):
             divides = delimiter in rest or (delimiter in line and _is_quoted_record(line, delimiter))
-            widths.update(map(len, _split([line], delimiter)) if divides else (1,))
-        width, count = widths.most_common(1)[0]
+            counts.update(map(len, _split([line], delimiter)) if divides else (1,))
+        width, count = counts.most_common(1)[0]
         if width > 1:
-            shares[delimiter] = count / widths.total()
+            shares[delimiter] = count / counts.total()
     good = [delimiter for delimiter, share in shares.items() if share >= _SURE]
     if good:
         return good[0], ""
+    for delimiter in _RARE_DELIMITERS:
+        widths = {line.count(delimiter) + 1 for line in unquoted}
+        if len(lines) > 1 and len(widths) == 1 and min(widths) > 2:
+            return delimiter, ""
     # dirty data may have many odd records, but spaces and colons are in any prose
     best = max((delimiter for delimiter in shares if delimiter not in " :"), key=shares.__getitem__, default="")
     if not best or shares[best] < 0.5:

@@ -171,6 +171,16 @@ def kind_of(value: bytes) -> tuple[str, int | float | None]:
     return "String", None
 
 
+def can_be_labels(record: Sequence[bytes]) -> bool:
+    """Whether the first record may name the columns; one with a number or an address is data, and so is a blank one.
+
+    >>> can_be_labels([b"city", b""]), can_be_labels([b"Ngou", b"26"])
+    (True, False)
+    """
+    kinds = {kind_of(value.strip())[0] for value in record}
+    return "String" in kinds and kinds <= {"String", "Blank"}
+
+
 # Storing: JSON, with bytes as base64. -------------------------------------------------------------------------------
 
 

@@ -121,7 +121,9 @@ def report(profile: Profile, *, seconds: float, accepted_errors: float, encoded:
                 details["Sample-Has binary"] = text(found.binary)
             entry[f"Type-{each}"] = details
         content["Column"].append(entry)
-    return json.dumps(content, indent=2, separators=(",", " : "), ensure_ascii=False)
+    printed = json.dumps(content, indent=2, separators=(",", " : "), ensure_ascii=False)
+    # JSON of Python drops zeros at the end of a number.
+    return printed.replace(f' : {content["Process Time"]}', f" : {seconds:.3f}", 1)
 
 
 def _names(profile: Profile) -> list[str]:

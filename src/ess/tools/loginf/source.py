@@ -13,7 +13,7 @@ from ess.errors import InputDataError
 from ess.formats.attributes import Format, InputAttributes
 from ess.formats.dialect import find_dialect
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
-from ess.tools.loginf.profile import Profile
+from ess.tools.loginf.profile import Profile, can_be_labels
 from ess.tools.loginf.typed_source import FORMATS, analyse_binary, analyse_table, sizes
 
 #: How much of an input decides about its format.
@@ -165,11 +165,11 @@ def find_shape(sample: bytes, request: Request) -> Shape:
             return Shape("Fixed-Width", replace(attributes, quoted=False), titled=False, widths=widths)
     if not found.delimiter:
         whole = replace(attributes, quoted=False, separator=b"\n")
-        return Shape(_separated(whole), whole, found.header, whole=True)
+        return Shape(_separated(whole), whole, found.header and request.titled, whole=True)
     separator = found.delimiter.encode("latin-1")
     quoted = separator == b"," or separator + b'"' in sample or b'"' + separator in sample
     chosen = replace(attributes, separator=separator, quoted=quoted)
-    return Shape(_separated(chosen), chosen, found.header)
+    return Shape(_separated(chosen), chosen, found.header and request.titled)
 
 
 def fixed_widths(sample: bytes) -> tuple[int, ...]:
@@ -217,8 +217,9 @@ def _analyse_records(
         unreadable += len(batch.rejects)
         records = batch.frame.get_column(RECORD).to_list()
         if shape.titled and labels is None and records:
-            labels = next(_split(records[:1], shape, attributes))
-            records = records[1:]
+            first = next(_split(records[:1], shape, attributes))
+            labels = first if can_be_labels(first) else []
+            records = records[bool(labels) :]
         if left is not None:
             records = records[:left]
             left -= len(records)

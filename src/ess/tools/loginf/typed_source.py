@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ess.formats.attributes import Format, InputAttributes
 from ess.language.values import format_address, format_float, format_integer
 from ess.schema.types import ColumnType
-from ess.tools.loginf.profile import Profile
+from ess.tools.loginf.profile import Profile, can_be_labels
 
 if TYPE_CHECKING:
     from ess.formats.blocks import ByteSource
@@ -75,13 +75,15 @@ def analyse_table(
             if not unreadable:
                 say(f"{name}: record {number} is left out: {reason}")
             unreadable += 1
-        elif titled and labels is None:
-            labels = cells
-        else:
-            rows.append(cells)
-            if len(rows) == _ROWS:
-                add(rows)
-                rows = []
+            continue
+        if titled and labels is None:
+            labels = cells if can_be_labels(cells) else []
+            if labels:
+                continue
+        rows.append(cells)
+        if len(rows) == _ROWS:
+            add(rows)
+            rows = []
     add(rows)
     if unreadable > 1:
         say(f"{name}: {unreadable} records are left out")
