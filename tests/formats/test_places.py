@@ -82,5 +82,5 @@ def test_places_that_cannot_be_opened(tmp_path: Path) -> None:
         open_target(f"connect@127.0.0.1:{free_port()}", append=False)
     with pytest.raises(InputOpenError, match="cannot open it"):
         open_source("a\0b")
-    with pytest.raises(InputOpenError, match="fifo@: cannot open"):
+    with pytest.raises(InputOpenError, match="fifo@: the name of a file is blank"):
         open_source("fifo@")

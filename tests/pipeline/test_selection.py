@@ -82,6 +82,7 @@ def test_an_alias_labels_the_column() -> None:
         (["*:x"], "'*' takes nothing"),
         (["two words"], "bad column selection"),
         ([""], "bad column selection"),
+        (["!a"], "a column is left out by ~a"),
     ],
 )
 def test_a_wrong_selection_is_explained(specs: list[str], part: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,17 @@ def test_late_events_are_moved_or_end_it(sess: Tool) -> None:
     assert done.code == 13
     assert "event 5, column Time: the time lies 5 before an earlier one" in done.err
     assert sess(*ARGUMENTS, "-ttol", "5", "-o,notitle", "-", stdin=data).out == '"a",100,104,4,3\n"b",130,130,0,2\n'
+
+
+def test_each_f_may_have_attributes_of_its_own(sess: Tool, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("Time,User\n100,a\nx,b\n")
+    (tmp_path / "b").write_text("105|a\n")
+    files = ("-f,+1l,eok,qui", "a", "-f,sep=|", "b")
+    done = sess(*files, *ARGUMENTS, "-stat", "-o,notitle", "-")
+    assert (done.out, done.err) == ('"a",100,105,5,2\n', "aq_sess: rec=3 err=1 out=1\n")
+    (tmp_path / "b").write_text("y|a\n")
+    assert sess(*files, *ARGUMENTS).code == 13
+    assert sess("-f,aq", "none", *files, *ARGUMENTS).code == 2
 
 
 def test_bz_is_the_longest_record(sess: Tool) -> None:

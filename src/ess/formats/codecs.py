@@ -21,10 +21,10 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 import zstandard
 from isal import igzip_lib, isal_zlib
@@ -81,6 +81,8 @@ _CODECS = (
     ),
 )
 _BZIP2_BLOCK = (b"1AY&SY", b"\x17rE8P\x90")
+#: How ``bin`` and ``aq`` data begin, which have no lines.
+_ARROW = b"\xff\xff\xff\xff"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR = b"ustar"
 _TAR_AT = 257
@@ -322,10 +324,12 @@ def _tar_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
     source = DecodedStream(pieces, lambda: None)
     try:
         with tarfile.open(fileobj=cast(BinaryIO, source), mode="r|") as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is not None:
-                    yield from _decoded(_read_pieces(cast(BinaryIO, content), label), label, archives=False)
+            contents = (archive.extractfile(member) for member in archive if member.isfile())
+            yield from _one_after_the_other(
+                _decoded(_read_pieces(cast(BinaryIO, content), label), label, archives=False)
+                for content in contents
+                if content is not None
+            )
     except (tarfile.TarError, EOFError) as error:
         raise InputReadError(f"the tar archive is damaged ({error})", where=label) from None
 
@@ -336,17 +340,31 @@ def _zip_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
         shutil.copyfileobj(DecodedStream(pieces, lambda: None), spool, _SOURCE_READ)
         try:
             with zipfile.ZipFile(cast(BinaryIO, spool)) as archive:
-                for member in archive.infolist():
-                    if not member.is_dir():
-                        with archive.open(member) as content:
-                            yield from _decoded(_zip_pieces(content), label, archives=False)
+                members = (member for member in archive.infolist() if not member.is_dir())
+                yield from _one_after_the_other(
+                    _decoded(_zip_pieces(archive, member), label, archives=False) for member in members
+                )
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise InputReadError(
                 f"the zip archive is damaged or not readable ({error})", where=label, hint="try it with unzip -t"
             ) from None
 
 
-def _zip_pieces(content: IO[bytes]) -> Iterator[bytes]:
-    read = getattr(content, "read1", content.read)
-    while piece := read(_SOURCE_READ):
-        yield piece
+def _zip_pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(member) as content:
+        while piece := content.read1(_SOURCE_READ):
+            yield piece
+
+
+def _one_after_the_other(files: Iterable[Iterator[bytes]]) -> Iterator[bytes]:
+    """The content of each file, where a last line without end gets one: no record goes on in the next file."""
+    last = b"\n"
+    for pieces in files:
+        first = True
+        for piece in pieces:
+            if first and piece:
+                if last != b"\n" and not piece.startswith(_ARROW):
+                    yield b"\n"
+                first = False
+            last = piece[-1:] or last
+            yield piece

@@ -40,6 +40,8 @@ def open_target(place: str, *, append: bool) -> BinaryIO:
 
 def _opened(place: str, mode: str, failure: type[EssError]) -> BinaryIO:
     path = place.removeprefix(_FIFO)
+    if not path:
+        raise failure("the name of a file is blank", where=place or "''", hint="give its path, or - for the stream")
     try:
         if place.startswith(("connect@", "listen@")):
             return _socket_file(place, mode, failure)

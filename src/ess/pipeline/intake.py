@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from ess.engines.batch import Batch
+from ess.formats.attributes import InputAttributes
 from ess.formats.reader import InputBatch
 from ess.pipeline.beside import read_ahead
 from ess.pipeline.counts import Counts
@@ -27,6 +28,7 @@ class Intake:
 
     Args:
         source: Where the records come from.
+        more: Further inputs of the same columns.
         report: Gets the message of each record that is left out.
         progress: Gets the number of records processed, every ``PROGRESS_STEP``.
         stdin: What ``-`` means; None for the process's standard input.
@@ -41,9 +43,11 @@ class Intake:
         progress: Callable[[int], None] | None = None,
         stdin: BinaryIO | None = None,
         read: FileReader = read_file,
+        more: Sequence[InputPlan] = (),
     ) -> None:
         self._read = read
         self._source = source
+        self._more = more
         self._report = report
         self._policies: list[RejectionPolicy] = []
         self._progress = progress
@@ -66,50 +70,52 @@ class Intake:
             InputDataError: At a rejected record that ends the run; the rows before it have been delivered.
             EssError: As ``read_input`` does.
         """
-        for file in self.files:
-            yield from self.file_batches(file, ahead=True)
+        for source in (self._source, *self._more):
+            for file in source.files:
+                yield from self._file_batches(source, file, ahead=True)
 
     @property
     def files(self) -> tuple[str, ...]:
         """The input's files as given."""
         return self._source.files
 
-    def file_batches(self, file: str, *, ahead: bool = False) -> Iterator[Batch]:
-        """The good records of one file of the input; errors as for ``batches``. Files may be read side by side.
+    def file_batches(self, file: str) -> Iterator[Batch]:
+        """The good records of one file of the input; errors as for ``batches``. Files may be read side by side."""
+        return self._file_batches(self._source, file, ahead=False)
 
-        With ``ahead`` the next batches of a large file are read while its user works on one.
-        """
-        policy = RejectionPolicy(self._source.attributes, self._report)
+    def _file_batches(self, source: InputPlan, file: str, *, ahead: bool) -> Iterator[Batch]:
+        # With ``ahead`` the next batches of a large file are read while its user works on one.
+        policy = RejectionPolicy(source.attributes, self._report)
         self._policies.append(policy)
-        read = (batch for batch in self._read(self._source, file, self._stdin))
+        read = (batch for batch in self._read(source, file, self._stdin))
         for batch in read_ahead(read, _is_large) if ahead else read:
             before = self.rows + self.rejected
-            for rows in self._good(batch, policy):
+            for rows in _good(batch, source.attributes, policy):
                 self.rows += rows.height
                 yield rows
             self._announce(before, self.rows + self.rejected)
 
-    def _good(self, batch: InputBatch, policy: RejectionPolicy) -> Iterator[Batch]:
-        attributes = self._source.attributes
-        start = 0
-        if policy.only_counts:
-            policy.leave_out(len(batch.rejects))
-            if batch.frame.height:
-                yield batch.frame
-            return
-        for reject in batch.rejects:
-            # A rejection that may end the run comes after the rows before it, so that the end
-            # does not depend on the size of the batches.
-            if reject.before_row > start and (not attributes.errors_ok or attributes.error_limit is not None):
-                yield batch.frame.slice(start, reject.before_row - start)
-                start = reject.before_row
-            policy.reject(batch.file, reject.record, reject.column, reject.reason)
-        if start < batch.frame.height:
-            yield batch.frame.slice(start)
-
     def _announce(self, before: int, after: int) -> None:
         if self._progress is not None and after // PROGRESS_STEP > before // PROGRESS_STEP:
             self._progress(after // PROGRESS_STEP * PROGRESS_STEP)
+
+
+def _good(batch: InputBatch, attributes: InputAttributes, policy: RejectionPolicy) -> Iterator[Batch]:
+    start = 0
+    if policy.only_counts:
+        policy.leave_out(len(batch.rejects))
+        if batch.frame.height:
+            yield batch.frame
+        return
+    for reject in batch.rejects:
+        # A rejection that may end the run comes after the rows before it, so that the end
+        # does not depend on the size of the batches.
+        if reject.before_row > start and (not attributes.errors_ok or attributes.error_limit is not None):
+            yield batch.frame.slice(start, reject.before_row - start)
+            start = reject.before_row
+        policy.reject(batch.file, reject.record, reject.column, reject.reason)
+    if start < batch.frame.height:
+        yield batch.frame.slice(start)
 
 
 def _is_large(batch: InputBatch) -> bool:

@@ -19,6 +19,9 @@ _SPEC = re.compile(
 _LENGTH = re.compile(r"n=(-?[1-9][0-9]*)\Z", re.IGNORECASE)
 
 
+_FORM = "the form is ColName[,n=Len][:NewName][+Format]"
+
+
 @dataclass(frozen=True)
 class Selected:
     """One column of an output.
@@ -48,9 +51,8 @@ def select(specs: Sequence[str], scope: Scope, everything: Sequence[Slot], *, wh
     for number, spec in enumerate(specs):
         match = _SPEC.match(spec)
         if match is None:
-            raise OptionError(
-                f"bad column selection '{spec}'", where=where, hint="the form is ColName[,n=Len][:NewName][+Format]"
-            )
+            form = f"a column is left out by ~{spec[1:]}" if spec[:1] == "!" else _FORM
+            raise OptionError(f"bad column selection '{spec}'", where=where, hint=form)
         if number == 0 and match["mark"]:
             selected.extend(Selected(slot, slot.name) for slot in everything)
         if match["name"] == "*":

@@ -70,7 +70,7 @@ NAME = OPTIONS.tool
 class _Plan:
     """What a command line asks for."""
 
-    source: InputPlan
+    sources: tuple[InputPlan, ...]
     time: Slot
     keys: tuple[Slot, ...]
     timeout: int
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> int:
         return 0
     uses = OPTIONS.parse(argv)
     plan = _plan(uses)
-    return gather(NAME, argv, uses, plan.source, lambda intake: _find(plan, intake))
+    return gather(NAME, argv, uses, plan.sources[0], lambda intake: _find(plan, intake), more=plan.sources[1:])
 
 
 def command() -> NoReturn:
@@ -100,12 +100,9 @@ def command() -> NoReturn:
 
 
 def _plan(uses: Sequence[Use]) -> _Plan:
-    source = plan_input(uses)
-    if (limit := single_use(uses, "-bz")) is not None:
-        attributes = replace(source.attributes, record_limit=_number(limit, least=1))
-        source = replace(source, attributes=attributes)
+    sources = _sources(uses)
     scope = Scope()
-    for column in source.columns:
+    for column in sources[0].columns:
         if column.wanted:
             scope.add(column, where="-d")
     time = scope.get(_needed(uses, "-t").arguments[0], where="-t")
@@ -115,7 +112,7 @@ def _plan(uses: Sequence[Use]) -> _Plan:
     tolerance = single_use(uses, "-ttol")
     output = single_use(uses, "-o")
     return _Plan(
-        source,
+        sources,
         time,
         keys,
         _number(_needed(uses, "-tout")),
@@ -124,6 +121,19 @@ def _plan(uses: Sequence[Use]) -> _Plan:
         output.arguments[0] if output is not None else STDOUT,
         parse_output_attributes(list(output.attributes), where=output.where) if output else OutputAttributes(),
     )
+
+
+def _sources(uses: Sequence[Use]) -> tuple[InputPlan, ...]:
+    """The input of each ``-f``, which may have attributes of its own; all have the same columns."""
+    others = [use for use in uses if use.name != "-f"]
+    sources = [plan_input([*others, use]) for use in uses if use.name == "-f"] or [plan_input(others)]
+    for source in sources[1:]:
+        if source.columns != sources[0].columns:
+            raise OptionError("the inputs have different columns", where="-f", hint="name the same columns in each")
+    if (limit := single_use(uses, "-bz")) is not None:
+        size = _number(limit, least=1)
+        sources = [replace(source, attributes=replace(source.attributes, record_limit=size)) for source in sources]
+    return tuple(sources)
 
 
 def _needed(uses: Sequence[Use], name: str) -> Use:

@@ -24,6 +24,7 @@ def gather(
     work: Callable[[Intake], int | None],
     *,
     read: FileReader | None = None,
+    more: Sequence[InputPlan] = (),
 ) -> int:
     """Give the records of ``source`` to ``work``, and report the counts; the exit code.
 
@@ -34,6 +35,7 @@ def gather(
         source: Its input.
         work: Takes the records and makes the output. Returns how many records were output where
             ``-stat`` is to say so.
+        more: Further inputs of the same columns, read after ``source``.
         read: What reads a file of the input instead of ``ess.pipeline.source.read_file``.
 
     Raises:
@@ -42,7 +44,8 @@ def gather(
     names = [use.name for use in uses]
     if tests := names.count("-test"):
         if tests > 1:
-            _open_files(source)
+            for each in (source, *more):
+                _open_files(each)
         return 0
     from ess.pipeline.intake import Intake  # loads the engines
 
@@ -52,7 +55,7 @@ def gather(
         print(f"{tool}: {text}", file=sys.stderr)
 
     progress = (lambda records: say(f"{records:,} records processed")) if "-verb" in names else None
-    intake = Intake(source, say, progress=progress, read=read or read_file)
+    intake = Intake(source, say, progress=progress, read=read or read_file, more=more)
     out: int | None = None
     try:
         out = work(intake)
