@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ess.engines.batch import PHYSICAL
-from ess.engines.columnar import compile_columnar
+from ess.engines.columnar import compile_columnar, lookup
 from ess.engines.columnar.lookup import FirstMatch
 from ess.engines.rowwise import compile_rowwise
 from ess.language.functions.table import Function, anything, target
@@ -66,10 +67,33 @@ def _rows(draw: st.DrawFn, types: Sequence[ColumnType], name: str) -> pl.DataFra
     )
 
 
+@pytest.mark.parametrize("few_rows", [0, lookup._FEW_ROWS])
 @settings(max_examples=250, deadline=None)
-@given(_cases())
-def test_both_engines_find_the_same(case: tuple[Program, pl.DataFrame]) -> None:
+@given(case=_cases())
+def test_both_engines_find_the_same(few_rows: int, case: tuple[Program, pl.DataFrame]) -> None:
     program, rows = case
-    by_columns, by_rows = (compiled(program).run(rows, 1) for compiled in (compile_columnar, compile_rowwise))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lookup, "_FEW_ROWS", few_rows)
+        by_columns, by_rows = (compiled(program).run(rows, 1) for compiled in (compile_columnar, compile_rowwise))
     assert str(by_columns.final.rows()) == str(by_rows.final.rows())
     assert by_columns.kept == by_rows.kept
+
+
+def test_the_first_of_many_records_with_a_key_is_found() -> None:
+    table = pl.DataFrame(
+        {"k": [b"%d" % (n % 300) for n in range(1000)], "v": pl.Series(range(1000), dtype=pl.UInt32)}
+    )
+    match = FirstMatch(table, [ColumnType.S, ColumnType.I], [ColumnType.I], ignore_case=False)
+    keys = pl.Series([b"%d" % (n % 450) for n in range(900)] + [None], dtype=pl.Binary)
+    found = match.over([keys, pl.Series([7] * 901, dtype=pl.Int64)])
+    expected = [(1, n % 450) if n % 450 < 300 else (0, 7) for n in range(900)]
+    assert found.rows() == [*expected, (None, 7)]
+
+
+def test_different_keys_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "_FEW_ROWS", 0)
+    monkeypatch.setattr(lookup, "_hashes", lambda keys: (keys.hash_rows(1) & 1).to_numpy())
+    table = pl.DataFrame({"k": [b"a", b"b", b"c", b"a"], "v": pl.Series([1, 2, 3, 4], dtype=pl.UInt32)})
+    match = FirstMatch(table, [ColumnType.S, ColumnType.I], [ColumnType.I], ignore_case=False)
+    keys = pl.Series([b"c", b"a", b"x", b"b"], dtype=pl.Binary)
+    assert match.over([keys, pl.Series([9] * 4, dtype=pl.Int64)]).rows() == [(1, 3), (1, 1), (0, 9), (1, 2)]

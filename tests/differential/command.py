@@ -31,9 +31,11 @@ _LIMITS = (
     ("ess.formats.reader", "_SMALL"),
     ("ess.formats.reader", "_TINY"),
     ("ess.formats.render", "_FEW_ROWS"),
+    ("ess.formats.render", "_FEW_OF_A_BATCH"),
     ("ess.pipeline.run", "_LARGE"),
     ("ess.pipeline.outputs", "_LARGE"),
     ("ess.engines.columnar.distinct", "_SMALL"),
+    ("ess.engines.columnar.lookup", "_FEW_ROWS"),
 )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,11 @@ from ess.formats.values import address_text
 from ess.schema.columns import valid_name
 from ess.schema.types import ColumnType
 
-#: Up to this many rows Python is faster than loading what prints more of them.
+#: Up to this many rows in all Python is faster than loading what prints more of them ...
 _FEW_ROWS = 4000
+#: ... or, once that is loaded, up to so many of a batch than what it costs for each.
+_FEW_OF_A_BATCH = 700
+_FAST = "ess.formats.render_fast"
 
 _JSON_UNSAFE = re.compile(rb'["\\\x00-\x1f]')
 _JSON_SHORT = {b'"': b'\\"', b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t", b"\b": b"\\b", b"\f": b"\\f"}
@@ -68,6 +72,7 @@ class Renderer:
             for column, number_format in zip(self.columns, self.number_formats, strict=True)
         )
         self._fast = attributes.format is Format.SEPARATED and all(column.length is None for column in columns)
+        self._printed = 0  # how many rows so far
 
     def title(self) -> bytes:
         """The line of labels, or what else an output begins with; no bytes where there is none."""
@@ -89,7 +94,12 @@ class Renderer:
             from ess.formats.binary import stream_rows
 
             return stream_rows(batch, [column.key for column in self.columns])
-        if self._fast and batch.height > _FEW_ROWS:
+        self._printed += batch.height
+        if (
+            self._fast
+            and batch.height > _FEW_OF_A_BATCH
+            and (self._printed > _FEW_ROWS or _FAST in sys.modules)
+        ):
             from ess.formats.render_fast import rendered
 
             return rendered(self, batch)
