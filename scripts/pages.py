@@ -81,7 +81,15 @@ def attributes_page() -> str:
 def function_block(function: Function) -> str:
     """One function's entry, as ``aq_pp -h Function`` prints it."""
     entry = function_entry(function)
-    lines = [f"### {function.name}", "", f"`{entry.signature}`", "", entry.summary]
+    lines = [
+        f"### {function.name}",
+        "",
+        f"`{entry.signature}`",
+        "",
+        entry.summary,
+        "",
+        entry.types[:1].upper() + entry.types[1:] + ".",
+    ]
     for words in entry.words:
         name, _, listed = words.partition(": ")
         lines += ["", f"`{name}`: " + " ".join(f"`{word}`" for word in listed.split())]

@@ -12,6 +12,7 @@ from ess.language.functions import FUNCTIONS
 from ess.language.program import Evaluate, Program
 from ess.language.scope import Scope
 from ess.language.tree import ValueType
+from ess.pipeline.page import function_entry
 from ess.schema import parse_column
 
 COLUMNS = ("s:Str1", "s:Str2", "i:Int1", "is:Int2", "f:Float1", "ip:Ip1")
@@ -48,3 +49,16 @@ def test_a_function_has_examples_or_works_only_somewhere(function):
 def test_infinite_results_are_floats():
     node = check_expression("Pow(0, -1)", Scope(), where="-eval")
     assert node.value == math.inf
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
+def test_help_is_printable_and_tells_types(function):
+    entry = function_entry(function)
+    assert all(example.isprintable() for example in entry.examples)
+    assert "result: a" in entry.types
+    for parameter in function.parameters:
+        assert parameter.words or function.only_in or f"{parameter.name}: " in entry.types
+
+
+def test_addresses_in_help_are_those_of_expressions():
+    assert "ToIP('1.2.3.4')  =>  1.2.3.4" in function_entry(FUNCTIONS["toip"]).examples

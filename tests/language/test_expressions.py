@@ -100,7 +100,7 @@ def test_string_constants(text, value):
         ("$RowNo", "unknown builtin variable '$RowNo', at character 1 of: $RowNo; known are $RowNum"),
         ("count ~== 1", "'~==' compares strings only"),
         ("1 < 2 < 3", "a second comparison, at character 7"),
-        ("SLeng(1)", "argument Val of SLeng must be a string, not a integer, at character 7"),
+        ("SLeng(1)", "argument Val of SLeng must be a string, not an integer, at character 7"),
         ("SLeng()", "function SLeng needs Val, at character 1 of: SLeng(); write SLeng(Val)"),
         ("SLeng(name, name)", "function SLeng takes fewer arguments, at character 13"),
         ("Min(1)", "function Min needs Val"),

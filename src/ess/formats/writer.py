@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from ess.engines.batch import Batch
-from ess.errors import OutputWriteError
+from ess.errors import OutputOpenError, OutputWriteError
 from ess.formats.attributes import OutputAttributes
 from ess.formats.places import open_target
 from ess.formats.render import OutputColumn, Renderer
@@ -126,5 +126,7 @@ def open_output(
     if target == "-":
         stream = stdout if stdout is not None else sys.stdout.buffer
         return Writer(stream, "standard output", renderer, nodelay=attributes.nodelay, owned=False)
+    if not target:  # an empty word, or a variable that is blank
+        raise OutputOpenError("the name of the file is blank", where=where)
     opened = open_target(target, append=attributes.append)
     return Writer(opened, target, renderer, nodelay=attributes.nodelay, owned=True)

@@ -164,8 +164,7 @@ def _argument(checker: Checker, function: Function, parameter: Parameter, expres
             return node
         raise _wrong(checker, function, parameter, expression, "must be a string constant")
     if node.type not in parameter.types:
-        names = " or ".join(dict.fromkeys(kind.value for kind in parameter.types))
-        raise _wrong(checker, function, parameter, expression, f"must be a {names}, not a {node.type.value}")
+        raise _wrong(checker, function, parameter, expression, f"must be {parameter.kinds}, not {node.type.noun}")
     return _converted(node, parameter.convert)
 
 

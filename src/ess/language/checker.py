@@ -121,7 +121,7 @@ def check_constant(text: str, column_type: ColumnType, *, where: str) -> bytes |
         OptionError: If it is not constant, or of another type.
     """
     try:
-        node = check_expression(text, Scope(), where=where)
+        node = check_expression(text, _NoNames(), where=where)
     except OptionError:
         if value_type(column_type) is ValueType.STRING and text[:1] not in ('"', "'", ""):
             raise OptionError(
@@ -136,6 +136,14 @@ def check_constant(text: str, column_type: ColumnType, *, where: str) -> bytes |
         low, high = INTEGER_RANGES[column_type]
         return (value - low) % (high - low + 1) + low
     return value
+
+
+class _NoNames(Scope):
+    """The names that a constant may use."""
+
+    def suggestion(self, name: str) -> str:
+        """As in any scope."""
+        return "a variable starts with a constant, before there are rows; -eval sets it from columns"
 
 
 class Checker:
@@ -214,7 +222,10 @@ class Checker:
         if slot is None:
             if name.lower() in FUNCTIONS:
                 raise self.error(f"function {name} without arguments", position, f"write {name}(...)")
-            raise self.error(f"unknown column '{name}'", position, self.scope.suggestion(name))
+            hint = self.scope.suggestion(name)
+            if not hint.startswith("did you mean") and self.scope.names():
+                hint = f'{hint}; a string stands in quotes: "{name}"'
+            raise self.error(f"unknown column '{name}'", position, hint)
         return Reference(value_type(slot.type), slot)
 
     def _builtin(self, name: str, position: int) -> Node:

@@ -24,6 +24,8 @@ MAX_DEPTH = 40
 MAX_CHAIN = 400
 
 _ARITHMETIC = frozenset("+-*/%&|^")
+#: What other languages write for an operator.
+_FOREIGN = {"and": "&&", "or": "||", "not": "!", "eq": "==", "ne": "!=", "mod": "%", "is": "=="}
 # A word list in which a word has a value, "zero|dec=2|beg=?", up to the comma or parenthesis that ends it.
 _VALUED_WORDS = re.compile(
     r"\s*((?:\w+\s*\|\s*)*\w+=(?![=])[^,()|\"']*(?:\|\s*\w+(?:=[^,()|\"']*)?\s*)*)(?=[,)])", re.ASCII
@@ -102,7 +104,13 @@ class _Parser:
     def _unexpected(self, wanted: str = "") -> OptionError:
         token = self._peek()
         found = "end of the expression" if token.kind is TokenKind.END else f"'{token.text}'"
-        return self._error(f"unexpected {found}" + (f" where {wanted} should be" if wanted else ""))
+        what = f"unexpected {found}" + (f" where {wanted} should be" if wanted else "")
+        before = self._tokens[self._index - 1] if self._index else token
+        if before.text == "<" and token.text == ">":
+            return self._error(what, "the operator is '!='")
+        # "not a" is a name before a name, "a and b" one behind a value.
+        word = before.text.lower() if before.text.lower() == "not" else token.text.lower()
+        return self._error(what, f"the operator is '{_FOREIGN[word]}'" if word in _FOREIGN else "")
 
     def _logic(self) -> syntax.Expression:
         self._depth += 1

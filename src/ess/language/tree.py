@@ -28,6 +28,11 @@ class ValueType(enum.Enum):
     FLOAT = "number"
     IP = "IP address"
 
+    @property
+    def noun(self) -> str:
+        """With its article, ``an integer``."""
+        return f"{'an' if self.value[0] in 'iI' else 'a'} {self.value}"
+
 
 def value_type(column_type: ColumnType) -> ValueType:
     """The type that a column of ``column_type`` has inside an expression."""

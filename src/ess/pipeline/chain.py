@@ -125,7 +125,11 @@ class ChainBuilder:
 
     def create(self, spec: str, *, where: str) -> Slot:
         """Define the column of a column spec; it starts as 0 or blank in every row."""
-        slot = self.scope.add(parse_column(spec, where=where), where=where)
+        column = parse_column(spec, where=where)
+        if self.scope.find(column.name) is not None:
+            hint = f"leave out the type to store into it, {column.name}, or choose another name"
+            raise OptionError(f"column '{column.name}' is defined already", where=where, hint=hint)
+        slot = self.scope.add(column, where=where)
         self.created.append(slot)
         return slot
 
@@ -138,7 +142,13 @@ class ChainBuilder:
 
     def target(self, word: str, *, where: str) -> Slot:
         """What ``ColSpec|ColName`` means: a new column, or a column or variable that is there."""
-        return self.create(word, where=where) if ":" in word else self.scope.get(word, where=where)
+        if ":" in word:
+            return self.create(word, where=where)
+        slot = self.scope.find(word)
+        if slot is None:
+            hint = f"{self.scope.suggestion(word)}; a new column takes its type before the name, e.g. s:{word}"
+            raise OptionError(f"unknown column '{word}'", where=where, hint=hint)
+        return slot
 
     def next_sink(self) -> int:
         """A number for the next sink."""
@@ -151,6 +161,11 @@ class ChainBuilder:
         slots = distinct_slots(selected)
         if variable is not None:
             target = self.initial_text(variable)
+            if not target:
+                hint = (
+                    f"start it with /dev/null if the file is known only later: -var s:{variable.name} '\"/dev/null\"'"
+                )
+                raise OptionError(f"the variable '{variable.name}' starts blank", where="-o,fvar", hint=hint)
             if all(slot.key != variable.key for slot in slots):
                 slots = (*slots, variable)
         output = RowOutput(self.next_sink(), target, attributes, tuple(selected), slots, variable)

@@ -110,7 +110,9 @@ class OptionTable:
         while position < len(argv):
             word = respelled(argv[position])
             if not is_option_word(word):
-                raise OptionError(f"'{word}' belongs to no option", where=self._after(uses), hint=self._see_help())
+                raise OptionError(
+                    f"'{word}' belongs to no option", where=self._after(uses), hint=self._stray(word, uses)
+                )
             name, comma, rest = word.partition(",")
             option = self._row(name)
             if comma and not option.attributes:
@@ -158,6 +160,15 @@ class OptionTable:
         lower = {known.lower(): known for known in names}
         near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
         return f"did you mean {lower[near[0]]}?" if near else self._see_help()
+
+    def _stray(self, word: str, uses: list[Use]) -> str:
+        """What a word without an option was meant for."""
+        name = uses[-1].name if uses else ""
+        if name in ("-if", "-ifnot", "-elif", "-elifnot"):
+            return f"{name} takes a rule to check: {name} -filt '{word}'"
+        if name in ("-eval", "-filt", "-var"):
+            return f"put all of the expression into one pair of quotes: {uses[-1].option.synopsis}"
+        return self._see_help()
 
     def _see_help(self) -> str:
         return f"see {self.tool} -h"

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
+from ess.language.values import format_address
 from ess.pipeline.options import OptionTable
 
 if TYPE_CHECKING:
     from ess.language.functions.table import Function, Value
 
 _WIDTH = 100
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 
 
 def help_text(table: OptionTable, words: Sequence[str]) -> str:
@@ -70,7 +72,7 @@ def function_page(table: OptionTable, name: str) -> str:
         hint = f"did you mean {near}?" if near else f"see {table.tool} -h for the options"
         raise OptionError(f"there is no option or function '{name}'", where=f"{table.tool} -h", hint=hint)
     entry = function_entry(function)
-    lines = [entry.signature, "", *_wrap(entry.summary, "    ")]
+    lines = [entry.signature, "", *_wrap(entry.summary, "    "), "", *_wrap(entry.types, "    ", hanging="        ")]
     for words in entry.words:
         lines += _wrap(words, "    ", hanging="        ")
     for note in entry.notes:
@@ -87,6 +89,7 @@ class FunctionEntry:
     Args:
         signature: ``Name(A, B [, C])``.
         summary: One or two sentences.
+        types: What the arguments must be, and what the result is.
         words: For each argument that takes words, its name and the words.
         notes: Where it works, what differs from the reference system, what computes it.
         examples: ``Expression  =>  result``.
@@ -94,6 +97,7 @@ class FunctionEntry:
 
     signature: str
     summary: str
+    types: str
     words: tuple[str, ...]
     notes: tuple[str, ...]
     examples: tuple[str, ...]
@@ -102,6 +106,7 @@ class FunctionEntry:
 def function_entry(function: Function) -> FunctionEntry:
     """The entry of one function."""
     from ess.engines.columnar.support import function_support
+    from ess.language.tree import ValueType
 
     parameters = (*function.parameters, *function.repeated, *function.trailing)
     notes = []
@@ -115,20 +120,49 @@ def function_entry(function: Function) -> FunctionEntry:
     return FunctionEntry(
         function.signature,
         function.summary,
+        _types(function),
         tuple(f"{p.name}: {' '.join(sorted(p.words))}" for p in parameters if p.words),
         tuple(notes),
         tuple(
-            f"{example.expression}  =>  {_shown(example.result)}"
-            + "".join(f", {name} = {_shown(value)}" for name, value in example.stores)
+            f"{example.expression}  =>  {_shown(example.result, address=function.result is ValueType.IP)}"
+            + "".join(f", {name} = {_shown(value, address=name == 'Ip1')}" for name, value in example.stores)
             for example in function.examples
         ),
     )
 
 
-def _shown(value: Value) -> str:
+def _shown(value: Value, *, address: bool) -> str:
+    """A value as an expression writes it; a blank address, which none can write, as a blank string."""
+    if isinstance(value, bytes) and address and value:
+        return format_address(value).decode("ascii")
     if isinstance(value, bytes):
-        return '"' + value.decode("utf-8", "backslashreplace").replace('"', '\\"') + '"'
+        return '"' + "".join(map(_written, value.decode("utf-8", "backslashreplace"))) + '"'
     return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def _written(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return _ESCAPES.get(character, f"\\x{ord(character):02x}")
+
+
+def _types(function: Function) -> str:
+    """What each argument must be, and what comes out; words have a line of their own."""
+    from ess.language.functions.table import Form
+    from ess.language.tree import ValueType
+
+    said: dict[str, str] = {}
+    for parameter in (*function.parameters, *function.repeated, *function.trailing):
+        if parameter.form is Form.VALUE:
+            said[parameter.name] = parameter.kinds
+        elif parameter.form in (Form.CONSTANT, Form.TARGET_OR_TYPE):
+            said[parameter.name] = parameter.form.value
+        elif parameter.form is Form.TARGET:
+            said[parameter.name] = f"the name of a {' or '.join(kind.value for kind in parameter.types)} column"
+    result = function.result.noun if isinstance(function.result, ValueType) else "a number"
+    return "; ".join([*(f"{name}: {kinds}" for name, kinds in said.items()), f"result: {result}"])
 
 
 def _wrap(text: str, indent: str, hanging: str = "") -> list[str]:

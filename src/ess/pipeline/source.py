@@ -104,7 +104,8 @@ def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
         return _started(files, attributes)
     given = parse_input_columns(definition.arguments, attributes, where="-d") if definition else InputColumns(())
     if required and not any(column.wanted for column in given.columns):
-        raise OptionError("no input columns are defined", where="-d", hint="e.g. -d s:Name i:Count X")
+        what = "all input columns are unwanted (X)" if given.columns else "no input columns are defined"
+        raise OptionError(what, where="-d", hint="e.g. -d s:Name i:Count X")
     return InputPlan(files, attributes, given.columns, given.separators)
 
 

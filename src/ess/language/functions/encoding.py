@@ -176,7 +176,7 @@ FUNCTIONS = (
         (text("Val"),),
         ValueType.STRING,
         "The bytes that Val holds in base64; what is not base64 is skipped.",
-        (Example("Base64Dec('YW Jj\tZA==')", b"abcd"), Example("Base64Dec('-')", b"")),
+        (Example(r'Base64Dec("YW Jj\tZA==")', b"abcd"), Example("Base64Dec('-')", b"")),
         row=base64_decode,
     ),
     Function(

@@ -69,6 +69,14 @@ class Parameter:
     words: frozenset[str] = frozenset()
     optional: bool = False
 
+    @property
+    def kinds(self) -> str:
+        """The types that fit, in words: ``a string or a number``."""
+        if self.types == _ALL:
+            return "a value of any type"
+        # Where an integer is taken, a number with a fraction is taken too, so "a number" says both.
+        return " or ".join(kind.noun for kind in self.types if kind is not ValueType.INTEGER)
+
 
 _NUMBERS = (ValueType.INTEGER, ValueType.FLOAT)
 _ALL = tuple(ValueType)

@@ -1,0 +1,64 @@
+"""What a newcomer types wrong: one line that says what, where, and what was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.outcome import Tool
+
+MISTAKES = [
+    # A string without its quotes, and other languages' words.
+    (("-filt", "name == bob"), "unknown column 'bob'", 'known are name, n; a string stands in quotes: "bob"'),
+    (("-filt", "n > 1 and n < 3"), "unexpected 'and', at character 7", "the operator is '&&'"),
+    (("-filt", "n > 1 OR n < 3"), "unexpected 'OR'", "the operator is '||'"),
+    (("-filt", "not n"), "unexpected 'n'", "the operator is '!'"),
+    (("-filt", "n <> 1"), "unexpected '>' where a value should be", "the operator is '!='"),
+    # An expression that the shell has cut.
+    (("-filt", "n", "==", "1"), "after -filt: '==' belongs to no option", "one pair of quotes: -filt FilterSpec"),
+    (("-eval", "n", "n", "+", "1"), "after -eval: '+' belongs to no option", "one pair of quotes: -eval ColSpec"),
+    (("-if", "n > 1", "-skip", "-endif"), "after -if: 'n > 1'", "takes a rule to check: -if -filt 'n > 1'"),
+    # New columns and those that are there.
+    (
+        ("-eval", "total", "n * 2"),
+        "-eval total: unknown column 'total'",
+        "takes its type before the name, e.g. s:total",
+    ),
+    (
+        ("-eval", "i:n", "n * 2"),
+        "-eval i:n: column 'n' is defined already",
+        "leave out the type to store into it, n, or",
+    ),
+    (("-mapf", "name", "%%a%%", "-mapc", "whole", "%%a%%"), "unknown column 'whole'", "e.g. s:whole"),
+    # Variables.
+    (("-var", "i:start", "n"), "-var i:start: unknown column 'n'", "a variable starts with a constant"),
+    (("-var", "s:file", '""', "-o,fvar", "file"), "-o,fvar: the variable 'file' starts blank", "'\"/dev/null\"'"),
+    # Types of arguments.
+    (("-eval", "i:x", "SLeng(n)"), "argument Val of SLeng must be a string, not an integer", "write SLeng(Val)"),
+    (("-eval", "i:x", "Abs(name)"), "argument Val of Abs must be a number, not a string", "write Abs(Val)"),
+    (("-eval", "i:x", "ToI(1.2.3.4)"), "must be a string or a number, not an IP address", "write ToI(Val)"),
+]
+
+
+@pytest.mark.parametrize(("argv", "what", "hint"), MISTAKES, ids=[" ".join(argv) for argv, _, _ in MISTAKES])
+def test_a_mistake_is_explained(pp: Tool, argv: tuple[str, ...], what: str, hint: str) -> None:
+    outcome = pp("-d", "s:name", "i:n", *argv, stdin="a,1\n")
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert what in outcome.err
+    assert hint in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_unwanted_columns_alone(pp: Tool) -> None:
+    assert pp("-d", "X", "X").err == "aq_pp: -d: all input columns are unwanted (X); e.g. -d s:Name i:Count X\n"
+
+
+def test_a_blank_name_of_a_file(pp: Tool) -> None:
+    assert (pp("-d", "s:a", "-o", "").code, pp("-d", "s:a", "-o", "").err) == (
+        21,
+        "aq_pp: -o: the name of the file is blank\n",
+    )
+    outcome = pp("-d", "s:a", "-var", "s:f", '"out"', "-eval", "f", "a", "-o,fvar", "f", stdin="\n")
+    assert (outcome.code, outcome.err) == (21, "aq_pp: -o: the name of the file is blank\n")
+    outcome = pp("-d", "s:a", "-var", "s:f", '"out"', "-eval", "f", "a", "-ovar,fvar", "f", stdin="\n")
+    assert (outcome.code, outcome.err) == (21, "aq_pp: -ovar: the name of the file is blank\n")
