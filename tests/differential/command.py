@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import io
 import os
@@ -16,7 +17,7 @@ from types import SimpleNamespace
 
 from tests.differential.chain import Option
 from tests.differential.command_input import make_input
-from tests.differential.command_rules import MORE, TABLE, CommandRules
+from tests.differential.command_rules import MORE, NUMBERS, TABLE, CommandRules
 from tests.differential.data import generate_rows
 from tests.differential.generate import generate_chain
 
@@ -53,7 +54,8 @@ class CommandOutcome:
 class Command:
     """A command line in parts that can be made smaller: attributes of -f, column specs, rules, and the input's lines.
 
-    ``size`` is how many bytes the smaller batches have.
+    ``size`` is how many bytes the smaller batches have; ``first`` how many of the lines stand in a compressed file
+    before the standard input.
     """
 
     attributes: str
@@ -61,12 +63,14 @@ class Command:
     rules: list[Option]
     lines: list[bytes]
     size: int
+    first: int = 0
 
     @property
     def argv(self) -> list[str]:
         """The words behind ``aq_pp``."""
         words = [word for rule in self.rules for word in _words(rule)]
-        return [f"-f{self.attributes}", "-", "-d", *self.specs, "-stat", *words]
+        files = ["first.gz", "-"] if self.first else ["-"]
+        return [f"-f{self.attributes}", *files, "-d", *self.specs, "-stat", *words]
 
 
 def _words(rule: Option) -> list[str]:
@@ -86,10 +90,11 @@ def make_command(seed: int, number: int) -> Command:
     CommandRules(source).put_into(rules)
     if any(rule[0] == "-var" for rule in rules):
         rules.append(("-ovar", "variables.csv"))
-    rows = generate_rows(source, source.choice([0, 3, 20, 60]))
+    rows = generate_rows(source, source.choice([0, 3, 20, 60, 60, 300]))
     attributes, specs, lines = make_input(rows, source)
     attributes += source.choice(["", ",eok", ",eok", ",eok,qui", ",eok,+1", ",eok=2", ",eok=1/5,qui=1"])
-    return Command(attributes, specs, rules, lines, source.choice([1, 50, 300, 300, 1000]))
+    first = source.randint(0, len(lines)) if source.random() < 0.2 else 0
+    return Command(attributes, specs, rules, lines, source.choice([1, 50, 300, 300, 1000]), first)
 
 
 def run_command(command: Command, engine: str, batch_bytes: int = 8 << 20, *, large: bool = False) -> CommandOutcome:
@@ -113,7 +118,12 @@ def run_command(command: Command, engine: str, batch_bytes: int = 8 << 20, *, la
 
 
 def _run(command: Command, engine: str) -> CommandOutcome:
-    with tempfile.TemporaryDirectory() as folder, _inside(folder, engine, b"".join(command.lines)) as (out, err):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _inside(folder, engine, b"".join(command.lines[command.first :])) as (out, err),
+    ):
+        (Path(folder) / "first.gz").write_bytes(gzip.compress(b"".join(command.lines[: command.first]), mtime=0))
+        (Path(folder) / "numbers.txt").write_bytes(NUMBERS)
         (Path(folder) / "table.csv").write_bytes(TABLE)
         (Path(folder) / "more.csv").write_bytes(MORE)
         code = exit_code("aq_pp", lambda: aq_pp.main(command.argv))

@@ -16,6 +16,7 @@ from ess.schema import ColumnType
 _DIRT = [b"TBD", b"", b'"', b'a"b', b"99999999999999999999", b"-1", b"1.5", b"\xff\xfe", b" 7 ", b"0x1F", b"1e999"]
 _DIRT += [b'"x,y"', b'"un""quoted"', b"\0", b"4294967296", b"18446744073709551616", b"nan", b"-inf", b"<", b"&amp;"]
 _DIRT += [b"\\", b"\r", b"</k>", b"]", b"1" * 400]
+_DIRT += [b"\xef\xbb\xbf", b'"a\r\nb"', b'""""', b'"', b"-", b"+5", b"1e", b".", b"::1", b"1.2.3", b"x" * 66000]
 _WIDTH = 24
 
 

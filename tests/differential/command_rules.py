@@ -13,6 +13,11 @@ from tests.differential.data import COLUMNS
 
 #: What the lookups look up, and what -cat adds.
 TABLE = b'abc,"found"\n"ABC",upper\na*,"begins"\n"xyz",\n"1 items",one\n"",blank\n"?","single"\n"abc",again\n'
+#: Another with numbers, an address and dirt; the look-up itself reads it with eok.
+NUMBERS = (
+    b"i1;is1;f1;ip1;text\n7;-1;0.5;1.2.3.4;'a'\n2147483648;0;nan;::1;x\n1;TBD;2.5;;bad\n"
+    b"1;2;-0;0.0.0.0;\n7;-1;1e300;;z\n"
+)
 MORE = b'abc,1.5,7\n"x""y",,TBD\n\xff,1e999,-1\nlast,nan,9'
 
 _NAMES = [key for key, _ in COLUMNS]
@@ -81,6 +86,15 @@ class CommandRules:
         second = source.choice([f"S:{self._new()}", "S,cmb:s2", "S,cmb,trm:day", "X", "S:s2"])
         return [(f"-cmb{source.choice(_CMB)}", "table.csv", f"S{source.choice(['', ',key'])}:s1", second)]
 
+    def _combine_numbers(self) -> list[Option]:
+        """By keys of other types, one or several, from a file of another format."""
+        source = self._source
+        columns = [source.choice([spec, spec, "X"]) for spec in ("I:i1", "IS:is1", "F:f1", "IP:ip1")]
+        columns = [spec.replace(":", ",cmb:") if source.random() < 0.15 else spec for spec in columns]
+        text = source.choice([f"S:{self._new()}", "X", "S,lo,cmb:s2"])
+        attributes = source.choice([",sep=;,+1,eok,qui", ",csv,sep=;,eok,qui", ",sep=;,+1,eok", ",sep=;,+1"])
+        return [(f"-cmb{source.choice(_CMB)}{attributes}", "numbers.txt", *columns, text)]
+
     def _encode(self) -> list[Option]:
         source = self._source
         key = self._new()
@@ -122,6 +136,10 @@ class CommandRules:
         rules: list[Option] = [("-eval", "vf", '"f2.csv"'), ("-endif",), ("-o,fvar", "vf", "-c", "s1", "i1")]
         return [("-var", "S:vf", '"f1.csv"'), ("-if", "-filt", "i1 > 2 && is1"), *rules]
 
+    def _settings(self) -> list[Option]:
+        """What holds for the rules behind it, or for all."""
+        return [self._source.choice([("-rx", "pcre"), ("-rx", "rx_extended,ncas"), ("-seed", "7"), ("-seed", "0")])]
+
     def _outputs(self) -> list[Option]:
         source = self._source
         chosen = source.choice(
@@ -135,8 +153,10 @@ class CommandRules:
             ]
         )
         attributes = source.choice(
-            [",csv", ",notitle", ",jsn", ",fix", ",sep=\\x01", ",tsv,esc", ",fmt_g", ",csv,sep=;"]
+            [",csv", ",notitle", ",jsn", ",fix", ",sep=\\x01", ",tsv,esc", ",fmt_g", ",csv,sep=;", ",app,esc"]
         )
+        if source.random() < 0.2:
+            return [(f"-ovar{source.choice(['', ',jsn', ',notitle,sep=;'])}", "last.txt", "-c", "*")]
         return [(f"-o{attributes}", "last.txt", "-c", *chosen)]
 
 
@@ -146,7 +166,8 @@ _MAKERS: list[Callable[[CommandRules], list[Option]]] = [
     CommandRules._substitute,
     CommandRules._grep,
     CommandRules._combine,
-    CommandRules._combine,
+    CommandRules._combine_numbers,
+    CommandRules._settings,
     CommandRules._encode,
     CommandRules._names,
     CommandRules._module,

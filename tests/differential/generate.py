@@ -44,11 +44,33 @@ _STRINGS = [
 _ADDRESSES = ["0.0.0.0", "1.2.3.4", "255.255.255.255"]
 #: String constants that a parameter of that name takes.
 _CONSTANTS = {
-    "DateFmt": ['"Y.m.d.H.M.S"', '"%Y.%m.%d"', '"Y.m.d"', '"%Y.%m.%d.%H.%M"', '"Y.m.d.H.M.S.p"', '"%Y-%m-%d %H:%M:%S"'],
+    "DateFmt": [
+        *('"Y.m.d.H.M.S"', '"%Y.%m.%d"', '"Y.m.d"', '"%Y.%m.%d.%H.%M"', '"Y.m.d.H.M.S.p"', '"%Y-%m-%d %H:%M:%S"'),
+        *('"%Y.%m.%d.%H.%M.%S3"', '"%Y.%m.%d.%H.%M.%S9.%z"', '"d.b.Y.H.M.S.z"', '"%b %d %Y %I:%M%p"', '"%d%%%j %a"'),
+    ],
     "ClipSpec": ["'2>'", "'1>-'", "'1->-'", "'!1< '", "'2<'", "'1>.;2<'"],
     "Pattern": ["'a*'", "'*b*'", "'?b?'", "'*'", "''", "'*\\\\**'"],
-    "SubStrs": ['"a,\\nb"', '"abc"'],
+    "SubStrs": ['"a,\\nb"', '"abc"', '"\\xff,\\r\\nA"'],
+    "FromCodes": ['"utf8"', '"sjis;euc-jp;."', '"utf8,eok;latin1"', '"latin1"', '"utf8;-"', '"euc-jp,eok"', '"utf-16"'],
+    "ToCode": ['"utf8"', '"sjis"', '"latin1"', '"UTF-16LE"'],
+    "KeyName": ['"k1"', '"K 1"', '""', '"a"'],
 }
+_CONSTANTS["Pattern"] += [
+    "'[a-c]+'",
+    "'^$'",
+    "'^(a|b)*c'",
+    "'\\(b\\)\\1'",
+    "'[[:upper:]]'",
+    "'x{2}'",
+    "'\\xff'",
+    "'.\n'",
+]
+_CONSTANTS["MapFrom"] = _CONSTANTS["RepFrom"] = [
+    *("'a'", "'\\(a\\)\\(.*\\)'", "'(a)(.*)'", "'b*'", "'^[^0-9]*'", "' *$'", "'([0-9]+)-([0-9]+)'", "'(?<n>a|\\xff)'"),
+]
+_CONSTANTS["MapTo"] = _CONSTANTS["RepTo"] = ["'%%0%%'", "'<%%1%%>'", "'%%2%%-%%1%%'", "''", "'\\%'", "'x'"]
+#: Values of attribute words that take one.
+_WORD_VALUES = {"beg=": ["beg=?", "beg=a"], "dec=": ["dec=0", "dec=1", "dec=2"], "trm=": ["trm=a", "trm= "]}
 _COMPARISONS = ["==", "!=", "<", ">", "<=", ">="]
 _STRING_COMPARISONS = [*_COMPARISONS, "~==", "!~=", "~<", "~>", "~<=", "~>="]
 _BIT_COMPARISONS = ["&=", "!&=", "&", "!&"]
@@ -276,9 +298,9 @@ class Generator:
             return self.source.choice(names)
         if parameter.form is Form.TARGET_OR_TYPE:
             return self.source.choice(['"S"', '"I"', "s1", "i1"])
-        words = sorted(word for word in parameter.words if "=" not in word)
+        words = sorted(parameter.words)
         chosen = self.source.sample(words, min(len(words), 1 if parameter.form is Form.WORD else 2))
-        return "|".join(chosen) or '""'
+        return "|".join(self.source.choice(_WORD_VALUES.get(word, [word])) for word in chosen) or '""'
 
     def _settable(self, kind: ValueType) -> list[str]:
         variables = {name for name, _ in self.variables}

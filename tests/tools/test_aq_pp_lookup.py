@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -152,3 +153,29 @@ def test_tables_are_loaded_by_a_thorough_test_only(pp: Tool) -> None:
     argv = ("-f", "/dev/null", "-d", "s:c", "-sub", "c", "nosuch.csv")
     assert pp("-test", *argv).code == 0
     assert pp("-test", "-test", *argv).code == 11
+
+
+def test_a_table_is_read_once_where_the_columnar_engine_gives_the_chain_up(pp, tmp_path, monkeypatch):
+    """Behind -cmb stands what only the row engine does; the table comes through a pipe, which is empty then."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub.csv").write_text("abc,x\n")
+    reading, writing = os.pipe()
+    os.write(writing, b"jp,Japan\nbad\n")
+    os.close(writing)
+    try:
+        arguments = ("-cmb,eok", f"/dev/fd/{reading}", "s:c", "s:name", "-sub,all,pat", "t", "sub.csv")
+        outcome = pp("-d", "s:c", "s:t", *arguments, "-o,notitle", "-", stdin="jp,abc\n")
+    finally:
+        os.close(reading)
+    assert (outcome.code, outcome.out) == (0, '"jp","x","Japan"\n')
+    assert outcome.err == f"aq_pp: /dev/fd/{reading}: record 2, column name: the record has 1 of 2 fields\n"
+
+
+def test_a_bad_record_of_a_table_names_its_option(pp, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text("a\n")
+    outcome = pp("-d", "s:c", "-cmb,ncas", "table.csv", "s:c", "s:name", stdin="jp\n")
+    assert outcome.code == 13
+    assert outcome.err.endswith("; add eok to the attributes of -cmb to leave such records out\n")
+    outcome = pp("-d", "s:c", "i:n", "-cat", "table.csv", "s:c", "i:n", stdin="jp,1\n")
+    assert outcome.err.endswith("; add eok to the attributes of -cat to leave such records out\n")

@@ -61,6 +61,7 @@ class InputAttributes:
         record_limit: The longest record in bytes.
         base: For ``JSON`` and ``XML``, what stands before each column's key.
         others: Further attributes that the caller accepts, in lower case.
+        option: The option they belong to, for messages.
     """
 
     format: Format = Format.SEPARATED
@@ -78,6 +79,7 @@ class InputAttributes:
     record_limit: int = DEFAULT_RECORD_LIMIT
     base: str = ""
     others: tuple[str, ...] = ()
+    option: str = "-f"
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
         record_limit=record_limit,
         base=base,
         others=tuple(others),
+        option=where.partition(",")[0] if where.startswith("-") else "-f",
     )
 
 

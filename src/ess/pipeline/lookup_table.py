@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Value = bytes | int | float
 Row = tuple[Value, ...]
 
+#: The tool that has look-ups.
+_TOOL = "aq_pp"
+
 #: How many records become Python values together.
 _AT_ONCE = 4096
 
@@ -59,7 +62,7 @@ def _batches(source: InputPlan, file: str) -> Iterator[Batch]:
     from ess.pipeline.rejections import RejectionPolicy
     from ess.pipeline.source import read_file
 
-    policy = RejectionPolicy(source.attributes, lambda message: print(message, file=sys.stderr))
+    policy = RejectionPolicy(source.attributes, lambda message: print(f"{_TOOL}: {message}", file=sys.stderr))
     for batch in read_file(source, file, None):
         for reject in batch.rejects:
             policy.reject(batch.file, reject.record, reject.column, reject.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -151,16 +152,21 @@ def match_rules(builder: ChainBuilder, expand: Expand) -> tuple[Rule, ...]:
 def own_call(
     builder: ChainBuilder, load: Callable[[], RowFunction], arguments: Sequence[Any], *, pure: bool = False
 ) -> Call:
-    """A call of a function that is made when the chain is compiled; each has a name of its own."""
+    """A call of a function that is made when the chain is compiled; each has a name of its own.
+
+    It is made once, also where the columnar engine leaves the chain to the row engine after it has begun to compile:
+    a table that comes through a pipe can be read once.
+    """
     from ess.language.functions.table import Function, anything, target
 
     builder.lookups += 1
+    made = functools.cache(load)
     function = Function(
         f"Lookup{builder.lookups}",  # a name of its own: two tables are two functions
         tuple(target("Col") if isinstance(argument, Target) else anything("Val") for argument in arguments),
         ValueType.INTEGER,
         "",
-        specialize=lambda _arguments: load(),
+        specialize=lambda _arguments: made(),
         pure=pure,
     )
     return Call(ValueType.INTEGER, function, tuple(arguments))

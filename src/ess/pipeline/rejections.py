@@ -64,7 +64,8 @@ class RejectionPolicy:
         where = f"{'stdin' if file == '-' else file}: record {record}{part}"
         attributes = self._attributes
         if not attributes.errors_ok:
-            raise InputDataError(reason, where=where, hint="add eok to the attributes of -f to leave such records out")
+            hint = f"add eok to the attributes of {attributes.option} to leave such records out"
+            raise InputDataError(reason, where=where, hint=hint)
         if attributes.error_limit is not None:
             self._check_limit(where, record, reason, attributes.error_limit)
         if not attributes.quiet or self._reported < attributes.messages:
