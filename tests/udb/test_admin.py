@@ -111,7 +111,7 @@ SAMPLE = """
 # comment
 @Server:   # the pool
   127.0.0.1
-  [::1]:10012*3	# v6
+  [::1]|[fe80::2]:10012*3	# v6
   a.b.com|10.0.0.2:10013
 @port:10020
 @PKEY: s:KeyStr i:KeyNum
@@ -128,6 +128,7 @@ def test_the_whole_format_is_read_and_written() -> None:
     spec = parse_spec(SAMPLE, source="sample")
     assert [server.address for server in spec.servers] == ["127.0.0.1:10020", "[::1]:10012", "a.b.com:10013"]
     assert [server.weight for server in spec.servers] == [1, 3, 1]
+    assert [server.alternate for server in spec.servers] == ["", "fe80::2", "10.0.0.2"]
     assert [column.name for column in spec.definition.tables[0].columns] == ["KeyStr", "KeyNum", "Time", "Page"]
     assert parse_spec(format_spec(spec), source="again") == spec
 
@@ -141,7 +142,14 @@ def test_the_whole_format_is_read_and_written() -> None:
         ("@Server: x\n@Table:t\n s,pkey:k i:n\n i:n", "line 4: column 'n' is defined twice"),
         ("@Server: x:99999\n@PKey: s:k", "line 1: bad port"),
         ("@Server: x*0\n@PKey: s:k", "line 1: bad weight"),
-        ("@Server: x x\n@PKey: s:k", "a server stands in the spec twice"),
+        ("@Server: x\n y\n x\n@PKey: s:k", "line 3: server x:10010 stands in the spec twice"),
+        ("@Server: x\n@PKey: s:k\n@Table:t s:a\n@Vector:T s:b", "line 4: 'T' is defined twice"),
+        ("@Server: x\n@Table:t s,pkey:a\n@Vector:v i,pkey:a", "line 3: the key of vector v differs"),
+        ("@Server: x\n@Table:t s,pkey:a\n@Vector:v i:n", "line 3: vector v has no key column"),
+        ("@Server: x\n@PKey: s:k\n@Vector:v\n s,up:a", "line 4: 's,up:a' has an attribute for reading files"),
+        ("@Server: x\n@PKey: s:k\n@Var:names s:a", "line 3: '@Var:names': the Var vector has no name of its own"),
+        ("@Server: x|a/b:1", "line 1: bad host name"),
+        ("@Server: x|[zz]:1", "line 1: bad IPv6 address"),
         ("@PKey: s:k", "no server"),
         ("@Server: x\n@PKey: s:k\n@PKey: s:j", "line 3: a second @pkey"),
         ("@Server: x\n@Port:abc", "line 2: bad @Port"),

@@ -107,6 +107,20 @@ def test_results_of_each_server(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == "".join(f"{share[2]},\n" for share in shares)
 
 
+def test_a_var_vector_that_nobody_has_set_is_blank_on_each_server(capfd: pytest.CaptureFixture[str]) -> None:
+    aq_udb.main(["-exp,asis", "db:var", "-o,notitle", "-"])
+    assert capfd.readouterr().out == "0,\n0,\n"
+    aq_udb.main(["-exp,asis", "db:var", "-o,notitle", "-", "-filt", "seen == 0"])
+    assert capfd.readouterr().out == "0,\n0,\n"
+
+
+def test_a_filter_may_hold_the_var_vector_back(capfd: pytest.CaptureFixture[str]) -> None:
+    aq_udb.main(["-scn", "db:var", "-var", "seen", "5"])
+    aq_udb.main(["-exp,asis", "db:var", "-o,notitle", "-", "-filt", "seen > 5"])
+    aq_udb.main(["-exp", "db:var", "-o,notitle", "-", "-filt", "seen > 5"])
+    assert capfd.readouterr().out == ""
+
+
 def test_segments_are_all_of_the_database(capfd: pytest.CaptureFixture[str]) -> None:
     for segment in ("1/4", "2-3/4", "4/4"):
         aq_udb.main([f"-exp,seg={segment}:7", "db:log", "-o,notitle", "-", "-c", "time"])
@@ -182,6 +196,34 @@ def test_a_spec_in_the_current_folder(
     aq_udb.main(["-crt", ":"])
     aq_udb.main(["-cnt", ":log"])
     assert capfd.readouterr().out == '"field","count"\n"pkey",0\n"row",0\n'
+    # The names of its tables alone mean it too, as in the reference manual's sample spec.
+    aq_udb.main(["-scn", "var", "-var", "seen", "3"])
+    aq_udb.main(["-exp", "var", "-c", "label", "-o,notitle", "-"])
+    aq_udb.main(["-clr", "var"])
+    aq_udb.main(["-cnt", "log"])
+    assert capfd.readouterr().out == '\n"field","count"\n"pkey",0\n"row",0\n'
+    with pytest.raises(OptionError, match="there is no database 'lug'"):
+        aq_udb.main(["-cnt", "lug"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("@Server: x", "x.spec: the database has no key; add"), ("@Server: x @Var: i:n", "the database has no key")],
+)
+def test_a_spec_without_a_key_is_not_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.spec").write_text(text)
+    with pytest.raises(OptionError, match=message):
+        aq_udb.main(["-chk", "x.spec"])
+    with pytest.raises(OptionError, match=r"y\.spec: cannot read the database spec"):
+        aq_udb.main(["-chk", "y.spec"])
+
+
+def test_spec_needs_its_file() -> None:
+    with pytest.raises(OptionError, match="spec= lacks its file"):
+        aq_udb.main(["-exp,spec=", "db:log"])
 
 
 def test_probing_tells_how_much_memory_is_held(capfd: pytest.CaptureFixture[str]) -> None:

@@ -356,6 +356,15 @@ def test_a_missing_server_is_an_error_that_names_it(start_server: Any, write_spe
         put(servers, "log", LOG)
 
 
+def test_all_missing_servers_are_named_at_once(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server(), first := start_server(), second := start_server())
+    put(servers, "log", LOG)
+    first.shutdown()
+    second.shutdown()
+    with pytest.raises(UdbConnectError, match=f":{servers[1].port}, server 127.0.0.1:{servers[2].port}: the server"):
+        put(servers, "log", LOG)
+
+
 def test_a_server_without_its_part_of_a_database_is_refused(start_server: Any, write_spec: Any) -> None:
     first, second = start_server(), start_server()
     put(write_spec(first), "log", LOG)

@@ -202,16 +202,19 @@ def main(argv: list[str]) -> int:
 def _check(uses: Sequence[Use]) -> int:
     from pathlib import Path
 
+    from ess.schema.columns import valid_name
     from ess.udb.spec_file import read_spec
     from ess.udb.target import load_spec
 
     if len(uses) > 1:
         raise OptionError(f"{uses[1].name} has no effect with -chk", where=uses[1].where, hint="leave it out")
     name = uses[0].arguments[0]
-    if Path(name).is_file():
-        read_spec(Path(name))
-    else:
-        load_spec(name, where="-chk")
+    is_file = Path(name).is_file() or not valid_name(name)
+    spec = read_spec(Path(name)) if is_file else load_spec(name, where="-chk")
+    if not spec.definition.key:
+        raise OptionError(
+            "the database has no key", where=name, hint="add a section @PKey: s:userid, or a table with a pkey column"
+        )
     return 0
 
 

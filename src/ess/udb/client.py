@@ -30,7 +30,7 @@ from ess.udb.protocol import StageRequest
 from ess.udb.spec import Kind, Server, TableColumn
 from ess.udb.spec_file import format_definition, format_server
 from ess.udb.store import empty_frame
-from ess.udb.target import Target, chosen_servers, find_target, parse_segments
+from ess.udb.target import Target, chosen_servers, find_target, parse_segments, spec_attribute
 from ess.udb.two_phases import commit
 
 _ATTRIBUTES = "spec= ddef nodelay seg= nobnk nonew noold"
@@ -83,7 +83,7 @@ def parse_import_attributes(words: Sequence[str], *, where: str) -> ImportOption
         if segments is not None:
             options = dataclasses.replace(options, segments=segments)
         elif lowered.startswith("spec="):
-            options = dataclasses.replace(options, spec_file=word[5:])
+            options = dataclasses.replace(options, spec_file=spec_attribute(word, where=where))
         elif lowered == "ddef":
             options = dataclasses.replace(options, fill_missing=True)
         elif lowered == "nobnk":

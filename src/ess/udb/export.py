@@ -49,12 +49,15 @@ def export(pool: Pool, request: ScanRequest, sort: Sequence[Slot], cut: Cut | No
 def export_variables(pool: Pool, request: ScanRequest, table: Table, *, separately: bool) -> Batch:
     """The Var vector: the servers' rows merged by its merge attributes, or (``asis``) one after the other."""
     streams = _scanned(pool, [request] * len(pool.connections))
-    frames = [_frame(batch) for stream in streams for batch in stream]
-    rows = pl.concat(frames) if frames else empty_frame(table.columns)
-    if separately and rows.height:
-        return rows
+    frames = [pl.concat([empty_frame(table.columns), *map(_frame, stream)]) for stream in streams]
+    initial = make_batch([(c.key, c.type, [blank(c.type)]) for c in table.columns], 1)
+    if request.rules:  # a server goes through its row even if nobody has set it; where none came, it was filtered
+        initial = initial.clear()
+    if separately and frames:
+        return pl.concat([frame if frame.height else initial for frame in frames])
+    rows = pl.concat([empty_frame(table.columns), *frames])
     if not rows.height:
-        return make_batch([(c.key, c.type, [blank(c.type)]) for c in table.columns], 1)
+        return initial
     numbered = rows.select(pl.lit(0, dtype=pl.UInt32).alias(KEY_NUMBER), *(pl.col(c.key) for c in table.columns))
     return merge_rows(table, numbered).drop(KEY_NUMBER)
 

@@ -19,7 +19,7 @@ from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS, build_rules, build_variab
 from ess.udb.spec import VAR, Definition, Kind, Server
 from ess.udb.spec_file import format_definition
 from ess.udb.table_scope import TableScope
-from ess.udb.target import Target, chosen_servers, find_target, parse_segments
+from ess.udb.target import Target, chosen_servers, find_target, parse_segments, spec_attribute
 
 #: The options that say what to do; one of them must be there.
 OPERATIONS = ("-crt", "-alt", "-clr", "-inf", "-probe", "-ord", "-shf", "-exp", "-cnt", "-scn", "-save", "-load")
@@ -94,7 +94,7 @@ def plan(uses: Sequence[Use]) -> Operation:
     uses = [_modern(use) for use in uses]
     main = _main_option(uses)
     words = _attributes(main)
-    spec_file = next((word[5:] for word in main.attributes if word.lower().startswith("spec=")), "")
+    spec_file = next((file for word in main.attributes if (file := spec_attribute(word, where=main.where))), "")
     target = find_target(main.arguments[0], where=main.name, spec_file=spec_file)
     if target.table is not None and main.name in ("-crt", "-alt", "-inf", "-probe", "-save", "-load"):
         raise OptionError(f"{main.name} concerns a whole database", where=f"{main.where} {main.arguments[0]}")

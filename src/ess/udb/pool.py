@@ -56,12 +56,14 @@ class Pool:
         answers = self.each(_status_or_failure)
         self._statuses = [answer for answer in answers if isinstance(answer, dict)]
         held = [status["databases"][database] for status in self._statuses if database in status["databases"]]
-        for answer in answers:
-            if isinstance(answer, UdbConnectError):
-                if any(each["volatile"] for each in held):
-                    hint = f"its rows are lost: start it, clear the rest (aq_udb -clr {database}), and import again"
-                    raise UdbConnectError(answer.what, where=answer.where, hint=hint)
-                raise answer
+        missing = [answer for answer in answers if isinstance(answer, UdbConnectError)]
+        if missing:
+            # All of them are named: who starts one after the other would be told of the next each time.
+            where = ", ".join(dict.fromkeys(answer.where for answer in missing))
+            hint = missing[0].hint
+            if any(each["volatile"] for each in held):
+                hint = f"its rows are lost: start it, clear the rest (aq_udb -clr {database}), and import again"
+            raise UdbConnectError(missing[0].what, where=where, hint=hint)
         self.require_whole(database)
         if definition and 0 < len(held) < len(answers):
             self.define(database, definition)

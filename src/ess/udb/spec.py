@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ess.errors import OptionError
-from ess.schema.columns import parse_column
+from ess.schema.columns import ColumnAttributes, parse_column
 from ess.schema.types import ColumnType
 
 #: The port of a server that has none in the spec, and of the first server ``udbd`` starts.
@@ -220,6 +220,12 @@ def _make_column(spec: str, kind: Kind, where: str) -> TableColumn:
     if not parsed.wanted:
         raise OptionError(f"a column of a database cannot be unwanted: '{spec}'", where=where, hint="leave it out")
     words = parsed.attributes.others
+    if parsed.attributes != ColumnAttributes(others=words):
+        raise OptionError(
+            f"'{spec}' has an attribute for reading files",
+            where=where,
+            hint=f"a column of a database has {' '.join(sorted(ATTRIBUTES))}",
+        )
     merges = [_MERGES[word] for word in words if word in _MERGES]
     column = TableColumn(
         parsed.name,
@@ -245,11 +251,19 @@ def _make_column(spec: str, kind: Kind, where: str) -> TableColumn:
     return column
 
 
-def make_definition(key: Sequence[TableColumn], tables: Sequence[Table], *, where: str) -> Definition:
+def make_definition(
+    key: Sequence[TableColumn], tables: Sequence[Table], *, where: str, places: Sequence[str] = ()
+) -> Definition:
     """Join tables to a database.
 
     A key with a section of its own (``key``) is put in front of every table's columns; else
     each table names the key's columns itself with ``pkey``, alike in all of them.
+
+    Args:
+        key: The columns of a section of its own.
+        tables: In order.
+        where: What is being made, for errors.
+        places: Where each table stands, for errors that concern it.
 
     Raises:
         OptionError: If names clash or the tables do not agree on the key.
@@ -257,7 +271,8 @@ def make_definition(key: Sequence[TableColumn], tables: Sequence[Table], *, wher
     apart = tuple(key)
     joined: list[Table] = []
     found = apart
-    for table in tables:
+    for number, table in enumerate(tables):
+        where = places[number] if places else where
         if any(other.key == table.key for other in joined):
             raise OptionError(f"'{table.name}' is defined twice", where=where)
         if table.kind is not Kind.VAR:

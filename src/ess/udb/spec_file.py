@@ -27,7 +27,7 @@ MAX_LINE_BYTES = 2046
 
 _COMMENT = re.compile(r"(?:^|(?<=[^A-Za-z0-9]))#")
 _SERVER = re.compile(
-    r"(?P<host>\[[^\]]*\]|[^|:*\[\]]+)(?:\|(?P<alternate>[^:*\[\]|]+))?(?::(?P<port>\d+))?(?:\*(?P<weight>\d+))?\Z"
+    r"(?P<host>\[[^\]]*\]|[^|:*\[\]]+)(?:\|(?P<alternate>\[[^\]]*\]|[^:*\[\]|]+))?(?::(?P<port>\d+))?(?:\*(?P<weight>\d+))?\Z"
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
 _KEYWORD = re.compile(r"@(?P<word>[A-Za-z]+):?(?P<rest>.*)\Z")
@@ -75,6 +75,7 @@ def parse_spec(text: str, *, source: str, needs_servers: bool = True) -> Spec:
     servers: list[tuple[_Word, int]] = []
     key: list[TableColumn] = []
     tables: list[Table] = []
+    places: list[str] = []
     seen: dict[str, str] = {}
     key_apart = False
     volatile = False
@@ -96,12 +97,11 @@ def parse_spec(text: str, *, source: str, needs_servers: bool = True) -> Spec:
             key = _key_columns(section)
         else:
             tables.append(_table(section))
-    definition = make_definition(key, tables, where=source)
-    made = tuple(_server(word, at, port) for word, at in servers)
+            places.append(section.where)
+    definition = make_definition(key, tables, where=source, places=places)
+    made = _servers(servers, port)
     if needs_servers and not made:
         raise OptionError("there is no server in the spec", where=source, hint="add a section: @Server: 127.0.0.1")
-    if len({server.address for server in made}) < len(made):
-        raise OptionError("a server stands in the spec twice", where=source)
     return Spec(made, definition, port, key_apart, volatile)
 
 
@@ -146,7 +146,7 @@ def format_column(column: TableColumn) -> str:
 def format_server(server: Server) -> str:
     """A server as a spec writes it, with its port always."""
     host = f"[{server.host}]" if ":" in server.host else server.host
-    alternate = f"|{server.alternate}" if server.alternate else ""
+    alternate = f"|[{server.alternate}]" if ":" in server.alternate else f"|{server.alternate}" * bool(server.alternate)
     weight = f"*{server.weight}" if server.weight != 1 else ""
     return f"{host}{alternate}:{server.port}{weight}"
 
@@ -163,22 +163,28 @@ def parse_server(text: str, *, where: str, default_port: int = DEFAULT_PORT, nod
     match = _SERVER.match(text)
     if match is None:
         raise OptionError(f"bad server '{text}'", where=where, hint="the form is Host[|Alternate][:Port][*Weight]")
-    host = match["host"]
-    if host.startswith("["):
-        host = host[1:-1]
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise OptionError(f"bad IPv6 address in server '{text}'", where=where) from None
-    elif not _HOST.match(host):
-        raise OptionError(f"bad host name in server '{text}'", where=where)
+    host = _host(match["host"], text, where)
+    alternate = _host(match["alternate"], text, where) if match["alternate"] else ""
     port = int(match["port"]) if match["port"] else default_port
     weight = int(match["weight"]) if match["weight"] else 1
     if not 0 < port < 65536:
         raise OptionError(f"bad port {port} in server '{text}'", where=where, hint="a port is from 1 to 65535")
     if not 0 < weight <= MAX_WEIGHT:
         raise OptionError(f"bad weight {weight} in server '{text}'", where=where, hint=f"it is from 1 to {MAX_WEIGHT}")
-    return Server(host, port, match["alternate"] or "", weight, node)
+    return Server(host, port, alternate, weight, node)
+
+
+def _host(written: str, text: str, where: str) -> str:
+    """A host name or address of a server; an IPv6 one is written in brackets."""
+    if written.startswith("["):
+        try:
+            ipaddress.IPv6Address(written[1:-1])
+        except ValueError:
+            raise OptionError(f"bad IPv6 address in server '{text}'", where=where) from None
+        return written[1:-1]
+    if not _HOST.match(written):
+        raise OptionError(f"bad host name in server '{text}'", where=where)
+    return written
 
 
 def _sections(text: str, source: str) -> list[_Section]:
@@ -206,6 +212,12 @@ def _sections(text: str, source: str) -> list[_Section]:
             )
         named = keyword in ("port", "table", "vector")
         sections.append(_Section(keyword, match["rest"] if named else "", word.where, []))
+        if keyword == VAR and match["rest"] and ":" not in match["rest"]:
+            raise OptionError(
+                f"'{word.text}': the Var vector has no name of its own",
+                where=word.where,
+                hint="write @Var: and its columns behind it, each as Type:Name",
+            )
         if not named and match["rest"]:
             sections[-1].words.append(_Word(match["rest"], word.where))
         pending_name = named and not match["rest"]
@@ -275,5 +287,11 @@ def _table(section: _Section) -> Table:
     return make_table(name, kind, [format_column(column) for column in columns], where=section.where)
 
 
-def _server(word: _Word, node: int, port: int) -> Server:
-    return parse_server(word.text, where=word.where, default_port=port, node=node)
+def _servers(words: list[tuple[_Word, int]], port: int) -> tuple[Server, ...]:
+    made: list[Server] = []
+    for word, node in words:
+        server = parse_server(word.text, where=word.where, default_port=port, node=node)
+        if any(other.address == server.address for other in made):
+            raise OptionError(f"server {server.address} stands in the spec twice", where=word.where)
+        made.append(server)
+    return tuple(made)

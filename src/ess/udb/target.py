@@ -68,14 +68,17 @@ def find_target(text: str, *, where: str, spec_file: str = "") -> Target:
     """What ``DbName[:TabName]`` means.
 
     Args:
-        text: A table of ``.`` or none at all means the keys; no database means ``udb.spec`` in the current folder.
+        text: A table of ``.`` or none at all means the keys; no database means ``udb.spec`` in the
+            current folder, and so does the name of one of its tables alone, unless there is a database of that name.
         where: The option, for errors.
         spec_file: The file of ``spec=UdbSpec``, instead of the database's own.
 
     Raises:
         OptionError: If the database or the table is not there.
     """
-    database, _, name = text.partition(":")
+    database, colon, name = text.partition(":")
+    if not colon and not spec_file and _is_local_table(database):
+        database, name = "", database
     if not database:
         database, spec_file = "udb", spec_file or LOCAL_SPEC
     if spec_file and not valid_name(database):
@@ -89,6 +92,26 @@ def find_target(text: str, *, where: str, spec_file: str = "") -> Target:
         )
     table = spec.definition.get(name, where=f"{where} {text}") if name not in ("", ".") else None
     return Target(database, spec, table)
+
+
+def spec_attribute(word: str, *, where: str) -> str:
+    """The file of ``spec=UdbSpec``; blank for another word.
+
+    Raises:
+        OptionError: If no file is given.
+    """
+    if not word.lower().startswith("spec="):
+        return ""
+    if len(word) == 5:
+        raise OptionError("spec= lacks its file", where=where, hint="the form is spec=UdbSpec")
+    return word[5:]
+
+
+def _is_local_table(name: str) -> bool:
+    """Whether a name that is no database is that of a table of ``udb.spec``, as in ``aq_udb -exp var``."""
+    if not valid_name(name) or spec_path(name).is_file() or not Path(LOCAL_SPEC).is_file():
+        return False
+    return read_spec(Path(LOCAL_SPEC)).definition.find(name) is not None
 
 
 def chosen_servers(
