@@ -52,7 +52,7 @@ def _rejects(fields: Fields, columns: list[tuple[int, BadRows]]) -> tuple[BlockR
     for index, wrong in columns:
         for row, reason in zip(wrong.rows.tolist(), wrong.reasons(), strict=True):
             bad.setdefault(row, (index, reason))
-    found = [(reject.line, reject.column, reject.reason) for reject in fields.rejects]
+    found = [(line, *fields.why(line)) for line in fields.rejects.tolist()]
     if bad:
         lines = fields.lines[list(bad)].tolist()
         found.extend((line, column, reason) for line, (column, reason) in zip(lines, bad.values(), strict=True))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from ess.formats.records import Record
 
 Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Why = Callable[[int], tuple[int, str]]
 
 #: What stands before and behind a block's bytes in `Fields.content`, so that 16 bytes can be read before any place
 #: and 12 behind it.
@@ -21,14 +21,6 @@ BACK = 12
 
 LF = 0x0A
 CR = 0x0D
-
-
-class StructureReject(NamedTuple):
-    """A record without fields: the line it begins on, its 0-based column, and why."""
-
-    line: int
-    column: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,8 @@ class Fields:
         starts: For each column, where its field begins behind the front, one entry a row; none if it is unwanted.
         lengths: For each column, how long it is.
         lines: The line of the block that each row begins on.
-        rejects: The records that have no fields, in order.
+        rejects: The lines that records without fields begin on.
+        why: Gives, for such a line, the 0-based column where its record went wrong, and what is wrong.
         consumed: Where in the input the first unfinished record begins.
     """
 
@@ -48,7 +41,8 @@ class Fields:
     starts: list[Positions]
     lengths: list[Positions]
     lines: Positions
-    rejects: list[StructureReject]
+    rejects: Positions
+    why: Why
     consumed: int
 
 
@@ -90,15 +84,20 @@ class FieldsBuilder:
         self._starts.append(begins)
         self._lengths.append(lengths)
 
-    def build(self, rejects: list[StructureReject], consumed: int) -> Fields:
+    def build(self, rejects: Positions, why: Why, consumed: int) -> Fields:
         """All of it."""
         content = b"".join([*self._content, bytes(BACK)])
-        return Fields(content, self._starts, self._lengths, self._rows, rejects, consumed)
+        return Fields(content, self._starts, self._lengths, self._rows, rejects, why, consumed)
 
     def _replace(self, begins: Positions, lengths: Positions, row: int, raw: bytes) -> None:
         begins[row], lengths[row] = self._size, len(raw)
         self._content.append(raw)
         self._size += len(raw)
+
+
+def nothing_wrong(_line: int) -> tuple[int, str]:
+    """What is wrong with the records of a block without bad ones."""
+    raise AssertionError("no record of this block is without fields")
 
 
 def begins_after(ends: Positions) -> Positions:

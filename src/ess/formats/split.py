@@ -9,6 +9,7 @@ line inside a longer record (a quoted field with line ends) is not taken for a r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,12 @@ from ess.formats.fields import (
     FieldsBuilder,
     Flags,
     Positions,
-    StructureReject,
     begins_after,
     line_bounds,
     lines_with,
+    nothing_wrong,
 )
-from ess.formats.records import Layout, Record, parse_record, short_reason
+from ess.formats.records import Layout, Record, parse_record
 
 #: Blocks with fewer quotes that begin a field than one in so many bytes have stray ones only.
 _BYTES_FOR_A_STRAY_QUOTE = 2048
@@ -45,7 +46,7 @@ class _Marks:
         stops: Where its content ends, before its line end.
         counts: How many fields it has.
         plain: Whether it is plain.
-        short: Whether all that is odd about it is that it has too few fields.
+        lost: Whether it is a record that is rejected, if a record begins with it.
         quotes: Whether the block has quotes with a meaning.
         doubled: The second quotes of pairs that mean one quote.
     """
@@ -56,7 +57,7 @@ class _Marks:
     stops: Positions
     counts: Positions
     plain: Flags
-    short: Flags
+    lost: Flags
     quotes: bool
     doubled: Positions
 
@@ -67,7 +68,7 @@ class _Decision:
 
     rows: Positions
     rewritten: list[tuple[int, Record]]
-    rejects: list[StructureReject]
+    rejects: Positions
     consumed: int
 
 
@@ -77,25 +78,38 @@ def split_block(data: bytes, start: int, end: int, *, final: bool, layout: Layou
     if block[-1] != LF:
         # Only the last line of an input can be without LF; with one it means the same.
         block += b"\n"
-    regular = _split_regular(block, start, end, layout)
-    if regular is not None:
-        return regular
-    marks = _find_marks(block, layout)
-    decision = _decide(data, start, end, final, layout, marks)
-    return _gather(block, layout, marks, decision)
-
-
-def _split_regular(block: bytes, start: int, end: int, layout: Layout) -> Fields | None:
-    """The fields of a block without quotes and escapes whose lines all have as many as there are columns."""
-    attributes, width = layout.attributes, len(layout.columns)
-    separator = attributes.separator[0]
-    if (attributes.quoted and b'"' in block) or (layout.any_escape and b"\\" in block) or separator in (CR, LF):
-        return None
+    attributes, separator = layout.attributes, layout.attributes.separator[0]
     view = np.frombuffer(block, dtype=np.uint8)
     found = view == LF
     lines = np.count_nonzero(found)
     found |= view == separator
-    flat = np.flatnonzero(found).astype(np.int64, copy=False)
+    quote_at = view == _QUOTE if attributes.quoted and b'"' in block else None
+    opening = np.empty(0, dtype=np.int64) if quote_at is None else _opening_quotes(view, quote_at, separator)
+    # A few stray quotes are not worth a look at every mark: their lines go to the exact parser.
+    quotes = quote_at is not None and len(opening) > len(block) // _BYTES_FOR_A_STRAY_QUOTE
+    if quotes:
+        found |= quote_at
+    ends = np.flatnonzero(found).astype(np.int64, copy=False)
+    if quote_at is None and not (layout.any_escape and b"\\" in block) and separator not in (CR, LF):
+        regular = _split_regular(block, view, ends, lines, layout, end)
+        if regular is not None:
+            return regular
+    marks = _find_marks(view, ends, opening, layout, quotes=quotes)
+    decision = _decide(data, start, end, final, layout, marks)
+
+    def why(line: int) -> tuple[int, str]:
+        record = parse_record(data, start + int(marks.begins[line]), end, final=final, layout=layout)
+        assert record is not None
+        return record.column, record.reason
+
+    return _gather(block, layout, marks, decision).build(decision.rejects, why, decision.consumed)
+
+
+def _split_regular(
+    block: bytes, view: NDArray[np.uint8], flat: Positions, lines: int, layout: Layout, consumed: int
+) -> Fields | None:
+    """The fields of a block without quotes and escapes, if its lines all have as many as there are columns."""
+    width = len(layout.columns)
     if len(flat) != lines * width:
         return None
     ends = flat.reshape(-1, width)
@@ -103,7 +117,7 @@ def _split_regular(block: bytes, start: int, end: int, layout: Layout) -> Fields
     if not (view[stops] == LF).all():
         return None
     begins, contents = line_bounds(view, stops)
-    if (contents - begins).max() > attributes.record_limit:
+    if (contents - begins).max() > layout.attributes.record_limit:
         return None
     builder = FieldsBuilder(block, np.arange(len(stops)), [])
     begin = begins
@@ -114,23 +128,14 @@ def _split_regular(block: bytes, start: int, end: int, layout: Layout) -> Fields
         else:
             builder.add_unwanted()
         begin = stop + 1
-    return builder.build([], end)
+    return builder.build(np.empty(0, dtype=np.int64), nothing_wrong, consumed)
 
 
-def _find_marks(block: bytes, layout: Layout) -> _Marks:
+def _find_marks(
+    view: NDArray[np.uint8], ends: Positions, opening: Positions, layout: Layout, *, quotes: bool
+) -> _Marks:
+    """The marks of a block, from the places of its separators, LFs and, if ``quotes``, quotes."""
     attributes, width = layout.attributes, len(layout.columns)
-    view = np.frombuffer(block, dtype=np.uint8)
-    found = view == attributes.separator[0]
-    found |= view == LF
-    quote_at = view == _QUOTE if attributes.quoted and b'"' in block else None
-    opening = (
-        np.empty(0, dtype=np.int64) if quote_at is None else _opening_quotes(view, quote_at, attributes.separator[0])
-    )
-    # A few stray quotes are not worth a look at every mark: their lines go to the exact parser.
-    quotes = quote_at is not None and len(opening) > len(block) // _BYTES_FOR_A_STRAY_QUOTE
-    if quotes:
-        found |= quote_at
-    ends = np.flatnonzero(found).astype(np.int64, copy=False)
     kinds = view[ends]
     doubled: Positions = np.empty(0, dtype=np.int64)
     spoiled: Positions = np.empty(0, dtype=np.int64)
@@ -141,14 +146,18 @@ def _find_marks(block: bytes, layout: Layout) -> _Marks:
     counts = line_marks - first + 1
     begins, stops = line_bounds(view, ends[line_marks])
     plain = stops - begins <= attributes.record_limit
+    lost = np.zeros(len(plain), dtype=np.bool_)
     plain[spoiled] = False
-    if not quotes:
+    if not quotes and len(opening):
+        if not layout.any_escape:
+            lost[_lost_by_quotes(view, opening, begins, layout)] = True
+            lost &= plain
         plain[np.searchsorted(begins, opening, side="right") - 1] = False
     if layout.any_escape:
         plain[lines_with(view == _BACKSLASH, begins)] = False
-    short = plain & (counts < width)
+    lost |= plain & (counts < width)
     plain &= (counts == width) if attributes.no_extra else (counts >= width)
-    return _Marks(ends, first, begins, stops, counts, plain, short, quotes, doubled)
+    return _Marks(ends, first, begins, stops, counts, plain, lost, quotes, doubled)
 
 
 def _opening_quotes(view: NDArray[np.uint8], quote_at: Flags, separator: int) -> Positions:
@@ -157,6 +166,30 @@ def _opening_quotes(view: NDArray[np.uint8], quote_at: Flags, separator: int) ->
     before = view[places - 1]
     opening: Positions = places[(places == 0) | (before == separator) | (before == LF)]
     return opening
+
+
+def _lost_by_quotes(view: NDArray[np.uint8], opening: Positions, begins: Positions, layout: Layout) -> Positions:
+    """The lines whose first opening quote is closed, not beyond the record limit, before what may not follow it.
+
+    Args:
+        view: The block.
+        opening: The quotes that begin a field.
+        begins: Where each line begins.
+        layout: How to read them; no backslash has a meaning.
+    """
+    lines = np.searchsorted(begins, opening, side="right") - 1
+    is_first = np.ones(len(lines), dtype=np.bool_)
+    is_first[1:] = lines[1:] != lines[:-1]
+    opening, lines = opening[is_first], lines[is_first]
+    quotes = np.flatnonzero(view == _QUOTE)
+    at, last = np.searchsorted(quotes, opening), len(quotes) - 1
+    close = quotes[np.minimum(at + 1, last)]
+    doubled = quotes[np.minimum(at + 2, last)] == close + 1
+    after = view[close + 1]  # the block ends with a LF
+    at_line_end = (after == LF) | ((after == CR) & (view[np.minimum(close + 2, len(view) - 1)] == LF))
+    lost = (at < last) & ~doubled & (close < begins[lines] + layout.attributes.record_limit)
+    lost &= ~at_line_end & (after != layout.attributes.separator[0])
+    return lines[lost]
 
 
 def _outside_quotes(
@@ -202,36 +235,33 @@ def _outside_quotes(
 
 
 def _decide(data: bytes, start: int, end: int, final: bool, layout: Layout, marks: _Marks) -> _Decision:
-    """Go over the lines that are not plain."""
-    good = marks.plain.copy()
-    rejects: list[StructureReject] = []
+    """Go over the lines that need the exact parser."""
+    good, lost = marks.plain.copy(), marks.lost.copy()
     rewritten: list[tuple[int, Record]] = []
-    resume, lines, width = 0, len(good), len(layout.columns)
-    odd = np.flatnonzero(~marks.plain)
-    for line, short, count in zip(odd.tolist(), marks.short[odd].tolist(), marks.counts[odd].tolist(), strict=True):
+    resume, lines, consumed = 0, len(good), end
+    for line in np.flatnonzero(~(good | lost)).tolist():
         if line < resume:
-            continue
-        if short:
-            rejects.append(StructureReject(line, count, short_reason(count, width)))
             continue
         begin = start + int(marks.begins[line])
         record = parse_record(data, begin, end, final=final, layout=layout)
         if record is None:
-            good[line:] = False
-            return _Decision(np.flatnonzero(good).astype(np.int64, copy=False), rewritten, rejects, begin)
+            good[line:] = lost[line:] = False
+            consumed = begin
+            break
         resume = line + 1
         if resume < lines and record.end - start != marks.begins[resume]:
             resume = lines if record.end >= end else int(np.searchsorted(marks.begins, record.end - start))
-            good[line + 1 : resume] = False
+            good[line + 1 : resume] = lost[line + 1 : resume] = False
         if record.reason:
-            rejects.append(StructureReject(line, record.column, record.reason))
+            lost[line] = True
         else:
             good[line] = True
             rewritten.append((line, record))
-    return _Decision(np.flatnonzero(good).astype(np.int64, copy=False), rewritten, rejects, end)
+    rows, rejects = (np.flatnonzero(flags).astype(np.int64, copy=False) for flags in (good, lost))
+    return _Decision(rows, rewritten, rejects, consumed)
 
 
-def _gather(block: bytes, layout: Layout, marks: _Marks, decision: _Decision) -> Fields:
+def _gather(block: bytes, layout: Layout, marks: _Marks, decision: _Decision) -> FieldsBuilder:
     """The bounds of the wanted fields, from the marks of plain lines and from rewritten records."""
     rows = decision.rows
     all_rows = len(rows) == len(marks.begins)
@@ -242,6 +272,7 @@ def _gather(block: bytes, layout: Layout, marks: _Marks, decision: _Decision) ->
     last_mark, last_byte = len(marks.ends) - 1, len(view) - 1
     pairs = _Pairs(block, marks, rows)
 
+    @lru_cache(maxsize=2)  # the end of a field is where the next one begins
     def mark_of(index: int) -> Positions:
         # A rewritten row may have fewer marks than columns.
         return marks.ends[np.minimum(first + index, last_mark) if decision.rewritten else first + index]
@@ -259,7 +290,7 @@ def _gather(block: bytes, layout: Layout, marks: _Marks, decision: _Decision) ->
             begin += quoted
             length -= 2 * quoted.astype(np.int64)
         builder.add(begin, length, pairs.undoubled(begin, length))
-    return builder.build(decision.rejects, decision.consumed)
+    return builder
 
 
 class _Pairs:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ess.formats.attributes import Format
-from ess.formats.fields import LF, Fields, FieldsBuilder, Flags, Positions, StructureReject, line_bounds, lines_with
+from ess.formats.fields import LF, Fields, FieldsBuilder, Flags, Positions, line_bounds, lines_with
 from ess.formats.records import Layout, Record, parse_record
 
 _Bounds = tuple[Positions, Positions]
@@ -36,13 +36,13 @@ def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layou
         plain[lines_with(view == ord("\\"), begins)] = False
     bounds, whole = _DIVIDERS[layout.attributes.format](block, view, begins, stops, layout)
     good = plain & whole
-    rejects: list[StructureReject] = []
+    rejects: dict[int, tuple[int, str]] = {}
     rewritten: list[tuple[int, Record]] = []
     for line in np.flatnonzero(~good).tolist():
         record = parse_record(data, start + int(begins[line]), end, final=final, layout=layout)
         assert record is not None
         if record.reason:
-            rejects.append(StructureReject(line, record.column, record.reason))
+            rejects[line] = record.column, record.reason
         else:
             good[line] = True
             rewritten.append((line, record))
@@ -56,7 +56,7 @@ def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layou
             builder.add(at.take(rows), length.take(rows))
         else:
             builder.add_unwanted()
-    return builder.build(rejects, end)
+    return builder.build(np.array(list(rejects), dtype=np.int64), rejects.__getitem__, end)
 
 
 def _fixed_bounds(
