@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ess.formats import convert, fast, reader, split
+from ess.formats import convert, fast, reader, split, split_lines
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import parse_input_columns
 from ess.formats.exact import Block, parse_block_exactly
@@ -72,15 +72,18 @@ def comparable(block: Block) -> tuple[object, ...]:
     st.booleans(),
     st.sampled_from([1, 2048]),
     st.sampled_from([0, 64]),
+    st.sampled_from([0, 2048]),
 )
-@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 1, 64)
-@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 2048, 64)
-@example(b'a,1,"2"\r\n"b""c",2,3\r', SPECS[0], "", True, 2048, 64)
-@example(b'"""",1,2\n"""x,1,2\n', SPECS[0], "", True, 2048, 64)
-@example(b"a,1,2\nb,x,3\nc,x,-1\nd,\xe9,TBD\ne,-,3\nf,+1,7\ng,12,8\n", SPECS[0], "", True, 2048, 0)
-@example(b"a,1,2\nb,x,3\nc,x,-1\nd,\xe9,TBD\ne,-,3\nf,+1,7\ng,12,8\n", SPECS[0], "", True, 2048, 64)
+@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 1, 64, 0)
+@example(b'"a\nb",1,2\n"c,1,2\nd,3,4\n', SPECS[0], "", True, 2048, 64, 0)
+@example(b'a,1,"2"\r\n"b""c",2,3\r', SPECS[0], "", True, 2048, 64, 0)
+@example(b'"""",1,2\n"""x,1,2\n', SPECS[0], "", True, 2048, 64, 0)
+@example(b"a,1,2\nb,x,3\nc,x,-1\nd,\xe9,TBD\ne,-,3\nf,+1,7\ng,12,8\n", SPECS[0], "", True, 2048, 0, 0)
+@example(b"a,1,2\nb,x,3\nc,x,-1\nd,\xe9,TBD\ne,-,3\nf,+1,7\ng,12,8\n", SPECS[0], "", True, 2048, 64, 0)
+@example(b'a,1,2\n"b,x,3\nc,x,"-1\n"d"x,1,2\n"e,f\n"",1,2\n"g""h,1,2\n"i",3,4\r\n', SPECS[0], "", True, 1, 0, 0)
+@example(b'"a\nb,1,2\n"c,1,2\n"d"\r\n"e,1,2\n"f,1,2\n', SPECS[0], "bz=12", False, 1, 0, 0)
 def test_fast_path_agrees_with_exact_parser(
-    data: bytes, spec: str, options: str, final: bool, stray: int, few: int
+    data: bytes, spec: str, options: str, final: bool, stray: int, few: int, some: int
 ) -> None:
     layout = make_layout(attributes_of(options), columns_of(spec), (), where="-f")
     end = len(data) if final else data.rfind(b"\n") + 1
@@ -89,6 +92,7 @@ def test_fast_path_agrees_with_exact_parser(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "_BYTES_FOR_A_STRAY_QUOTE", stray)
         patch.setattr(convert, "_FEW", few)
+        patch.setattr(convert, "_SOME", some)
         quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)
@@ -109,15 +113,22 @@ LINE_SPECS = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     st.lists(
-        st.lists(st.sampled_from([*ATOMS, b"aa", b"a", b"1", b"xx", b";;"]), max_size=6).map(b"".join), max_size=10
+        st.lists(st.sampled_from([*ATOMS, b"aa", b"a", b"1", b"xx", b";;"]), max_size=12).map(b"".join), max_size=10
     ),
     st.sampled_from(LINE_SPECS),
     st.booleans(),
+    st.sampled_from([0, 8]),
+    st.sampled_from([1, 8]),
 )
-def test_fast_path_agrees_for_divided_and_fixed_lines(lines: list[bytes], spec: tuple[str, str], final: bool) -> None:
+@example([b"a" * 70 + b",1;;2", b"b,2;;3"], LINE_SPECS[2], True, 0, 8)
+@example([b"a;b;c;" * 20 + b",1;;2", b";b,2;;3"], LINE_SPECS[2], True, 8, 8)
+@example([b"x;1,;;" * 4 + b",1;;2", b";b,2;;3"], LINE_SPECS[2], True, 8, 1)
+def test_fast_path_agrees_for_divided_and_fixed_lines(
+    lines: list[bytes], spec: tuple[str, str], final: bool, rare: int, steps: int
+) -> None:
     attributes = attributes_of(spec[0])
     parsed = parse_input_columns(spec[1].split(), attributes, where="-d")
     layout = make_layout(attributes, parsed.columns, parsed.separators, where="-f")
@@ -125,7 +136,10 @@ def test_fast_path_agrees_for_divided_and_fixed_lines(lines: list[bytes], spec: 
     end = len(data) if final else data.rfind(b"\n") + 1
     if end == 0:
         return
-    quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split_lines, "_RARE", rare)
+        patch.setattr(split_lines, "_STEPS", steps)
+        quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)
 

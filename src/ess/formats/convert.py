@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -38,8 +39,11 @@ _NUMPY: dict[ColumnType, type[np.generic]] = {
 _LOW_MASKS = np.array([((1 << 8 * min(n, 4)) - 1) << 32 for n in range(_INLINE + 1)], dtype=np.uint64)
 _HIGH_MASKS = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(_INLINE + 1)], dtype=np.uint64)
 _DASH = np.uint64((ord("-") << 32) | 1)
-#: The exact definition takes up to so many distinct fields of a block, Polars more.
+#: The exact definition takes up to so many distinct fields of a block ...
 _FEW = 64
+#: ... or up to so many fields, whose values are remembered from block to block; Polars takes more.
+_SOME = 2048
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 4096, 40
 _SCATTER = np.uint64(0x9E3779B97F4A7C15)
 _LOW_HIGH_BITS = np.uint64(0x8080808000000000)
 _HIGH_BITS = np.uint64(0x8080808080808080)
@@ -233,6 +237,8 @@ def _numbers(block: BlockBytes, starts: Positions, lengths: Positions, column: C
     if len(others):
         places, sizes = starts[others], lengths[others]
         few = _few_numbers(block, places, sizes, column)
+        if few is None and len(others) <= _SOME:
+            few = _some_numbers(block, places, sizes, column)
         if few is None:
             found, wrong = _other_numbers(block, places, sizes, column)
             few = found.to_numpy(), wrong
@@ -257,6 +263,33 @@ def _few_numbers(
     values = np.array([value for value, _ in results], dtype=_NUMPY[column.type])
     wrong = np.flatnonzero(np.array([bool(reason) for _, reason in results])[which]).astype(np.int64, copy=False)
     return values[which], BadRows(wrong, lambda: [results[result][1] for result in which[wrong].tolist()])
+
+
+@lru_cache(maxsize=64)
+def _remembered(_column: Column) -> dict[bytes, tuple[Value, str]]:
+    """What the exact definition has said of fields of this column: dirt repeats itself from block to block."""
+    return {}
+
+
+def _some_numbers(
+    block: BlockBytes, starts: Positions, lengths: Positions, column: Column
+) -> tuple[NDArray[np.generic], BadRows]:
+    """The values of all fields through the exact definition."""
+    known, convert = _remembered(column), converter(column)
+    values: list[Value] = []
+    bad: dict[int, str] = {}
+    for row, raw in enumerate(block.fields(starts, lengths)):
+        result = known.get(raw)
+        if result is None:
+            result = _exact(convert, raw, 0)
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            if len(raw) <= _LONGEST_REMEMBERED:
+                known[raw] = result
+        values.append(result[0])
+        if result[1]:
+            bad[row] = result[1]
+    return np.array(values, dtype=_NUMPY[column.type]), _bad_rows(bad)
 
 
 def _other_numbers(

@@ -6,6 +6,8 @@ nothing is wrong with it; `ess.formats.records.parse_record` handles every other
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,13 @@ _Bounds = tuple[Positions, Positions]
 
 #: So many bytes of a block tell which bytes are rare.
 _SAMPLE = 1 << 14
+#: All places of a byte are looked up if a line has at most so many of them on average; others are searched from where
+#: a field begins, a word at a time.
+_RARE = 8
+#: After so many steps the texts that are not found yet are searched one by one.
+_STEPS = 8
+_WORD = 8
+_ONES, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 
 
 def split_lines(data: bytes, start: int, end: int, *, final: bool, layout: Layout) -> Fields:
@@ -75,28 +84,23 @@ def _divided_bounds(
     block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions, layout: Layout
 ) -> tuple[list[_Bounds], Flags]:
     """The fields between the separators, each ending at the first place where its separator stands."""
-    found = _Places(block, view, len(begins))
+    finder = _Finder(block, view, begins, stops)
     first = layout.separators[0]
-    whole = np.ones(len(begins), dtype=np.bool_)
-    if first:
-        whole &= _stands_at(found.of(first), begins) & (begins + len(first) <= stops)
-    at = begins + len(first)
+    whole = finder.stands_at(first, begins) & (begins + len(first) <= stops)
+    at = np.minimum(begins + len(first), stops)
     bounds: list[_Bounds] = []
     for column, separator in zip(layout.columns, layout.separators[1:], strict=True):
         length = column.attributes.extract_length
         if length is not None:
             stop = at + length
-            if separator:
-                whole &= _stands_at(found.of(separator), stop)
+            whole &= finder.stands_at(separator, stop)
         elif separator:
-            places = found.of(separator)
-            # Behind the last one stands a place beyond the block: no line without its separator is whole.
-            stop = places.take(np.searchsorted(places[:-1], at))
+            stop = finder.next(separator, at)
         else:
             stop = stops
         whole &= stop + len(separator) <= stops
         # What is not whole only has to stay inside the block.
-        stop = np.minimum(np.maximum(stop, at), stops)
+        stop = np.minimum(stop, stops)
         bounds.append((at, stop - at))
         at = np.minimum(stop + len(separator), stops)
     return bounds, whole & (at == stops)
@@ -107,14 +111,14 @@ def _separated_bounds(
 ) -> tuple[list[_Bounds], Flags]:
     """The fields up to the next separator, or as long as their column says."""
     separator = layout.attributes.separator
-    places = _Places(block, view, len(begins)).of(separator)
+    finder = _Finder(block, view, begins, stops)
     whole = np.ones(len(begins), dtype=np.bool_)
     at = stop = begins
     bounds: list[_Bounds] = []
     for number, column in enumerate(layout.columns, 1):
         length = column.attributes.extract_length
         if length is None:
-            stop = np.minimum(places.take(np.searchsorted(places[:-1], at)), stops)
+            stop = np.minimum(finder.next(separator, at), stops)
         else:
             stop = np.minimum(at + length, stops)
             whole &= (at + length <= stops) & ((stop == stops) | (view.take(stop, mode="clip") == separator[0]))
@@ -132,40 +136,107 @@ _DIVIDERS = {
 }
 
 
-class _Places:
-    """Where texts stand in a block, overlapping places too; behind the last place stands one beyond the block."""
+class _Finder:
+    """Finds texts in the lines of a block.
 
-    def __init__(self, block: bytes, view: NDArray[np.uint8], lines: int) -> None:
-        self._view = view
-        # Which byte of a text is the rarest is only a question of speed.
-        self._sample = block[: max(_SAMPLE, len(block) // max(1, lines))]
-        self._of_bytes: dict[int, Positions] = {}
-        self._of_texts: dict[bytes, Positions] = {}
+    Args:
+        block: Its bytes.
+        view: The same.
+        begins: Where its lines begin.
+        stops: Where they end.
+    """
 
-    def of(self, text: bytes) -> Positions:
-        """The places of a text that is not blank."""
-        if text not in self._of_texts:
-            self._of_texts[text] = self._found(text)
-        return self._of_texts[text]
+    def __init__(self, block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions) -> None:
+        self._block, self._view, self._begins, self._stops = block, view, begins, stops
+        self._nowhere = 2 * len(block)
+        # Which way is the faster one is only a question of speed, so some lines tell.
+        self._sample = block[: max(_SAMPLE, len(block) // len(begins))]
+        self._most = _RARE * max(1, self._sample.count(b"\n"))
+        self._places: dict[int, Positions] = {}
+        self._cursors: dict[int, Positions] = {}
 
-    def _found(self, text: bytes) -> Positions:
+    def stands_at(self, text: bytes, at: Positions) -> Flags:
+        """Whether a text stands at some place of each line; what reaches beyond the block may be called so, too."""
+        there = np.ones(len(at), dtype=np.bool_)
+        for index, byte in enumerate(text):
+            there &= self._view.take(at + index, mode="clip") == byte
+        return there
+
+    def next(self, text: bytes, at: Positions) -> Positions:
+        """Where a text that is not blank stands first from some place of each line on; beyond the line if nowhere."""
         counts = [self._sample.count(text[index : index + 1]) for index in range(len(text))]
         rarest = counts.index(min(counts))
-        places = self._of_byte(text[rarest])
-        # Of the places of the rarest byte, those where the whole text has room.
-        room = np.searchsorted(places, [rarest, len(self._view) - len(text) + rarest + 1])
-        places = places[room[0] : room[1]] - rarest
-        for index, byte in enumerate(text):
-            if index != rarest:
-                places = places.compress(self._view.take(places + index) == byte)
-        return np.append(places, np.int64(2 * len(self._view)))
+        return (self._by_places if counts[rarest] <= self._most else self._by_words)(text, rarest, at)
 
-    def _of_byte(self, byte: int) -> Positions:
-        if byte not in self._of_bytes:
-            self._of_bytes[byte] = np.flatnonzero(self._view == byte).astype(np.int64, copy=False)
-        return self._of_bytes[byte]
+    def _by_places(self, text: bytes, rarest: int, at: Positions) -> Positions:
+        """By all places of its rarest byte: those of a line are gone through from field to field."""
+        byte = text[rarest]
+        if byte not in self._places:
+            places = np.append(np.flatnonzero(self._view == byte), self._nowhere).astype(np.int64, copy=False)
+            self._places[byte], self._cursors[byte] = places, np.searchsorted(places, self._begins)
+        places, cursor = self._places[byte], self._cursors[byte]
+        found = places.take(cursor)
+        for _ in range(_STEPS):
+            found -= rarest
+            on = found < at
+            for index, other in enumerate(text):
+                if index != rarest:
+                    on |= self._view.take(found + index, mode="clip") != other
+            on &= found < self._stops
+            if not on.any():
+                return found
+            cursor += on
+            found = places.take(cursor)
+        found -= rarest
+        self._one_by_one(text, at, found, np.flatnonzero(on))
+        return found
 
+    def _by_words(self, text: bytes, rarest: int, at: Positions) -> Positions:
+        """By a look at the next eight bytes, again and again."""
+        found = np.full(len(at), self._nowhere, dtype=np.int64)
+        rows: Positions | None = None
+        place, stops = at + rarest, self._stops
+        wanted = np.uint64(text[rarest]) * _ONES
+        for _ in range(_STEPS):
+            different = self._words(place) ^ wanted
+            # The lowest bit that stays is that of the first byte that is not different, if there is one.
+            marks = (different - _ONES) & ~different & _HIGH_BITS
+            before = np.bitwise_count((marks & (~marks + np.uint64(1))) - np.uint64(1)) >> 3
+            place = place + before
+            hit = before < _WORD
+            for index, other in enumerate(text):
+                if index != rarest:
+                    hit &= self._view.take(place + (index - rarest), mode="clip") == other
+            if rows is None:
+                np.copyto(found, place - rarest, where=hit)
+            else:
+                found[rows[hit]] = place[hit] - rarest
+            left = np.flatnonzero(~hit & (place < stops))
+            if not len(left):
+                return found
+            rows = left if rows is None else rows[left]
+            # Behind a byte that is not the text's, or behind the eight.
+            place, stops = place[left] + (before[left] < _WORD), stops[left]
+        assert rows is not None
+        self._one_by_one(text, at, found, rows)
+        return found
 
-def _stands_at(places: Positions, at: Positions) -> Flags:
-    there: Flags = places[np.searchsorted(places[:-1], at)] == at
-    return there
+    def _words(self, places: Positions) -> NDArray[np.uint64]:
+        """The eight bytes from some places on, the first one is the lowest."""
+        which = places >> 3
+        shift = ((places & 7) << 3).view(np.uint64)
+        low = self._aligned.take(which, mode="clip") >> shift
+        high = self._aligned.take(which + 1, mode="clip") << np.uint64(1)
+        words: NDArray[np.uint64] = low | (high << (np.uint64(63) - shift))
+        return words
+
+    @cached_property
+    def _aligned(self) -> NDArray[np.uint64]:
+        # Numpy takes words that are not aligned one by one.
+        padded = self._block + bytes(_WORD + -len(self._block) % _WORD)
+        return np.frombuffer(padded, dtype="<u8").astype(np.uint64, copy=False)
+
+    def _one_by_one(self, text: bytes, at: Positions, found: Positions, rows: Positions) -> None:
+        for row in rows.tolist():
+            place = self._block.find(text, at[row], self._stops[row])
+            found[row] = place if place >= 0 else self._nowhere
