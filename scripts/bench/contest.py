@@ -97,4 +97,6 @@ def _once(contestant: Contestant, out: Path, environment: Mapping[str, str]) -> 
         sum(one.cpu for one in total) / len(total),
         max(one.megabytes for one in total),
     )
-    return run if contestant.held is None else replace(run, megabytes=contestant.held())
+    if contestant.held is not None:
+        run = replace(run, megabytes=contestant.held())
+    return run if contestant.note is None else replace(run, note=contestant.note.read_text().strip())

@@ -46,12 +46,14 @@ class Data:
         rows: How many purchases; the access log has two fifths of that, as the goals are for 5 and 2 million.
         table_rows: How many clients the look-up table knows.
         small_files: How many small files there are, of about 10 KB each.
+        clients_at_once: How many clients there are where many come at once.
     """
 
     folder: Path
     rows: int
     table_rows: int = 100_000
     small_files: int = 1000
+    clients_at_once: int = 200
 
     @property
     def log_lines(self) -> int:
@@ -74,6 +76,24 @@ class Data:
             users = np.random.default_rng(keys).integers(1, keys, size=self.rows, endpoint=True)
             _in_place(path, _as_csv(rows.with_columns(pl.Series("userID", users).cast(pl.String))))
         return path
+
+    def shuffled_purchases(self, keys: int) -> Path:
+        """The same in a random order."""
+        path = self._path(f"purchases_{keys}_keys_shuffled", ".csv")
+        if not path.exists():
+            titles, *lines = self.keyed_purchases(keys).read_bytes().split(b"\r\n")[:-1]
+            order = np.random.default_rng(keys).permutation(len(lines)).tolist()
+            _in_place(path, b"\r\n".join([titles, *(lines[place] for place in order), b""]))
+        return path
+
+    def pieces(self, source: Path, count: int) -> list[Path]:
+        """A file cut into so many, each with the titles; the rows are dealt out one after the other."""
+        files = [source.with_suffix("") / f"{number:04}.csv" for number in range(count)]
+        if not all(path.exists() for path in files):
+            titles, *lines = source.read_bytes().split(b"\r\n")[:-1]
+            for number, path in enumerate(files):
+                _in_place(path, b"\r\n".join([titles, *lines[number::count], b""]))
+        return files
 
     @cached_property
     def compressed(self) -> Path:

@@ -28,15 +28,18 @@ class Columns:
             double that may differ in its last digits, see ``_NEAR``).
         sort_by: Columns (from 0) whose values alone have an order, so that rows with equal ones may stand in any
             order among themselves. None if the order of rows counts, all columns if it does not count at all.
+        groups: Columns whose equal values stand together. The groups may come in any order; what ``sort_by`` says is
+            about the rows of each.
     """
 
     kinds: tuple[str, ...]
     sort_by: tuple[int, ...] | None = None
+    groups: tuple[int, ...] = ()
 
     @property
     def any_order(self) -> bool:
         """Whether the order of rows does not count."""
-        return self.sort_by is not None and len(self.sort_by) == len(self.kinds)
+        return not self.groups and self.sort_by is not None and len(self.sort_by) == len(self.kinds)
 
 
 def read_output(path: Path, columns: Columns) -> pl.DataFrame:
@@ -86,6 +89,8 @@ def require_equal(ours: Path, theirs: Path, columns: Columns) -> None:
     left, right = read_output(ours, columns), read_output(theirs, columns)
     if left.height != right.height:
         raise BenchError(f"{left.height:,} rows in {ours.name}, {right.height:,} in {theirs.name}")
+    if columns.groups:
+        left, right = _grouped(left, columns, ours), _grouped(right, columns, theirs)
     if columns.sort_by is not None:
         if not columns.any_order:
             # The order that is promised must be there before it is made the same.
@@ -94,6 +99,15 @@ def require_equal(ours: Path, theirs: Path, columns: Columns) -> None:
         exact = [str(n) for n, kind in enumerate(columns.kinds) if kind not in _NEAR]
         left, right = left.sort(exact), right.sort(exact)
     _compare(left, right, columns, ours, theirs)
+
+
+def _grouped(rows: pl.DataFrame, columns: Columns, source: Path) -> pl.DataFrame:
+    """The rows with the groups in order, each as it stands."""
+    names = [str(n) for n in columns.groups]
+    runs = rows.select(pl.struct(names).rle_id().max()).item()
+    if runs is not None and runs + 1 != rows.select(pl.struct(names).n_unique()).item():
+        raise BenchError(f"rows that belong together stand apart in {source.name}")
+    return rows.sort(names, maintain_order=True)
 
 
 def _compare(left: pl.DataFrame, right: pl.DataFrame, columns: Columns, ours: Path, theirs: Path) -> None:

@@ -28,11 +28,13 @@ class Measured:
         seconds: Wall time.
         cpu: Seconds of processor time, of its children too; what a server did for it is not in it.
         megabytes: The most memory that it or one of its children held.
+        note: What it has to say besides.
     """
 
     seconds: float
     cpu: float
     megabytes: float
+    note: str = ""
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], output: Path | None) -> Measured:

@@ -95,6 +95,60 @@ duckdb.sql(f'''COPY (
 ) TO '{sys.argv[2]}' (HEADER)''')
 """
 
+DUCKDB_TABLE = r"""
+import duckdb, os, sys
+if os.path.exists(sys.argv[2]):
+    os.remove(sys.argv[2])
+duckdb.connect(sys.argv[2]).sql(f'''CREATE TABLE sales AS
+    SELECT userID, epoch(purchaseDate)::INTEGER AS time, articleID::INTEGER AS articleID, price, refID
+    FROM read_csv('{sys.argv[1]}', types={{'userID': 'VARCHAR', 'purchaseDate': 'TIMESTAMP', 'refID': 'VARCHAR'}})''')
+"""
+
+DUCKDB_ORDER = r"""
+import duckdb, sys
+duckdb.connect(sys.argv[1], read_only=True).sql(f"COPY (FROM sales ORDER BY userID, time) TO '{sys.argv[2]}' (HEADER)")
+"""
+
+DUCKDB_SESSIONS = r"""
+import duckdb, sys
+duckdb.connect(sys.argv[1], read_only=True).sql(f'''COPY (
+    SELECT userID, time, sum(new) OVER (PARTITION BY userID ORDER BY time) AS session
+    FROM (SELECT userID, time,
+              if(time - lag(time) OVER (PARTITION BY userID ORDER BY time) <= {sys.argv[3]}, 0, 1) AS new
+          FROM sales)
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+DUCKDB_COPY = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    FROM read_csv('{sys.argv[1]}', types={{'purchaseDate': 'VARCHAR', 'userID': 'VARCHAR', 'refID': 'VARCHAR'}})
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+DUCKDB_CNT = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    SELECT 'pkey' AS field, count(DISTINCT userID) AS count FROM read_csv('{sys.argv[1]}')
+    UNION ALL SELECT 'row', count(*) FROM read_csv('{sys.argv[1]}')
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+DUCKDB_INF = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    SELECT count(DISTINCT userID) AS pkey, 1 AS var, count(*) AS sales FROM read_csv('{sys.argv[1]}')
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+ARROW_SIZE = r"""
+import sys, pyarrow as pa, pyarrow.csv
+types = {'purchaseDate': pa.string(), 'userID': pa.string(), 'articleID': pa.int32(), 'price': pa.float64(),
+         'refID': pa.string()}
+table = pyarrow.csv.read_csv(sys.argv[1], convert_options=pyarrow.csv.ConvertOptions(column_types=types))
+open(sys.argv[2], 'w').write(str(table.combine_chunks().nbytes))
+"""
+
 POLARS_SORT = r"""
 import polars as pl, sys
 types = {'purchaseDate': pl.String, 'userID': pl.String, 'refID': pl.String}

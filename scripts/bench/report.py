@@ -16,8 +16,11 @@ Written by `make bench`; do not edit. Each contestant is a process of its own an
 then all of a row run in turn, and the table has the medians. Outputs are compared before any time counts: text byte
 by byte, numbers as doubles (`1.5` is `1.50`), sums and averages within one part in a thousand million, deviations in
 a million; a sort need not keep the order of rows with equal keys, and groups have no order. Our commands start warm,
-as they do for a user (the memory row: direct). A peer that is slow is run less often, which the table then says.
-Peers run the programs in `scripts/bench/programs.py`.
+as they do for a user (the memory row: direct). The database is two servers that log what is committed; what they hold
+in memory is what is resident, and where it is without an empty server, that is what they held just after their start.
+The clients that come at once are processes of their own, and a run in which one fails or a row is missing is no run. A
+peer of a table that is there already reads a file of its own kind, made before. A peer that is slow is run less often,
+which the table then says. Peers run the programs in `scripts/bench/programs.py`.
 """
 
 
@@ -65,6 +68,8 @@ def row(outcome: Outcome) -> str:
 
 def verdict(goal: Goal, outcome: Outcome) -> str:
     """Whether a goal is met, or by how much it is not."""
+    if goal.equal:
+        return "met"
     found = reached(goal, outcome)
     if found is None:
         return "cannot be said: a peer is not installed"
@@ -82,8 +87,10 @@ def _own(outcome: Outcome, contestant: Contestant) -> str:
         return "-"
     if any(goal.memory for goal in outcome.work.goals):
         return f"{outcome.megabytes(contestant.label):.0f} MB in {_number(seconds)} s"
+    runs = sorted(outcome.measured[contestant.label], key=lambda run: run.seconds)
+    note = f"<br>{runs[len(runs) // 2].note}" if runs[0].note else ""
     rate = f", {outcome.work.rows / seconds / 1e6:.2f} M rows/s" if outcome.work.rows else ""
-    return f"{_number(seconds)} s{rate}"
+    return f"{_number(seconds)} s{rate}{note}"
 
 
 def _other(outcome: Outcome, first: Contestant, other: Contestant) -> str:

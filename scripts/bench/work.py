@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -44,6 +45,7 @@ PEERS: dict[str, Peer] = {
     "duckdb": Peer("DuckDB", package="duckdb"),
     "polars": Peer("Polars", package="polars"),
     "isal": Peer("ISA-L", package="isal"),
+    "arrow": Peer("Arrow", package="pyarrow"),
     "python": Peer("Python", command="python3"),
 }
 
@@ -62,7 +64,8 @@ class Contestant:
         loops: So many runs make one measurement, whose time is divided by them: for what takes milliseconds.
         timed: False for one that only tells what is right: it runs once.
         output: False for one whose output is not compared.
-        held: What its servers hold after a run, in megabytes, instead of what the command itself held.
+        held: What is held after a run, in megabytes, e.g. by servers, instead of what the command itself held.
+        note: A file to which the command writes a line for the table.
     """
 
     label: str
@@ -75,6 +78,7 @@ class Contestant:
     timed: bool = True
     output: bool = True
     held: Callable[[], float] | None = None
+    note: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Goal:
         constant: Seconds, or megabytes.
         memory: Whether it is about megabytes instead of seconds.
         of: The contestant that shall reach it, if it is not the first of the work.
+        equal: Whether it is only about the result: what is compared before the clock counts, and what commands check.
     """
 
     text: str
@@ -94,6 +99,7 @@ class Goal:
     constant: float = 0.0
     memory: bool = False
     of: str = ""
+    equal: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,16 @@ def reached(goal: Goal, outcome: Outcome) -> tuple[float, float] | None:
     value = outcome.megabytes(label) if goal.memory else outcome.seconds(label)
     allowed = limit(goal, outcome)
     return None if value is None or allowed is None else (value, allowed)
+
+
+def tool(name: str) -> str:
+    """The path of one of our commands: those of the interpreter that runs this."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def python(program: str, *arguments: object) -> tuple[str, ...]:
+    """A Python program as a command."""
+    return (sys.executable, "-c", program, *map(str, arguments))
 
 
 def filled(command: tuple[str, ...], out: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import programs
 from bench.data import Data
 from bench.equal import Columns
-from bench.work import OUT, Contestant, Goal, Work
+from bench.work import OUT, Contestant, Goal, Work, python, tool
 
 #: The columns of the purchases for our tools.
 PURCHASES = ("s:purchaseDate", "s:userID", "i:articleID", "f:price", "i:refID")
@@ -23,16 +23,6 @@ _ACCESS = (
     *("s:host", "sep: ", "X", "sep: ", "X", "sep: [", "s:time", 'sep:] "', "X", "sep: ", "s:path", "sep: "),
     *("X", 'sep:" ', "i:status", "sep: ", "l:bytes", 'sep: "', "X", 'sep:" "', "X", 'sep:"'),
 )
-
-
-def tool(name: str) -> str:
-    """The path of one of our commands: those of the interpreter that runs this."""
-    return str(Path(sys.executable).with_name(name))
-
-
-def python(program: str, *arguments: object) -> tuple[str, ...]:
-    """A Python program as a command."""
-    return (sys.executable, "-c", program, *map(str, arguments))
 
 
 def _cleaning(source: Path | str, target: str = OUT) -> tuple[str, ...]:

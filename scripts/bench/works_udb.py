@@ -1,64 +1,29 @@
-"""The works of the database: two servers, which log what is committed, on the same disk as everything else."""
+"""The works of the database: what comes in. What is asked of it is in `bench.works_udb_asked`."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+import sys
 from pathlib import Path
 
-import psutil
-
-from bench import programs
+from bench import clients, programs
 from bench.data import Data
 from bench.equal import Columns
-from bench.process import BenchError
-from bench.work import OUT, Contestant, Goal, Work
-from bench.works_tools import TEXT_REF, python, tool
+from bench.servers import Servers
+from bench.work import OUT, Contestant, Goal, Work, python, tool
+from bench.works_tools import TEXT_REF
 
-_PORT = 23710
-_TABLE = ("s:purchaseDate", "s,pkey:userID", "i:articleID", "f:price", "s:refID")
-_VECTOR = ("s,pkey:userID", "f,+add:price", "l,+add:bought")
+_TABLE = ("table", "sales", "s:purchaseDate", "s,pkey:userID", "i:articleID", "f:price", "s:refID")
+_VECTOR = ("vector", "sums", "s,pkey:userID", "f,+add:price", "l,+add:bought")
+_CLEAR = (tool("aq_udb"), "-clr", "shop:sales")
 
 
-@dataclass(frozen=True)
-class _Servers:
-    """Two servers with a database ``shop`` of their own."""
-
-    folder: Path
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        return {"ESS_WORK_DIR": str(self.folder.absolute()), "ESS_UDB_PORT": str(_PORT)}
-
-    def begin(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._ess("create", "database", "shop", "--ports", "2")
-        self._ess("create", "table", "sales", *_TABLE)
-        self._ess("create", "vector", "sums", *_VECTOR)
-        self._ess("udbd", "start")
-
-    def end(self) -> None:
-        self._ess("udbd", "stop")
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def held(self) -> float:
-        pids = [int(path.read_text().split()[0]) for path in (self.folder / "udb").glob("*.pid")]
-        return sum(float(psutil.Process(pid).memory_info().rss) for pid in pids) / 1e6
-
-    def _ess(self, *words: str) -> None:
-        done = subprocess.run(
-            [tool("ess"), *words], env={**os.environ, **self.environment}, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise BenchError(f"ess {' '.join(words)}: {done.stderr.strip()}")
+def _filling(source: Path | str) -> tuple[str, ...]:
+    return (tool("aq_pp"), "-f,+1", str(source), "-d", *TEXT_REF, "-imp", "shop:sales")
 
 
 def _import(data: Data, source: Path, key: str, keys: str) -> Work:
-    servers = _Servers(data.folder / key)
-    fill = f"{tool('aq_pp')} -f,+1 {source} -d {' '.join(TEXT_REF)} -imp shop:sales"
+    servers = Servers(data.folder / key, (_TABLE,))
     count = f"{tool('aq_udb')} -exp shop -sort userID -top 100 -o {OUT}"
     return Work(
         key,
@@ -66,9 +31,9 @@ def _import(data: Data, source: Path, key: str, keys: str) -> Work:
         (
             Contestant(
                 "two servers",
-                ("bash", "-c", f"{fill} && {count}"),
+                ("bash", "-c", f"{shlex.join(_filling(source))} && {count}"),
                 environment=servers.environment,
-                before=(tool("aq_udb"), "-clr", "shop:sales"),
+                before=_CLEAR,
                 held=servers.held,
             ),
             Contestant("DuckDB", python(programs.DUCKDB_LOAD, source, OUT), "duckdb"),
@@ -94,7 +59,7 @@ def import_many(data: Data) -> Work:
 def add(data: Data) -> Work:
     """Sums by key in a vector."""
     source = data.keyed_purchases(1_000_000)
-    servers = _Servers(data.folder / "udb-add")
+    servers = Servers(data.folder / "udb-add", (_VECTOR,))
     fill = f"{tool('aq_pp')} -f,+1 {source} -d {' '.join(TEXT_REF)} -eval l:bought 1 -imp shop:sums"
     show = f"{tool('aq_udb')} -exp shop:sums -sort userID -o {OUT}"
     return Work(
@@ -118,4 +83,91 @@ def add(data: Data) -> Work:
     )
 
 
-WORKS = {"udb-import": import_few, "udb-import-many": import_many, "udb-add": add}
+def memory(data: Data) -> Work:
+    """The memory of the servers for each byte of rows."""
+    source = data.keyed_purchases(10_000)
+    servers = Servers(data.folder / "udb-memory", (_TABLE,))
+    size = data.folder / "udb-memory.size"
+
+    def as_arrow() -> float:
+        return float(size.read_text()) / 1e6
+
+    def ours(label: str, command: tuple[str, ...], **more: object) -> Contestant:
+        return Contestant(label, command, environment=servers.environment, output=False, **more)  # type: ignore[arg-type]
+
+    first_look = "two servers, after a first count"
+    goal = "at most 2 times the rows' size as Arrow"
+    return Work(
+        "udb-memory",
+        "memory of the servers, without what they hold when empty: rows of a CSV file with 10,000 keys committed, "
+        "then counted; and the most while they came in",
+        (
+            ours(
+                "two servers, after the commit",
+                _filling(source),
+                before=(tool("ess"), "server", "restart"),
+                held=servers.held_for_rows,
+            ),
+            ours(first_look, (tool("aq_udb"), "-cnt", "shop:sales"), held=servers.held_for_rows),
+            ours("the most", ("true",), held=servers.peak_for_rows),
+            Contestant("as Arrow", python(programs.ARROW_SIZE, source, size), "arrow", output=False, held=as_arrow),
+        ),
+        (
+            Goal(f"{goal} after the commit", {"as Arrow": 2}, memory=True),
+            Goal(f"{goal} after a first count", {"as Arrow": 2}, memory=True, of=first_look),
+        ),
+        rows=data.rows,
+        runs=3,
+        begin=servers.begin,
+        end=servers.end,
+    )
+
+
+def many_clients(data: Data) -> Work:
+    """Many imports at the same time."""
+    files = data.pieces(data.keyed_purchases(10_000), data.clients_at_once)
+    servers = Servers(data.folder / "udb-clients", (_TABLE,))
+    note = data.folder / "udb-clients.note"
+    count = (tool("aq_udb"), "-cnt", "shop:sales", "-o,notitle", "-")
+    asked = clients.command(_filling("@file"), files, count, data.rows, note)
+    show = (tool("aq_udb"), "-exp", "shop:sales", "-o", OUT)
+    label = f"{len(files)} clients"
+    return Work(
+        "udb-clients",
+        f"{label} at once, one `aq_pp -imp` each, {data.rows // len(files):,} rows each; then the rows are counted",
+        (
+            Contestant(
+                label,
+                (sys.executable, clients.__file__, asked),
+                environment=servers.environment,
+                before=_CLEAR,
+                output=False,
+                note=note,
+            ),
+            Contestant("what is there", show, environment=servers.environment, timed=False),
+            Contestant(
+                "one client with all rows",
+                _filling(data.keyed_purchases(10_000)),
+                environment=servers.environment,
+                before=_CLEAR,
+                output=False,
+            ),
+            Contestant(
+                "DuckDB", python(programs.DUCKDB_COPY, data.keyed_purchases(10_000), OUT), "duckdb", timed=False
+            ),
+        ),
+        (Goal("all committed, none lost", equal=True),),
+        Columns(("text", "text", "number", "number", "text"), sort_by=(0, 1, 2, 3, 4)),
+        rows=data.rows,
+        begin=servers.begin,
+        end=servers.end,
+    )
+
+
+WORKS = {
+    "udb-import": import_few,
+    "udb-import-many": import_many,
+    "udb-add": add,
+    "udb-memory": memory,
+    "udb-clients": many_clients,
+}

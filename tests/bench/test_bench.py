@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench import clients
 from bench.__main__ import WORKS
 from bench.contest import run_work
 from bench.data import Data, titles_of
@@ -32,6 +34,8 @@ def _write(folder: Path, *contents: bytes) -> list[Path]:
         (b"a\n0.1\n", b"a\n0.10000000001\n", Columns(("sum",))),
         (b"a\nRen\xe9\n", b"a\nRen\xe9\n", Columns(("text",))),
         (b"a,b\n", b"a,b\n", Columns(("text", "number"))),
+        (b"a,b\ny,1\ny,2\nx,3\n", b"a,b\nx,3\ny,1\ny,2\n", Columns(("text", "number"), sort_by=(0, 1), groups=(0,))),
+        (b"a,b\n", b"a,b\n", Columns(("text", "number"), groups=(0,))),
     ],
 )
 def test_outputs_that_say_the_same_are_equal(tmp_path: Path, one: bytes, other: bytes, columns: Columns) -> None:
@@ -51,6 +55,8 @@ def test_outputs_that_say_the_same_are_equal(tmp_path: Path, one: bytes, other: 
         (b"a\n1\n", b'a\n""\n', Columns(("number",)), "1.csv is not what it should be"),
         (b"a\nRen\xe9\n", b"a\nRen\xe8\n", Columns(("text",)), "row 1"),
         (b"a,b\nx,1\n", b"a\nx\n", Columns(("text", "number")), "1 columns, not 2"),
+        (b"a,b\nx,1\nx,2\n", b"a,b\nx,2\nx,1\n", Columns(("text", "number"), sort_by=(0, 1), groups=(0,)), "column 2"),
+        (b"a\nx\ny\nx\n", b"a\nx\nx\ny\n", Columns(("text",), groups=(0,)), "stand apart in 0.csv"),
         (b"a\n1\n", b"a\nx\n", Columns(("number",)), "1.csv is not what it should be"),
     ],
 )
@@ -69,7 +75,14 @@ def test_the_data_are_the_same_each_time_and_of_the_size_asked_for(tmp_path: Pat
     assert one.access_log.read_bytes().count(b"\n") == 200
     assert b"\xe9" in one.not_utf8.read_bytes()
     assert len(list(one.small.iterdir())) == 3
-    assert len({line.split(b",")[1] for line in one.keyed_purchases(7).read_bytes().splitlines()[1:]}) == 7
+    keyed = one.keyed_purchases(7)
+    rows = keyed.read_bytes().splitlines()[1:]
+    assert len({line.split(b",")[1] for line in rows}) == 7
+    shuffled = one.shuffled_purchases(7).read_bytes().splitlines()[1:]
+    assert shuffled != rows and sorted(shuffled) == sorted(rows)
+    pieces = [piece.read_bytes().splitlines() for piece in one.pieces(keyed, 3)]
+    assert [len(piece) for piece in pieces] == [168, 168, 167]
+    assert sorted(line for piece in pieces for line in piece[1:]) == sorted(rows)
 
 
 def _printing(text: str) -> tuple[str, ...]:
@@ -120,6 +133,41 @@ def test_a_slow_peer_is_run_once(tmp_path: Path) -> None:
     assert "(1 run)" in row(outcome)
 
 
+def test_what_a_command_notes_stands_in_the_table(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    writing = (sys.executable, "-c", f"open({str(note)!r}, 'w').write('all is well')")
+    work = Work("k", "t", (Contestant("one", writing, output=False, note=note),), (Goal("the same", equal=True),))
+    outcome = run_work(work, folder=tmp_path / "out", runs=1, patience=60, environment={}, say=lambda text: None)
+    assert "<br>all is well | " in row(outcome)
+    assert row(outcome).endswith("| the same | met |")
+
+
+def _import_by(program: str, tmp_path: Path, *, counted: int) -> tuple[str, ...]:
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    importing = (sys.executable, "-c", program, "@file")
+    argument = clients.command(importing, files, _printing(f'"row",{counted}'), 2, tmp_path / "note")
+    return (sys.executable, clients.__file__, argument)
+
+
+def test_many_clients_run_at_once_and_say_how_long_they_took(tmp_path: Path) -> None:
+    # Each waits for the other one, so that they end only if they run at once.
+    meeting = (
+        "import pathlib, sys, time; own = pathlib.Path(sys.argv[1]); own.touch()\n"
+        "while len(list(own.parent.glob('*.csv'))) < 2: time.sleep(0.01)"
+    )
+    measure(_import_by(meeting, tmp_path, counted=2), {}, None)
+    assert (tmp_path / "note").read_text().startswith("latency of a client: median ")
+
+
+@pytest.mark.parametrize(
+    ("program", "counted"), [("raise SystemExit('b.csv' in __import__('sys').argv[1])", 2), ("", 1)]
+)
+def test_clients_that_fail_or_lose_rows_are_a_failure(tmp_path: Path, program: str, counted: int) -> None:
+    with pytest.raises(BenchError, match="ended with 1"):
+        measure(_import_by(program, tmp_path, counted=counted), {}, None)
+    assert not (tmp_path / "note").exists()
+
+
 def test_goals_say_by_how_much_they_are_missed() -> None:
     work = Work("k", "t", (Contestant("one", ()), Contestant("two", ())))
     runs = {"one": (Measured(3.0, 0, 500), Measured(1.0, 0, 90), Measured(9.0, 0, 90)), "two": (Measured(2.0, 0, 50),)}
@@ -147,6 +195,22 @@ def test_the_works_give_equal_results(key: str, tmp_path: Path, monkeypatch: pyt
         work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
     )
     assert outcome.trouble == ""
+
+
+@pytest.mark.parametrize("key", ["udb-order", "udb-count", "udb-info", "udb-sessions", "udb-memory", "udb-clients"])
+def test_the_works_of_the_database_give_equal_results(
+    key: str, tmp_path: Path, port_base: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_PORT", str(port_base))
+    monkeypatch.setenv("ESS_RUNTIME_DIR", str(tmp_path / "server"))
+    work = WORKS[key](Data(tmp_path, 2000, clients_at_once=5))
+    once = tuple(replace(contestant, loops=1) for contestant in work.contestants)
+    work = replace(work, contestants=once, runs=1)
+    outcome = run_work(
+        work, folder=tmp_path / "out", runs=1, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
+    )
+    assert outcome.trouble == ""
+    assert all(outcome.megabytes(contestant.label) for contestant in work.contestants if contestant.timed)
 
 
 def test_the_memory_is_that_of_the_command() -> None:
