@@ -121,6 +121,14 @@ def test_a_filter_may_hold_the_var_vector_back(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().out == ""
 
 
+def test_one_column_of_the_var_vector(capfd: pytest.CaptureFixture[str]) -> None:
+    aq_udb.main(["-scn", "db:var", "-var", "label", '"x"'])
+    for option in ("-exp", "-exp,asis"):
+        aq_udb.main([option, "db:var", "-o,notitle", "-", "-c", "label"])
+        aq_udb.main([option, "db:var", "-o,notitle", "-", "-filt", "seen == 0", "-c", "label"])
+    assert capfd.readouterr().out == '"x"\n' * 6
+
+
 def test_segments_are_all_of_the_database(capfd: pytest.CaptureFixture[str]) -> None:
     for segment in ("1/4", "2-3/4", "4/4"):
         aq_udb.main([f"-exp,seg={segment}:7", "db:log", "-o,notitle", "-", "-c", "time"])

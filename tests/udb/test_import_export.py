@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ess.engines.batch import make_batch
 from ess.errors import (
+    InitializationError,
     OptionError,
     OutOfMemory,
     UdbAuthenticationError,
@@ -396,6 +397,13 @@ def test_a_foreign_token_or_authority_opens_nothing(
     with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:
         pool.call("remove", DatabaseRequest("db", ""))
     from ess.udb.access import make_access, read_access
+
+    token = tmp_path / "conf" / "udb" / "access" / "token"
+    token.write_text(f"{access.token}\n")
+    assert read_access() == access
+    token.write_text("one\ntwo")
+    with pytest.raises(InitializationError, match="no single word"):
+        read_access()
 
     monkeypatch.setenv("ESS_WORK_DIR", str(tmp_path / "other"))
     make_access()

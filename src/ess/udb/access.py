@@ -80,7 +80,10 @@ def read_access(folder: Path | None = None) -> Access:
     folder = folder or access_folder()
     try:
         check_private(folder)
-        return Access((folder / _TRUSTED).read_bytes(), (folder / _BEARER).read_text("ascii"))
+        token = (folder / _BEARER).read_text("ascii").strip()  # an editor may have put a line end behind it
+        if not token.isprintable():
+            raise InitializationError("the token is no single word", where=str(folder / _BEARER))
+        return Access((folder / _TRUSTED).read_bytes(), token)
     except FileNotFoundError as error:
         raise UdbConnectError(
             "no database server has been started from this working folder",

@@ -48,6 +48,8 @@ def export(pool: Pool, request: ScanRequest, sort: Sequence[Slot], cut: Cut | No
 
 def export_variables(pool: Pool, request: ScanRequest, table: Table, *, separately: bool) -> Batch:
     """The Var vector: the servers' rows merged by its merge attributes, or (``asis``) one after the other."""
+    # All columns: a few of them could not be merged as rows.
+    request = dataclasses.replace(request, outputs=tuple(column.name for column in table.columns))
     streams = _scanned(pool, [request] * len(pool.connections))
     frames = [pl.concat([empty_frame(table.columns), *map(_frame, stream)]) for stream in streams]
     initial = make_batch([(c.key, c.type, [blank(c.type)]) for c in table.columns], 1)
