@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ess.errors import OptionError
@@ -137,5 +137,85 @@ def test_what_json_writes_is_read(rows: list[tuple[str, int]], ascii_only: bool)
 
 @pytest.mark.parametrize("size", [1 << 16, 1 << 22])
 def test_a_record_of_some_megabytes_is_good(size: int) -> None:
-    data = json.dumps({"a": 1, "padding": "x" * 5_000_000}).encode() + b'\n{"a":2}'
-    assert read(data, [], "i:a:a", size=size) == ([(1,), (2,)], [])
+    data = json.dumps({"a": 1, "padding": "x" * 9_000_000 + '"', "b": 3}).encode() + b'\n{"a":2}'
+    assert read(data, [], "i:a:a i:b:b", size=size) == ([(1, 3), (2, 0)], [])
+    assert read(data, ["+1r"], "i:a:a i:b:b", size=size) == ([(2, 0)], [])
+
+
+# A value that is too long to be held: what makes one is lowered, so that small ones are. ----------------------------
+
+
+@pytest.fixture
+def long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value of more than 32 characters is long."""
+    monkeypatch.setattr("ess.formats.json_records._LIMITS", 0)
+    monkeypatch.setattr("ess.formats.json_records._LEAST_LONG", 32)
+
+
+ITEMS = ", ".join(f'{{"id": {n}, "t": ["{n}", "x"]}}' for n in range(40))
+WRAPPED = f'{{"a": 7, "skip": [{ITEMS}], "In": {{"items" : [{ITEMS}]\n}}, "z": "end"}}'
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("size", [1, 7, 100, 1 << 20])
+@pytest.mark.parametrize(
+    ("data", "words", "specs", "rows"),
+    [
+        (WRAPPED, ["base=in.items[*]"], "i:a:id s:b:t[0]", [(n, b"%d" % n) for n in range(40)]),
+        (WRAPPED, [], "i:a:a i:b:in.items[*].id s:z:z", [(7, n, b"") for n in range(40)]),
+        (WRAPPED, [], "s:t:in.items[*].t[*]", [(t,) for n in range(40) for t in (b"%d" % n, b"x")]),
+        (WRAPPED, [], "i:a:a s:z:z i:b:in.items[3].id", [(7, b"end", 3)]),
+        (f"{WRAPPED}\n{WRAPPED}", [], "s:z:z", [(b"end",), (b"end",)]),
+        (f"[{WRAPPED},{WRAPPED}]", [], "s:z:z", [(b"end",), (b"end",)]),
+        (f"[{WRAPPED},{WRAPPED}]", ["base=[*]"], "s:z:z i:n:none", [(b"end", 0), (b"end", 0)]),
+        (f"[{WRAPPED},{WRAPPED}]", [], "s:a:[1].z i:b:[0].a", [(b"end", 7)]),
+        (f"{WRAPPED}\n{{}}", ["+1r"], "s:z:z", [(b"",)]),
+        ('{"a": ["' + "x" * 50 + '\\"", 2, ["' + "y" * 50 + '"]], "b": 5}', [], "i:b:b i:c:a[1]", [(5, 2)]),
+    ],
+)  # fmt: skip
+def test_a_long_value_gives_the_same(
+    data: str, words: list[str], specs: str, rows: list[tuple[object, ...]], size: int
+) -> None:
+    assert read(data.encode(), words, specs, size=size) == (rows, [])
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("size", [1, 9, 1 << 20])
+def test_what_is_broken_in_a_long_value_costs_an_item(size: int) -> None:
+    items = [f'{{"id": {n}}}' for n in range(20)]
+    items[5], items[9] = '{"id": TBD}', '{"id": "stray}'
+    data = ('{"a": 7, "items": [\n' + ",\n".join(items) + ']}\n{"a": 8, "items": [{"id": 99}]}\n').encode()
+    rows, rejects = read(data, [], "i:a:a i:b:items[*].id", size=size)
+    assert rows == [(7, n) for n in range(20) if n not in (5, 9, 10)] + [(8, 99)]
+    assert [(before, record) for before, record, _, _ in rejects] == [(5, 6), (8, 10)]
+    for cut in (len(data) - 60, len(data) - 90):
+        rows, rejects = read(data[:cut], [], "i:a:a i:b:items[*].id", size=size)
+        assert len(rejects) == 3
+        assert rejects[-1][0] == len(rows)
+    outside = b'{"a": 7, "x": [' + b"1," * 50 + b']}\n{"a": 8}'
+    rows, rejects = read(outside, [], "i:a:a", size=size)
+    assert (rows, len(rejects)) == ([(8,)], 1)
+    for end in (b"", b"1", b"1]", b'1], "z"', b'1], "z":', b'1], "z" 5}', b"1]]", b"1 1]}"):
+        rows, rejects = read(b'{"a": 7, "x": [' + b"1," * 50 + end, [], "i:a:a", size=size)
+        assert (rows, len(rejects)) == ([], 1), end
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abc"), values, max_size=3), max_size=3),
+    st.sampled_from(["i:x:b s:y:c[*].a", "i:x:a[*] i:y:b", "i:x:a[*].b i:y:c[0]", "i:x:b[*][*]"]),
+    st.integers(1, 90),
+    st.booleans(),
+    st.integers(2, 30),
+)
+def test_a_value_is_the_same_long_or_not(
+    records: list[dict[str, object]], specs: str, size: int, array: bool, limit: int
+) -> None:
+    data = (json.dumps(records) if array else "\n".join(map(json.dumps, records))).encode()
+    expected = read(data, [], specs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ess.formats.json_records._LIMITS", 0)
+        patch.setattr("ess.formats.json_records._LEAST_LONG", 40 + limit)
+        rows, rejects = read(data, [], specs, size=size)
+    # What a column wants of a long container is only known to be too long.
+    assert (rows, len(rejects)) == (expected[0], len(expected[1]))

@@ -352,7 +352,8 @@ def _zip_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
 
 def _zip_pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
     with archive.open(member) as content:
-        while piece := content.read1(_SOURCE_READ):
+        read = getattr(content, "read1", content.read)
+        while piece := read(_SOURCE_READ):
             yield piece
 
 

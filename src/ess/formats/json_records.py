@@ -5,45 +5,30 @@ an array around them. Columns take values in the order in which they stand in th
 specs there is a row for each value of an innermost array, in which columns from behind that array are
 still blank. A string gives its text, a number its digits, ``null`` nothing, an object or array its compact text.
 
-What is no JSON is rejected up to the next line that begins with ``{`` or ``[``.
+What is no JSON is rejected up to the next line that begins with ``{`` or ``[``. A record of more than some megabytes is
+taken piece by piece (`ess.formats.json_long`).
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from ess.formats.blocks import RawBlock
 from ess.formats.exact import Block
 from ess.formats.json_keys import KeyNode
+from ess.formats.json_long import LongValue
+from ess.formats.json_values import SHOWN, BrokenRecordError, LongValueError, decode, text_of, walk
 from ess.formats.key_rows import KeyRows
 from ess.formats.records import Layout
 from ess.formats.values import shown
 
-#: A record that is longer than so many record limits (16 MB by default) is bad, even if it may yet end well.
-_LIMITS = 256
-_FIRST_PIECE = 4096
-#: A word (``-Infinity``) or an escaped pair that the block's end cuts is an error at its beginning.
-_LONGEST_WORD = 16
-#: How much of a bad record is there for its message.
-_SHOWN = 64
-_MORE_DIGITS = re.compile(r"(?:\.|[eE][+-]?)?")
+#: A value that is longer than so many record limits (4 MB by default) is not held as a whole ...
+_LIMITS = 64
+#: ... unless it is shorter than this.
+_LEAST_LONG = 1 << 20
 _BETWEEN = re.compile("[ \t\r\n,\ufeff]*")
 _NEXT_RECORD = re.compile(r"\n[ \t\r]*[{\[]")
-
-
-class _Number(str):
-    """A number as it is written."""
-
-    __slots__ = ()
-
-
-_DECODER = json.JSONDecoder(strict=False, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
-
-
-class _BrokenRecordError(Exception):
-    """What is wrong with the text at a place."""
 
 
 class JsonParser:
@@ -52,7 +37,7 @@ class JsonParser:
     def __init__(self, layout: Layout) -> None:
         assert layout.keys is not None
         self._keys = keys = layout.keys
-        self._limit = layout.attributes.record_limit * _LIMITS
+        self._limit = max(layout.attributes.record_limit * _LIMITS, _LEAST_LONG)
         self._to_skip = layout.attributes.skip if layout.attributes.skip_unit == "r" else 0
         self._found = KeyRows(layout.columns)
         root = keys.root
@@ -60,6 +45,7 @@ class JsonParser:
         self._streams_arrays = not root.items and (root.every is None or not root.members)
         self._in_array = False
         self._lost = False
+        self._long: LongValue | None = None
 
     def parse(self, raw: RawBlock, start: int) -> Block:
         """The records of a block from ``start``."""
@@ -72,6 +58,11 @@ class JsonParser:
         """Parse record after record; returns where the first unfinished one begins."""
         position = 0
         while True:
+            if self._long is not None:
+                position, ended = self._read_on(self._long, text, position, final)
+                if not ended:
+                    return position
+                continue
             if self._lost:
                 match = _NEXT_RECORD.search(text, position)
                 if match is None:
@@ -88,9 +79,12 @@ class JsonParser:
                 self._in_array, position = False, position + 1
                 continue
             try:
-                decoded = self._decode(text, position, final)
-            except _BrokenRecordError as error:
-                self._reject(found, str(error), text, position)
+                decoded = decode(text, position, self._limit, final=final)
+            except BrokenRecordError as error:
+                self._reject(str(error), text, position)
+                continue
+            except LongValueError:
+                position = self._begin_long(text, position)
                 continue
             if decoded is None:
                 return position
@@ -104,102 +98,57 @@ class JsonParser:
                 found.reject(0, "a value is nested too deep")
                 found.clear_all()
 
-    def _decode(self, text: str, position: int, final: bool) -> tuple[Any, int] | None:
-        """The value at ``position`` and where it ends; None if it may go on behind the text.
+    def _begin_long(self, text: str, position: int) -> int:
+        if text[position] not in "{[":
+            self._reject("is no JSON object", text, position)
+            return position
+        root = self._keys.root
+        node = None if self._to_skip else root.every if self._of_array(root) else root
+        self._long = LongValue(text[position], node, self._found, self._limit, self._tell)
+        return position + 1
 
-        It is looked for in longer and longer pieces, because an error costs time in proportion to the piece.
-        """
-        size = _FIRST_PIECE
-        while True:
-            size = min(size, self._limit)
-            piece = text[position : position + size]
-            at_end = position + len(piece) == len(text)
-            try:
-                value, after = _DECODER.raw_decode(piece)
-                # More digits may follow a number.
-                cut = not isinstance(value, dict | list) and _MORE_DIGITS.fullmatch(piece, after) is not None
-                if not cut or (at_end and final):
-                    return value, position + after
-                what = "is no JSON object"
-            except json.JSONDecodeError as error:
-                cut = error.msg.startswith("Unterminated") or error.pos >= len(piece) - _LONGEST_WORD
-                cut = cut or len(piece) < _SHOWN
-                what = "is no JSON"
-            except RecursionError:
-                raise _BrokenRecordError("is nested too deep") from None
-            if cut and len(piece) == self._limit and not (at_end and final):
-                raise _BrokenRecordError(f"does not end within {size} characters (256 times bz)")
-            if not cut or (at_end and final):
-                raise _BrokenRecordError(what)
-            if at_end:
-                return None
-            size *= 8
+    def _read_on(self, value: LongValue, text: str, position: int, final: bool) -> tuple[int, bool]:
+        """Read more of a long value: to where, and whether it has ended, well or not."""
+        try:
+            # One character stays, so that there is a last block, which tells that the value has no end.
+            position = value.scan(text if final else text[:-1], position, final=final)
+            if not value.ended:
+                return position, False
+            if self._to_skip:
+                self._to_skip -= 1
+            elif not value.made and (self._of_array(self._keys.root) or self._keys.outside):
+                self._found.add()
+        except BrokenRecordError as error:
+            position = value.at
+            self._reject(str(error), text, position)
+        self._found.clear_all()
+        self._long = None
+        return position, True
 
-    def _reject(self, found: KeyRows, what: str, text: str, position: int) -> None:
+    def _of_array(self, root: KeyNode) -> bool:
+        """Whether what comes is an item of an outermost array whose items are wanted as such."""
+        return self._in_array and root.every is not None
+
+    def _reject(self, what: str, text: str, position: int) -> None:
         self._lost = True
         if self._to_skip:
             self._to_skip -= 1
         else:
-            found.reject(0, f"{shown(text[position : position + _SHOWN].encode('utf-8', 'surrogateescape'))} {what}")
+            self._tell(what, text, position)
+
+    def _tell(self, what: str, text: str, position: int) -> None:
+        self._found.reject(0, f"{shown(text[position : position + SHOWN].encode('utf-8', 'surrogateescape'))} {what}")
 
     def _extract(self, value: Any, found: KeyRows) -> None:
         root = self._keys.root
-        if self._in_array and root.every is not None:
-            if not _walk(value, root.every, found):
+        if root.every is not None and self._of_array(root):
+            if not walk(value, root.every, found):
                 found.add()
         elif not isinstance(value, dict | list):
-            found.reject(0, f"{shown(_text(value))} is no JSON object")
-        elif not _walk(value, root, found) and self._keys.outside:
+            found.reject(0, f"{shown(text_of(value))} is no JSON object")
+        elif not walk(value, root, found) and self._keys.outside:
             found.add()
         found.clear_all()
-
-
-def _walk(value: Any, node: KeyNode, found: KeyRows) -> bool:
-    """Take what ``node`` wants from ``value``; whether that made rows."""
-    for column in node.columns:
-        found.now[column] = _text(value)
-    made = False
-    if isinstance(value, dict):
-        if node.members:
-            for name, member in value.items():
-                below = node.members.get(name.lower())
-                if below is not None:
-                    made |= _walk(member, below, found)
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            below = node.items.get(number)
-            if below is not None:
-                made |= _walk(item, below, found)
-            if node.every is not None:
-                if not _walk(item, node.every, found):
-                    found.add()
-                made = True
-                found.clear(node.every.below())
-    return made
-
-
-def _text(value: Any) -> bytes:
-    """What a column gets of a JSON value."""
-    if value is None:
-        return b""
-    text = value if isinstance(value, str) else _compact(value)
-    # A half of a surrogate pair has no bytes of its own.
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace")
-
-
-def _compact(value: Any) -> str:
-    if isinstance(value, _Number):
-        return str(value)
-    if isinstance(value, dict):
-        return (
-            "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_compact(v)}" for name, v in value.items()) + "}"
-        )
-    if isinstance(value, list):
-        return "[" + ",".join(map(_compact, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _end_of(match: re.Match[str] | None) -> int:

@@ -36,9 +36,9 @@ OPTIONS = OptionTable(
             "Analyze the files, - for the standard input, which is also read when there is neither -f nor -f_raw. "
             "Compressed files are recognized. Attributes are csv, sep=c, tsv, tab, bin, aq, esc, +Num[b|r|l] and "
             "bz=BufSize as for aq_pp; lim=Num: at most so many records of each file; notitle: the first record does "
-            "not label the columns, which it does else if no number or address is in it; auto: find the format, and whether there are labels, from the first 256 KB. "
-            "Records that are separated or in columns of fixed width, HTML tables, bin and aq are analyzed; of JSON "
-            "and XML only the format is told.",
+            "not label the columns, which it does else if no number or address is in it; auto: find the format, and "
+            "whether there are labels, from the first 256 KB. Records that are separated or in columns of fixed "
+            "width, HTML tables, bin and aq are analyzed; of JSON and XML only the format is told.",
             more="File",
             attributes=True,
             group=_INPUT,

@@ -123,7 +123,7 @@ def report(profile: Profile, *, seconds: float, accepted_errors: float, encoded:
         content["Column"].append(entry)
     printed = json.dumps(content, indent=2, separators=(",", " : "), ensure_ascii=False)
     # JSON of Python drops zeros at the end of a number.
-    return printed.replace(f' : {content["Process Time"]}', f" : {seconds:.3f}", 1)
+    return printed.replace(f" : {content['Process Time']}", f" : {seconds:.3f}", 1)
 
 
 def _names(profile: Profile) -> list[str]:
