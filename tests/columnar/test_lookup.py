@@ -80,9 +80,7 @@ def test_both_engines_find_the_same(few_rows: int, case: tuple[Program, pl.DataF
 
 
 def test_the_first_of_many_records_with_a_key_is_found() -> None:
-    table = pl.DataFrame(
-        {"k": [b"%d" % (n % 300) for n in range(1000)], "v": pl.Series(range(1000), dtype=pl.UInt32)}
-    )
+    table = pl.DataFrame({"k": [b"%d" % (n % 300) for n in range(1000)], "v": pl.Series(range(1000), dtype=pl.UInt32)})
     match = FirstMatch(table, [ColumnType.S, ColumnType.I], [ColumnType.I], ignore_case=False)
     keys = pl.Series([b"%d" % (n % 450) for n in range(900)] + [None], dtype=pl.Binary)
     found = match.over([keys, pl.Series([7] * 901, dtype=pl.Int64)])

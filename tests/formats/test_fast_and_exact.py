@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -142,6 +143,17 @@ def test_fast_path_agrees_for_divided_and_fixed_lines(
         quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)
+
+
+@pytest.mark.parametrize("used", [{"a"}, {"c"}, set()])
+def test_columns_that_are_not_used_are_checked_but_not_delivered(used: set[str]) -> None:
+    columns = tuple(replace(column, used=column.key in used) for column in columns_of("s:a i:b f:c"))
+    layout = make_layout(attributes_of(""), columns, (), where="-f")
+    data = b"x,1,2\ny,?,3\nz,4,?\nw\nv,5,6\n"
+    for parse in (fast.parse_block_fast, parse_block_exactly):
+        block = parse(data, 0, len(data), final=True, layout=layout)
+        assert (block.frame.columns, block.frame.height, block.records) == (sorted(used), 2, 5)
+        assert [(reject.record, reject.column) for reject in block.rejects] == [(1, 1), (2, 2), (3, 1)]
 
 
 def read_all(data: bytes, options: str, spec: str, size: int, small: int) -> tuple[list[object], list[object]]:

@@ -65,7 +65,6 @@ def parse_block_exactly(data: bytes, start: int, end: int, *, final: bool, layou
             for target, value in zip(values, row, strict=True):
                 target.append(value)
             rows += 1
-    if not wanted:
-        return Block(pl.DataFrame(height=rows), tuple(rejects), position)
-    typed = [(column.key, column.type, target) for (_, column, _), target in zip(wanted, values, strict=True)]
+    columns = zip(wanted, values, strict=True)
+    typed = [(column.key, column.type, target) for (_, column, _), target in columns if column.used]
     return Block(make_batch(typed, rows), tuple(rejects), position)

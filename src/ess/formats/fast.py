@@ -30,7 +30,8 @@ def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: 
         if not column.wanted:
             continue
         converted = convert_column(block, fields.starts[index], fields.lengths[index], column)
-        columns.append(converted)
+        if column.used:
+            columns.append(converted)
         if len(converted.bad.rows):
             found.append((index, converted.bad))
     kept: Positions | None = None
@@ -42,7 +43,8 @@ def parse_block_fast(data: bytes, start: int, end: int, *, final: bool, layout: 
         kept = np.flatnonzero(good).astype(np.int64, copy=False)
         rejected += len(good) - len(kept)
     series = [column.make(kept) for column in columns]
-    frame = pl.DataFrame(series) if series else pl.DataFrame(height=len(fields.lines))
+    height = len(fields.lines) if kept is None else len(kept)
+    frame = pl.DataFrame(series) if series else pl.DataFrame(height=height)
     return Block(frame, Later(rejected, lambda: _rejects(fields, found)), fields.consumed)
 
 

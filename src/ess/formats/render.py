@@ -95,11 +95,7 @@ class Renderer:
 
             return stream_rows(batch, [column.key for column in self.columns])
         self._printed += batch.height
-        if (
-            self._fast
-            and batch.height > _FEW_OF_A_BATCH
-            and (self._printed > _FEW_ROWS or _FAST in sys.modules)
-        ):
+        if self._fast and batch.height > _FEW_OF_A_BATCH and (self._printed > _FEW_ROWS or _FAST in sys.modules):
             from ess.formats.render_fast import rendered
 
             return rendered(self, batch)

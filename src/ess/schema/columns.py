@@ -36,7 +36,8 @@ class Column:
 
     ``name`` keeps the user's spelling; names compare without regard to case (use ``key``).
     An unwanted ``X`` column has ``wanted=False`` and may have neither name nor type.
-    ``path`` is the key spec of ``jsn`` and ``xml`` columns.
+    ``path`` is the key spec of ``jsn`` and ``xml`` columns. Of a column with ``used=False`` a reader need not
+    deliver the values; whether each record has a right one still counts.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     attributes: ColumnAttributes = field(default_factory=ColumnAttributes)
     wanted: bool = True
     path: str | None = None
+    used: bool = True
 
     @property
     def key(self) -> str:

@@ -190,7 +190,15 @@ def _plan(uses: Sequence[Use]) -> _Plan:
         keys, reports = [everything], [everything]
     elif not summarized and (not reports or any(key.target is None for key in keys)):
         reports.append(_Summary(STDOUT, OutputAttributes()))
+    if merging is None:
+        source = _with_used_columns(source, [*groups, *(s for key in keys for s in (*key.slots, *key.statistics))])
     return _Plan(source, merging is not None, counts, groups, tuple(keys), tuple(reports))
+
+
+def _with_used_columns(source: InputPlan, slots: Sequence[Slot]) -> InputPlan:
+    """The input, with the values of these columns only where its reader can do without the others."""
+    used = {slot.key for slot in slots}
+    return replace(source, columns=tuple(replace(column, used=column.key in used) for column in source.columns))
 
 
 def _merge_input(
