@@ -81,7 +81,7 @@ def split_block(data: bytes, start: int, end: int, *, final: bool, layout: Layou
     attributes, separator = layout.attributes, layout.attributes.separator[0]
     view = np.frombuffer(block, dtype=np.uint8)
     found = view == LF
-    lines = np.count_nonzero(found)
+    lines = int(np.count_nonzero(found))
     found |= view == separator
     quote_at = view == _QUOTE if attributes.quoted and b'"' in block else None
     opening = np.empty(0, dtype=np.int64) if quote_at is None else _opening_quotes(view, quote_at, separator)
@@ -189,7 +189,8 @@ def _lost_by_quotes(view: NDArray[np.uint8], opening: Positions, begins: Positio
     at_line_end = (after == LF) | ((after == CR) & (view[np.minimum(close + 2, len(view) - 1)] == LF))
     lost = (at < last) & ~doubled & (close < begins[lines] + layout.attributes.record_limit)
     lost &= ~at_line_end & (after != layout.attributes.separator[0])
-    return lines[lost]
+    found: Positions = lines[lost]
+    return found
 
 
 def _outside_quotes(
