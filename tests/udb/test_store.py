@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,3 +215,43 @@ def test_composite_keys_of_any_type() -> None:
     shard.counts()
     shard.append(Import(table, (batch_of(table, rows[2:]),)))
     assert shard.view(table)["v"].to_list() == [b"0", b"2", b"1", b"3"]
+
+
+NUMBERS = ["l,+add:n", "l,+bor:n", "is,+min:n", "i,+max,+nozero:n", "is,+min,+nozero:n", "is,+last,+nozero:n"]
+REALS = ["f,+add:r", "f,+min:r", "f,+max,+nozero:r", "f,+first,+nozero:r"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(NUMBERS), st.sampled_from(REALS), st.booleans(), st.integers(0, 2**32 - 1))
+def test_thousands_of_rows_merge_bit_by_bit_as_one_by_one(number: str, real: str, extra: bool, seed: int) -> None:
+    kind = "@Table:t s,pkey:k i,+key:x" if extra else "@Vector:t s,pkey:k"
+    definition = parse_definition(f"{kind} {number} {real}", source="test")
+    table = definition.get("t", where="")
+    draw = random.Random(seed)
+    rows: list[dict[str, Any]] = [
+        {
+            "k": b"%d" % draw.randrange(3_000),
+            "x": draw.randrange(3),
+            "n": draw.choice([0, 0, 1, 7, draw.randrange(2**31)]),
+            "r": draw.choice([0.0, -0.0, 0.1, draw.uniform(-1e9, 1e9)]),
+        }
+        for _ in range(14_000)
+    ]
+    if not extra:
+        rows = [{name: row[name] for name in ("k", "n", "r")} for row in rows]
+    shard = Shard(definition)
+    for begin, end in ((0, 100), (100, 7_000), (7_000, 14_000)):
+        shard.append(Import(table, (batch_of(table, rows[begin:end]),)))
+        shard.settle()
+    by_key: dict[bytes, dict[int, dict[str, Any]]] = {}
+    for row in rows:
+        of_key = by_key.setdefault(row["k"], {})
+        old = of_key.setdefault(row.get("x", 0), row)
+        if old is not row:
+            for name in ("n", "r"):
+                old[name] = merged(table.get(name, where=""), old[name], row[name])
+    expected = [row for of_key in by_key.values() for row in of_key.values()]
+    found = shard.view(table).drop("#key").to_dicts()
+    for row in (*expected, *found):
+        row["r"] = (row["r"] + 0.0).hex()  # one zero
+    assert found == expected

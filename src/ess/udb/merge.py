@@ -8,7 +8,7 @@ same, bit for bit, as that of a loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,33 +16,31 @@ import numpy.typing as npt
 import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch
+from ess.engines.sort_keys import row_order
 from ess.schema.types import ColumnType
+from ess.udb.grouping import Index, first_rows
 from ess.udb.spec import Merge, Table, TableColumn
 
 #: The column that numbers the key of a row; no column of a user can have that name.
 KEY_NUMBER = "#key"
 
-#: Fewer rows are not worth a second thought.
-_MANY_ROWS = 5_000
-_SAMPLE = 20_000
+Numbers = npt.NDArray[np.generic]
 
 _ZERO_ADDRESSES = (b"", bytes(4), bytes(16))
-
-Index = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class _Groups:
-    """Rows in groups that lie together: where each begins, and the group of each row."""
+    """Rows of one identity each: the index of each group's first row, and the group of each row."""
 
-    starts: Index
+    first: Index
     numbers: Index
-    rows: int
 
-    @property
-    def last(self) -> Index:
-        ends = np.append(self.starts[1:], self.rows)
-        return (ends - 1).astype(np.int64)
+    def chosen(self, rows: Index) -> Index:
+        """Of each group the last of these rows; of a group that has none of them its first row."""
+        found = self.first.copy()
+        found[self.numbers[rows]] = rows  # of several, the last one is written last
+        return found
 
 
 def merge_rows(table: Table, rows: Batch) -> Batch:
@@ -55,59 +53,38 @@ def merge_rows(table: Table, rows: Batch) -> Batch:
     Returns:
         Rows sorted by ``#key``; within a key in the order in which their identities came first.
     """
-    rows = rows.sort(KEY_NUMBER, maintain_order=True)
+    rows = rows.rechunk()
     if not table.merges or rows.height < 2:
-        return rows
-    identity = [KEY_NUMBER, *(column.key for column in table.identity)]
-    rows, groups = _grouped(rows, identity)
-    if len(groups.starts) == rows.height:
-        return rows
-    first = rows[groups.starts]
+        return _by_key(rows)
+    groups = _groups(rows, [KEY_NUMBER, *(column.key for column in table.identity)])
+    if len(groups.first) == rows.height:
+        return _by_key(rows)
+    first = rows[groups.first]
     folded = [_fold(column, rows[column.key], groups) for column in table.values if not column.merge_key]
     return first.with_columns(folded)
 
 
-def _grouped(rows: Batch, identity: list[str]) -> tuple[Batch, _Groups]:
-    """The rows with each group together, groups in order of their first row."""
+def _by_key(rows: Batch) -> Batch:
+    """Sorted by ``#key``; rows of a key stay in their order."""
+    numbers = rows[KEY_NUMBER]
+    order = None if numbers.is_sorted() else row_order([numbers], [False])
+    return rows if order is None else rows[order]
+
+
+def _groups(rows: Batch, identity: list[str]) -> _Groups:
+    """The groups, in the order of their keys, and within a key in that of their first rows."""
+    keys = rows[KEY_NUMBER].to_numpy()
     if len(identity) == 1:
-        numbers = rows[KEY_NUMBER].to_numpy()
-        changes = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
-    else:
-        first = first_rows(rows, identity)
-        order = np.argsort(first, kind="stable")
-        rows = rows[order]
-        changes = np.flatnonzero(np.diff(first[order])) + 1
-    starts = np.concatenate((np.zeros(1, dtype=np.int64), changes.astype(np.int64)))
-    lengths = np.diff(np.append(starts, rows.height))
-    return rows, _Groups(starts, np.repeat(np.arange(len(starts), dtype=np.int64), lengths), rows.height)
-
-
-def first_rows(rows: Batch, names: Sequence[str]) -> Index:
-    """For each row the index of the first one that agrees with it in these columns."""
-    columns = rows.select(names)
-    if rows.height >= _MANY_ROWS and not any(kind.is_float() for kind in columns.dtypes):
-        # Numbers are compared much faster than strings. Whether a hash stands for one value only is seen afterwards.
-        hashes = columns.to_series().hash() if len(names) == 1 else columns.hash_rows()
-        found = _first_of(hashes)
-        if all(bool((column.gather(found) == column).all()) for column in columns.get_columns()):
-            return found
-    first = columns.with_row_index("#row").select(pl.col("#row").first().over(names))
-    return first["#row"].to_numpy().astype(np.int64)
-
-
-def _first_of(hashes: pl.Series) -> Index:
-    sample = hashes.head(_SAMPLE)
-    if sample.n_unique() < sample.len() // 4:
-        first = (
-            pl.DataFrame([hashes.alias("#hash")]).with_row_index("#row").select(pl.col("#row").first().over("#hash"))
-        )
-        return first["#row"].to_numpy().astype(np.int64)
-    # With many different ones, sorting is faster than a table of all of them.
-    ranks = hashes.rank("dense").to_numpy().astype(np.int64) - 1
-    first_of_rank = np.empty(int(ranks.max()) + 1, dtype=np.int64)
-    first_of_rank[ranks[::-1]] = np.arange(len(ranks) - 1, -1, -1)  # of several, the last one written is the first row
-    found: Index = first_of_rank[ranks]
-    return found
+        first_of_key = np.full(int(keys.max()) + 1, -1, dtype=np.int64)
+        first_of_key[keys[::-1]] = np.arange(rows.height - 1, -1, -1)
+        there = first_of_key >= 0
+        return _Groups(first_of_key[there], (np.cumsum(there) - 1)[keys])
+    first = first_rows(rows, identity)
+    firsts = np.flatnonzero(first == np.arange(rows.height))
+    firsts = firsts[np.argsort(keys[firsts], kind="stable")]
+    group_of_first = np.empty(rows.height, dtype=np.int64)
+    group_of_first[firsts] = np.arange(len(firsts))
+    return _Groups(firsts, group_of_first[first])
 
 
 def _fold(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
@@ -116,56 +93,53 @@ def _fold(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
 
 def _first(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
     if not column.skip_zero:
-        return values[groups.starts]
-    rows = np.where(is_zero(column, values), groups.rows, np.arange(groups.rows))
-    chosen = np.minimum.reduceat(rows, groups.starts)
-    return values[np.where(chosen == groups.rows, groups.starts, chosen)]
+        return values[groups.first]
+    return values[groups.chosen(np.flatnonzero(~is_zero(column, values))[::-1])]
 
 
 def _last(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
-    if not column.skip_zero:
-        return values[groups.last]
-    rows = np.where(is_zero(column, values), -1, np.arange(groups.rows))
-    chosen = np.maximum.reduceat(rows, groups.starts)
-    return values[np.where(chosen < 0, groups.starts, chosen)]
+    rows = np.flatnonzero(~is_zero(column, values)) if column.skip_zero else np.arange(len(values))
+    return values[groups.chosen(rows)]
 
 
 def _add(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
     numbers = values.to_numpy()
-    if column.type is ColumnType.F:
-        # bincount is one loop from the first row to the last; sum() would pair and split the rows.
-        total = np.bincount(groups.numbers, weights=numbers, minlength=len(groups.starts))
-        return pl.Series(column.key, total, dtype=pl.Float64)
-    return _series(column, np.add.reduceat(numbers.astype(np.int64), groups.starts))
+    kind = np.float64 if column.type is ColumnType.F else np.int64
+    return _accumulated(
+        column, np.add, np.zeros(len(groups.first), dtype=kind), groups.numbers, numbers.astype(kind, copy=False)
+    )
 
 
 def _bor(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
-    return _series(column, np.bitwise_or.reduceat(values.to_numpy().astype(np.int64), groups.starts))
+    numbers = values.to_numpy().astype(np.int64)
+    return _accumulated(column, np.bitwise_or, numbers[groups.first], groups.numbers, numbers)
 
 
 def _min(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
-    return _extreme(column, values, groups, np.fmin, lowest=False)
+    return _extreme(column, values, groups, np.fmin)
 
 
 def _max(column: TableColumn, values: pl.Series, groups: _Groups) -> pl.Series:
-    return _extreme(column, values, groups, np.fmax, lowest=True)
+    return _extreme(column, values, groups, np.fmax)
 
 
-def _extreme(column: TableColumn, values: pl.Series, groups: _Groups, choose: np.ufunc, *, lowest: bool) -> pl.Series:
+def _extreme(column: TableColumn, values: pl.Series, groups: _Groups, choose: np.ufunc) -> pl.Series:
     numbers = values.to_numpy()
     if not column.skip_zero:
-        return pl.Series(column.key, choose.reduceat(numbers, groups.starts), dtype=PHYSICAL[column.type])
-    zero = numbers == 0
-    if column.type is ColumnType.F:
-        neutral = -np.inf if lowest else np.inf
-        chosen = choose.reduceat(np.where(zero, neutral, numbers), groups.starts)
-    else:
-        limits = np.iinfo(numbers.dtype)
-        other = np.array(limits.min if lowest else limits.max, dtype=numbers.dtype)
-        chosen = choose.reduceat(np.where(zero, other, numbers), groups.starts)
-    nothing = np.logical_and.reduceat(zero, groups.starts)
-    result = np.where(nothing, np.zeros(1, dtype=numbers.dtype), chosen).astype(numbers.dtype)
-    return pl.Series(column.key, result, dtype=PHYSICAL[column.type])
+        return _accumulated(column, choose, numbers[groups.first], groups.numbers, numbers)
+    rows = np.flatnonzero(numbers)
+    begin = numbers[groups.chosen(rows)]  # any value that counts will do
+    begin[begin == 0] = 0  # not -0.0
+    return _accumulated(column, choose, begin, groups.numbers[rows], numbers[rows])
+
+
+def _accumulated(column: TableColumn, fold: np.ufunc, begin: Numbers, groups: Index, numbers: Numbers) -> pl.Series:
+    """Fold numbers into what each group begins with: one loop from the first row to the last.
+
+    64-bit results are brought into the column's width: the low bits, as storing does.
+    """
+    fold.at(begin, groups, numbers)
+    return pl.Series(column.key, begin).cast(PHYSICAL[column.type], wrap_numerical=True)
 
 
 def is_zero(column: TableColumn, values: pl.Series) -> npt.NDArray[np.bool_]:
@@ -175,11 +149,6 @@ def is_zero(column: TableColumn, values: pl.Series) -> npt.NDArray[np.bool_]:
     if column.type is ColumnType.IP:
         return values.is_in(list(_ZERO_ADDRESSES)).to_numpy()
     return np.asarray(values.to_numpy() == 0)
-
-
-def _series(column: TableColumn, wide: npt.NDArray[np.int64]) -> pl.Series:
-    """64-bit results in the column's width: the low bits, as storing does."""
-    return pl.Series(column.key, wide, dtype=pl.Int64).cast(PHYSICAL[column.type], wrap_numerical=True)
 
 
 _FOLDS: dict[Merge, Callable[[TableColumn, pl.Series, _Groups], pl.Series]] = {

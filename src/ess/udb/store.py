@@ -32,7 +32,8 @@ from ess.udb.changes import (
     RearrangeRows,
     Replace,
 )
-from ess.udb.merge import KEY_NUMBER, first_rows, is_zero, merge_rows
+from ess.udb.grouping import first_rows
+from ess.udb.merge import KEY_NUMBER, is_zero, merge_rows
 from ess.udb.ordering import sort_columns
 from ess.udb.spec import Definition, Kind, Table, TableColumn
 from ess.udb.spec_file import parse_definition
