@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch, blank
@@ -199,7 +198,7 @@ class Import:
         else:
             places = servers_of(key_hashes(rows, self._key), [server.weight for server in self._servers])
             for place, stream in enumerate(self._streams):
-                _send(stream, rows[np.flatnonzero(places == place)])
+                _send(stream, rows.filter(pl.Series(places == place)))
 
     def commit(self) -> int:
         """Make the rows count on all servers; how many they are.

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 import polars as pl
 
 from ess.engines.batch import Batch
+from ess.engines.sort_keys import folded, row_order
 from ess.schema.types import ColumnType
 from ess.udb.spec import TableColumn
+
+_ROW = "#row"
+
+#: Fewer rows are not worth the preparation.
+_MANY = 1000
 
 
 def sort_columns(
@@ -23,22 +29,25 @@ def sort_columns(
         ignore_case: Compare strings without regard to ASCII case.
         first: A column that comes before ``by`` and is always ascending.
     """
-    names: list[str] = [first] if first else []
-    temporary: list[pl.Series] = []
-    for column in by:
-        if ignore_case and column.type is ColumnType.S:
-            # bytes.lower() touches ASCII only, which is what is wanted here.
-            folded = [value.lower() for value in rows[column.key].to_list()]
-            temporary.append(pl.Series(f"#folded {column.key}", folded, dtype=pl.Binary))
-            names.append(temporary[-1].name)
-        else:
-            names.append(column.key)
-    order = [False] * bool(first) + [descending] * len(by)
-    return (
-        rows.with_columns(temporary)
-        .sort(names, descending=order, maintain_order=True)
-        .drop(*(s.name for s in temporary))
+    # From a column of many chunks Polars takes rows ten times as slowly.
+    rows = rows.rechunk()
+    names = [*([first] if first else []), *(column.key for column in by)]
+    folds = [False] * bool(first) + [ignore_case and column.type is ColumnType.S for column in by]
+    if rows.height >= _MANY and not (first and descending):
+        # Descending, what compares equal stays in its order too: it is turned around before and after.
+        turned = rows.reverse() if descending else rows
+        order = row_order([turned[name] for name in names], folds)
+        if order is not None:
+            return turned[order[::-1] if descending else order]
+    compared = [folded(rows[name]) if fold else rows[name] for name, fold in zip(names, folds, strict=True)]
+    keys = [f"#{place}" for place in range(len(names))]
+    turns = [False] * bool(first) + [descending] * len(by)
+    ordered = (
+        pl.DataFrame([column.alias(key) for key, column in zip(keys, compared, strict=True)])
+        .with_row_index(_ROW)
+        .sort(keys, descending=turns, maintain_order=True)
     )
+    return rows[ordered[_ROW]]
 
 
 def sort_result(rows: Batch, by: Sequence[TableColumn], *, descending: bool, ignore_case: bool) -> Batch:
