@@ -360,7 +360,9 @@ class Shard:
                 zero = pl.lit(0, dtype=pl.UInt32).alias(KEY_NUMBER)
                 arrived.setdefault(rows.table.key, []).extend(b.select(zero, pl.all()) for b in rows.rows if b.height)
             else:
-                parts.extend((rows, batch) for batch in rows.rows if batch.height)
+                # At once: a query of Polars for each of a hundred batches costs more than the work on their rows.
+                batches = [batch for batch in rows.rows if batch.height]
+                parts.extend([(rows, pl.concat(batches))] if batches else [])
         if not parts:
             return
         names = [column.key for column in self.definition.key]
