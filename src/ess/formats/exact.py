@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import polars as pl
-
 from ess.engines.batch import Batch, make_batch
 from ess.formats.records import Layout, parse_record
 from ess.formats.values import BadValueError, Value, converter
