@@ -62,3 +62,13 @@ def test_a_blank_name_of_a_file(pp: Tool) -> None:
     assert (outcome.code, outcome.err) == (21, "aq_pp: -o: the name of the file is blank\n")
     outcome = pp("-d", "s:a", "-var", "s:f", '"out"', "-eval", "f", "a", "-ovar,fvar", "f", stdin="\n")
     assert (outcome.code, outcome.err) == (21, "aq_pp: -ovar: the name of the file is blank\n")
+
+
+@pytest.mark.parametrize(
+    "reader", [("-cmb", "-", "s:a", "s:b"), ("-sub", "a", "-"), ("-grep", "a", "-"), ("-cat", "-", "s:a")]
+)
+def test_the_standard_input_is_read_once(pp: Tool, reader: tuple[str, ...]) -> None:
+    outcome = pp("-d", "s:a", *reader, stdin="x,y\n")
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"aq_pp: {reader[0]}: the standard input is read twice; ")
+    assert pp("-f", "/dev/null", "-d", "s:a", *reader, stdin="x,y\n").code == 0

@@ -69,6 +69,7 @@ def plan_chain(
     """
     source = (plan_rows(uses, open_rows) if open_rows is not None else None) or plan_input(uses)
     more = tuple(_added_input(use) for use in uses if use.name == "-cat")
+    _require_stdin_once((source, *more), uses)
     scope = Scope()
     for added in (source, *more):
         _add_columns(scope, added.columns)
@@ -119,6 +120,17 @@ def plan_chain(
 def _added_input(use: Use) -> InputPlan:
     attributes = parse_input_attributes(list(use.attributes), where=use.where)
     return input_of_files(use.arguments, attributes, where=use.where)
+
+
+def _require_stdin_once(sources: Sequence[InputPlan], uses: Sequence[Use]) -> None:
+    """Who reads the standard input second finds nothing there, and a table without rows is no error by itself."""
+    readers = [source.attributes.option for source in sources if source.rows is None and STDIN in source.files]
+    for use in uses:
+        if use.name in ("-cmb", "-sub", "-grep") and STDIN in use.arguments[use.name != "-cmb" :]:
+            readers.append(use.name)
+    if len(readers) > 1:
+        hint = "give all but one of its readers a file; without -f the rows come from it"
+        raise OptionError("the standard input is read twice", where=readers[1], hint=hint)
 
 
 def _add_columns(scope: Scope, columns: Sequence[Column]) -> None:
