@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 from tests.differential.chain import Option
 from tests.differential.command_input import make_input
-from tests.differential.command_rules import MORE, NUMBERS, TABLE, CommandRules
+from tests.differential.command_rules import GENERATOR, MODULE, MORE, NUMBERS, TABLE, CommandRules
 from tests.differential.data import generate_rows
 from tests.differential.generate import generate_chain
 
@@ -123,6 +123,8 @@ def _run(command: Command, engine: str) -> CommandOutcome:
         _inside(folder, engine, b"".join(command.lines[command.first :])) as (out, err),
     ):
         (Path(folder) / "first.gz").write_bytes(gzip.compress(b"".join(command.lines[: command.first]), mtime=0))
+        (Path(folder) / "own.py").write_bytes(MODULE)
+        (Path(folder) / "gen.py").write_bytes(GENERATOR)
         (Path(folder) / "numbers.txt").write_bytes(NUMBERS)
         (Path(folder) / "table.csv").write_bytes(TABLE)
         (Path(folder) / "more.csv").write_bytes(MORE)

@@ -18,6 +18,31 @@ NUMBERS = (
     b"i1;is1;f1;ip1;text\n7;-1;0.5;1.2.3.4;'a'\n2147483648;0;nan;::1;x\n1;TBD;2.5;;bad\n"
     b"1;2;-0;0.0.0.0;\n7;-1;1e300;;z\n"
 )
+#: A module of a user's own: it remembers, drops, rejects, multiplies.
+MODULE = b"""
+seen = 0
+
+def init(step):
+    global every
+    every = step
+
+def row(row):
+    global seen
+    seen += 1
+    row["is1"] = min(seen, 2**31 - 1)
+    if seen % every == 0:
+        return False
+    if seen % (3 * every + 1) == 0:
+        row.reject("the module does not want it")
+    row["s2"] = row.bytes("s1") + b"+"
+"""
+#: The same as a generator.
+GENERATOR = b"""
+def row(row):
+    for number in range(len(row.bytes("s1")) % 3):
+        row["i1"] = number
+        yield
+"""
 MORE = b'abc,1.5,7\n"x""y",,TBD\n\xff,1e999,-1\nlast,nan,9'
 
 _NAMES = [key for key, _ in COLUMNS]
@@ -120,6 +145,12 @@ class CommandRules:
         return [("-eval", f"S:{old}", "s1 + s2"), ("-renam", old, new), ("-eval", "s1", new)]
 
     def _module(self) -> list[Option]:
+        if self._source.random() < 0.5:
+            return [
+                self._source.choice(
+                    [("-pmod", f"own({self._source.randint(1, 5)})", "own.py"), ("-pmod", "gen", "gen.py")]
+                )
+            ]
         words = self._source.choice([f'unwrap_strv("{name}", ",", "{name}")' for name in _STRINGS])
         return [("-pmod", words)]
 
@@ -156,7 +187,8 @@ class CommandRules:
             [",csv", ",notitle", ",jsn", ",fix", ",sep=\\x01", ",tsv,esc", ",fmt_g", ",csv,sep=;", ",app,esc"]
         )
         if source.random() < 0.2:
-            return [(f"-ovar{source.choice(['', ',jsn', ',notitle,sep=;'])}", "last.txt", "-c", "*")]
+            attributes = source.choice(["", ",jsn", ",notitle,sep=;"])
+            return [("-var", f"LS:{self._new()}", "7"), (f"-ovar{attributes}", "last.txt", "-c", "*")]
         return [(f"-o{attributes}", "last.txt", "-c", *chosen)]
 
 
