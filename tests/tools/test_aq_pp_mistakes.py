@@ -32,6 +32,12 @@ MISTAKES = [
     # Variables.
     (("-var", "i:start", "n"), "-var i:start: unknown column 'n'", "a variable starts with a constant"),
     (("-var", "s:file", '""', "-o,fvar", "file"), "-o,fvar: the variable 'file' starts blank", "'\"/dev/null\"'"),
+    (("-filt", "n => 1"), "unexpected '='", "the operator is '>='"),
+    (("-filt", 'name like "a%"'), "unexpected 'like'", "PatCmp(Val, Pattern)"),
+    (("-eval", "i:x", "n ** 2"), "unexpected '*' where a value should be", "Pow(Val, Power)"),
+    (("-eval", "i:x", "n > 1 ? 1 : 0"), "unexpected '?'", "-if -filt ... -else ... -endif"),
+    (("-eval", "i:x", "if(n > 1, 1, 0)"), "unknown function 'if'", "-if -filt ... -else ... -endif"),
+    (("-eval", "i:x", "n", "-h"), "unknown option -h", "it comes first: aq_pp -h [Name]"),
     # Types of arguments.
     (("-eval", "i:x", "SLeng(n)"), "argument Val of SLeng must be a string, not an integer", "write SLeng(Val)"),
     (("-eval", "i:x", "Abs(name)"), "argument Val of Abs must be a number, not a string", "write Abs(Val)"),
@@ -72,3 +78,28 @@ def test_the_standard_input_is_read_once(pp: Tool, reader: tuple[str, ...]) -> N
     assert outcome.code == 2
     assert outcome.err.startswith(f"aq_pp: {reader[0]}: the standard input is read twice; ")
     assert pp("-f", "/dev/null", "-d", "s:a", *reader, stdin="x,y\n").code == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "what"),
+    [
+        (("-d", "s:a i:b"), 2, "bad column name 'a i:b' in 's:a i:b'; each spec is a word of its own: s:a i:b"),
+        (("-d", "s:a,i:b"), 2, "each spec is a word of its own: s:a i:b"),
+        (("-d", "string:a"), 2, "unknown column type 'string' in 'string:a'; its letter is S"),
+        (("-d", "int:a"), 2, "its letter is I, or IS with a sign"),
+        (("-d", "name:s"), 2, "the type comes first: s:name"),
+        (("-d", "s:a", "in.csv"), 2, "files stand behind -f"),
+        (("in.csv", "-d", "s:a"), 2, "'in.csv' belongs to no option; files stand behind -f; see aq_pp -h"),
+        (
+            ("-f", "+1", "in.csv", "-d", "s:a"),
+            11,
+            "attributes stand right behind the option, without a blank: -f,+1 File",
+        ),
+        (("-f", "in.csv,+1", "-d", "s:a"), 11, "attributes stand right behind the option"),
+    ],
+)
+def test_a_mistake_about_columns_or_files(pp: Tool, argv: tuple[str, ...], code: int, what: str) -> None:
+    outcome = pp(*argv)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert what in outcome.err
+    assert outcome.err.count("\n") == 1

@@ -51,7 +51,14 @@ def _opened(place: str, mode: str, failure: type[EssError]) -> BinaryIO:
         return cast(BinaryIO, Path(path).open(mode))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise failure(f"cannot open it: {reason}", where=place, hint="check the name and the permissions") from None
+        hint = "check the name and the permissions"
+        if _MEANT_AS_ATTRIBUTES.search(place):
+            hint = "attributes stand right behind the option, without a blank: -f,+1 File"
+        raise failure(f"cannot open it: {reason}", where=place, hint=hint) from None
+
+
+#: A number of lines to skip, or attributes, that became a file's name.
+_MEANT_AS_ATTRIBUTES = re.compile(r"(^|,)(\+[0-9]+[brl]?|eok|qui|csv|tsv|notitle|sep=.)$")
 
 
 def _make_fifo(path: str) -> None:

@@ -289,6 +289,8 @@ class Checker:
         if function is None:
             near = REPLACED.get(key) or nearest(call.name, [known.name for known in FUNCTIONS.values()])
             hint = f"did you mean {near}()?" if near else "the page aq-emod lists the functions"
+            if key in ("if", "iif", "case"):
+                hint = "choose with -if -filt ... -else ... -endif"
             raise self.error(f"unknown function '{call.name}'", call.position, hint)
         if function.key == "rowcount":
             return self._row_count(call)

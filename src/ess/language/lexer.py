@@ -70,6 +70,10 @@ _HINTS = {
     "=": "compare with '=='",
     "~": "compare with a pattern by PatCmp(Val, Pattern)",
     "#": "compare with a regular expression by RxCmp(Val, Pattern)",
+    "?": "there is no ?: ; choose with -if -filt ... -else ... -endif",
+    "“": "quotes are straight ones",
+    "”": "quotes are straight ones",
+    "[": "a part of a string is SubStr(Val, Start, Length)",
     "$": "builtin variables are $RowNum $Random $CurSec $CurUSec",
 }
 _ESCAPES = {"\\": "\\", '"': '"', "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
@@ -124,7 +128,8 @@ def _plain(text: str, start: int, where: str) -> Token:
         match = pattern.match(text, start)
         if match:
             return Token(kind, start, match.end(), match[0])
-    raise expression_error(f"unexpected '{text[start]}'", text, start, where, _HINTS.get(text[start], ""))
+    hint = "the operator is '>='" if text.startswith("=>", start) else _HINTS.get(text[start], "")
+    raise expression_error(f"unexpected '{text[start]}'", text, start, where, hint)
 
 
 def _number(text: str, match: re.Match[str], where: str) -> Token:

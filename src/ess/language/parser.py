@@ -24,8 +24,21 @@ MAX_DEPTH = 40
 MAX_CHAIN = 400
 
 _ARITHMETIC = frozenset("+-*/%&|^")
-#: What other languages write for an operator.
-_FOREIGN = {"and": "&&", "or": "||", "not": "!", "eq": "==", "ne": "!=", "mod": "%", "is": "=="}
+#: What other languages write where this one has something else.
+_FOREIGN = {
+    "and": "the operator is '&&'",
+    "or": "the operator is '||'",
+    "not": "the operator is '!'",
+    "eq": "the operator is '=='",
+    "is": "the operator is '=='",
+    "ne": "the operator is '!='",
+    "mod": "the operator is '%'",
+    "like": "compare with a pattern by PatCmp(Val, Pattern)",
+    "in": "compare with each value, joined by '||'",
+    "between": "compare with both ends, joined by '&&'",
+}
+#: The same for two operators in a row.
+_FOREIGN_PAIRS = {"<>": "the operator is '!='", "**": "a power is Pow(Val, Power)"}
 # A word list in which a word has a value, "zero|dec=2|beg=?", up to the comma or parenthesis that ends it.
 _VALUED_WORDS = re.compile(
     r"\s*((?:\w+\s*\|\s*)*\w+=(?![=])[^,()|\"']*(?:\|\s*\w+(?:=[^,()|\"']*)?\s*)*)(?=[,)])", re.ASCII
@@ -106,11 +119,9 @@ class _Parser:
         found = "end of the expression" if token.kind is TokenKind.END else f"'{token.text}'"
         what = f"unexpected {found}" + (f" where {wanted} should be" if wanted else "")
         before = self._tokens[self._index - 1] if self._index else token
-        if before.text == "<" and token.text == ">":
-            return self._error(what, "the operator is '!='")
         # "not a" is a name before a name, "a and b" one behind a value.
         word = before.text.lower() if before.text.lower() == "not" else token.text.lower()
-        return self._error(what, f"the operator is '{_FOREIGN[word]}'" if word in _FOREIGN else "")
+        return self._error(what, _FOREIGN_PAIRS.get(before.text + token.text) or _FOREIGN.get(word, ""))
 
     def _logic(self) -> syntax.Expression:
         self._depth += 1

@@ -153,6 +153,8 @@ class OptionTable:
     def _nearest(self, name: str) -> str:
         import difflib  # only an error needs it
 
+        if name in ("-h", "--help"):
+            return f"it comes first: {self.tool} -h [Name]"
         names = [option.name for option in self.options if not option.obsolete]
         stem, dot, rest = name.partition(".")  # -sort.dec
         if dot and stem in names:
@@ -168,6 +170,8 @@ class OptionTable:
             return f"{name} takes a rule to check: {name} -filt '{word}'"
         if name in ("-eval", "-filt", "-var"):
             return f"put all of the expression into one pair of quotes: {uses[-1].option.synopsis}"
+        if not uses and self.find("-f") is not None:
+            return f"files stand behind -f; {self._see_help()}"
         return self._see_help()
 
     def _see_help(self) -> str:

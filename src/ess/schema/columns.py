@@ -83,15 +83,41 @@ def parse_column(spec: str, *, where: str, extra: frozenset[str] = frozenset(), 
     type_letters = letters if wanted else (letters[1:] or "S")
     if type_letters not in ColumnType.__members__:
         raise OptionError(
-            f"unknown column type '{parts[0]}' in '{spec}'", where=where, hint="the types are S F L LS I IS IP and X"
+            f"unknown column type '{parts[0]}' in '{spec}'", where=where, hint=_type_hint(letters, colon, name)
         )
     if wanted and not valid_name(name):
-        raise OptionError(
-            f"bad column name '{name}' in '{spec}'",
-            where=where,
-            hint="a name has 1 to 31 letters, digits and '_', and does not begin with a digit",
-        )
+        hint = "a name has 1 to 31 letters, digits and '_', and does not begin with a digit"
+        if ":" in name:
+            hint = f"each spec is a word of its own: {' '.join(_meant_specs(spec))}"
+        raise OptionError(f"bad column name '{name}' in '{spec}'", where=where, hint=hint)
     return Column(name, ColumnType[type_letters], _attributes(parts[1:], spec, where, extra), wanted, path)
+
+
+def _meant_specs(spec: str) -> list[str]:
+    """The specs that were meant by one word with commas or blanks between them.
+
+    >>> _meant_specs("s:a, i:b")
+    ['s:a', 'i:b']
+    """
+    return [word for word in re.split(r"[\s,]+", spec) if word]
+
+
+#: What other programs call the types.
+_OTHER_TYPES = {
+    **dict.fromkeys(("STRING", "STR", "TEXT", "CHAR", "VARCHAR", "DATE", "TIME"), "S"),
+    **dict.fromkeys(("INT", "INTEGER", "UINT", "BOOL"), "I, or IS with a sign"),
+    **dict.fromkeys(("LONG", "BIGINT", "INT64"), "L, or LS with a sign"),
+    **dict.fromkeys(("FLOAT", "DOUBLE", "NUMBER", "NUM", "REAL", "DECIMAL", "D"), "F"),
+}
+
+
+def _type_hint(letters: str, colon: str, name: str) -> str:
+    types = "the types are S F L LS I IS IP and X"
+    if letters in _OTHER_TYPES:
+        return f"its letter is {_OTHER_TYPES[letters]}"
+    if name.upper() in ColumnType.__members__:
+        return f"the type comes first: {name}:{letters.lower()}"
+    return types if colon else f"a spec is Type:Name, and {types}; files stand behind -f"
 
 
 def _attributes(words: list[str], spec: str, where: str, extra: frozenset[str]) -> ColumnAttributes:
