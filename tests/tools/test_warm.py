@@ -190,11 +190,23 @@ def test_lost_server_is_an_error_and_leaves_no_command(command: list[str], own_s
     client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     _until(lambda: bool(_commands(own_server.pid)))
     process = _commands(own_server.pid)[0]
+    # It has begun once it waits for its input; before that, the client would run the command directly.
+    _until(lambda: str(Path(f"/proc/{process}/fd/0").readlink()).startswith("pipe:"))
+    time.sleep(0.5)
     own_server.kill()
     _, errors = client.communicate(timeout=30)
     assert client.returncode == 4
     assert errors.count(b"\n") == 1
     _until(lambda: not Path(f"/proc/{process}").exists())
+
+
+def test_server_that_dies_before_the_command_begins(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
+    client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not _commands(own_server.pid):
+        pass
+    own_server.kill()  # between the fork and the command, often
+    client.communicate(timeout=30)
+    assert client.returncode in (0, 4)
 
 
 @pytest.mark.parametrize("command", [LAUNCHER])

@@ -195,6 +195,7 @@ class _Server:
         if process == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            ours.close()  # else a worker whose server dies before it sends a command waits for ever, as does the client
             worker.serve(theirs, circumstances)
         theirs.close()
         with contextlib.suppress(OSError):
