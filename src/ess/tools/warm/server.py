@@ -40,8 +40,8 @@ _PRELOADED = (
     "ess.udb.client",
 )
 _REQUEST_SECONDS = 2.0
-#: Not more often are the program's files looked at for changes: it takes a millisecond.
-_COMPARED_SECONDS = 0.1
+#: Not more often are the program's files looked at for changes: it takes some milliseconds.
+_COMPARED_SECONDS = 0.5
 #: How many processes without a command are kept, and for how many seconds. Each holds some 40 MB of its own.
 _SPARE = 4
 _SPARE_SECONDS = 10.0
