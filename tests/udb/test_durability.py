@@ -221,7 +221,7 @@ def test_a_checkpoint_that_is_damaged_loads_nothing(
     perform(operation("-save", "db", str(folder)))
     perform(operation("-clr", "db"))
     next(folder.glob("data-*/log-1.parquet")).write_bytes(b"PAR1 and no more")
-    with pytest.raises(EssError, match="cannot read a file of the checkpoint"):
+    with pytest.raises(EssError, match="the file of the checkpoint is damaged"):
         perform(operation("-load", "db", str(folder)))
     assert everything()[0] == []
     with pytest.raises(EssError, match="no database was saved there"):

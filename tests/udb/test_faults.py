@@ -4,36 +4,38 @@ is there in part. ``make fault FAULT_ROUNDS=300`` does more of it than a test ru
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
-from typing import Any
 
-import pytest
-from tests.udb.faults import DEFINITION, Campaign, Pool
+from tests.udb.fault_processes import Servers
+from tests.udb.fault_rounds import Campaign
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "8"))
-SEED = int(os.environ.get("FAULT_SEED", "1"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
+REAL_ROUNDS = int(os.environ.get("FAULT_REAL_ROUNDS", "1"))
+SEED = os.environ.get("FAULT_SEED", "1")
+
+
+def rounds(campaign: Campaign, count: int) -> None:
+    try:
+        campaign.begin()
+        for number in range(count):
+            if number % 10 == 9:
+                campaign.remove_checkpoints()
+            campaign.round(number)
+    finally:
+        campaign.servers.stop()
+        print(
+            f"{number + 1} rounds, {campaign.done} things done, {campaign.refused} refused, "
+            f"{campaign.doubtful} begun when killed, {campaign.loaded} checkpoints loaded"
+        )
+    assert campaign.done > 0
+    assert campaign.done + campaign.refused + campaign.doubtful >= count
 
 
 def test_what_was_acknowledged_is_there_whoever_is_killed(
-    access: Any, tmp_path: Path, port_base: int, monkeypatch: pytest.MonkeyPatch
+    places: dict[str, str], tmp_path: Path, port_base: int
 ) -> None:
-    ports = (port_base, port_base + 1)
-    servers = "\n".join(f"@Server: 127.0.0.1:{port}" for port in ports)
-    (tmp_path / "conf" / "db.spec").write_text(servers + DEFINITION)
-    pool = Pool(tmp_path, ports)
-    campaign = Campaign(pool, SEED)
-    try:
-        pool.start(random.Random(SEED), deadly=False)
-        from tests.udb.faults import operation
+    rounds(Campaign(Servers((port_base, port_base + 1)), tmp_path, SEED), ROUNDS)
 
-        from ess.udb.perform import perform
 
-        perform(operation("-crt", "db"))
-        for number in range(ROUNDS):
-            campaign.round(number)
-    finally:
-        pool.stop()
-    print(f"{ROUNDS} rounds, {campaign.done} things done, {campaign.doubtful} begun when killed")
-    assert campaign.done > 0
-    assert campaign.done + campaign.doubtful >= ROUNDS
+def test_the_same_of_the_installed_commands(places: dict[str, str], tmp_path: Path, port_base: int) -> None:
+    rounds(Campaign(Servers((port_base, port_base + 1), real=True), tmp_path, f"real {SEED}"), REAL_ROUNDS)

@@ -15,9 +15,10 @@ import os
 import re
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -81,7 +82,8 @@ def save(target: Target, pool: Pool, folder: Path) -> int:
         write_private(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
     except OSError as error:
         shutil.rmtree(folder / part, ignore_errors=True)
-        raise OutputWriteError(f"cannot save the database ({error.strerror})", where=str(folder)) from error
+        reason = error.strerror or str(error).splitlines()[0]  # Parquet's own errors have text only
+        raise OutputWriteError(f"cannot save the database ({reason})", where=str(folder)) from error
     except BaseException:
         shutil.rmtree(folder / part, ignore_errors=True)
         raise
@@ -101,7 +103,10 @@ def load(target: Target, pool: Pool, folder: Path) -> int:
     manifest = _manifest(folder)
     definition = target.spec.definition
     text = format_definition(definition, key_apart=target.spec.key_apart)
-    if not definition.extends(parse_definition(str(manifest["definition"]), source=str(folder / MANIFEST))):
+    saved = parse_definition(str(manifest["definition"]), source=str(folder / MANIFEST))
+    if {name for name, _ in _parts(saved)} != set(manifest["files"]):
+        raise InputDataError("the manifest is damaged: it does not list all tables", where=str(folder / MANIFEST))
+    if not definition.extends(saved):
         raise OptionError(
             f"the tables that were saved are not those of database '{target.database}'",
             where=str(folder),
@@ -162,7 +167,8 @@ def _save_part(
 ) -> dict[str, Any]:
     fields = [pa.field(column.name, _arrow_type(column, as_bytes), nullable=False) for column in columns]
     rows = 0
-    with pq.ParquetWriter(path, pa.schema(fields), compression="zstd") as writer:
+    path.unlink(missing_ok=True)  # of a try in which a column was text
+    with path.open("xb") as file, pq.ParquetWriter(file, pa.schema(fields), compression="zstd") as writer:
         for batch in batches:
             frame = pl.from_arrow(batch)
             assert isinstance(frame, pl.DataFrame)
@@ -171,7 +177,14 @@ def _save_part(
             rows += frame.height
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    return {"file": path.name, "rows": rows}
+        return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "checksum": _checksum(file)}
+
+
+def _checksum(file: BinaryIO) -> int:
+    checksum = 0
+    while part := file.read(1 << 20):
+        checksum = zlib.crc32(part, checksum)
+    return checksum
 
 
 def _arrow_type(column: TableColumn, as_bytes: set[str]) -> pa.DataType:
@@ -220,6 +233,7 @@ class _Files:
             path = self.folder / Path(str(described["file"])).name
             rows = 0
             try:
+                self._require_unchanged(path, described)
                 with pq.ParquetFile(path) as file:
                     for batch in file.iter_batches(batch_size=1 << 17):
                         frame = self._frame(batch, path)
@@ -231,6 +245,16 @@ class _Files:
             if rows != int(described["rows"]):
                 raise InputDataError(
                     f"the file has {rows} rows, the manifest says {described['rows']}", where=str(path)
+                )
+
+    @staticmethod
+    def _require_unchanged(path: Path, described: dict[str, Any]) -> None:
+        if "checksum" not in described:
+            return  # saved by a version that noted none
+        with path.open("rb") as file:
+            if path.stat().st_size != described.get("bytes") or _checksum(file) != described["checksum"]:
+                raise InputDataError(
+                    "the file of the checkpoint is damaged", where=str(path), hint="restore it from a copy"
                 )
 
     def _frame(self, batch: pa.RecordBatch, path: Path) -> Batch:

@@ -45,7 +45,7 @@ LARGE_IMPORT = 4 << 20
 #: A log grows to this size, or that of the last snapshot if it is larger, before a new snapshot is made.
 LARGE_LOG = 256 << 20
 
-SNAPSHOT_FORMAT = 1
+SNAPSHOT_FORMAT = 2
 _ROWS_AT_ONCE = 1 << 18
 SNAPSHOT_META = "snapshot.json"
 
@@ -288,16 +288,16 @@ class Journal:
         path = log_path(self.folder, self._number + 1)
         with contextlib.suppress(OSError):
             path.unlink()
-        old, self._log = self._log, LogFile(path)
-        before, self._since_snapshot = self._since_snapshot, 0
-        files, self._files = self._files, set()
+        old, before, files = self._log, self._since_snapshot, self._files
         try:
+            self._log, self._since_snapshot, self._files = LogFile(path), 0, set()
             for prepared, body in open_records:
                 self.prepared(prepared, body)
             self._log.sync()
             sync_folder(self.folder)
         except (SystemFailure, OSError):
             self._log, self._since_snapshot, self._files = old, before, files
+            # Left there, it would make a record that is torn at the end of the old log damage in the middle.
             with contextlib.suppress(OSError):
                 path.unlink()
             raise
@@ -326,7 +326,8 @@ class Journal:
             for place, (name, rows) in enumerate(tables.items()):
                 files[name] = _write_frame(new / f"table-{place}.arrow", rows)
             meta = {"format": SNAPSHOT_FORMAT, "definition": definition_text(shard.definition), **facts, "files": files}
-            _write_file(new / SNAPSHOT_META, json.dumps(meta).encode())
+            text = json.dumps(meta).encode()
+            _write_file(new / SNAPSHOT_META, b"%s\n%d\n" % (text, zlib.crc32(text)))
             sync_folder(new)
             new.rename(final)
         except OSError as error:
@@ -423,6 +424,34 @@ def read_checked(path: Path, length: int, checksum: int) -> bytes:
     if zlib.crc32(data) != checksum:
         raise damaged(path, 0)
     return data
+
+
+def read_snapshot_meta(folder: Path) -> dict[str, Any]:
+    """What a snapshot says about itself.
+
+    Raises:
+        SystemFailure: If it is damaged, or of another version.
+    """
+    path = folder / SNAPSHOT_META
+    try:
+        text, _, checksum = path.read_bytes().partition(b"\n")
+    except OSError as error:
+        raise SystemFailure(f"cannot read a file of the database ({error.strerror})", where=str(path)) from error
+    if checksum and checksum != b"%d\n" % zlib.crc32(text):
+        raise damaged(path, 0)
+    try:  # the first format had no checksum
+        meta = json.loads(text)
+        if not checksum and meta["format"] == SNAPSHOT_FORMAT:
+            raise damaged(path, len(text))
+        if meta["format"] != SNAPSHOT_FORMAT:
+            raise SystemFailure(
+                f"the snapshot has format {meta['format']}, this version of Essentia reads {SNAPSHOT_FORMAT}",
+                where=str(folder),
+                hint="start the version that wrote it, save the database there and load it here",
+            )
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, 0) from error
+    return dict(meta)
 
 
 def _write_frame(path: Path, rows: Batch) -> dict[str, Any]:

@@ -58,6 +58,10 @@ class LogFile:
         self.path = path
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise disk_failure(error, path) from None
+        weakref.finalize(self, os.close, self._file)  # when the last one who may want to sync it has let it go
+        try:
             self.size = os.fstat(self._file).st_size
             if self.size < _FILE.size:
                 os.ftruncate(self._file, 0)
@@ -66,7 +70,6 @@ class LogFile:
                 self.size = _FILE.size
         except OSError as error:
             raise disk_failure(error, path) from None
-        weakref.finalize(self, os.close, self._file)  # when the last one who may want to sync it has let it go
         self._salt = _salt(self._file, path)
         self._records = records
         self._safe = 0

@@ -17,13 +17,13 @@ from ess.engines.batch import Batch
 from ess.errors import EssError, SystemFailure, UdbRequestError
 from ess.udb.changes import Change, Forget, decode_batch, decode_changes
 from ess.udb.journal import (
-    SNAPSHOT_FORMAT,
     SNAPSHOT_META,
     Journal,
     Prepared,
     log_path,
     numbers,
     read_checked,
+    read_snapshot_meta,
     remove_left_over,
     rows_of,
     snapshot_path,
@@ -83,6 +83,8 @@ def recover(folder: Path) -> tuple[State, Journal]:
         path = log_path(folder, number)
         records, end = read_records(path)
         size = path.stat().st_size
+        if number == base and not (records if number == 0 else end):
+            raise damaged(path, end)  # its beginning was made safe before there was anything to lose
         if end < size:
             if number != logs[-1]:  # it was made safe as a whole before the next one was begun
                 raise damaged(path, end)
@@ -98,13 +100,7 @@ def recover(folder: Path) -> tuple[State, Journal]:
 def _from_snapshot(folder: Path, number: int) -> State:
     path = snapshot_path(folder, number)
     try:
-        meta = json.loads((path / SNAPSHOT_META).read_bytes())
-        if meta["format"] != SNAPSHOT_FORMAT:
-            raise SystemFailure(
-                f"the snapshot has format {meta['format']}, this version of Essentia reads {SNAPSHOT_FORMAT}",
-                where=str(path),
-                hint="start the version that wrote it, save the database there and load it here",
-            )
+        meta = read_snapshot_meta(path)
         definition = parse_definition(meta["definition"], source=str(path)) if meta["definition"] else _EMPTY
         frames: dict[str, Batch] = {}
         for name, file in meta["files"].items():

@@ -1,0 +1,304 @@
+"""Servers and commands as processes of their own, to be killed at any moment.
+
+They come in two ways. *Forked*: from a process that has imported everything, so that hundreds of rounds take minutes.
+A forked server runs what ``udbd`` starts, with smaller limits (logs are replaced by snapshots all the time), and may be
+told to end itself with SIGKILL at a chosen write, sync or rename of its files, in the middle of the write, too.
+*Real*: the installed ``udbd``, ``aq_pp`` and ``aq_udb``, as a user has them.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ess.errors import EssError
+from ess.udb.access import access_folder, make_access, read_access, udb_folder
+from ess.udb.connection import Connection
+from ess.udb.processes import log_file, state
+from ess.udb.spec import Server
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["ess.udb.daemon", "ess.udb.client", "ess.udb.perform", "ess.udb.checkpoint", "ess.tools.aq_pp", "ess.tools.aq_udb"]
+)
+
+#: Longer than this nothing may take here.
+SECONDS = 60.0
+
+_BIN = Path(sys.executable).parent
+_starting = threading.Lock()
+
+
+# Servers --------------------------------------------------------------------------------------------------------------
+
+
+def serve(work_folder: str, port: int, dies_at: int, file_bytes: int) -> None:
+    """The process of a forked server.
+
+    Args:
+        work_folder: Where its access files and its data are.
+        port: Where it listens.
+        dies_at: At which write, sync or rename it ends itself; 0: never.
+        file_bytes: No file of it can get larger, as on a full disk; 0: any size.
+    """
+    os.environ["ESS_WORK_DIR"] = work_folder
+    from ess.udb import catalog, daemon, database, journal, server
+
+    _redirect(log_file(udb_folder(), port))
+    journal.LARGE_LOG = 30_000
+    database.LARGE_IMPORT = 8_000  # type: ignore[attr-defined]
+    daemon.SNAPSHOT_AT_END = 10_000
+    server.housekeeping = functools.partial(catalog.housekeeping, seconds=0.03)  # type: ignore[assignment,attr-defined]
+    if file_bytes:
+        limit_files(file_bytes)
+    if dies_at:
+        _die_at(dies_at)
+    sys.exit(daemon.main(daemon_arguments(port)))
+
+
+def daemon_arguments(port: int) -> list[str]:
+    """What ``udbd`` gives to a server of the working folder."""
+    folder = udb_folder()
+    arguments = ["--host", "127.0.0.1", "--port", str(port), "--access", str(access_folder())]
+    return [*arguments, "--pid-file", str(folder / f"udbd-{port}.pid"), "--data", str(folder / f"udbd-{port}.data")]
+
+
+def limit_files(size: int) -> None:
+    """Let no file of this process grow beyond a size: a write then fails as on a full disk."""
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def _redirect(path: Path) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+
+
+def _die_at(count: int) -> None:
+    """End this process at the so-many-th operation on its files."""
+    left = [count]
+    counting = threading.Lock()
+    write, fdatasync, fsync, rename = os.write, os.fdatasync, os.fsync, Path.rename
+
+    def is_last() -> bool:
+        with counting:
+            left[0] -= 1
+            return left[0] == 0
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def dying_write(file: int, data: Any) -> int:
+        if file > 2 and is_last():
+            write(file, bytes(data)[: max(1, len(data) // 2)])
+            die()
+        return write(file, data)
+
+    def dying_fdatasync(file: int) -> None:
+        if is_last():
+            die()
+        fdatasync(file)
+
+    def dying_fsync(file: int) -> None:
+        if is_last():
+            die()
+        fsync(file)
+
+    def dying_rename(path: Path, target: Any) -> Path:
+        if is_last():
+            die()
+        done = rename(path, target)
+        if is_last():
+            die()
+        return done
+
+    os.write = dying_write
+    os.fdatasync = dying_fdatasync  # type: ignore[assignment]
+    os.fsync = dying_fsync  # type: ignore[assignment]
+    Path.rename = dying_rename  # type: ignore[method-assign, assignment]
+
+
+@dataclass
+class Servers:
+    """The servers of a working folder, whose data outlive them."""
+
+    ports: tuple[int, ...]
+    real: bool = False
+    #: Of forked servers, so that they meet a full disk.
+    file_bytes: int = 0
+    _forked: dict[int, Any] = field(default_factory=dict)
+    _deadly: set[int] = field(default_factory=set)
+
+    def start(self, generator: random.Random | None = None) -> None:
+        """Start those that do not run, and wait until they answer.
+
+        Args:
+            generator: Chooses when a forked one ends itself, also while it starts: then it is started again. None:
+                never.
+        """
+        make_access()
+        if self.real:
+            ports = [f"{port}" for port in self.ports]
+            subprocess.run([_BIN / "udbd", "-q", "start", *ports], check=True, timeout=SECONDS)
+            return
+        for port in self.ports:
+            while not self.pid(port):
+                dies_at = (
+                    generator.choice([0, 0, generator.randint(1, 25), generator.randint(1, 150)]) if generator else 0
+                )
+                arguments = (os.environ["ESS_WORK_DIR"], port, dies_at, self.file_bytes)
+                process = CONTEXT.Process(target=serve, args=arguments, daemon=True)
+                with _starting:
+                    process.start()
+                self._forked[port] = process
+                (self._deadly.add if dies_at else self._deadly.discard)(port)
+                _await_answer(port, process)
+                if generator is None and not self.pid(port):
+                    raise AssertionError(f"server {port} does not start: see {log_file(udb_folder(), port)}")
+
+    def pid(self, port: int) -> int:
+        """The number of the process; 0 if there is none."""
+        if self.real:
+            return state(udb_folder(), port).pid
+        process = self._forked.get(port)
+        return int(process.pid) if process is not None and process.is_alive() else 0
+
+    def end(self, port: int, how: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal that ends it, and wait until it has ended."""
+        pid = self.pid(port)
+        if not pid:
+            return
+        os.kill(pid, how)
+        deadline = time.monotonic() + SECONDS
+        while self.pid(port):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"server {port} does not end")
+            time.sleep(0.005)
+
+    def end_deadly(self) -> None:
+        """Kill those that would end themselves some time."""
+        for port in self._deadly:
+            self.end(port)
+
+    def stop(self) -> None:
+        """Kill all."""
+        for port in self.ports:
+            self.end(port)
+
+
+def _await_answer(port: int, process: Any) -> None:
+    deadline = time.monotonic() + SECONDS
+    access = read_access()
+    while process.is_alive():
+        connection = Connection(Server("127.0.0.1", port), access)
+        try:
+            connection.hello(2.0)
+            return
+        except EssError:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"server {port} does not answer") from None
+            time.sleep(0.01)
+        finally:
+            connection.close()
+
+
+# Commands -------------------------------------------------------------------------------------------------------------
+
+
+class Command:
+    """A command that runs in the background.
+
+    Args:
+        words: The tool and its arguments.
+        printed: A file for what it prints.
+        variables: More for its environment.
+        real: Run the installed command.
+        file_bytes: No file of it can get larger, as on a full disk; 0: any size.
+    """
+
+    def __init__(
+        self,
+        words: list[str],
+        printed: Path,
+        variables: dict[str, str] | None = None,
+        *,
+        real: bool = False,
+        file_bytes: int = 0,
+    ) -> None:
+        self.words = words
+        self._printed = printed
+        printed.unlink(missing_ok=True)
+        environment = {"ESS_WORK_DIR": os.environ["ESS_WORK_DIR"], "ESS_WARM": "0", **(variables or {})}
+        self._real: subprocess.Popen[bytes] | None = None
+        self._forked: Any = None
+        if real:
+            with printed.open("wb") as file:
+                self._real = subprocess.Popen(
+                    [_BIN / words[0], *words[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=file,
+                    env={**os.environ, **environment},
+                )
+        else:
+            arguments = (environment, words, str(printed), file_bytes)
+            self._forked = CONTEXT.Process(target=run, args=arguments, daemon=True)
+            with _starting:
+                self._forked.start()
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        (self._real or self._forked).kill()
+
+    def wait(self, seconds: float = SECONDS) -> int:
+        """Its exit code; negative: the signal that has ended it.
+
+        Raises:
+            AssertionError: If it takes longer; then it is killed.
+        """
+        if self._real is not None:
+            try:
+                return self._real.wait(seconds)
+            except subprocess.TimeoutExpired:
+                code = None
+        else:
+            self._forked.join(seconds)
+            code = self._forked.exitcode
+        if code is None:
+            self.kill()
+            raise AssertionError(f"after {seconds} seconds it still runs: {self.words}")
+        # 255: it was killed before the process that forks them had told its number.
+        return -signal.SIGKILL if code == 255 and self._real is None else int(code)
+
+    def said(self) -> str:
+        """What it has printed."""
+        return self._printed.read_text("utf-8", "replace") if self._printed.exists() else ""
+
+
+def run(variables: dict[str, str], words: list[str], printed: str, file_bytes: int) -> None:
+    """The process of a forked command."""
+    os.environ.update(variables)
+    _redirect(Path(printed))
+    if file_bytes:
+        limit_files(file_bytes)
+    from ess.tools import aq_pp, aq_udb
+    from ess.tools.process import exit_code
+
+    main = {"aq_pp": aq_pp.main, "aq_udb": aq_udb.main}[words[0]]
+    code = exit_code(words[0], functools.partial(main, words[1:]))
+    sys.stderr.flush()
+    os._exit(code)
