@@ -175,9 +175,9 @@ def _save_part(
             arrays = [_to_arrow(frame[column.key], column, as_bytes) for column in columns]
             writer.write_table(pa.table(arrays, schema=pa.schema(fields)))
             rows += frame.height
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "checksum": _checksum(file)}
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+        return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "checksum": _checksum(written)}
 
 
 def _checksum(file: BinaryIO) -> int:

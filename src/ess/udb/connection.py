@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn, TypeVar
 
 # The transport logs every refused handshake to stderr; users get our one line instead.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -18,6 +19,9 @@ from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, 
 from ess.udb.access import Access
 from ess.udb.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
 from ess.udb.spec import Server
+from ess.udb.watch import watched
+
+Answer = TypeVar("Answer")
 
 #: How long a server may take to answer the first, empty request.
 HELLO_SECONDS = 20.0
@@ -49,6 +53,7 @@ class Connection:
 
     def __init__(self, server: Server, access: Access) -> None:
         self.server = server
+        self._access = access
         self._client = flight.FlightClient(
             f"grpc+tls://{server.address}",
             tls_root_certs=access.authority,
@@ -76,21 +81,43 @@ class Connection:
 
     def call(self, action: str, request: Any, *, seconds: float | None = None) -> dict[str, Any]:
         """Send a request and return the answer, which may take any time, or so many seconds."""
-        with self._translated():
-            options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
-            return _only(self._client.do_action(flight.Action(action, encode(request)), options))
+        options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
+        message = flight.Action(action, encode(request))
+        if seconds is not None:
+            with self._translated():
+                return _only(self._client.do_action(message, options))
+        return self._aside(lambda: _only(self._client.do_action(message, options)))
+
+    def _aside(self, work: Callable[[], Answer]) -> Answer:
+        """Wait for what the library cannot be told to give up: in another thread, which is left behind then."""
+        outcome: queue.SimpleQueue[Callable[[], Answer]] = queue.SimpleQueue()
+
+        def act() -> None:
+            try:
+                found = work()
+                outcome.put(lambda: found)
+            except BaseException as error:
+                failure = error
+                outcome.put(lambda: _raise(failure))
+
+        thread = threading.Thread(target=act, daemon=True)
+        with self.waiting(lambda: outcome.put(lambda: _raise(flight.FlightTimedOutError("given up")))):
+            thread.start()
+            return outcome.get()()
 
     def scan(self, request: Any) -> Iterator[pa.RecordBatch]:
         """Ask for rows. The server has done its part when this returns; the rows follow."""
-        with self._translated():
+
+        def ask() -> tuple[flight.FlightStreamReader, pa.Schema]:
             reader = self._client.do_get(flight.Ticket(encode(request)), self._options())
-            schema = reader.schema
-        return self._batches(reader, schema)
+            return reader, reader.schema
+
+        return self._batches(*self._aside(ask))
 
     def _batches(self, reader: flight.FlightStreamReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pylist([], schema=schema)  # so that the columns are known without rows
         while True:
-            with self._translated():
+            with self.waiting(reader.cancel):
                 try:
                     chunk = reader.read_chunk()
                 except StopIteration:
@@ -113,6 +140,40 @@ class Connection:
 
     def _options(self) -> flight.FlightCallOptions:
         return flight.FlightCallOptions(headers=self._headers)
+
+    @contextlib.contextmanager
+    def waiting(self, give_up: Callable[[], None]) -> Iterator[None]:
+        """Translate what goes wrong, and end the waiting for a server that does not answer any more.
+
+        Raises:
+            UdbCommunicationError: If it does not.
+        """
+        with watched(self.answers, give_up) as watch:
+            try:
+                with self._translated():
+                    yield
+            except EssError:
+                if watch.is_lost:
+                    raise self.silent() from None
+                raise
+
+    def silent(self) -> UdbCommunicationError:
+        """The error when it does not answer any more."""
+        where = f"server {self.server.address}"
+        return UdbCommunicationError("the server does not answer any more", where=where, hint=_IF_ENDED)
+
+    def answers(self, seconds: float) -> bool:
+        """Whether it answers, on another connection: this one may be full of what was sent."""
+        other = Connection(self.server, self._access)
+        try:
+            other.hello(seconds)
+        except UdbConnectError:
+            return False
+        except EssError:
+            pass  # an answer all the same
+        finally:
+            other.close()
+        return True
 
     @contextlib.contextmanager
     def _translated(self, *, opening: bool = False) -> Iterator[None]:
@@ -232,6 +293,10 @@ def translate(error: BaseException, server: Server, *, opening: bool = False) ->
         reason = text.splitlines()[0].split(". Detail:")[0] if text else "unknown"
         return UdbRequestError(f"the server failed ({reason})", where=where, hint="see its log: ess udbd cklog")
     return UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _only(results: Iterator[flight.Result]) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""A server that is stopped, or a network that is cut: an error that names the server, in a bounded time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.udb.fault_processes import Servers
+from tests.udb.faults import operation, put
+
+from ess.engines.batch import PHYSICAL
+from ess.errors import EssError
+from ess.language.tree import Slot
+from ess.schema.types import ColumnType
+from ess.udb import watch
+from ess.udb.client import Import, ImportIdentity, ImportOptions
+from ess.udb.perform import perform
+from ess.udb.pool import Pool
+from ess.udb.protocol import DatabaseRequest, ScanRequest
+from ess.udb.query import export_batch
+from ess.udb.target import find_target
+
+DEFINITION = "\n@Table:log s,pkey:user i:n\n"
+
+
+@pytest.fixture
+def servers(
+    places: dict[str, str], tmp_path: Path, port_base: int, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Servers]:
+    """Two servers with ten rows; a silent one is given up after some seconds."""
+    monkeypatch.setattr(watch, "ASK_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "ANSWER_SECONDS", 1.0)
+    found = Servers((port_base, port_base + 1))
+    (tmp_path / "conf").mkdir()
+    lines = "".join(f"@Server: 127.0.0.1:{port}\n" for port in found.ports)
+    (tmp_path / "conf" / "db.spec").write_text(lines + DEFINITION)
+    try:
+        found.start()
+        put("log", [(b"u%d" % n, n) for n in range(10)])
+        yield found
+    finally:
+        found.stop()
+
+
+def open_import() -> Import:
+    target = find_target("db:log", where="test")
+    assert target.table is not None
+    slots = [Slot(c.key, c.name, c.type) for c in target.table.columns]
+    identity = ImportIdentity("job:1")
+    return Import(target, target.spec.servers, slots, ImportOptions(), identity, where="test")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_server_that_is_stopped_in_the_middle_is_given_up(servers: Servers, which: int) -> None:
+    stopped = servers.ports[which]
+
+    def gives_up(work: Callable[[], Any]) -> None:
+        os.kill(servers.pid(stopped), signal.SIGSTOP)
+        started = time.monotonic()
+        try:
+            with pytest.raises(EssError, match=f"server 127.0.0.1:{stopped}: the server does not answer any more"):
+                work()
+        finally:
+            os.kill(servers.pid(stopped), signal.SIGCONT)
+        assert time.monotonic() - started < 30
+
+    with Pool(find_target("db:log", where="test").spec.servers) as pool:
+        pool.reach("db")
+        gives_up(lambda: pool.call("counts", DatabaseRequest("db", "")))
+        request = ScanRequest("db", "", "log", outputs=("n",))
+        gives_up(lambda: [list(connection.scan(request)) for connection in pool.connections])
+    # And it goes on when it answers again: nothing of all that has been done.
+    assert export_batch("db:log")[0].height == 10
+    perform(operation("-scn", "db:log", filt="n > 3"))
+
+
+def test_a_server_that_is_only_slow_is_not_given_up(servers: Servers) -> None:
+    port = servers.ports[1]
+    sink = open_import()
+    sink.connect()
+    os.kill(servers.pid(port), signal.SIGSTOP)
+    try:
+        sink.write(pl.DataFrame({"user": [b"a"], "n": pl.Series([1], dtype=PHYSICAL[ColumnType.I])}))
+        time.sleep(1.0)
+    finally:
+        os.kill(servers.pid(port), signal.SIGCONT)
+    sink.commit()
+    assert export_batch("db:log")[0].height == 11
