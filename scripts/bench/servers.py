@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from bench.process import BenchError
 from bench.work import tool
 
 _PORT = "23710"
+#: What is freed goes back to the system a second or two later.
+_REST_SECONDS = 4.0
 _PEAK = re.compile(r"VmHWM:\s+([0-9]+) kB")
 
 
@@ -67,7 +70,8 @@ class Servers:
         return self._resident()
 
     def held_for_rows(self) -> float:
-        """The same without what they held when they had just been started."""
+        """The same after a rest, without what they held when they had just been started."""
+        time.sleep(_REST_SECONDS)
         return self._resident() - self._empty[0]
 
     def peak_for_rows(self) -> float:

@@ -99,8 +99,8 @@ def memory(data: Data) -> Work:
     goal = "at most 2 times the rows' size as Arrow"
     return Work(
         "udb-memory",
-        "memory of the servers, without what they hold when empty: rows of a CSV file with 10,000 keys committed, "
-        "then counted; and the most while they came in",
+        "memory of the servers, without what they hold when empty, after some seconds of rest: rows of a CSV file "
+        "with 10,000 keys committed, then counted; and the most at any moment",
         (
             ours(
                 "two servers, after the commit",

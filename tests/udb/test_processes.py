@@ -259,6 +259,33 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
     assert exit_code("aq_udb", lambda: aq_udb.main(["-exp", "db:log"])) == 31
 
 
+def test_memory_goes_back_to_the_system(places: dict[str, str]) -> None:
+    admin.create_database("db")
+    admin.create_table("log", ["s,pkey:user", "s:text"])
+    try:
+        list(admin.udbd("start"))
+        (pid,) = running()
+        empty = psutil.Process(pid).memory_info().rss
+        content = b"".join(b"u%d,some text that is longer than twelve bytes\n" % (n % 7) for n in range(1_000_000))
+        assert tool("aq_pp", "-f", "-", "-d", "s:user", "s:text", "-imp", "db:log", stdin=content).returncode == 0
+        assert tool("aq_udb", "-cnt", "db:log").stdout.splitlines()[-1] == b'"row",1000000'
+        held = psutil.Process(pid).memory_info().rss - empty
+        assert held > 40 << 20
+        assert tool("aq_udb", "-clr", "db:log").returncode == 0
+        deadline = time.monotonic() + 20
+        # What the first request loads stays; of 70 MB of rows nothing does.
+        while psutil.Process(pid).memory_info().rss - empty > 60 << 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        list(admin.udbd("stop"))
+
+
+def running() -> list[int]:
+    """The servers that run in this test's folder."""
+    return [processes.state(udb_folder(), port).pid for port in service.running_ports(udb_folder())]
+
+
 def test_port_specs() -> None:
     assert parse_ports(["+3"], base=100, where="x") == ([100, 101, 102], "")
     assert parse_ports(["-102", "200-201", "run"], base=100, where="x") == ([100, 101, 102, 200, 201], "run")

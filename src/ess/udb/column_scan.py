@@ -58,7 +58,7 @@ class ColumnScan:
             places = np.flatnonzero(chosen[rows[KEY_NUMBER].to_numpy()])
             rows = rows[places]
         else:
-            places = np.arange(rows.height)
+            places = None
         if runner is None:
             self._store(places, {}, dict(self._values) if self._plan.set_variables else {})
             return rows
@@ -91,7 +91,7 @@ class ColumnScan:
         ):
             rows = self._shard.view(table).clear()
         else:
-            rows = self._shard.view(table)
+            rows = self._shard.view(table, wanted)
         if self._is_var and rows.height:
             rows = rows.with_columns(self._as_columns(self._values))
         for key in sorted(wanted):
@@ -152,7 +152,9 @@ class ColumnScan:
             results.append(result.final.select(results[0].columns))
         return pl.concat(results), {slot.key: value for slot, value in runner.variables().items()}
 
-    def _store(self, places: npt.NDArray[np.int64], changed: dict[str, pl.Series], variables: dict[str, Value]) -> None:
+    def _store(
+        self, places: npt.NDArray[np.int64] | None, changed: dict[str, pl.Series], variables: dict[str, Value]
+    ) -> None:
         var = self._shard.definition.var
         table = self._table
         if table is not None and self._is_var:
@@ -163,7 +165,9 @@ class ColumnScan:
         if var is not None and variables:
             self._shard.replace(var, {series.name: series for series in self._as_columns(variables)})
         if table is not None and changed:
-            frame = pl.DataFrame([pl.Series(PLACE, places, dtype=pl.UInt32), *changed.values()])
+            series = list(changed.values())
+            stored = np.arange(len(series[0])) if places is None else places
+            frame = pl.DataFrame([pl.Series(PLACE, stored, dtype=pl.UInt32), *series])
             self._shard.do(Replace(table.key, frame))
 
     def _by_column(self, variables: dict[str, Value]) -> dict[str, Value]:

@@ -108,9 +108,7 @@ class Conversation:
 
     def _frame(self, rows: pa.RecordBatch) -> Batch:
         self._memory.require(rows.nbytes)
-        frame = pl.from_arrow(rows)
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return _own(rows)
 
     def _take(self, pending: Pending, rows: pa.RecordBatch) -> None:
         if pending.is_session:
@@ -137,3 +135,13 @@ class Conversation:
 
     def _answer(self, data: bytes) -> None:
         self._writer.write_metadata(pa.py_buffer(data))
+
+
+def _own(rows: pa.RecordBatch) -> Batch:
+    """Rows as a frame of their own.
+
+    Their columns are parts of one message, which would stay in memory as a whole as long as one string of it is there.
+    """
+    frame = pl.from_arrow(pa.concat_batches([rows, rows.slice(0, 0)]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame

@@ -36,6 +36,16 @@ _START_SECONDS = 900.0
 #: It may write a snapshot first.
 _STOP_SECONDS = 60.0
 
+#: A server lives long, so what it frees shall go back to the system soon. By themselves the allocators of Polars and
+#: Arrow, and that of C, from which the transport takes its messages, keep more than the rows need.
+_ALLOCATORS = {
+    "_RJEM_MALLOC_CONF": "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+
 #: The start of a process is known to the system only roughly.
 _START_TOLERANCE = 3.0
 
@@ -188,6 +198,7 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
     command += ["--all-descriptors"] * options.all_descriptors
     # What the task runner sets for one command must not live on in a server.
     inherited = {k: v for k, v in os.environ.items() if k not in SETTINGS or not SETTINGS[k].internal}
+    inherited = {**_ALLOCATORS, **inherited}
     log = os.open(log_file(folder, port), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         # A session of its own: it must outlive the terminal, and the task of a worker that starts it.

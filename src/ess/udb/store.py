@@ -9,7 +9,7 @@ numbers, and all new rows are sorted and merged at once.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,10 +140,14 @@ class Shard:
         self.settle()
         return self._keys.with_row_index(KEY_NUMBER)
 
-    def view(self, table: Table) -> Batch:
+    def view(self, table: Table, key_columns: Collection[str] | None = None) -> Batch:
         """``#key`` and all columns of a table, in key order; of a vector a row for every key there is.
 
         The Var vector gives one row, without a ``#key`` of meaning.
+
+        Args:
+            table: The table.
+            key_columns: Of the columns of the key only these, as each row's copy of them costs; None: all.
         """
         self.settle()
         rows = self._rows[table.key]
@@ -153,7 +157,9 @@ class Shard:
             rows = _complete(table, rows, self._keys.height)
         numbers = rows[KEY_NUMBER]
         columns = [
-            self._keys[column.key].gather(numbers) if column.primary else rows[column.key] for column in table.columns
+            self._keys[column.key].gather(numbers) if column.primary else rows[column.key]
+            for column in table.columns
+            if not column.primary or key_columns is None or column.key in key_columns
         ]
         return pl.DataFrame([numbers, *columns])
 
