@@ -389,7 +389,7 @@ def test_a_process_that_failed_or_ran_foreign_code_serves_no_other(
 
 def test_a_process_with_something_left_open_serves_no_other() -> None:
     code = """
-import os, socket, sys, threading, time
+import _thread, os, socket, sys, threading, time
 from ess.tools.warm import worker
 ours, theirs = socket.socketpair()
 for number in (int(name) for name in os.listdir("/proc/self/fd")):
@@ -400,7 +400,10 @@ out = os.dup(1)
 theirs.close()
 left = {"file": lambda: os.open("/", os.O_RDONLY), "thread": lambda: threading.Thread(target=time.sleep, args=(9,),
         daemon=True).start(), "child": lambda: os.posix_spawn("/bin/sleep", ["sleep", "1"], {}),
-        "foreign": lambda: sys.argv.append("-pmod"), "nothing": lambda: None}[sys.argv[1]]
+        "foreign": lambda: sys.argv.append("-pmod"), "nothing": lambda: None,
+        # As the transport closes the connections of a database client, in a thread that is not Python's.
+        "closing": lambda: _thread.start_new_thread(lambda file: (time.sleep(0.002), os.close(file)),
+        (os.open("/", os.O_RDONLY),))}[sys.argv[1]]
 sys.argv = ["aq_pp"]
 if os.fork() == 0:
     os.close(out)
@@ -408,7 +411,7 @@ if os.fork() == 0:
     os._exit(worker._as_before(ours.fileno(), [0, 1, 2], worker._memory()))
 print(os.waitstatus_to_exitcode(os.wait()[1]))
 """
-    for left, reusable in (("nothing", 1), ("file", 0), ("thread", 0), ("child", 0), ("foreign", 0)):
+    for left, reusable in (("nothing", 1), ("closing", 1), ("file", 0), ("thread", 0), ("child", 0), ("foreign", 0)):
         done = subprocess.run([sys.executable, "-c", code, left], capture_output=True, check=True)
         assert (left, int(done.stdout)) == (left, reusable)
 

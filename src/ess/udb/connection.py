@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, UdbConnectError, UdbRequestError
+from ess.udb import watch
 from ess.udb.access import Access
 from ess.udb.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
 from ess.udb.spec import Server
-from ess.udb.watch import watched
+from ess.udb.watch import Patience, watched
 
 Answer = TypeVar("Answer")
 
@@ -101,9 +102,15 @@ class Connection:
                 outcome.put(lambda: _raise(failure))
 
         thread = threading.Thread(target=act, daemon=True)
-        with self.waiting(lambda: outcome.put(lambda: _raise(flight.FlightTimedOutError("given up")))):
-            thread.start()
-            return outcome.get()()
+        thread.start()
+        patience = Patience(self.answers)
+        while True:
+            with contextlib.suppress(queue.Empty), self._translated():
+                answer = outcome.get(timeout=watch.ASK_EVERY_SECONDS)
+                thread.join()
+                return answer()
+            if patience.is_at_end():
+                raise self.silent()
 
     def scan(self, request: Any) -> Iterator[pa.RecordBatch]:
         """Ask for rows. The server has done its part when this returns; the rows follow."""
@@ -148,12 +155,12 @@ class Connection:
         Raises:
             UdbCommunicationError: If it does not.
         """
-        with watched(self.answers, give_up) as watch:
+        with watched(self.answers, give_up) as asked:
             try:
                 with self._translated():
                     yield
             except EssError:
-                if watch.is_lost:
+                if asked.is_lost:
                     raise self.silent() from None
                 raise
 
@@ -263,6 +270,7 @@ def kept_alive(streams: Sequence[StageStream]) -> Iterator[None]:
         yield
     finally:
         ended.set()
+        thread.join()  # it may be at work for a moment
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:

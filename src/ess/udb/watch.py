@@ -20,6 +20,23 @@ ANSWER_SECONDS = 20.0
 QUESTIONS = 3
 
 
+class Patience:
+    """Counts the questions in a row that a server has left without an answer.
+
+    Args:
+        answers: Asks it; whether it has answered within so many seconds.
+    """
+
+    def __init__(self, answers: Callable[[float], bool]) -> None:
+        self._answers = answers
+        self._unanswered = 0
+
+    def is_at_end(self) -> bool:
+        """Ask once more; whether the server is to be given up."""
+        self._unanswered = 0 if self._answers(ANSWER_SECONDS) else self._unanswered + 1
+        return self._unanswered >= QUESTIONS
+
+
 class Watch:
     """Asks a server now and then, and gives it up when it does not answer.
 
@@ -29,7 +46,7 @@ class Watch:
     """
 
     def __init__(self, answers: Callable[[float], bool], give_up: Callable[[], None]) -> None:
-        self._answers = answers
+        self._patience = Patience(answers)
         self._give_up = give_up
         self._ended = threading.Event()
         self.is_lost = False
@@ -40,10 +57,8 @@ class Watch:
 
     def run(self) -> None:
         """Until it is ended, or the server is given up."""
-        unanswered = 0
         while not self._ended.wait(ASK_EVERY_SECONDS):
-            unanswered = 0 if self._answers(ANSWER_SECONDS) else unanswered + 1
-            if unanswered >= QUESTIONS and not self._ended.is_set():
+            if self._patience.is_at_end() and not self._ended.is_set():
                 self.is_lost = True
                 self._give_up()
                 return

@@ -38,6 +38,8 @@ _PRELOADED = (
     "ess.formats.fast",
     "ess.formats.render_fast",
     "ess.udb.client",
+    "ess.udb.perform",
+    "encodings.ascii",
 )
 _REQUEST_SECONDS = 2.0
 #: Not more often are the program's files looked at for changes: it takes some milliseconds.

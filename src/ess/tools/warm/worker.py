@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from typing import NoReturn
 
 from ess.tools.process import INTERRUPTED, exit_code
@@ -32,6 +33,8 @@ READY = b"R"
 _FOREIGN = ("-pmod", "-mod")
 #: A worker that holds so many bytes more than it began with ends.
 _MAX_GROWTH = 96 << 20
+#: Connections to database servers are closed by threads of the transport, within a millisecond or two.
+_CLOSING_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -104,10 +107,19 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
         return False  # it has a child, which may still be at work
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
-        if descriptor != channel and _is_open(descriptor) and not _is_of_threads(descriptor):
-            return False  # whoever has opened it will close it, when the number is another file's
+    until = time.monotonic() + _CLOSING_SECONDS
+    while _has_foreign_descriptors(channel):
+        if time.monotonic() > until:
+            return False  # whoever has opened one will close it, when the number is another file's
+        time.sleep(0.0005)
     return _memory() - memory < _MAX_GROWTH
+
+
+def _has_foreign_descriptors(channel: int) -> bool:
+    return any(
+        descriptor != channel and _is_open(descriptor) and not _is_of_threads(descriptor)
+        for descriptor in map(int, os.listdir("/proc/self/fd"))
+    )
 
 
 def _memory() -> int:
