@@ -20,7 +20,7 @@ from ess.schema.columns import Column
 #: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path ...
 _SMALL = 1 << 19
 #: ... or, once that is loaded, than setting it up.
-_TINY = 1 << 13
+_TINY = 1 << 11
 _FAST = "ess.formats.fast"
 
 
