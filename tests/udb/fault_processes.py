@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -204,16 +205,16 @@ def _await_answer(port: int, process: Any) -> None:
     deadline = time.monotonic() + SECONDS
     access = read_access()
     while process.is_alive():
-        connection = Connection(Server("127.0.0.1", port), access)
+        asked = Connection(Server("127.0.0.1", port), access)
         try:
-            connection.hello(2.0)
+            asked.hello(2.0)
             return
         except EssError:
             if time.monotonic() > deadline:
                 raise AssertionError(f"server {port} does not answer") from None
             time.sleep(0.01)
         finally:
-            connection.close()
+            asked.close()
 
 
 # Commands -------------------------------------------------------------------------------------------------------------
@@ -276,13 +277,13 @@ class Command:
             except subprocess.TimeoutExpired:
                 code = None
         else:
-            self._forked.join(seconds)
-            code = self._forked.exitcode
+            connection.wait([self._forked.sentinel], seconds)
+            with _starting:  # to start a process asks all of them how they ended, and only who asks first is told
+                code = self._forked.exitcode
         if code is None:
             self.kill()
             raise AssertionError(f"after {seconds} seconds it still runs: {self.words}")
-        # 255: it was killed before the process that forks them had told its number.
-        return -signal.SIGKILL if code == 255 and self._real is None else int(code)
+        return int(code)
 
     def said(self) -> str:
         """What it has printed."""
