@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -26,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ess.engines.batch import PHYSICAL, Batch
-from ess.errors import InputDataError, InputOpenError, OptionError, OutputWriteError
+from ess.errors import EssError, InputDataError, InputOpenError, OptionError, OutputWriteError
 from ess.language.values import format_address, parse_address
 from ess.schema.types import ColumnType
 from ess.settings import write_private
@@ -41,6 +42,7 @@ from ess.udb.store import empty_frame
 from ess.udb.target import Target
 
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 FORMAT = 1
 _KEYS = "keys"
 _CLOUD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -63,14 +65,25 @@ def save(target: Target, pool: Pool, folder: Path) -> int:
     """Write one state of a whole database; how many rows of tables and vectors there are.
 
     Raises:
-        EssError: If a server is lost, or a file cannot be written. What was saved there before stays.
+        EssError: If a server is lost, or a file cannot be written, or another one saves there. What was saved there
+            before stays.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            return _save(target, pool, folder)
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]  # Parquet's own errors have text only
+        raise OutputWriteError(f"cannot save the database ({reason})", where=str(folder)) from error
+
+
+def _save(target: Target, pool: Pool, folder: Path) -> int:
     definition = target.spec.definition
     text = format_definition(definition, key_apart=target.spec.key_apart)
     part = f"data-{secrets.token_hex(8)}"
     manifest: dict[str, Any] = {"format": FORMAT, "database": target.database, "definition": text}
     try:
-        (folder / part).mkdir(parents=True)
+        (folder / part).mkdir()
         with pool.session(target.database, text, changing=False, held=True) as session:
             files: dict[str, Any] = {}
             for name, columns in _parts(definition):
@@ -80,12 +93,9 @@ def save(target: Target, pool: Pool, folder: Path) -> int:
         manifest |= {"servers": len(pool.connections), "folder": part, "files": files}
         _sync(folder / part)
         write_private(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
-    except OSError as error:
-        shutil.rmtree(folder / part, ignore_errors=True)
-        reason = error.strerror or str(error).splitlines()[0]  # Parquet's own errors have text only
-        raise OutputWriteError(f"cannot save the database ({reason})", where=str(folder)) from error
     except BaseException:
-        shutil.rmtree(folder / part, ignore_errors=True)
+        if not _is_named(folder, part):
+            shutil.rmtree(folder / part, ignore_errors=True)
         raise
     for old in folder.glob("data-*"):
         if old.name != part:
@@ -133,6 +143,26 @@ def load(target: Target, pool: Pool, folder: Path) -> int:
 
 
 # Saving ---------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let nobody else save there meanwhile: who comes to the end first would remove what the other one writes."""
+    with (folder / LOCK).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when this process ends, however
+        except BlockingIOError:
+            raise OutputWriteError(
+                "another -save into this folder is under way", where=str(folder), hint="try again when it is done"
+            ) from None
+        yield
+
+
+def _is_named(folder: Path, part: str) -> bool:
+    """Whether the manifest names it, which it may also when something fails after it was put there."""
+    with contextlib.suppress(EssError):
+        return bool(_manifest(folder)["folder"] == part)
+    return False
 
 
 def _parts(definition: Definition) -> Iterator[tuple[str, tuple[TableColumn, ...]]]:

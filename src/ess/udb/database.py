@@ -165,6 +165,8 @@ class Database:
         with self._lock:
             self._require_usable()
             self._transactions.require_whole(stage, rows)
+            if pending.is_session:
+                self._shard.settle()  # what it began with, if that could not be noted then
             position = self._journal.prepared(record, body)
             self._transactions.prepare(stage, rows)
         if not stage.decides:
@@ -431,6 +433,7 @@ class Database:
             with self._lock:
                 if self._ended is not None or journal.since_snapshot < least:
                     return False
+                self._shard.settle()  # raises where a copy would not
                 shard = self._shard.copy()
                 state = State(shard, self.birth, self._commits, self._transactions.identities())
                 prepared = [self._pending[stage.attempt] for stage in self._transactions.prepared()]

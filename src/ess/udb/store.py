@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch, blank
-from ess.errors import UdbRequestError
+from ess.errors import EssError, UdbRequestError
 from ess.udb.changes import (
     PLACE,
     Alter,
@@ -88,11 +89,17 @@ class Shard:
         self._add_tables()
 
     def copy(self) -> Shard:
-        """The state as it is now, imports worked in; to look at, and to try changes on."""
-        self.settle()
+        """The state as it is now, imports worked in; to look at, and to try changes on.
+
+        Where that cannot be noted, because the disk is full, imports are worked into the copy only.
+        """
+        with suppress(EssError):
+            self.settle()
         made = Shard(self.definition)
         made._keys = self._keys
         made._rows = dict(self._rows)
+        made._pending, made._jobs = list(self._pending), dict(self._jobs)
+        made.settle()
         return made
 
     def adopt(self, other: Shard) -> None:
@@ -336,7 +343,11 @@ class Shard:
             self._rows.setdefault(table.key, empty_rows(table))
 
     def settle(self) -> None:
-        """Work imports in."""
+        """Work imports in.
+
+        Raises:
+            EssError: If that cannot be noted; then it is not done.
+        """
         if not self._pending:
             return
         if self.settled is not None and any(rows.job and not rows.job.startswith(_ALONE) for rows in self._pending):
