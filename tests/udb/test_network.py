@@ -80,6 +80,56 @@ def test_a_server_that_is_stopped_in_the_middle_is_given_up(servers: Servers, wh
     perform(operation("-scn", "db:log", filt="n > 3"))
 
 
+LARGE = pl.DataFrame({"user": [b"%032d" % n for n in range(500_000)], "n": pl.Series(range(500_000), dtype=pl.Int32)})
+
+
+@pytest.mark.parametrize("step", ["write", "write much", "commit", "session"])
+def test_an_import_and_a_session_give_up_a_server_that_is_stopped(servers: Servers, step: str) -> None:
+    stopped = servers.ports[1]
+    pool = Pool(find_target("db:log", where="test").spec.servers)
+    pool.reach("db")
+    sink = open_import()
+    sink.connect()
+    rows = LARGE.cast({"n": PHYSICAL[ColumnType.I]})
+    if step == "commit":
+        sink.write(rows[:100])
+
+    def work() -> None:
+        if step == "session":
+            pool.change("counts", DatabaseRequest("db", ""))
+            return
+        try:
+            if step != "commit":
+                for _ in range(8 if step == "write much" else 1):
+                    sink.write(rows[: 100 if step == "write" else None])
+            sink.commit()
+        except EssError:
+            sink.abort()
+            raise
+
+    os.kill(servers.pid(stopped), signal.SIGSTOP)
+    started = time.monotonic()
+    try:
+        with pytest.raises(EssError, match=f"127.0.0.1:{stopped}: the server does not answer"):
+            work()
+    finally:
+        os.kill(servers.pid(stopped), signal.SIGCONT)
+        pool.close()
+    assert time.monotonic() - started < 30
+    assert export_batch("db:log")[0].height == 10
+    put("log", [(b"after", 1)])
+    assert export_batch("db:log")[0].height == 11
+
+
+def test_rows_of_another_schema_are_an_error_at_once_and_not_sent(servers: Servers) -> None:
+    sink = open_import()
+    sink.connect()
+    with pytest.raises(TypeError, match="on a stream of"):
+        sink.write(pl.DataFrame({"user": ["text, not bytes"], "n": pl.Series([1], dtype=PHYSICAL[ColumnType.I])}))
+    sink.abort()
+    assert export_batch("db:log")[0].height == 10
+
+
 def test_a_server_that_is_only_slow_is_not_given_up(servers: Servers) -> None:
     port = servers.ports[1]
     sink = open_import()

@@ -87,10 +87,18 @@ class Connection:
         if seconds is not None:
             with self._translated():
                 return _only(self._client.do_action(message, options))
-        return self._aside(lambda: _only(self._client.do_action(message, options)))
+        return self.aside(lambda: _only(self._client.do_action(message, options)))
 
-    def _aside(self, work: Callable[[], Answer]) -> Answer:
-        """Wait for what the library cannot be told to give up: in another thread, which is left behind then."""
+    def aside(self, work: Callable[[], Answer], give_up: Callable[[], None] | None = None) -> Answer:
+        """Wait for what the library cannot be told to give up: in another thread, which is left behind then.
+
+        Args:
+            work: What may take any time.
+            give_up: Called when it is left behind.
+
+        Raises:
+            UdbCommunicationError: If the server does not answer any more.
+        """
         outcome: queue.SimpleQueue[Callable[[], Answer]] = queue.SimpleQueue()
 
         def act() -> None:
@@ -110,6 +118,8 @@ class Connection:
                 thread.join()
                 return answer()
             if patience.is_at_end():
+                if give_up is not None:
+                    give_up()
                 raise self.silent()
 
     def scan(self, request: Any) -> Iterator[pa.RecordBatch]:
@@ -119,7 +129,7 @@ class Connection:
             reader = self._client.do_get(flight.Ticket(encode(request)), self._options())
             return reader, reader.schema
 
-        return self._batches(*self._aside(ask))
+        return self._batches(*self.aside(ask))
 
     def _batches(self, reader: flight.FlightStreamReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pylist([], schema=schema)  # so that the columns are known without rows
@@ -133,12 +143,14 @@ class Connection:
 
     def stage(self, request: Any, schema: pa.Schema) -> StageStream:
         """Open the stream of an import, or of a session (whose schema has no columns)."""
-        with self._translated():
-            writer, reader = self._client.do_exchange(
-                flight.FlightDescriptor.for_command(encode(request)), self._options()
-            )
+
+        def open_stream() -> tuple[flight.FlightStreamWriter, flight.FlightStreamReader]:
+            descriptor = flight.FlightDescriptor.for_command(encode(request))
+            writer, reader = self._client.do_exchange(descriptor, self._options())
             writer.begin(schema)
-        return StageStream(self, writer, reader)
+            return writer, reader
+
+        return StageStream(self, schema, *self.aside(open_stream))
 
     def close(self) -> None:
         """Close the connection. Never raises."""
@@ -191,49 +203,46 @@ class Connection:
 
 
 class StageStream:
-    """The stream of one import or session to one server: batches out, acknowledgements back."""
+    """The stream of one import or session to one server: batches out, acknowledgements back.
+
+    Whatever waits here ends with an error when the server does not answer any more; see :meth:`Connection.waiting`.
+    """
 
     def __init__(
-        self, connection: Connection, writer: flight.FlightStreamWriter, reader: flight.FlightStreamReader
+        self,
+        connection: Connection,
+        schema: pa.Schema,
+        writer: flight.FlightStreamWriter,
+        reader: flight.FlightStreamReader,
     ) -> None:
-        self._server = connection.server
+        self._connection = connection
+        self._schema = schema
         self._writer = writer
         self._reader = reader
         self._writing = threading.Lock()
+        self._is_lost = False
         self.rows = 0
 
     def wait(self) -> dict[str, Any]:
         """The server's next acknowledgement."""
-        try:
-            chunk = self._reader.read_chunk()
-        except StopIteration:
-            raise UdbCommunicationError(
-                "the server ended the import", where=f"server {self._server.address}", hint="see: ess udbd status"
-            ) from None
-        except (flight.FlightError, pa.ArrowException, OSError) as error:
-            raise translate(error, self._server) from None
-        return read_object(bytes(chunk.app_metadata or b""))
+        with self._connection.waiting(self._give_up):
+            return self._read()
 
     def write(self, rows: pa.Table) -> None:
         """Send rows."""
-        try:
-            with self._writing:
-                self._writer.write_table(rows, max_chunksize=rows_per_message(rows))
-        except (flight.FlightError, pa.ArrowException, OSError):
-            self._explain()
+        # The library's own error about it cannot be told from one of a server that has refused.
+        if rows.schema != self._schema:
+            raise TypeError(f"rows of {rows.schema} on a stream of {self._schema}")
+        self._send(lambda: self._writer.write_table(rows, max_chunksize=rows_per_message(rows)))
         self.rows += rows.num_rows
 
     def say(self, word: str) -> None:
         """Send ``prepare``, ``commit``, ``abort``, ``release`` or ``alive``; ``prepare`` states the number of rows."""
         message = b'{"say":"%s","rows":%d}' % (word.encode(), self.rows)
-        try:
-            with self._writing:
-                self._writer.write_metadata(pa.py_buffer(message))
-        except (flight.FlightError, pa.ArrowException, OSError):
-            self._explain()
+        self._send(lambda: self._writer.write_metadata(pa.py_buffer(message)))
 
     def tell_alive(self) -> None:
-        """Say that the client is there. Never waits, never raises."""
+        """Say that the client is there. Never raises; waits only while the server takes nothing."""
         if self._writing.acquire(blocking=False):
             try:
                 with contextlib.suppress(flight.FlightError, pa.ArrowException, OSError):
@@ -243,15 +252,41 @@ class StageStream:
 
     def close(self) -> None:
         """End the stream. Never raises."""
-        with contextlib.suppress(Exception):
-            self._writer.done_writing()
-        with contextlib.suppress(Exception):
-            self._writer.close()
+        for end in (self._writer.done_writing, self._writer.close):
+            if not self._is_lost:
+                with contextlib.suppress(Exception):
+                    self._connection.aside(end, self._give_up)
 
-    def _explain(self) -> None:
-        """A write fails when the server has refused; its reason stands on the way back."""
-        self.wait()
-        raise UdbCommunicationError("the server was lost", where=f"server {self._server.address}", hint=_IF_ENDED)
+    def _send(self, send: Callable[[], None]) -> None:
+        def send_alone() -> bool:
+            try:
+                with self._writing:
+                    send()
+            except (flight.FlightError, pa.ArrowException, OSError):
+                return False
+            return True
+
+        # Aside, because to cancel the stream does not end a write that waits.
+        if self._is_lost:
+            raise self._connection.silent()
+        if not self._connection.aside(send_alone, self._give_up):
+            self.wait()  # a write fails when the server has refused; its reason stands on the way back
+            where = f"server {self._connection.server.address}"
+            raise UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
+
+    def _give_up(self) -> None:
+        self._is_lost = True
+        self._reader.cancel()
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            chunk = self._reader.read_chunk()
+        except StopIteration:
+            where = f"server {self._connection.server.address}"
+            raise UdbCommunicationError(
+                "the server ended the import", where=where, hint="see: ess udbd status"
+            ) from None
+        return read_object(bytes(chunk.app_metadata or b""))
 
 
 @contextlib.contextmanager
@@ -270,7 +305,7 @@ def kept_alive(streams: Sequence[StageStream]) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join()  # it may be at work for a moment
+        thread.join(1.0)  # it may be at work for a moment; longer if a server takes nothing
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
