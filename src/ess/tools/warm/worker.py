@@ -36,6 +36,8 @@ _MAX_GROWTH = 96 << 20
 #: Connections to database servers are closed by threads of the transport, within a millisecond or two.
 _CLOSING_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+#: How the kernel names event queues, as the threads of Polars have them.
+_OF_THREADS = "anon_inode:[event"
 
 
 def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
@@ -53,6 +55,7 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
             client, directory, question, *inherited = descriptors
             _program, arguments, environment, numbers = sections
             os.fchdir(directory)
+            os.close(directory)
             take_environment(environment)
             kept = [channel.fileno(), client, question]
             wanted = dict(zip((int(number) for number in numbers), inherited, strict=True))
@@ -117,7 +120,7 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
 
 def _has_foreign_descriptors(channel: int) -> bool:
     return any(
-        descriptor != channel and _is_open(descriptor) and not _is_of_threads(descriptor)
+        descriptor != channel and (target := _target(descriptor)) is not None and not target.startswith(_OF_THREADS)
         for descriptor in map(int, os.listdir("/proc/self/fd"))
     )
 
@@ -182,13 +185,21 @@ def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
     Raises:
         ValueError: If that has one of the wanted numbers, see ``has_room``.
     """
-    opened = [int(name) for name in os.listdir("/proc/self/fd")]
-    opened = [descriptor for descriptor in opened if _is_open(descriptor)]  # without that of the listing
+    received = {*wanted.values(), *kept}
+    others = {
+        descriptor: _target(descriptor)
+        for descriptor in map(int, os.listdir("/proc/self/fd"))
+        if descriptor not in received
+    }
     floor = max(wanted, default=-1) + 1
-    parked = {number: fcntl.fcntl(received, fcntl.F_DUPFD, floor) for number, received in wanted.items()}
+    parked = {number: fcntl.fcntl(source, fcntl.F_DUPFD, floor) for number, source in wanted.items()}
     moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, floor) for descriptor in kept]
-    for descriptor in opened:
-        if not _is_of_threads(descriptor):
+    for descriptor in received:
+        os.close(descriptor)
+    for descriptor, target in others.items():
+        if target is None:
+            continue  # that of the listing
+        if not target.startswith(_OF_THREADS):
             os.close(descriptor)
         elif descriptor in wanted:
             raise ValueError("a descriptor of the caller has the number of one that is needed here")
@@ -198,25 +209,19 @@ def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
     return moved
 
 
-def _is_open(descriptor: int) -> bool:
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_GETFD)
-    except OSError:
-        return False
-    return True
-
-
 def has_room(process: int, numbers: list[int]) -> bool:
     """Whether a worker can take a caller's descriptors with these numbers; its threads may need one of them."""
-    return not any(_is_of_threads(number, process) for number in numbers)
+    return not any((_target(number, process) or "").startswith(_OF_THREADS) for number in numbers)
 
 
-def _is_of_threads(descriptor: int, process: int | str = "self") -> bool:
-    """Whether it is an event queue, as the threads of Polars have them."""
+def _target(descriptor: int, process: int | str = "self") -> str | None:
+    """What a descriptor is open on, as the kernel names it ("" where it cannot); None if it is not open."""
     try:
-        return os.readlink(f"/proc/{process}/fd/{descriptor}").startswith("anon_inode:[event")
+        return os.readlink(f"/proc/{process}/fd/{descriptor}")
+    except FileNotFoundError:
+        return None
     except OSError:
-        return False  # there is none
+        return ""  # e.g. a path that is too long
 
 
 def _text_stream(descriptor: int, mode: str, errors: str) -> io.TextIOWrapper | None:
