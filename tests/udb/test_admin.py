@@ -52,6 +52,13 @@ def test_the_database_made_or_used_last_is_the_active_one() -> None:
     assert admin.active_database() == "b"
 
 
+def test_a_table_that_exists_says_how_to_remove_it() -> None:
+    admin.create_database("db")
+    admin.create_vector("sums", ["s,pkey:user", "i,+add:n"])
+    with pytest.raises(OptionError, match=r"exists in database 'db'.*ess drop vector sums"):
+        admin.create_table("Sums", ["s,pkey:user"])
+
+
 @pytest.mark.parametrize(
     ("columns", "says"),
     [

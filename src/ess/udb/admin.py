@@ -322,6 +322,12 @@ def _create(name: str, kind: Kind, columns: Sequence[str]) -> None:
     with _changing():
         database = active_database()
         spec = load_spec(database, where=where)
+        if kind is not Kind.VAR and (there := spec.definition.find(name)) is not None:
+            raise OptionError(
+                f"{there.label} exists in database '{database}'",
+                where=where,
+                hint=f"remove it with its rows: ess drop {_WORDS[there.kind]} {there.name}",
+            )
         table = make_table(name, kind, words, where=where)
         changed = replace(spec, definition=_with(spec, [*_own_tables(spec), table], where))
         _write(database, changed)

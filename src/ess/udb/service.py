@@ -45,7 +45,7 @@ def stop(folder: Path, ports: Sequence[int]) -> Iterator[str]:
         InitializationError: If one cannot be ended.
     """
     found = [processes.state(folder, port) for port in ports or processes.known_ports(folder)]
-    if not any(server.pid for server in found):
+    if not ports and not any(server.pid for server in found):
         yield "No running server detected."
     for server in found:
         if server.pid:
