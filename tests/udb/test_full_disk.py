@@ -125,10 +125,16 @@ def test_snapshots_that_cannot_be_written_lose_nothing(servers: Servers) -> None
     put("log", numbered(0, 100))
     port, count = servers.ports[-1], 100
     with full(servers.pid(port), 40_000):
-        with pytest.raises(EssError, match="cannot write"):
-            for count in range(100, 100_000, 400):
+        # Whether a log becomes too long depends on when new ones are begun for snapshots that then fail.
+        refused = ""
+        while count < 40_000 and not refused:
+            try:
                 put("log", numbered(count, 400))
+                count += 400
                 time.sleep(0.02)
+            except EssError as error:
+                refused = str(error)
+        assert not refused or "cannot write" in refused
         expected = sorted(numbered(0, count))
         assert count > 1000
         assert rows() == expected
