@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
+from ess import processor
 from ess.cluster.commands import Setting
 from ess.errors import SystemFailure
 
@@ -26,7 +27,7 @@ def surroundings() -> Setting:
     """
     umask = os.umask(0)
     os.umask(umask)
-    environment = without_secrets(os.environ)
+    environment = processor.without_ours(without_secrets(os.environ))
     scripts = sysconfig.get_path("scripts")
     path = environment.get("PATH", os.defpath)
     if scripts not in path.split(os.pathsep):

@@ -1,0 +1,44 @@
+"""numpy is loaded without the instructions that are slow on some processors, and other programs are not told so."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from ess import processor
+from ess.cluster.caller import surroundings
+
+ZEN_4 = "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nflags\t\t: fpu avx avx2 avx512f avx512_vbmi2\n\n"
+
+
+def test_only_zen_4_is_treated_so() -> None:
+    assert processor.sorts_slowly(ZEN_4)
+    assert not processor.sorts_slowly(ZEN_4.replace("AuthenticAMD", "GenuineIntel"))
+    assert not processor.sorts_slowly(ZEN_4.replace("25", "26"))
+    assert not processor.sorts_slowly(ZEN_4.replace(" avx512_vbmi2", ""))
+    assert not processor.sorts_slowly("")
+
+
+def test_numpy_knows_what_is_left_out() -> None:
+    """Of a name that it does not know it warns."""
+    program = (
+        "import os, ess.processor as p; os.environ[p.VARIABLE] = p._FEATURES\n"
+        "from numpy._core._multiarray_umath import __cpu_dispatch__ as known\n"
+        "print(set(p._FEATURES.split()) - set(known))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n" or platform.machine() != "x86_64"
+
+
+def test_a_choice_of_the_user_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(processor.VARIABLE, "AVX512_SPR")
+    processor.prepare()
+    assert surroundings().environment[processor.VARIABLE] == "AVX512_SPR"
+
+
+def test_commands_of_a_job_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(processor.VARIABLE, processor._FEATURES)
+    assert processor.VARIABLE not in surroundings().environment
