@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,6 +28,7 @@ from ess.udb import client, connection, protocol
 from ess.udb.access import Access
 from ess.udb.client import Import, ImportIdentity, ImportOptions
 from ess.udb.cut import Cut
+from ess.udb.database import Database
 from ess.udb.export import export, export_variables
 from ess.udb.memory import MemoryLimit
 from ess.udb.pool import Pool
@@ -251,6 +253,23 @@ def test_many_clients_at_once_lose_nothing(start_server: Any, write_spec: Any) -
 # Transactions ---------------------------------------------------------------------------------------------------------
 
 
+def test_all_servers_work_imports_in_at_the_same_time(
+    start_server: Any, write_spec: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = write_spec(start_server(), start_server())
+    put(servers, "log", LOG)
+    together = threading.Barrier(2, timeout=20)
+    settle = Database.settle
+
+    def settle_together(database: Database) -> None:
+        together.wait()
+        settle(database)
+
+    monkeypatch.setattr(Database, "settle", settle_together)
+    assert len(get(servers, "log")) == len(LOG)
+    assert len(get(servers, "log")) == len(LOG)  # nothing waits any more, so nobody is asked
+
+
 def test_nothing_is_visible_before_the_commit_and_nothing_after_an_abort(start_server: Any, write_spec: Any) -> None:
     servers = write_spec(start_server(), start_server())
     put(servers, "log", [])
@@ -415,8 +434,9 @@ def test_another_version_is_refused_with_both_named(
     start_server: Any, write_spec: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers = write_spec(start_server())
-    monkeypatch.setattr(connection, "PROTOCOL", 3)
-    with pytest.raises(UdbRequestError, match=r"speaks version 2 .* the client version 3"), Pool(servers) as pool:
+    monkeypatch.setattr(connection, "PROTOCOL", protocol.PROTOCOL + 1)
+    versions = rf"speaks version {protocol.PROTOCOL} .* the client version {protocol.PROTOCOL + 1}"
+    with pytest.raises(UdbRequestError, match=versions), Pool(servers) as pool:
         pool.hello()
 
 

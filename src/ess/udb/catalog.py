@@ -133,11 +133,16 @@ class Catalog:
         """What clients must know of each database: which one it is, and whether anything was ever committed to it."""
         with self._lock:
             found: dict[str, dict[str, Any]] = {
-                name: {"birth": database.birth, "commits": database.commits, "volatile": database.is_volatile}
+                name: {
+                    "birth": database.birth,
+                    "commits": database.commits,
+                    "volatile": database.is_volatile,
+                    "waiting": database.waiting,
+                }
                 for name, database in self._databases.items()
             }
             # One that is damaged says so itself to every request.
-            found |= {name: {"birth": DAMAGED, "commits": 0, "volatile": False} for name in self._broken}
+            found |= {name: {"birth": DAMAGED, "commits": 0, "volatile": False, "waiting": 0} for name in self._broken}
         return dict(sorted(found.items()))
 
     def verdict(self, request: VerdictRequest) -> Verdict:

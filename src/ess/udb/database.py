@@ -73,6 +73,22 @@ class Database:
         """Whether it is not logged."""
         return self._journal is None
 
+    @property
+    def waiting(self) -> int:
+        """How many rows have not been worked in yet."""
+        return self._shard.waiting
+
+    def settle(self) -> None:
+        """Work imports in, which whoever looks next would wait for.
+
+        Raises:
+            UdbRequestError: If the database is gone.
+        """
+        with self._lock:
+            self._require_usable()
+            with suppress(EssError):  # that it cannot be noted, because the disk is full, is for who looks
+                self._shard.settle()
+
     def agree_on(self, definition: Definition) -> None:
         """Make sure that a client means the same database.
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from ess.errors import UdbConnectError, UdbRequestError
 from ess.udb.access import Access, read_access
 from ess.udb.connection import Connection, StageStream, kept_alive
-from ess.udb.protocol import DAMAGED, CreateRequest, SessionRequest
+from ess.udb.protocol import DAMAGED, CreateRequest, DatabaseRequest, SessionRequest
 from ess.udb.spec import Server
 from ess.udb.spec_file import format_server
 from ess.udb.two_phases import commit
@@ -26,6 +26,9 @@ Answer = TypeVar("Answer")
 MAX_PARALLEL = 32
 
 _NOTHING = pa.schema([])
+
+#: What a server says of a database that was just defined.
+_NEW = {"commits": 0, "waiting": 0}
 
 
 class Pool:
@@ -114,7 +117,7 @@ class Pool:
             for connection in self.connections[1:]:
                 connection.call("create", request)
             for status in self._statuses:
-                status["databases"].setdefault(database, {"commits": 0, "volatile": volatile})["birth"] = birth
+                status["databases"].setdefault(database, dict(_NEW, volatile=volatile))["birth"] = birth
 
     def has(self, database: str) -> bool:
         """Whether all servers had the database when they were last reached."""
@@ -142,6 +145,9 @@ class Pool:
         if not self.connections or (len(self.connections) == 1 and not held):
             yield ""
             return
+        if any(status["databases"].get(database, _NEW)["waiting"] for status in self._statuses):
+            # All at the same time: opening the sessions would have one server do it after the other.
+            self.call("settle", DatabaseRequest(database, definition))
         attempt = secrets.token_hex(16)
         streams: list[StageStream] = []
         try:

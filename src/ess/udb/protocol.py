@@ -16,7 +16,7 @@ from ess import errors
 from ess.errors import EssError, UdbRequestError
 
 #: Changes whenever a client and a server of two versions could misunderstand each other.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: What a server tells as the birth of a database whose files it cannot read.
 DAMAGED = "?"

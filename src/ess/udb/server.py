@@ -108,6 +108,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             "hello": self._hello,
             "create": self._create,
             "probe": self._probe,
+            "settle": self._settle,
             "counts": self._counts,
             "clear": self._clear,
             "remove": self._remove,
@@ -203,6 +204,11 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
     def _probe(self, body: bytes) -> dict[str, Any]:
         request = decode(DatabaseRequest, body)
         self.catalog.get(request.database, request.definition)
+        return {}
+
+    def _settle(self, body: bytes) -> dict[str, Any]:
+        request = decode(DatabaseRequest, body)
+        self.catalog.get(request.database, request.definition).settle()
         return {}
 
     def _counts(self, body: bytes) -> dict[str, Any]:

@@ -135,6 +135,11 @@ class Shard:
         self._jobs.setdefault(job, len(self._jobs))
         self._pending.append(dataclasses.replace(rows, job=job))
 
+    @property
+    def waiting(self) -> int:
+        """How many rows have not been worked in yet."""
+        return sum(rows.height for rows in self._pending)
+
     def size(self) -> int:
         """About how many bytes the rows take."""
         frames = [self._keys, *self._rows.values(), *(batch for rows in self._pending for batch in rows.rows)]
