@@ -191,3 +191,37 @@ def test_an_unreachable_server_is_found_before_an_output_is_touched(tmp_path: Pa
 def test_details_of_an_import_need_one() -> None:
     with pytest.raises(OptionError, match="-server cannot stand here"):
         plan_chain(OPTIONS.parse(["-d", "i:k", "-server", "x"]), open_import=Database().open)
+
+
+def test_an_import_of_many_rows_that_fails_on_the_way_is_dropped() -> None:
+    rows = 400_000  # several batches, which are imported in a thread
+
+    class Failing(FakeImport):
+        def write(self, batch: Batch) -> None:
+            if any(isinstance(event, list) for event in self.events):
+                raise UdbConnectError("the server was lost", where="localhost:10010")
+            super().write(batch)
+
+    failing: list[Failing] = []
+
+    def open_import(request: ImportRequest) -> Failing:
+        failing.append(Failing(request))
+        return failing[-1]
+
+    plan = plan_chain(OPTIONS.parse(["-d", "s:k", "i:n", "-imp", "db:t"]), open_import=open_import)
+    text = "".join(f"key{row},{row}\n" for row in range(rows))
+    with pytest.raises(RunError, match="the server was lost"):
+        run(plan, Streams(io.BytesIO(text.encode()), io.BytesIO(), print))
+    first, *others = failing[0].events[1:]
+    assert isinstance(first, list)
+    assert 0 < len(first) < rows
+    assert others == ["abort"]
+
+
+def test_an_import_of_many_rows_gets_them_in_their_order() -> None:
+    database = Database()
+    text = "".join(f"key{row},{row}\n" for row in range(400_000))
+    run_with(database, text, "-d", "s:k", "i:n", "-imp", "db:t")
+    _connect, *batches, commit = database.imports[0].events
+    assert commit == "commit"
+    assert [row for batch in batches for row in batch] == [(b"key%d" % row,) for row in range(400_000)]

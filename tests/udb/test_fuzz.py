@@ -19,7 +19,7 @@ from tests.udb.faults import operation, put
 
 from ess.errors import EssError, OptionError, UdbRequestError
 from ess.udb import catalog as catalog_module
-from ess.udb import connection as connection_module
+from ess.udb import stage_stream
 from ess.udb.pool import Pool
 from ess.udb.protocol import PROTOCOL
 from ess.udb.query import export_batch
@@ -208,7 +208,7 @@ def test_a_client_that_is_silent_is_dropped_and_blocks_nobody(
     start_server: Any, write_spec: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog_module, "SILENT_SECONDS", 0.2)
-    monkeypatch.setattr(connection_module, "ALIVE_SECONDS", 60.0)  # it holds its connection, and says nothing
+    monkeypatch.setattr(stage_stream, "ALIVE_SECONDS", 60.0)  # it holds its connection, and says nothing
     servers = [start_server(), start_server()]
     write_spec(*servers)
     put("log", [(b"a", 1, 2, 0.5, b"")])

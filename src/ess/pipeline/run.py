@@ -13,11 +13,12 @@ from ess.engines.select import compile_program
 from ess.errors import EssError
 from ess.formats.reader import InputBatch, Reject
 from ess.language.program import Conditional, Quit, Rule
-from ess.pipeline.beside import read_ahead
+from ess.pipeline.beside import Behind, read_ahead
 from ess.pipeline.counts import Counts
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.plan import Plan
 from ess.pipeline.rejections import RejectionPolicy
+from ess.pipeline.sinks import ImportSink
 from ess.pipeline.source import STDIN, InputPlan, read_file
 
 #: A batch of fewer records is not worth a thread.
@@ -83,12 +84,20 @@ class _Read:
         return self.batch.read >= _LARGE and self.source.rows is None
 
 
+class _Importing:
+    """An import, and the rows on their way to it: hashed and sent in a thread of its own, if there are many."""
+
+    def __init__(self, into: ImportSink) -> None:
+        self.into = into
+        self.writing = Behind(into.write, lambda batch: batch.height >= _LARGE)
+
+
 class _Run:
     def __init__(self, plan: Plan, streams: Streams, engine: str) -> None:
         self._plan = plan
         self._streams = streams
         self._runner: Runner = compile_program(plan.program, engine=engine)
-        self._imports = {opened.sink: opened.into for opened in plan.imports}
+        self._imports = {opened.sink: _Importing(opened.into) for opened in plan.imports}
         self._policy = RejectionPolicy(plan.input.attributes, streams.report)
         self._rows = 0  # rows the engine has processed, so also $RowNum
         self._kept = 0
@@ -99,14 +108,16 @@ class _Run:
     def run(self) -> Counts:
         outputs: Outputs | None = None
         try:
-            for into in self._imports.values():
-                into.connect()
+            for importing in self._imports.values():
+                importing.into.connect()
             batches = read_ahead(self._batches(), lambda read: read.is_large)
             # An input that cannot be read must not cost an output; stdin may keep us waiting, so it comes after.
             waits = self._plan.input.files[0] == STDIN
             first = [] if waits else list(islice(batches, 1))
             outputs = Outputs(self._plan.outputs, self._plan.row_slot, self._streams.stdout)
             self._process(chain(first, batches), outputs)
+            for importing in self._imports.values():
+                importing.writing.finish()
             for module in self._plan.modules:
                 module.finish()
             outputs.close()
@@ -116,8 +127,8 @@ class _Run:
                     outputs.write_variables(output, values)
             if self._imports and self._streams.before_commit:
                 self._streams.before_commit()
-            for into in self._imports.values():
-                self._imported += into.commit()
+            for importing in self._imports.values():
+                self._imported += importing.into.commit()
         except EssError as error:
             self._give_up(outputs)
             raise RunError(error, self._counts()) from error
@@ -130,8 +141,9 @@ class _Run:
         return self._counts()
 
     def _give_up(self, outputs: Outputs | None, *, at_once: bool = False) -> None:
-        for into in self._imports.values():
-            into.abort()
+        for importing in self._imports.values():
+            importing.writing.drop()
+            importing.into.abort()
         if outputs is not None:
             # The rows before a bad record were processed, so what is buffered still goes out.
             outputs.abandon(at_once=at_once)
@@ -165,10 +177,10 @@ class _Run:
                 return
 
     def _completed(self, batch: InputBatch) -> InputBatch:
-        """The batch with all columns that the chain begins with."""
-        if not self._plan.more_inputs:
-            return batch
+        """The batch with the columns that the chain begins with, and no others."""
         columns = [(slot.key, slot.type) for slot in self._plan.program.inputs]
+        if batch.frame.columns == [key for key, _ in columns]:
+            return batch
         return replace(batch, frame=complete(batch.frame, columns))
 
     def _process_at_once(self, batch: InputBatch, records_before: int, outputs: Outputs) -> None:
@@ -211,10 +223,10 @@ class _Run:
         self._rejected_by_rules += len(result.rejections)
         self._stopped = result.stopped
         outputs.write(result.written)
-        for sink, into in self._imports.items():
+        for sink, importing in self._imports.items():
             written = result.written.get(sink)
             if written is not None and written.height:
-                into.write(written)
+                importing.writing.give(written)
         return result
 
     def _announce(self, before: int, after: int) -> None:

@@ -31,13 +31,13 @@ from ess.errors import EssError, InputDataError, InputOpenError, OptionError, Ou
 from ess.language.values import format_address, parse_address
 from ess.schema.types import ColumnType
 from ess.settings import write_private
-from ess.udb.connection import StageStream, kept_alive
 from ess.udb.merge import is_zero
 from ess.udb.placement import key_hashes, servers_of
 from ess.udb.pool import Pool
 from ess.udb.protocol import DatabaseRequest, LoadRequest, ScanRequest
 from ess.udb.spec import Definition, Kind, Table, TableColumn
 from ess.udb.spec_file import format_definition, parse_definition
+from ess.udb.stage_stream import StageStream, kept_alive
 from ess.udb.store import empty_frame
 from ess.udb.target import Target
 
@@ -307,7 +307,7 @@ def _load_table(pool: Pool, request: LoadRequest, files: _Files, table: Table | 
     rows = 0
     try:
         for connection in pool.connections:
-            streams.append(connection.stage(request, schema))
+            streams.append(StageStream(connection, request, schema))
         for stream in streams:
             stream.wait()
         with kept_alive(streams):

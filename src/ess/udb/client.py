@@ -22,12 +22,12 @@ from ess.pipeline.sinks import ImportRequest
 from ess.schema.types import ColumnType
 from ess.settings import setting
 from ess.udb.access import Access
-from ess.udb.connection import StageStream, kept_alive
 from ess.udb.placement import key_hashes, segments_of, servers_of
 from ess.udb.pool import Pool
 from ess.udb.protocol import StageRequest
 from ess.udb.spec import Kind, Server, TableColumn
 from ess.udb.spec_file import format_definition, format_server
+from ess.udb.stage_stream import StageStream, kept_alive
 from ess.udb.store import empty_frame
 from ess.udb.target import Target, chosen_servers, find_target, parse_segments, spec_attribute
 from ess.udb.two_phases import commit
@@ -174,7 +174,7 @@ class Import:
         attempt = secrets.token_hex(16)
         schema = empty_frame(self._columns).to_arrow().schema
         for place, connection in enumerate(self._pool.connections):
-            self._streams.append(connection.stage(self._request(attempt, place), schema))
+            self._streams.append(StageStream(connection, self._request(attempt, place), schema))
         for stream in self._streams:
             stream.wait()
         self._alive.enter_context(kept_alive(tuple(self._streams)))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 # The transport logs every refused handshake to stderr; users get our one line instead.
@@ -27,12 +27,8 @@ Answer = TypeVar("Answer")
 #: How long a server may take to answer the first, empty request.
 HELLO_SECONDS = 20.0
 
-
-#: How often a client with nothing to say says that it is there.
-ALIVE_SECONDS = 15.0
-
 #: A server that is lost on the way may be only unreachable, or dead.
-_IF_ENDED = "see: ess udbd status; if it has ended, start it again with: ess udbd start"
+IF_ENDED = "see: ess udbd status; if it has ended, start it again with: ess udbd start"
 
 #: About how large a message is, and how many rows it has at most.
 MESSAGE_BYTES = 8 << 20
@@ -141,16 +137,18 @@ class Connection:
                     return
             yield chunk.data
 
-    def stage(self, request: Any, schema: pa.Schema) -> StageStream:
-        """Open the stream of an import, or of a session (whose schema has no columns)."""
+    def exchange(
+        self, command: bytes, schema: pa.Schema
+    ) -> tuple[flight.FlightStreamWriter, flight.FlightStreamReader]:
+        """Open a stream both ways; batches of the schema go out. See :class:`ess.udb.stage_stream.StageStream`."""
 
         def open_stream() -> tuple[flight.FlightStreamWriter, flight.FlightStreamReader]:
-            descriptor = flight.FlightDescriptor.for_command(encode(request))
+            descriptor = flight.FlightDescriptor.for_command(command)
             writer, reader = self._client.do_exchange(descriptor, self._options())
             writer.begin(schema)
             return writer, reader
 
-        return StageStream(self, schema, *self.aside(open_stream))
+        return self.aside(open_stream)
 
     def close(self) -> None:
         """Close the connection. Never raises."""
@@ -179,7 +177,7 @@ class Connection:
     def silent(self) -> UdbCommunicationError:
         """The error when it does not answer any more."""
         where = f"server {self.server.address}"
-        return UdbCommunicationError("the server does not answer any more", where=where, hint=_IF_ENDED)
+        return UdbCommunicationError("the server does not answer any more", where=where, hint=IF_ENDED)
 
     def answers(self, seconds: float) -> bool:
         """Whether it answers, on another connection: this one may be full of what was sent."""
@@ -200,112 +198,6 @@ class Connection:
             yield
         except (flight.FlightError, pa.ArrowException, OSError) as error:
             raise translate(error, self.server, opening=opening) from None
-
-
-class StageStream:
-    """The stream of one import or session to one server: batches out, acknowledgements back.
-
-    Whatever waits here ends with an error when the server does not answer any more; see :meth:`Connection.waiting`.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        schema: pa.Schema,
-        writer: flight.FlightStreamWriter,
-        reader: flight.FlightStreamReader,
-    ) -> None:
-        self._connection = connection
-        self._schema = schema
-        self._writer = writer
-        self._reader = reader
-        self._writing = threading.Lock()
-        self._is_lost = False
-        self.rows = 0
-
-    def wait(self) -> dict[str, Any]:
-        """The server's next acknowledgement."""
-        with self._connection.waiting(self._give_up):
-            return self._read()
-
-    def write(self, rows: pa.Table) -> None:
-        """Send rows."""
-        # The library's own error about it cannot be told from one of a server that has refused.
-        if rows.schema != self._schema:
-            raise TypeError(f"rows of {rows.schema} on a stream of {self._schema}")
-        self._send(lambda: self._writer.write_table(rows, max_chunksize=rows_per_message(rows)))
-        self.rows += rows.num_rows
-
-    def say(self, word: str) -> None:
-        """Send ``prepare``, ``commit``, ``abort``, ``release`` or ``alive``; ``prepare`` states the number of rows."""
-        message = b'{"say":"%s","rows":%d}' % (word.encode(), self.rows)
-        self._send(lambda: self._writer.write_metadata(pa.py_buffer(message)))
-
-    def tell_alive(self) -> None:
-        """Say that the client is there. Never raises; waits only while the server takes nothing."""
-        if self._writing.acquire(blocking=False):
-            try:
-                with contextlib.suppress(flight.FlightError, pa.ArrowException, OSError):
-                    self._writer.write_metadata(pa.py_buffer(b'{"say":"alive"}'))
-            finally:
-                self._writing.release()
-
-    def close(self) -> None:
-        """End the stream. Never raises."""
-        for end in (self._writer.done_writing, self._writer.close):
-            if not self._is_lost:
-                with contextlib.suppress(Exception):
-                    self._connection.aside(end, self._give_up)
-
-    def _send(self, send: Callable[[], None]) -> None:
-        def send_alone() -> bool:
-            try:
-                with self._writing:
-                    send()
-            except (flight.FlightError, pa.ArrowException, OSError):
-                return False
-            return True
-
-        # Aside, because to cancel the stream does not end a write that waits.
-        if self._is_lost:
-            raise self._connection.silent()
-        if not self._connection.aside(send_alone, self._give_up):
-            self.wait()  # a write fails when the server has refused; its reason stands on the way back
-            where = f"server {self._connection.server.address}"
-            raise UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
-
-    def _give_up(self) -> None:
-        self._is_lost = True
-        self._reader.cancel()
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            chunk = self._reader.read_chunk()
-        except StopIteration:
-            where = f"server {self._connection.server.address}"
-            raise UdbCommunicationError(
-                "the server ended the import", where=where, hint="see: ess udbd status"
-            ) from None
-        return read_object(bytes(chunk.app_metadata or b""))
-
-
-@contextlib.contextmanager
-def kept_alive(streams: Sequence[StageStream]) -> Iterator[None]:
-    """Say something on streams now and then while this is open: a server drops a client that it does not hear of."""
-    ended = threading.Event()
-
-    def say() -> None:
-        while not ended.wait(ALIVE_SECONDS):
-            for stream in streams:
-                stream.tell_alive()
-
-    thread = threading.Thread(target=say, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(1.0)  # it may be at work for a moment; longer if a server takes nothing
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
@@ -329,13 +221,13 @@ def translate(error: BaseException, server: Server, *, opening: bool = False) ->
             )
         if opening:
             return UdbConnectError("the server cannot be reached", where=where, hint="start it with: ess udbd start")
-        return UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
+        return UdbCommunicationError("the server was lost", where=where, hint=IF_ENDED)
     if isinstance(error, flight.FlightTimedOutError):
         return UdbConnectError("the server does not answer", where=where, hint="see: ess udbd status")
     if isinstance(error, (flight.FlightServerError, pa.ArrowInvalid, pa.ArrowNotImplementedError)):
         reason = text.splitlines()[0].split(". Detail:")[0] if text else "unknown"
         return UdbRequestError(f"the server failed ({reason})", where=where, hint="see its log: ess udbd cklog")
-    return UdbCommunicationError("the server was lost", where=where, hint=_IF_ENDED)
+    return UdbCommunicationError("the server was lost", where=where, hint=IF_ENDED)
 
 
 def _raise(error: BaseException) -> NoReturn:

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from ess.errors import UdbConnectError, UdbRequestError
 from ess.udb.access import Access, read_access
-from ess.udb.connection import Connection, StageStream, kept_alive
+from ess.udb.connection import Connection
 from ess.udb.protocol import DAMAGED, CreateRequest, DatabaseRequest, SessionRequest
 from ess.udb.spec import Server
 from ess.udb.spec_file import format_server
+from ess.udb.stage_stream import StageStream, kept_alive
 from ess.udb.two_phases import commit
 
 Answer = TypeVar("Answer")
@@ -155,7 +156,7 @@ class Pool:
             for place, connection in enumerate(self.connections):
                 decider = format_server(self.connections[0].server) if place else ""
                 request = SessionRequest(database, definition, attempt, decider, self.birth(database))
-                streams.append(connection.stage(request, _NOTHING))
+                streams.append(StageStream(connection, request, _NOTHING))
                 streams[-1].wait()
             if not changing:
                 for stream in streams:

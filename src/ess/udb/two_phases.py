@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ess.errors import EssError, UdbCommunicationError
-from ess.udb.connection import StageStream
+from ess.udb.stage_stream import StageStream
 
 
 def commit(streams: Sequence[StageStream]) -> bool:
