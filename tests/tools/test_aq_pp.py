@@ -319,3 +319,24 @@ def test_cat_obeys_the_attributes_of_each_input(pp: Tool, tmp_path: Path) -> Non
     assert (done.code, done.out) == (13, "1\n2\n1\n")
     assert done.err.splitlines()[0] == "aq_pp: rec=5 err=2 out=3"
     assert pp("-d", "i:n", "-cat", "bad.csv", "s:n").err.startswith("aq_pp: -cat: 'n' is S here, but I in the input")
+
+
+@pytest.mark.parametrize("rows", [3, 3000])
+@pytest.mark.parametrize("chain", [("-c", "b"), ("-filt", "b != 1", "-c", "b"), ("-eval", "i:one", "1", "-c", "one")])
+def test_columns_that_nobody_needs_are_checked_all_the_same(pp: Tool, rows: int, chain: tuple[str, ...]) -> None:
+    text = "".join(f"{'x' if row == 1 else row},{row},s{row}\n" for row in range(rows))
+    done = pp("-f,eok", "-", "-d", "i:a", "i:b", "s:c", *chain, "-stat", stdin=text)
+    assert done.code == 0
+    assert done.err.startswith("aq_pp: stdin: record 2, column a: ")
+    assert done.err.splitlines()[1].startswith(f"aq_pp: rec={rows} err=1 out={rows - 1}")
+    json_text = "".join(
+        json.dumps({"a": "x" if row == 1 else row, "b": row, "c": f"s{row}"}) + "\n" for row in range(rows)
+    )
+    other = pp("-f,eok,jsn", "-", "-d", "i:a:a", "i:b:b", "s:c:c", *chain, stdin=json_text)
+    assert (other.code, other.out) == (0, done.out)
+
+
+def test_a_chain_that_looks_at_no_column_sees_all_rows(pp: Tool) -> None:
+    chain = ("-d", "s:a", "i:b", "-var", "i:n", "0", "-eval", "n", "n + 1", "-ovar,notitle", "-")
+    assert pp(*chain, stdin="x,1\ny,2\n").out == "2\n"
+    assert pp(*chain, stdin="x,1\n" * 3000).out == "3000\n"

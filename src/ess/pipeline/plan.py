@@ -14,12 +14,21 @@ from ess.formats.attributes import OutputAttributes, parse_input_attributes
 from ess.language.program import Branch, Conditional, Evaluate, Expand, Program, Rule, Variable, Write
 from ess.language.scope import Scope
 from ess.language.tree import Arithmetic, ArithmeticOperator, Builtin, BuiltinName, Constant, Reference, Slot, ValueType
-from ess.language.walk import rules_of
+from ess.language.walk import assigned_slots, read_slots, rules_of
 from ess.pipeline.chain import ChainBuilder, OpenedImport
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
-from ess.pipeline.source import STDIN, InputPlan, RowSourceOpener, input_of_files, plan_input, plan_rows, single_use
+from ess.pipeline.source import (
+    STDIN,
+    InputPlan,
+    RowSourceOpener,
+    input_of_files,
+    plan_input,
+    plan_rows,
+    single_use,
+    with_used_columns,
+)
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 
@@ -95,6 +104,10 @@ def plan_chain(
             variables = (*variables, Variable(row_slot, 0))
         else:
             created = (*created, row_slot)
+    if not builder.modules:  # who may look at whole rows
+        inputs = _used(inputs, Program(inputs, created, variables, tuple(rules)))
+        source, *more_used = [with_used_columns(each, {slot.key for slot in inputs}) for each in (source, *more)]
+        more = tuple(more_used)
     program = Program(
         inputs,
         created,
@@ -115,6 +128,12 @@ def plan_chain(
         more,
         tuple(builder.modules),
     )
+
+
+def _used(inputs: tuple[Slot, ...], program: Program) -> tuple[Slot, ...]:
+    """The inputs that something is done with; of a program that does nothing with any, the first one."""
+    keys = read_slots(program).keys() | assigned_slots(program).keys()
+    return tuple(slot for slot in inputs if slot.key in keys) or inputs[:1]
 
 
 def _added_input(use: Use) -> InputPlan:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ess.errors import OptionError
@@ -107,6 +107,11 @@ def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
         what = "all input columns are unwanted (X)" if given.columns else "no input columns are defined"
         raise OptionError(what, where="-d", hint="e.g. -d s:Name i:Count X")
     return InputPlan(files, attributes, given.columns, given.separators)
+
+
+def with_used_columns(source: InputPlan, keys: Collection[str]) -> InputPlan:
+    """The input, with the values of these columns only where its reader can do without the others; all are checked."""
+    return replace(source, columns=tuple(replace(column, used=column.key in keys) for column in source.columns))
 
 
 def single_use(uses: Sequence[Use], name: str) -> Use | None:

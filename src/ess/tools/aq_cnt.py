@@ -17,7 +17,7 @@ from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import target_identity
 from ess.pipeline.sinks import STDOUT
-from ess.pipeline.source import STDIN, InputPlan, plan_input, single_use
+from ess.pipeline.source import STDIN, InputPlan, plan_input, single_use, with_used_columns
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 from ess.tools.gathering import gather
@@ -191,14 +191,9 @@ def _plan(uses: Sequence[Use]) -> _Plan:
     elif not summarized and (not reports or any(key.target is None for key in keys)):
         reports.append(_Summary(STDOUT, OutputAttributes()))
     if merging is None:
-        source = _with_used_columns(source, [*groups, *(s for key in keys for s in (*key.slots, *key.statistics))])
+        slots = [*groups, *(slot for key in keys for slot in (*key.slots, *key.statistics))]
+        source = with_used_columns(source, {slot.key for slot in slots})
     return _Plan(source, merging is not None, counts, groups, tuple(keys), tuple(reports))
-
-
-def _with_used_columns(source: InputPlan, slots: Sequence[Slot]) -> InputPlan:
-    """The input, with the values of these columns only where its reader can do without the others."""
-    used = {slot.key for slot in slots}
-    return replace(source, columns=tuple(replace(column, used=column.key in used) for column in source.columns))
 
 
 def _merge_input(
