@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
-
-if TYPE_CHECKING:
-    from ess.engines.batch import Batch
 
 
 @dataclass(frozen=True)
@@ -27,11 +23,16 @@ class Cut:
         """How many rows from the front (or the back) it needs."""
         return self.start - 1 + self.count
 
-    def apply(self, rows: Batch) -> Batch:
-        """The rows."""
+    def places(self, height: int) -> slice:
+        """Where it is in a result of so many rows; an empty part stands anywhere.
+
+        >>> Cut(1, 10).places(4), Cut(3, 5, from_end=True).places(20), Cut(3, 5, from_end=True).places(4)
+        (slice(0, 4, None), slice(13, 18, None), slice(0, 2, None))
+        """
         if self.from_end:
-            return rows.head(max(0, rows.height - self.start + 1)).tail(self.count)
-        return rows.slice(self.start - 1, self.count)
+            stop = max(0, height - self.start + 1)
+            return slice(max(0, stop - self.count), stop)
+        return slice(min(self.start - 1, height), min(self.reach, height))
 
 
 def parse_cut(text: str, *, where: str, from_end: bool = False) -> Cut:

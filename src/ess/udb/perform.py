@@ -11,6 +11,8 @@ import polars as pl
 from ess.engines.batch import Batch
 from ess.errors import UdbRequestError
 from ess.formats.writer import OutputColumn, open_output
+from ess.pipeline.outputs import Outputs
+from ess.pipeline.sinks import RowOutput
 from ess.schema.types import ColumnType
 from ess.udb.export import export, export_variables
 from ess.udb.operations import Operation
@@ -72,16 +74,17 @@ def _export(operation: Operation, pool: Pool, stdout: BinaryIO | None) -> int:
     batches = exported(operation, pool)
     # Before the output is opened: what is there stays if a server is missing.
     batch = next(batches, None)
-    columns = [
-        OutputColumn(column.slot.key, column.label, column.slot.type, column.print_format, column.length)
-        for column in operation.columns
-    ]
     rows = 0
-    with open_output(operation.output, operation.attributes, columns, stdout=stdout) as writer:
+    outputs = Outputs([RowOutput(0, operation.output, operation.attributes, operation.columns, ())], None, stdout)
+    try:
         while batch is not None:
-            writer.write(batch)
+            outputs.write({0: batch})
             rows += batch.height
             batch = next(batches, None)
+        outputs.close()
+    except BaseException as error:
+        outputs.abandon(at_once=isinstance(error, KeyboardInterrupt))
+        raise
     return rows
 
 
