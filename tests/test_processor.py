@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -25,9 +26,9 @@ def test_only_zen_4_is_treated_so() -> None:
 def test_numpy_knows_what_is_left_out() -> None:
     """Of a name that it does not know it warns."""
     program = (
-        "import os, ess.processor as p; os.environ[p.VARIABLE] = p._FEATURES\n"
+        "import os, ess.processor as p; os.environ[p.VARIABLE] = p.FEATURES\n"
         "from numpy._core._multiarray_umath import __cpu_dispatch__ as known\n"
-        "print(set(p._FEATURES.split()) - set(known))"
+        "print(set(p.FEATURES.split()) - set(known))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n" or platform.machine() != "x86_64"
@@ -40,5 +41,13 @@ def test_a_choice_of_the_user_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_commands_of_a_job_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(processor.VARIABLE, processor._FEATURES)
-    assert processor.VARIABLE not in surroundings().environment
+    monkeypatch.setenv(processor.VARIABLE, processor.FEATURES)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert not {processor.VARIABLE, "OPENBLAS_NUM_THREADS"} & surroundings().environment.keys()
+
+
+def test_no_threads_for_linear_algebra() -> None:
+    program = "import os, ess, numpy; print(len(os.listdir('/proc/self/task')))"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
