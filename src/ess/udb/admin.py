@@ -20,7 +20,7 @@ from ess.udb.access import access_folder, udb_folder
 from ess.udb.ports import PortInUse
 from ess.udb.spec import VAR, Definition, Kind, Server, Spec, Table, make_definition, make_table
 from ess.udb.spec_file import format_column, format_definition, format_spec
-from ess.udb.target import databases, is_local, load_spec, spec_path
+from ess.udb.target import databases, is_local, load_spec, local_address, spec_path
 
 _LOOPBACK = "127.0.0.1"
 _ACTIVE = "active"
@@ -195,8 +195,15 @@ def server_restart(nodes: Sequence[str] = (_LOOPBACK,)) -> Iterator[str]:
     """Empty all databases by stopping and starting the servers; definitions stay in the spec files.
 
     Raises:
+        OptionError: If there are servers on other machines.
         EssError: If a server cannot be ended, emptied or started.
     """
+    if others := _servers_elsewhere():
+        raise OptionError(
+            "it would empty the servers of this machine only",
+            where=" ".join(server.address for server in others),
+            hint="empty each database with: aq_udb -clr DbName",
+        )
     yield from udbd("stop")
     from ess.udb import processes
 
@@ -230,7 +237,7 @@ def udbd(verb: str, nodes: Sequence[str] = (_LOOPBACK,)) -> Iterator[str]:
         Lines to print, as it goes on.
 
     Raises:
-        OptionError: For another verb, or a database whose servers are on another machine.
+        OptionError: For another verb, or to start servers that are all on other machines.
         InitializationError: If a server cannot start or stop.
     """
     if verb not in UDBD_VERBS:
@@ -249,16 +256,27 @@ def udbd(verb: str, nodes: Sequence[str] = (_LOOPBACK,)) -> Iterator[str]:
     host = socket.gethostname()
     for line in lines:
         yield f"{host}: {line}"
+    others = _servers_elsewhere()
+    if verb in ("status", "ckmem") and others:
+        for host, line in service.elsewhere(others, memory=verb == "ckmem"):
+            yield f"{host}: {line}"
+    else:
+        for server in others:
+            yield f"{server.host}: udbd-{server.port} is on another machine; run there: ess udbd {verb}"
 
 
 def _start(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
     from ess.udb import service
 
-    ports = _wanted_ports(nodes)
+    wanted = _wanted_ports(nodes)
     try:
-        yield from service.start(folder, ports, service.start_options(len(ports)))
+        for host in dict.fromkeys(wanted.values()):
+            ports = [port for port in wanted if wanted[port] == host]
+            yield from service.start(folder, ports, service.start_options(len(wanted), host=host))
     except PortInUse as error:
         raise PortInUse(error.port, hint=f"stop it, or {_way_to_other_ports(error.port)}") from None
+    if _servers_elsewhere():
+        return  # who uses the database first defines it, when all of them run
     for name in databases():
         _define_on_servers(name, load_spec(name, where="udbd"))
 
@@ -281,19 +299,40 @@ def _restart(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
     yield from _start(folder, nodes)
 
 
-def _wanted_ports(nodes: Sequence[str]) -> list[int]:
+def _wanted_ports(nodes: Sequence[str]) -> dict[int, str]:
+    """The ports of the servers of this machine, and the address that each listens on."""
     first = udb_port()  # also where it does not count, so that a wrong one is never passed over
-    ports: set[int] = set()
-    for name in databases():
-        for server in load_spec(name, where="udbd").servers:
-            if not is_local(server):
-                raise OptionError(
-                    "the server is on another machine",
-                    where=f"{name}: {server.address}",
-                    hint=f"start it there with: udbd start {server.port}",
-                )
-            ports.add(server.port)
-    return sorted(ports) or list(range(first, first + max(1, len(nodes))))
+    wanted: dict[int, str] = {}
+    others = []
+    for server in _all_servers():
+        host = local_address(server)
+        if not host:
+            others.append(server)
+            continue
+        host = _LOOPBACK if host.lower() == "localhost" else host
+        if wanted.setdefault(server.port, host) != host:
+            raise OptionError(
+                f"port {server.port} is used at {wanted[server.port]} and at {host}",
+                where="udbd start",
+                hint="give the servers of this machine different ports",
+            )
+    if others and not wanted:
+        raise OptionError(
+            "all servers are on other machines", where=others[0].address, hint="run there: ess udbd start"
+        )
+    return dict(sorted(wanted.items())) or dict.fromkeys(range(first, first + max(1, len(nodes))), _LOOPBACK)
+
+
+def _all_servers() -> list[Server]:
+    """The servers of all databases, each once."""
+    found = {
+        (server.host, server.port): server for name in databases() for server in load_spec(name, where="udbd").servers
+    }
+    return list(found.values())
+
+
+def _servers_elsewhere() -> list[Server]:
+    return [server for server in _all_servers() if not is_local(server)]
 
 
 # Spec files -----------------------------------------------------------------------------------------------------------

@@ -71,10 +71,11 @@ class StartOptions:
 
 @dataclass(frozen=True)
 class ServerState:
-    """A server as it is found; ``pid`` 0 when it does not run."""
+    """A server as it is found; ``pid`` 0 when it does not run. ``host``: where this machine reaches it."""
 
     port: int
     pid: int
+    host: str = LOOPBACK
 
     @property
     def name(self) -> str:
@@ -96,7 +97,12 @@ def known_ports(folder: Path) -> list[int]:
 def state(folder: Path, port: int) -> ServerState:
     """Whether the server of a port runs."""
     process = _process(folder, port)
-    return ServerState(port, process.pid if process else 0)
+    if process is None:
+        return ServerState(port, 0)
+    with contextlib.suppress(psutil.Error, IndexError, ValueError):
+        words = process.cmdline()
+        return ServerState(port, process.pid, _reached_at(words[words.index("--host") + 1]))
+    return ServerState(port, process.pid)
 
 
 def start(folder: Path, ports: Sequence[int], options: StartOptions) -> list[ServerState]:
@@ -222,7 +228,7 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
 def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], options: StartOptions) -> None:
     access = read_access()
     deadline = time.monotonic() + _START_SECONDS
-    host = LOOPBACK if options.host in ("0.0.0.0", "::") else options.host  # noqa: S104
+    host = _reached_at(options.host)
     while time.monotonic() < deadline:
         code = child.poll()
         if code is not None:
@@ -249,6 +255,11 @@ def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], o
         where=f"udbd-{port}",
         hint=f"see its log: {log_file(folder, port)}",
     )
+
+
+def _reached_at(host: str) -> str:
+    """Where a server that listens on an address is reached from its own machine."""
+    return LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
 
 
 def _process(folder: Path, port: int) -> psutil.Process | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -163,12 +164,34 @@ def _of_running(folder: Path, ports: Sequence[int], line: Callable[[ServerState]
 
 
 def _memory_line(server: ServerState) -> str:
-    connection = Connection(Server(LOOPBACK, server.port), read_access())
     try:
-        answer = connection.hello()
+        answer = _hello(Server(server.host, server.port))
     except EssError as error:
         raise InitializationError(error.what, where=f"{server.name} ({server.pid})", hint=error.hint) from error
+    return f"{server.name} ({server.pid}): {held_line(answer)}"
+
+
+def held_line(status: Mapping[str, Any]) -> str:
+    """What a server holds, from its answer to ``hello``."""
+    names = " ".join(status["databases"]) or "(none)"
+    return f"{int(status['memory']) >> 20} MB, databases: {names}"
+
+
+def elsewhere(servers: Sequence[Server], *, memory: bool) -> Iterator[tuple[str, str]]:
+    """Servers of other machines: the host of each and a line about it, its memory or whether it runs."""
+    for server in servers:
+        name = f"udbd-{server.port}"
+        try:
+            answer = _hello(server)
+        except EssError as error:
+            yield server.host, f"(-) {name}: {error.what}."
+        else:
+            yield server.host, f"{name}: {held_line(answer)}" if memory else f"(+) {name} running."
+
+
+def _hello(server: Server) -> dict[str, Any]:
+    connection = Connection(server, read_access())
+    try:
+        return connection.hello()
     finally:
         connection.close()
-    names = " ".join(answer["databases"]) or "(none)"
-    return f"{server.name} ({server.pid}): {int(answer['memory']) >> 20} MB, databases: {names}"

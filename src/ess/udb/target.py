@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import socket
@@ -144,10 +145,16 @@ def chosen_servers(
 def is_local(server: Server) -> bool:
     """Whether a server's address, or its alternate one, is of this machine.
 
-    >>> is_local(Server("127.0.0.1", 10010))
-    True
+    >>> is_local(Server("127.0.0.1", 10010)), is_local(Server("192.0.2.1", 10010))
+    (True, False)
     """
-    return bool(_local_addresses() & {server.host.lower(), server.alternate.lower()})
+    return bool(local_address(server))
+
+
+def local_address(server: Server) -> str:
+    """The address of a server, or its alternate one, if that is of this machine; blank: neither is."""
+    addresses = (host for host in (server.host, server.alternate) if host)
+    return next((host for host in addresses if _is_of_this_machine(host)), "")
 
 
 def parse_segments(word: str, *, where: str) -> tuple[int, int, int, int] | None:
@@ -177,11 +184,16 @@ def _of_node(servers: tuple[Server, ...], text: str) -> tuple[Server, ...]:
 
 
 @functools.cache
-def _local_addresses() -> frozenset[str]:
-    name = socket.gethostname()
-    found = {"localhost", "127.0.0.1", "::1", name.lower()}
+def _is_of_this_machine(host: str) -> bool:
+    """Whether a name or address is of this machine: only of those the system lets a socket be bound to."""
+    if host.lower() in ("localhost", socket.gethostname().lower()):
+        return True
     try:
-        found |= {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
+        entries = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
     except OSError:
-        pass  # a machine that cannot resolve its own name still has the loopback addresses
-    return frozenset(found)
+        return False
+    for family, kind, protocol, _, address in entries:
+        with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+            return True
+    return False
