@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -272,6 +273,30 @@ def test_all_servers_work_imports_in_at_the_same_time(
     monkeypatch.setattr(Database, "settle", settle_together)
     assert len(get(servers, "log")) == len(LOG)
     assert len(get(servers, "log")) == len(LOG)  # nothing waits any more, so nobody is asked
+
+
+def test_a_large_import_is_worked_in_before_somebody_looks(start_server: Any, write_spec: Any) -> None:
+    servers = write_spec(start_server())
+
+    def waiting() -> int:
+        with Pool(servers) as pool:
+            return int(pool.hello()[0]["databases"]["db"]["waiting"])
+
+    def import_rows(count: int, *, identity: str = "") -> None:
+        put(servers, "log", [(b"%d" % row, row, row, 0.5, b"") for row in range(count)], identity=identity)
+
+    import_rows(1000)
+    assert waiting() == 1000
+    import_rows(150_000)
+    deadline = time.monotonic() + 20
+    while waiting() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert waiting() == 0
+    import_rows(100_000)  # not as much as there is
+    import_rows(100_000, identity="task")  # now more, but it belongs to a job
+    time.sleep(0.5)
+    assert waiting() == 200_000
+    assert len(get(servers, "log")) == 351_000
 
 
 def test_nothing_is_visible_before_the_commit_and_nothing_after_an_abort(start_server: Any, write_spec: Any) -> None:

@@ -89,6 +89,10 @@ class Database:
             with suppress(EssError):  # that it cannot be noted, because the disk is full, is for who looks
                 self._shard.settle()
 
+    def _settle_behind(self) -> None:
+        with suppress(EssError):  # the database is gone
+            self.settle()
+
     def agree_on(self, definition: Definition) -> None:
         """Make sure that a client means the same database.
 
@@ -253,7 +257,11 @@ class Database:
                 return Ending.IN_DOUBT
             ending = Ending.SETTLED if stage.phase is Phase.ENDED else Ending.DROPPED
             self.drop(pending)
-            return ending
+            is_worth_settling = self._shard.is_worth_settling
+        if is_worth_settling:
+            # Now and not at the commit, because the client waits for the end of its stream.
+            threading.Thread(target=self._settle_behind, name="settle", daemon=True).start()
+        return ending
 
     def verdict(self, identity: str, attempt: str) -> Verdict:
         """What has become of what this server decides."""

@@ -42,6 +42,9 @@ from ess.udb.spec_file import parse_definition
 #: The job of an import that belongs to none begins so.
 _ALONE = "#"
 
+#: Fewer rows are worked in when somebody looks.
+_MANY_ROWS = 100_000
+
 
 @dataclass(frozen=True)
 class Import:
@@ -139,6 +142,20 @@ class Shard:
     def waiting(self) -> int:
         """How many rows have not been worked in yet."""
         return sum(rows.height for rows in self._pending)
+
+    @property
+    def is_worth_settling(self) -> bool:
+        """Whether so much is waiting that working it in pays before somebody looks.
+
+        So much that it at least doubles what is there: each row is worked in a few times at most, however small the
+        imports are. Not imports of a job, whose order is decided when somebody looks.
+        """
+        stored = sum(rows.height for rows in self._rows.values())
+        return self.waiting >= max(_MANY_ROWS, stored) and not self._has_jobs
+
+    @property
+    def _has_jobs(self) -> bool:
+        return any(rows.job and not rows.job.startswith(_ALONE) for rows in self._pending)
 
     def size(self) -> int:
         """About how many bytes the rows take."""
@@ -355,7 +372,7 @@ class Shard:
         """
         if not self._pending:
             return
-        if self.settled is not None and any(rows.job and not rows.job.startswith(_ALONE) for rows in self._pending):
+        if self.settled is not None and self._has_jobs:
             self.settled()
         ordered = sorted(self._pending, key=lambda rows: (self._jobs[rows.job], rows.sequence))
         arrived: dict[str, list[Batch]] = {}
