@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -27,9 +28,10 @@ MAX_LINE_BYTES = 2046
 
 _COMMENT = re.compile(r"(?:^|(?<=[^A-Za-z0-9]))#")
 _SERVER = re.compile(
-    r"(?P<host>\[[^\]]*\]|[^|:*\[\]]+)(?:\|(?P<alternate>\[[^\]]*\]|[^:*\[\]|]+))?(?::(?P<port>\d+))?(?:\*(?P<weight>\d+))?\Z"
+    r"(?P<host>\[[^\]]*\]|[^|:*\[\]]+)(?:\|(?P<alternate>\[[^\]]*\]|[^:*\[\]|]+))?(?::(?P<port>[0-9]+))?(?:\*(?P<weight>[0-9]+))?\Z"
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
+_LONGEST_HOST = 253  # of DNS; and with its port it fits into a line
 _KEYWORD = re.compile(r"@(?P<word>[A-Za-z]+):?(?P<rest>.*)\Z")
 
 
@@ -54,10 +56,15 @@ def read_spec(path: Path) -> Spec:
         OptionError: If it cannot be read, or is wrong: with file and line.
     """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8"
-        raise OptionError(f"cannot read the database spec ({reason})", where=str(path)) from error
+        raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # some editors put it there
+        text = raw.decode("utf-8")
+    except OSError as error:
+        raise OptionError(f"cannot read the database spec ({error.strerror})", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise OptionError(
+            "the database spec is not UTF-8", where=f"{path} line {line}", hint="save it as UTF-8"
+        ) from error
     return parse_spec(text, source=str(path))
 
 
@@ -113,8 +120,8 @@ def parse_definition(text: str, *, source: str) -> Definition:
 def format_spec(spec: Spec) -> str:
     """The text of a spec file; reading it gives an equal spec."""
     lines = ["# Database spec (udb.spec format). One @Server section a machine."]
-    nodes = sorted({server.node for server in spec.servers})
-    for node in nodes:
+    # Also of a section without servers, as the number of a section says which machine it is.
+    for node in range(max((server.node for server in spec.servers), default=-1) + 1):
         lines += ["@Server:", *(f"  {format_server(server)}" for server in spec.servers if server.node == node)]
     lines.append(f"@Port:{spec.port}")
     lines += ["@Volatile:"] * spec.volatile
@@ -165,12 +172,13 @@ def parse_server(text: str, *, where: str, default_port: int = DEFAULT_PORT, nod
         raise OptionError(f"bad server '{text}'", where=where, hint="the form is Host[|Alternate][:Port][*Weight]")
     host = _host(match["host"], text, where)
     alternate = _host(match["alternate"], text, where) if match["alternate"] else ""
-    port = int(match["port"]) if match["port"] else default_port
-    weight = int(match["weight"]) if match["weight"] else 1
+    # Nine digits are too large already, and thousands of them are no number to Python.
+    port = int(match["port"][:9]) if match["port"] else default_port
+    weight = int(match["weight"][:9]) if match["weight"] else 1
     if not 0 < port < 65536:
-        raise OptionError(f"bad port {port} in server '{text}'", where=where, hint="a port is from 1 to 65535")
+        raise OptionError(f"bad port in server '{text}'", where=where, hint="a port is from 1 to 65535")
     if not 0 < weight <= MAX_WEIGHT:
-        raise OptionError(f"bad weight {weight} in server '{text}'", where=where, hint=f"it is from 1 to {MAX_WEIGHT}")
+        raise OptionError(f"bad weight in server '{text}'", where=where, hint=f"it is from 1 to {MAX_WEIGHT}")
     return Server(host, port, alternate, weight, node)
 
 
@@ -182,7 +190,7 @@ def _host(written: str, text: str, where: str) -> str:
         except ValueError:
             raise OptionError(f"bad IPv6 address in server '{text}'", where=where) from None
         return written[1:-1]
-    if not _HOST.match(written):
+    if not _HOST.match(written) or len(written) > _LONGEST_HOST:
         raise OptionError(f"bad host name in server '{text}'", where=where)
     return written
 
@@ -228,7 +236,7 @@ def _words(text: str, source: str) -> list[_Word]:
     words: list[_Word] = []
     for number, line in enumerate(text.split("\n"), start=1):
         where = f"{source} line {number}"
-        if len(line.encode("utf-8", "surrogateescape")) > MAX_LINE_BYTES:
+        if len(line.encode("utf-8", "surrogatepass")) > MAX_LINE_BYTES:
             raise OptionError(
                 f"the line is longer than {MAX_LINE_BYTES} bytes", where=where, hint="break it at a blank"
             )
