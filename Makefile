@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt pages conformance bench fuzz fault lock clean
+.PHONY: help setup demo test check fmt pages conformance bench fuzz fuzzudb fault lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -46,6 +46,9 @@ fault: $(STAMP) ## kill database servers and clients at random moments, over and
 
 fuzz: $(STAMP) ## generated programs over generated data through both engines, ten minutes of it; FUZZ_SECONDS=60 FUZZ_SEED=2
 	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-600} --seed $${FUZZ_SEED:-1}
+
+fuzzudb: $(STAMP) ## damaged spec files, and whatever can be sent to database servers; UDB_FUZZ_ATTACKS=10000 UDB_FUZZ_SPECS=50000 UDB_FUZZ_SEED=2
+	@UDB_FUZZ_ATTACKS=$${UDB_FUZZ_ATTACKS:-3000} UDB_FUZZ_SPECS=$${UDB_FUZZ_SPECS:-20000} $(BIN)/python -m pytest -q -x -s -p no:xdist -p no:logging tests/udb/test_fuzz_spec.py tests/udb/test_fuzz_wire.py
 
 lock: ## resolve the locked versions anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements/runtime.txt

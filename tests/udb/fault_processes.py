@@ -43,7 +43,7 @@ _starting = threading.Lock()
 # Servers --------------------------------------------------------------------------------------------------------------
 
 
-def serve(work_folder: str, port: int, dies_at: int, file_bytes: int) -> None:
+def serve(work_folder: str, port: int, dies_at: int, file_bytes: int, silent_seconds: float = 0.0) -> None:
     """The process of a forked server.
 
     Args:
@@ -51,6 +51,7 @@ def serve(work_folder: str, port: int, dies_at: int, file_bytes: int) -> None:
         port: Where it listens.
         dies_at: At which write, sync or rename it ends itself; 0: never.
         file_bytes: No file of it can get larger, as on a full disk; 0: any size.
+        silent_seconds: It drops what clients have left open after so long, and tells how much is open; 0: as usual.
     """
     os.environ["ESS_WORK_DIR"] = work_folder
     from ess.udb import catalog, daemon, database, journal, server
@@ -60,11 +61,26 @@ def serve(work_folder: str, port: int, dies_at: int, file_bytes: int) -> None:
     database.LARGE_IMPORT = 8_000  # type: ignore[attr-defined]
     daemon.SNAPSHOT_AT_END = 10_000
     server.housekeeping = functools.partial(catalog.housekeeping, seconds=0.03)  # type: ignore[assignment,attr-defined]
+    if silent_seconds:
+        catalog.SILENT_SECONDS = silent_seconds
+        _tell_what_is_open()
     if file_bytes:
         limit_files(file_bytes)
     if dies_at:
         _die_at(dies_at)
     sys.exit(daemon.main(daemon_arguments(port)))
+
+
+def _tell_what_is_open() -> None:
+    """Let the server add to its status how many imports and sessions are under way."""
+    from ess.udb import daemon, server
+
+    class Telling(server.UdbServer):
+        def _hello(self, body: bytes) -> dict[str, Any]:
+            opened = sum(each._transactions.open_stages() for each in self.catalog._all())
+            return {**super()._hello(body), "open": opened}
+
+    daemon.UdbServer = Telling  # type: ignore[misc]
 
 
 def daemon_arguments(port: int) -> list[str]:
@@ -141,6 +157,8 @@ class Servers:
     real: bool = False
     #: Of forked servers, so that they meet a full disk.
     file_bytes: int = 0
+    #: Of forked servers, after how long clients that say nothing are dropped; 0: as usual.
+    silent_seconds: float = 0.0
     _forked: dict[int, Any] = field(default_factory=dict)
     _deadly: set[int] = field(default_factory=set)
 
@@ -161,7 +179,7 @@ class Servers:
                 dies_at = (
                     generator.choice([0, 0, generator.randint(1, 25), generator.randint(1, 150)]) if generator else 0
                 )
-                arguments = (os.environ["ESS_WORK_DIR"], port, dies_at, self.file_bytes)
+                arguments = (os.environ["ESS_WORK_DIR"], port, dies_at, self.file_bytes, self.silent_seconds)
                 process = CONTEXT.Process(target=serve, args=arguments, daemon=True)
                 with _starting:
                     process.start()

@@ -19,7 +19,7 @@ def operation(name: str, *arguments: str, filt: str = "", change: bool = False) 
     return plan(uses)
 
 
-def put(table: str, rows: list[tuple[Any, ...]]) -> None:
+def put(table: str, rows: list[tuple[Any, ...]], database: str = "db") -> None:
     """Import rows."""
     import polars as pl
 
@@ -28,7 +28,7 @@ def put(table: str, rows: list[tuple[Any, ...]]) -> None:
     from ess.udb.client import Import, ImportIdentity, ImportOptions
     from ess.udb.target import find_target
 
-    target = find_target(f"db:{table}", where="test")
+    target = find_target(f"{database}:{table}", where="test")
     assert target.table is not None
     slots = [Slot(c.key, c.name, c.type) for c in target.table.columns]
     identity = ImportIdentity(f"once:{random.SystemRandom().randbytes(8).hex()}")

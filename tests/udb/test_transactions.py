@@ -128,12 +128,19 @@ def test_messages_in_the_wrong_order_are_refused() -> None:
         transactions.commit(stage)
 
 
+def test_a_server_that_is_asked_about_what_another_one_decides_does_not_wait_for_itself() -> None:
+    transactions = Transactions()
+    stage = transactions.begin("file", "1", decides=False)
+    transactions.prepare(stage, 0)
+    assert transactions.verdict("file", "1") is Verdict.NEVER
+
+
 @pytest.mark.parametrize(
     "request_made",
     [
         ScanRequest("db", "@Table:t s,pkey:a", "t", rules=(("-filt", "a == 1"), ("-if",)), segments=(1, 2, 3, 0)),
         StageRequest("db", "", "t", "job:file", "1", "a:1", "job", 7, True, False, ""),
-        VerdictRequest("db", "job:\ud800", "1"),
+        VerdictRequest("db", "job:\udcff", "1"),
     ],
 )
 def test_requests_come_back_as_they_were(request_made: object) -> None:

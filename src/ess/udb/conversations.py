@@ -11,12 +11,14 @@ import pyarrow.flight as flight
 
 from ess import errors
 from ess.engines.batch import Batch
-from ess.errors import UdbRequestError
+from ess.errors import OptionError, UdbRequestError
 from ess.udb.changes import Append
 from ess.udb.database import Database
+from ess.udb.incoming import frame_of
 from ess.udb.memory import MemoryLimit
 from ess.udb.pending import Pending
 from ess.udb.protocol import LoadRequest, SessionRequest, StageRequest, read_object
+from ess.udb.spec_file import parse_server
 
 _LONGEST_ATTEMPT = 64
 
@@ -32,6 +34,12 @@ def require_names(request: StageRequest | SessionRequest) -> None:
         raise UdbRequestError("bad number of an attempt")
     if isinstance(request, StageRequest) and errors.printable(request.identity) != request.identity:
         raise UdbRequestError("bad import identity")
+    if request.decider:
+        try:
+            parse_server(request.decider, where="decider")
+        except OptionError:
+            # Nobody could be asked about it, so it would stay for ever.
+            raise UdbRequestError("bad address of the server that decides") from None
 
 
 class Conversation:
@@ -92,8 +100,7 @@ class Conversation:
             except (StopIteration, flight.FlightError, pa.ArrowException, OSError):
                 return
             if chunk.data is not None and chunk.data.num_rows:
-                frames.append(self._frame(chunk.data))
-                self._database.require_columns(request.table, frames[-1])
+                frames.append(self._frame(request.table, chunk.data))
             message = read_object(bytes(chunk.app_metadata)) if chunk.app_metadata is not None else {}
             if message.get("say") == "prepare":
                 if sum(frame.height for frame in frames) != message.get("rows"):
@@ -106,21 +113,23 @@ class Conversation:
     def _append(self, request: LoadRequest, rows: Batch) -> None:
         self._database.change(lambda shard: shard.do(Append(request.table, rows)), request.session)
 
-    def _frame(self, rows: pa.RecordBatch) -> Batch:
-        self._memory.require(rows.nbytes)
-        return _own(rows)
+    def _frame(self, table: str, rows: pa.RecordBatch) -> Batch:
+        return frame_of(rows, self._database.columns(table), self._memory, where=table)
 
     def _take(self, pending: Pending, rows: pa.RecordBatch) -> None:
-        if pending.is_session:
+        if not isinstance(pending.request, StageRequest):
             raise UdbRequestError("a session takes no rows")
-        self._database.stage_rows(pending, self._frame(rows))
+        self._database.stage_rows(pending, self._frame(pending.request.table, rows))
 
     def _hear(self, pending: Pending, data: bytes) -> bool:
         """Do what the client says; whether it goes on."""
         message = read_object(data)
         word = message.get("say")
         if word == "prepare":
-            self._database.prepare(pending, int(message.get("rows", -1)))
+            rows = message.get("rows")
+            if type(rows) is not int:
+                raise UdbRequestError("the number of rows is missing")
+            self._database.prepare(pending, rows)
             self._answer(b'{"prepared":true}')
         elif word == "commit":
             counted = self._database.commit(pending)
@@ -135,13 +144,3 @@ class Conversation:
 
     def _answer(self, data: bytes) -> None:
         self._writer.write_metadata(pa.py_buffer(data))
-
-
-def _own(rows: pa.RecordBatch) -> Batch:
-    """Rows as a frame of their own.
-
-    Their columns are parts of one message, which would stay in memory as a whole as long as one string of it is there.
-    """
-    frame = pl.from_arrow(pa.concat_batches([rows, rows.slice(0, 0)]))
-    assert isinstance(frame, pl.DataFrame)
-    return frame

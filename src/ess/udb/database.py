@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from ess.engines.batch import PHYSICAL, Batch
+from ess.engines.batch import Batch
 from ess.errors import EssError, UdbRequestError
 from ess.udb.gate import Gate
 from ess.udb.journal import LARGE_IMPORT, Journal, Position
@@ -137,16 +137,13 @@ class Database:
         with self._lock:
             self._require_usable()
             self.require_birth(request.birth)
-            self._columns(request.table)
+            self.columns(request.table)
             stage = self._transactions.begin(request.identity, request.attempt, decides=not request.decider)
             pending = self._pending[request.attempt] = Pending(request, stage)
             return pending
 
     def stage_rows(self, pending: Pending, rows: Batch) -> None:
-        """Stage rows, which must have exactly the table's columns."""
-        request = pending.request
-        assert isinstance(request, StageRequest)
-        self.require_columns(request.table, rows)
+        """Stage rows, which have exactly the table's columns."""
         stage = pending.stage
         stage.heard = time.monotonic()
         stage.add(rows)
@@ -159,17 +156,14 @@ class Database:
             for batch in stage.batches:
                 pending.file.write(batch)
 
-    def require_columns(self, table: str, rows: Batch) -> None:
-        """Refuse rows that do not have exactly a table's columns.
+    def columns(self, table: str) -> tuple[TableColumn, ...]:
+        """The columns of a table, or of the key (blank).
 
         Raises:
-            UdbRequestError: If they do not.
+            OptionError: If there is no such table.
         """
-        expected = {column.key: PHYSICAL[column.type] for column in self._columns(table)}
-        if dict(rows.schema) != expected:
-            raise UdbRequestError("the rows do not have the table's columns", where=table)
-        if any(rows.null_count().row(0)):
-            raise UdbRequestError("the rows have missing values", where=table)
+        definition = self._shard.definition
+        return definition.get(table, where=self.name).columns if table else definition.key
 
     def prepare(self, pending: Pending, rows: int) -> None:
         """The client has sent everything, or asked for all changes."""
@@ -485,10 +479,6 @@ class Database:
     def _note_settled(self) -> None:
         if self._journal is not None and self._ended is None:
             self._journal.settled()
-
-    def _columns(self, table: str) -> tuple[TableColumn, ...]:
-        definition = self._shard.definition
-        return definition.get(table, where=self.name).columns if table else definition.key
 
 
 def _cleared(name: str) -> EssError:

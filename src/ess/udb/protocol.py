@@ -260,12 +260,23 @@ def read_object(data: bytes) -> dict[str, Any]:
 
 def _checked(value: Any, hint: Any, name: str) -> Any:
     if hint in (str, bool, int):
-        if type(value) is hint:
+        if type(value) is hint and _is_sound(value):
             return value
     elif isinstance(value, list):
         inner = hint.__args__[0]
         return tuple(_checked(part, inner, name) for part in value)
     raise UdbRequestError(f"the request is malformed at '{name}'", hint="use the same version on both sides")
+
+
+def _is_sound(value: str | bool | int) -> bool:
+    """Whether a value can be one of ours: JSON has numbers of any size, and half characters."""
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return False
+        return True
+    return -(1 << 63) <= value < 1 << 63
 
 
 _CLASSES: dict[int, type[EssError]] = {
@@ -282,6 +293,19 @@ _CLASSES: dict[int, type[EssError]] = {
         errors.UdbRequestError,
     )
 }
+
+
+def shortened(error: EssError) -> EssError:
+    """An error that fits into an answer: the transport drops one that is longer than some thousand bytes."""
+    return type(error)(_cut(error.what, 1200), where=_cut(error.where, 600), hint=_cut(error.hint, 600))
+
+
+def _cut(text: str, most: int) -> str:
+    """A text that takes at most so many bytes on its way; of a longer one its beginning."""
+    kept = text
+    while len(json.dumps(kept)) > most:
+        kept = kept[: len(kept) * 3 // 4]
+    return kept if kept == text else f"{kept}..."
 
 
 def encode_error(error: EssError) -> bytes:

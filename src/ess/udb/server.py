@@ -49,6 +49,7 @@ from ess.udb.protocol import (
     encode_error,
     read_object,
     require_protocol,
+    shortened,
 )
 from ess.udb.reordering import order
 from ess.udb.scan import Scan
@@ -62,20 +63,26 @@ log = logging.getLogger("udbd")
 ASK_SECONDS = 10.0
 
 
+#: What the service has. The library answers other methods with a traceback, also where they raise an error.
+_METHODS = (flight.FlightMethod.DO_ACTION, flight.FlightMethod.DO_GET, flight.FlightMethod.DO_EXCHANGE)
+
+
 class _TokenCheck(flight.ServerMiddlewareFactory):  # type: ignore[misc]  # the library is untyped
-    """Lets nobody in without the token, whatever they want."""
+    """Lets nobody in without the token, whatever they want, and to nothing that the service does not have."""
 
     def __init__(self, token: str) -> None:
         super().__init__()
         self._expected = f"Bearer {token}".encode()
 
-    def start_call(self, _info: flight.CallInfo, headers: dict[str, list[str]]) -> None:
+    def start_call(self, info: flight.CallInfo, headers: dict[str, list[str]]) -> None:
         given = headers.get("authorization") or [""]
         if not hmac.compare_digest(given[0].encode("utf-8", "replace"), self._expected):
             error = UdbAuthenticationError(
                 "the server does not take the token", hint="it was started from another working folder"
             )
             raise flight.FlightUnauthenticatedError(error.what, encode_error(error))
+        if info.method not in _METHODS:
+            _refuse(UdbRequestError("the server does not know this request", where=info.method.name.lower()))
 
 
 class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
@@ -158,7 +165,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
     ) -> None:
         """Take an import, or hold a session."""
         with _errors_for_client("import or session"):
-            fields = read_object(bytes(descriptor.command))
+            fields = read_object(bytes(descriptor.command or b""))
             if "attempt" not in fields:
                 wanted = decode(LoadRequest, descriptor.command)
                 holder = self.catalog.get(wanted.database, "")
@@ -283,11 +290,13 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 @contextlib.contextmanager
 def _errors_for_client(doing: str) -> Iterator[None]:
     """What a handler raises becomes one line and an exit code for the client."""
+    doing = errors.printable(doing[:40])
     try:
         yield
     except EssError as error:
-        log.warning("%s: %s", doing, error)
-        _refuse(error)
+        short = shortened(error)
+        log.warning("%s: %s", doing, short)
+        _refuse(short)
     except MemoryError:
         _refuse(OutOfMemory("the server is out of memory", hint="clear tables you do not need"))
     except flight.FlightError:
@@ -295,7 +304,8 @@ def _errors_for_client(doing: str) -> Iterator[None]:
     except Exception as error:
         log.exception("%s failed", doing)
         line = str(error).splitlines()[0] if str(error) else ""
-        _refuse(UdbRequestError(f"the server failed ({type(error).__name__}: {line})", hint="see: ess udbd cklog"))
+        failure = UdbRequestError(f"the server failed ({type(error).__name__}: {line})", hint="see: ess udbd cklog")
+        _refuse(shortened(failure))
 
 
 def _refuse(error: EssError) -> NoReturn:

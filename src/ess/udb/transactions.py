@@ -184,7 +184,9 @@ class Transactions:
         """What has become, or may still become, of an attempt, on the server that decides."""
         if self._committed.get(identity) == attempt:
             return Verdict.COMMITTED
-        return Verdict.OPEN if attempt in self._stages else Verdict.NEVER
+        stage = self._stages.get(attempt)
+        # What waits here for another server's decision is not decided here, whoever asks; it may be this server itself.
+        return Verdict.OPEN if stage is not None and stage.decides else Verdict.NEVER
 
     def open_stages(self) -> int:
         """How many imports are under way."""
