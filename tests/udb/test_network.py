@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,36 +57,13 @@ def open_import() -> Import:
     return Import(target, target.spec.servers, slots, ImportOptions(), identity, where="test")
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_server_that_is_stopped_in_the_middle_is_given_up(servers: Servers, which: int) -> None:
-    stopped = servers.ports[which]
-
-    def gives_up(work: Callable[[], Any]) -> None:
-        os.kill(servers.pid(stopped), signal.SIGSTOP)
-        started = time.monotonic()
-        try:
-            with pytest.raises(EssError, match=f"server 127.0.0.1:{stopped}: the server does not answer any more"):
-                work()
-        finally:
-            os.kill(servers.pid(stopped), signal.SIGCONT)
-        assert time.monotonic() - started < 30
-
-    with Pool(find_target("db:log", where="test").spec.servers) as pool:
-        pool.reach("db")
-        gives_up(lambda: pool.call("counts", DatabaseRequest("db", "")))
-        request = ScanRequest("db", "", "log", outputs=("n",))
-        gives_up(lambda: [list(connection.scan(request)) for connection in pool.connections])
-    # And it goes on when it answers again: nothing of all that has been done.
-    assert export_batch("db:log")[0].height == 10
-    perform(operation("-scn", "db:log", filt="n > 3"))
-
-
 LARGE = pl.DataFrame({"user": [b"%032d" % n for n in range(500_000)], "n": pl.Series(range(500_000), dtype=pl.Int32)})
+STEPS = ["call", "scan", "session", "write", "write much", "commit"]
 
 
-@pytest.mark.parametrize("step", ["write", "write much", "commit", "session"])
-def test_an_import_and_a_session_give_up_a_server_that_is_stopped(servers: Servers, step: str) -> None:
-    stopped = servers.ports[1]
+@pytest.mark.parametrize(("step", "place"), [*((step, 1) for step in STEPS), ("call", 0), ("scan", 0)])
+def test_a_server_that_is_stopped_is_given_up(servers: Servers, step: str, place: int) -> None:
+    stopped = servers.ports[place]
     pool = Pool(find_target("db:log", where="test").spec.servers)
     pool.reach("db")
     sink = open_import()
@@ -95,30 +73,76 @@ def test_an_import_and_a_session_give_up_a_server_that_is_stopped(servers: Serve
         sink.write(rows[:100])
 
     def work() -> None:
-        if step == "session":
-            pool.change("counts", DatabaseRequest("db", ""))
-            return
-        try:
-            if step != "commit":
-                for _ in range(8 if step == "write much" else 1):
-                    sink.write(rows[: 100 if step == "write" else None])
-            sink.commit()
-        except EssError:
-            sink.abort()
-            raise
+        match step:
+            case "call":
+                pool.call("counts", DatabaseRequest("db", ""))
+            case "scan":
+                request = ScanRequest("db", "", "log", outputs=("n",))
+                for connection in pool.connections:
+                    list(connection.scan(request))
+            case "session":
+                pool.change("counts", DatabaseRequest("db", ""))
+            case "write":
+                sink.write(rows[:100])
+                sink.commit()
+            case "write much":
+                for _ in range(8):
+                    sink.write(rows)
+                sink.commit()
+            case "commit":
+                sink.commit()
 
     os.kill(servers.pid(stopped), signal.SIGSTOP)
     started = time.monotonic()
     try:
-        with pytest.raises(EssError, match=f"127.0.0.1:{stopped}: the server does not answer"):
+        with pytest.raises(EssError, match=f"server 127.0.0.1:{stopped}: the server does not answer any more"):
             work()
+        sink.abort()
     finally:
         os.kill(servers.pid(stopped), signal.SIGCONT)
         pool.close()
     assert time.monotonic() - started < 30
+    # And it goes on when it answers again: nothing of all that has been done.
     assert export_batch("db:log")[0].height == 10
+    perform(operation("-scn", "db:log", filt="n > 3"))
     put("log", [(b"after", 1)])
     assert export_batch("db:log")[0].height == 11
+
+
+def test_one_thread_watches_over_a_scan_of_any_length(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = open_import()
+    sink.write(LARGE.cast({"n": PHYSICAL[ColumnType.I]}))
+    sink.commit()
+    watches: list[watch.Watch] = []
+    made = watch.Watch.__init__
+
+    def noted(self: watch.Watch, *arguments: Any) -> None:
+        watches.append(self)
+        made(self, *arguments)
+
+    monkeypatch.setattr(watch.Watch, "__init__", noted)
+    with Pool(find_target("db:log", where="test").spec.servers) as pool:
+        request = ScanRequest("db", "", "log", outputs=("user", "n"))
+        assert len(list(pool.connections[0].scan(request))) > 3
+    assert len(watches) == 1
+
+
+def test_a_server_is_not_asked_while_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "ASK_EVERY_SECONDS", 0.01)
+    asked: list[float] = []
+    given_up = threading.Event()
+
+    def answers(seconds: float) -> bool:
+        asked.append(seconds)
+        return False
+
+    with watch.watched(answers, given_up.set) as watching:
+        time.sleep(0.1)
+        assert not asked
+        with watching.waiting():
+            assert given_up.wait(30)
+        assert watching.is_lost
+    assert len(asked) == watch.QUESTIONS
 
 
 def test_rows_of_another_schema_are_an_error_at_once_and_not_sent(servers: Servers) -> None:

@@ -20,7 +20,7 @@ from ess.udb import watch
 from ess.udb.access import Access
 from ess.udb.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
 from ess.udb.spec import Server
-from ess.udb.watch import Patience, watched
+from ess.udb.watch import Patience, Watch, watched
 
 Answer = TypeVar("Answer")
 
@@ -129,13 +129,14 @@ class Connection:
 
     def _batches(self, reader: flight.FlightStreamReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pylist([], schema=schema)  # so that the columns are known without rows
-        while True:
-            with self.waiting(reader.cancel):
-                try:
-                    chunk = reader.read_chunk()
-                except StopIteration:
-                    return
-            yield chunk.data
+        with watched(self.answers, reader.cancel) as asked:
+            while True:
+                with self._waiting(asked):
+                    try:
+                        chunk = reader.read_chunk()
+                    except StopIteration:
+                        return
+                yield chunk.data
 
     def exchange(
         self, command: bytes, schema: pa.Schema
@@ -165,14 +166,18 @@ class Connection:
         Raises:
             UdbCommunicationError: If it does not.
         """
-        with watched(self.answers, give_up) as asked:
-            try:
-                with self._translated():
-                    yield
-            except EssError:
-                if asked.is_lost:
-                    raise self.silent() from None
-                raise
+        with watched(self.answers, give_up) as asked, self._waiting(asked):
+            yield
+
+    @contextlib.contextmanager
+    def _waiting(self, asked: Watch) -> Iterator[None]:
+        try:
+            with self._translated(), asked.waiting():
+                yield
+        except EssError:
+            if asked.is_lost:
+                raise self.silent() from None
+            raise
 
     def silent(self) -> UdbCommunicationError:
         """The error when it does not answer any more."""

@@ -38,7 +38,7 @@ class Patience:
 
 
 class Watch:
-    """Asks a server now and then, and gives it up when it does not answer.
+    """Asks a server now and then while something waits for it, and gives it up when it does not answer.
 
     Args:
         answers: Asks it; whether it has answered within so many seconds.
@@ -46,19 +46,36 @@ class Watch:
     """
 
     def __init__(self, answers: Callable[[float], bool], give_up: Callable[[], None]) -> None:
-        self._patience = Patience(answers)
+        self._answers = answers
         self._give_up = give_up
         self._ended = threading.Event()
+        self._waits = 0
+        self._is_waiting = False
         self.is_lost = False
 
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Something waits for the server while this is open; meanwhile, and only then, it is asked."""
+        self._waits += 1
+        self._is_waiting = True
+        try:
+            yield
+        finally:
+            self._is_waiting = False
+
     def end(self) -> None:
-        """The waiting has ended."""
+        """Nothing will wait any more."""
         self._ended.set()
 
     def run(self) -> None:
         """Until it is ended, or the server is given up."""
+        patience, about = Patience(self._answers), 0
         while not self._ended.wait(ASK_EVERY_SECONDS):
-            if self._patience.is_at_end() and not self._ended.is_set():
+            if not self._is_waiting:
+                continue
+            if about != self._waits:  # what was waited for before has come
+                patience, about = Patience(self._answers), self._waits
+            if patience.is_at_end() and self._is_waiting and about == self._waits:
                 self.is_lost = True
                 self._give_up()
                 return
@@ -66,7 +83,7 @@ class Watch:
 
 @contextlib.contextmanager
 def watched(answers: Callable[[float], bool], give_up: Callable[[], None]) -> Iterator[Watch]:
-    """Watch a server while this is open; see :class:`Watch`."""
+    """Have a server watched while this is open; see :class:`Watch`."""
     watch = Watch(answers, give_up)
     thread = threading.Thread(target=watch.run, daemon=True)
     thread.start()
