@@ -97,19 +97,27 @@ def _save(target: Target, pool: Pool, folder: Path) -> int:
         if not _is_named(folder, part):
             shutil.rmtree(folder / part, ignore_errors=True)
         raise
-    for old in folder.glob("data-*"):
-        if old.name != part:
-            shutil.rmtree(old, ignore_errors=True)
+    with _nobody_loads(folder) as alone:
+        for old in folder.glob("data-*") if alone else ():
+            if old.name != part:
+                shutil.rmtree(old, ignore_errors=True)
     return sum(int(file["rows"]) for name, found in files.items() if name != _KEYS for file in found)
 
 
 def load(target: Target, pool: Pool, folder: Path) -> int:
     """Put what was saved into an empty database, on any number of servers, as a whole or not at all; how many rows.
 
+    While another one saves there, it is what was saved before, or after, as a whole.
+
     Raises:
         OptionError: If the database is not empty, or is defined otherwise.
         EssError: If a file is missing or damaged, or a server is lost.
     """
+    with _loading(folder):
+        return _load(target, pool, folder)
+
+
+def _load(target: Target, pool: Pool, folder: Path) -> int:
     manifest = _manifest(folder)
     definition = target.spec.definition
     text = format_definition(definition, key_apart=target.spec.key_apart)
@@ -156,6 +164,37 @@ def _locked(folder: Path) -> Iterator[None]:
                 "another -save into this folder is under way", where=str(folder), hint="try again when it is done"
             ) from None
         yield
+
+
+@contextlib.contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    """Let nobody remove what the manifest names while this is open.
+
+    The lock is one on the folder itself, so that it needs no right to write there.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # there is no folder, which the manifest's error says; or no locks on it
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_SH)  # waits for a save only while that removes what it has replaced
+        yield
+
+
+@contextlib.contextmanager
+def _nobody_loads(folder: Path) -> Iterator[bool]:
+    """Whether what the manifest does not name any more can be removed; a load that begins now waits for that."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False  # the next save removes it
+        except OSError:
+            yield True  # no locks on this file system
+        else:
+            yield True
+    finally:
+        os.close(handle)
 
 
 def _is_named(folder: Path, part: str) -> bool:
