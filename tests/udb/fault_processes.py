@@ -8,6 +8,7 @@ told to end itself with SIGKILL at a chosen write, sync or rename of its files, 
 
 from __future__ import annotations
 
+import errno
 import functools
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from pathlib import Path
@@ -66,9 +68,27 @@ def serve(work_folder: str, port: int, dies_at: int, file_bytes: int, silent_sec
         _tell_what_is_open()
     if file_bytes:
         limit_files(file_bytes)
+    _let_syncs_fail(sync_fails(port))
     if dies_at:
         _die_at(dies_at)
     sys.exit(daemon.main(daemon_arguments(port)))
+
+
+def sync_fails(port: int) -> Path:
+    """While this file is there, a forked server cannot make anything safe on its disk."""
+    return udb_folder() / f"sync-fails-{port}"
+
+
+def _let_syncs_fail(while_there: Path) -> None:
+    fdatasync, fsync = os.fdatasync, os.fsync
+
+    def failing(real: Callable[[int], None], file: int) -> None:
+        if while_there.exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(file)
+
+    os.fdatasync = functools.partial(failing, fdatasync)  # type: ignore[assignment]
+    os.fsync = functools.partial(failing, fsync)  # type: ignore[assignment]
 
 
 def _tell_what_is_open() -> None:

@@ -233,7 +233,8 @@ class Campaign:
         table = getattr(request, "table", "")
         rows = good_rows(table, choose.choice([1, 5, 4000])) if choose.random() < 0.5 else bad_rows(choose, table)
         with self._client() as client:
-            writer, reader = client.do_exchange(descriptor, self._options())
+            # Both may wait for the other's next word.
+            writer, reader = client.do_exchange(descriptor, self._options(seconds=2.0))
             if choose.random() < 0.05:
                 return  # never says of what its rows are
             writer.begin(
@@ -363,9 +364,9 @@ class Campaign:
         assert len(str(ours)) < 2500, str(ours)
         return re.sub(r"[0-9]+|'.*'", "_", ours.what)[:80]
 
-    def _options(self) -> flight.FlightCallOptions:
+    def _options(self, seconds: float = _SECONDS) -> flight.FlightCallOptions:
         return flight.FlightCallOptions(
-            timeout=_SECONDS, headers=[(b"authorization", f"Bearer {self._access.token}".encode())]
+            timeout=seconds, headers=[(b"authorization", f"Bearer {self._access.token}".encode())]
         )
 
     # Attacks with bytes ---------------------------------------------------------------------------------------------

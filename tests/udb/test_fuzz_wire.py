@@ -33,7 +33,9 @@ def test_whatever_is_sent_the_servers_live_and_keep_what_they_have(
             campaign.attack(number)
         campaign.require_nothing_open()
         time.sleep(2 * SILENT_SECONDS)
-        for old, new in zip(before, campaign.held(), strict=True):
+        after = campaign.held()
+        print(before, after)
+        for old, new in zip(before, after, strict=True):
             assert new.threads <= old.threads + 8, (old, new)
             assert new.files <= old.files + 8, (old, new)
             assert new.memory <= old.memory + (64 << 20), (old, new)

@@ -192,6 +192,8 @@ class Database:
         Raises:
             UdbRequestError: If it was not prepared, or the database is gone.
             SystemFailure: If it cannot be logged; then it does not count.
+            UdbRequestError: Also if it is logged and the disk does not say whether it is safe. Then nobody is shown
+                anything of this database until a restart has found out.
         """
         stage = pending.stage
         with self._lock:
@@ -200,7 +202,12 @@ class Database:
                 self._apply(pending)
             position = self._here()
         if stage.decides and stage.outcome and position is not None:
-            position.sync()
+            try:
+                position.sync()
+            except UdbRequestError as error:
+                hint = f"{error.hint}; then look: it is there as a whole or not at all"
+                what = f"{error.what} before it was known whether what was sent counts"
+                raise UdbRequestError(what, where=error.where, hint=hint) from error
         return bool(stage.outcome)
 
     def _apply(self, pending: Pending) -> None:
