@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +133,30 @@ def test_any_changed_byte_of_a_snapshot_is_an_error_that_names_the_file(
     path.write_bytes(whole)
     restart()
     assert len(rows()) == 30
+
+
+def test_a_database_that_is_cleared_takes_no_room_on_the_disk_any_more(restart: Restart, tmp_path: Path) -> None:
+    restart()
+    fill()
+    data = f"{tmp_path / 'data'}/"
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        perform(operation("-clr", "db"))
+        removed = [path for path in _opened() if path.startswith(data)]
+    finally:
+        if collected:
+            gc.enable()
+    assert not removed
+
+
+def _opened() -> list[str]:
+    """The files that this process has open, also those that are removed."""
+    found: list[str] = []
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one of the listing itself
+            found.append(str(path.readlink()))
+    return found
 
 
 def test_a_log_that_could_not_be_begun_is_no_damage(

@@ -431,6 +431,9 @@ class Database:
         """The database is cleared as a whole; imports under way must not seem to succeed."""
         with self._lock:
             self._ended = self._ended or _cleared(self.name)
+            # Not left to the collector of garbage: a log that is removed takes room on the disk as long as it is open.
+            self._journal = None
+            self._shard = Shard(self._shard.definition)
 
     @property
     def is_forgotten(self) -> bool:
