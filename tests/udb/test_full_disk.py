@@ -190,3 +190,48 @@ def test_two_at_once_cannot_save_into_one_folder(servers: Servers, tmp_path: Pat
     assert len(list(folder.glob("data-*"))) == 1
     perform(operation("-clr", "db"))
     assert perform(operation("-load", "db", str(folder))) == 200_000
+
+
+@pytest.mark.parametrize("servers", [2], indirect=True)
+def test_a_disk_that_gets_full_between_prepare_and_commit_is_named(servers: Servers) -> None:
+    """What the decider has committed cannot be noted by the other server: until it can, nobody is shown half of it."""
+    put("log", numbered(0, 100))
+    before = rows()
+    port = servers.ports[1]
+    sink = open_import()
+    sink.write(frame_of(numbered(100, 100)))
+    for stream in sink._streams:
+        stream.say("prepare")
+    for stream in sink._streams:
+        assert stream.wait()["prepared"]
+    with full(servers.pid(port), log_bytes(port)):
+        sink._streams[0].say("commit")
+        assert sink._streams[0].wait()["committed"]
+        sink.abort()
+        for work in (rows, lambda: perform(operation("-scn", "db:log", filt="n > 3", change=True))):
+            started = time.monotonic()
+            with pytest.raises(EssError, match="committed cannot be noted here: the server cannot write") as caught:
+                work()
+            assert time.monotonic() - started < 8  # before it is given up to ask the decider
+            assert str(caught.value).startswith(f"server 127.0.0.1:{port}: {udb_folder()}/udbd-{port}.data/db/log-")
+            assert "make room" in str(caught.value)
+    after = sorted([*before, *numbered(100, 100)])
+    assert rows() == after
+    servers.end(port)
+    servers.start()
+    assert rows() == after
+
+
+def open_import() -> Import:
+    target = find_target("db:log", where="test")
+    assert target.table is not None
+    slots = [Slot(c.key, c.name, c.type) for c in target.table.columns]
+    sink = Import(target, target.spec.servers, slots, ImportOptions(), ImportIdentity("once:1"), where="test")
+    sink.connect()
+    return sink
+
+
+def frame_of(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    users, numbers, values = zip(*rows, strict=True)
+    kind = PHYSICAL[ColumnType.I]
+    return pl.DataFrame({"user": users, "n": pl.Series(numbers, dtype=kind), "value": pl.Series(values, dtype=kind)})

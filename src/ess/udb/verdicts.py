@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ess.errors import EssError, UdbRequestError
+from ess.errors import EssError, SystemFailure, UdbRequestError
 from ess.udb.pending import Pending
 from ess.udb.protocol import VerdictRequest
 from ess.udb.transactions import Phase, Verdict
@@ -43,9 +43,16 @@ class Verdicts:
                 return Verdict.COMMITTED if stage.outcome else Verdict.NEVER
             question = VerdictRequest(self._database, stage.identity, stage.attempt)
             verdict = self._ask(pending.request.decider, question)
-            if verdict is Verdict.COMMITTED and not self._do(pending):
+            if verdict is Verdict.COMMITTED and not self._done(pending):
                 return Verdict.OPEN
             return verdict
+
+    def _done(self, pending: Pending) -> bool:
+        try:
+            return self._do(pending)
+        except SystemFailure as error:
+            what = f"what the whole pool has committed cannot be noted here: {error.what}"
+            raise SystemFailure(what, where=error.where, hint=error.hint) from error
 
     def learn_all(self, doubtful: Callable[[], Sequence[Pending]]) -> None:
         """Do what is decided. Called with the gate held, so that nothing new is decided meanwhile.
@@ -55,6 +62,7 @@ class Verdicts:
 
         Raises:
             UdbRequestError: If a decider cannot be asked.
+            SystemFailure: If what is decided cannot be logged. That is at once: a disk does not get free by waiting.
         """
         deadline = time.monotonic() + _SECONDS
         while True:
@@ -62,6 +70,8 @@ class Verdicts:
             for pending in doubtful():
                 try:
                     self.learn(pending)
+                except SystemFailure:
+                    raise
                 except EssError as error:
                     unknown = error
             if unknown is None:
