@@ -36,14 +36,24 @@ def test_numpy_knows_what_is_left_out() -> None:
 
 def test_a_choice_of_the_user_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(processor.VARIABLE, "AVX512_SPR")
+    monkeypatch.setattr(processor, "_ours", set())
     processor.prepare()
     assert surroundings().environment[processor.VARIABLE] == "AVX512_SPR"
 
 
-def test_commands_of_a_job_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(processor.VARIABLE, processor.FEATURES)
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    assert not {processor.VARIABLE, "OPENBLAS_NUM_THREADS"} & surroundings().environment.keys()
+def test_what_else_runs_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setenv(processor.VARIABLE, processor.FEATURES)  # by the user
+    monkeypatch.delitem(sys.modules, "numpy", raising=False)
+    monkeypatch.setattr(processor, "_ours", set())
+    processor.prepare()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+    environment = surroundings().environment
+    assert "OPENBLAS_NUM_THREADS" not in environment
+    assert environment[processor.VARIABLE] == processor.FEATURES
+    processor.restore()
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+    assert os.environ[processor.VARIABLE] == processor.FEATURES
 
 
 def test_no_threads_for_linear_algebra() -> None:

@@ -17,7 +17,10 @@ from collections.abc import Mapping
 VARIABLE = "NPY_DISABLE_CPU_FEATURES"
 FEATURES = "X86_V4 AVX512_ICL"
 
-_OURS = {VARIABLE: FEATURES, "OPENBLAS_NUM_THREADS": "1"}
+_THREADS = "OPENBLAS_NUM_THREADS"
+
+#: The variables that this process has set, which its user had not.
+_ours: set[str] = set()
 
 #: Enough for what the first processor says of itself.
 _LENGTH = 8192
@@ -45,8 +48,7 @@ def prepare() -> None:
     """Tell numpy, unless it is loaded already or the user has told it something else."""
     if "numpy" in sys.modules:
         return
-    for name in _OURS.keys() - {VARIABLE}:
-        os.environ.setdefault(name, _OURS[name])
+    _set(_THREADS, "1")
     if VARIABLE in os.environ:
         return
     try:
@@ -55,9 +57,21 @@ def prepare() -> None:
     except OSError:
         return
     if sorts_slowly(description):
-        os.environ[VARIABLE] = FEATURES
+        _set(VARIABLE, FEATURES)
+
+
+def restore() -> None:
+    """Make the environment again what the user has made it, for what else runs in this process."""
+    while _ours:
+        os.environ.pop(_ours.pop(), None)
 
 
 def without_ours(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment for other programs, which may have another numpy."""
-    return {name: value for name, value in environment.items() if _OURS.get(name) != value}
+    return {name: value for name, value in environment.items() if name not in _ours}
+
+
+def _set(name: str, value: str) -> None:
+    if name not in os.environ:
+        os.environ[name] = value
+        _ours.add(name)

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ess import processor
 from ess.errors import EssError, InputDataError, OptionError
 from ess.language.lexer import TokenKind, tokens_of
 from ess.language.nearest import nearest
@@ -320,6 +321,7 @@ def _load(file: str, where: str) -> types.ModuleType:
     module = types.ModuleType(Path(file).stem)
     module.__file__ = file
     folder = str(Path(file).resolve().parent)
+    processor.restore()
     sys.path.insert(0, folder)  # a module may import its neighbours
     try:
         exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 - the user named this file to run it

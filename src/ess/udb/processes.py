@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from ess import processor
 from ess.errors import EssError, InitializationError, UdbConnectError
 from ess.settings import SETTINGS, make_private_folder, write_private
 from ess.udb.access import make_access, read_access, udb_folder
@@ -204,7 +205,7 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
     command += ["--all-descriptors"] * options.all_descriptors
     # What the task runner sets for one command must not live on in a server.
     inherited = {k: v for k, v in os.environ.items() if k not in SETTINGS or not SETTINGS[k].internal}
-    inherited = {**_ALLOCATORS, **inherited}
+    inherited = {**_ALLOCATORS, **processor.without_ours(inherited)}
     log = os.open(log_file(folder, port), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         # A session of its own: it must outlive the terminal, and the task of a worker that starts it.
