@@ -93,6 +93,15 @@ class StageStream:
             if not self._is_lost:
                 with contextlib.suppress(Exception):
                     self._connection.aside(partial(self._alone, end), self._give_up)
+        if self._is_lost:
+            # Else the library does it when nobody has the writer any more, and prints that it has failed.
+            closing = threading.Thread(target=self._close_lost, daemon=True)
+            closing.start()
+            closing.join(1.0)
+
+    def _close_lost(self) -> None:
+        with contextlib.suppress(flight.FlightError, pa.ArrowException, OSError):
+            self._alone(self._writer.close)
 
     def _send(self, send: Callable[[], None]) -> None:
         self._wait_until(lambda: len(self._waiting) < _DEPTH)
