@@ -668,6 +668,8 @@ CHANGE_LOGS = (
         ),
         probe="aq_pp {}",
     ),
+    Group("ChangeLog-1.2.4", "retired commands", ("logcnv",), probe="command {}"),
+    Group("ChangeLog-1.2.3", "replaced commands", ("jsncnv",), probe="command {}"),
     Group("ChangeLog-1.2.3", "column attributes", ("@Index => @2",), probe="aq_pp -f in.csv -d S{}:b"),
     Group("ChangeLog-1.2.3", "options of loginf", ("-o_pp_atr",), tool="loginf"),
     Group("ChangeLog-1.2.3", "removed options of aq_pp", ("-emod", "-m"), tool="aq_pp"),
@@ -683,4 +685,19 @@ CHANGE_LOGS = (
     Group("ChangeLog-1.2.2", "streams with a label", ("-,Label",), probe="aq_pp -test -test -f {} -d S:s"),
 )
 
-GROUPS = (*INPUT_AND_OUTPUT, *AQ_PP, *FUNCTIONS, *TOOLS, *DATABASE, *CHANGE_LOGS)
+#: Retired in 1.2.4, and still with a page: what it does is done by attributes of ``-f``.
+OBJCNV = (
+    Group("objcnv", "command", ("objcnv",), probe="command {}"),
+    Group(
+        "objcnv",
+        "options, as attributes of -f",
+        (
+            "-jsn => jsn in.json -d S:s:s",
+            "-xml => xml in.xml -d S:s:root.s",
+            "-base BasSpec => jsn,base=[*] list.json -d I:n:n",
+        ),
+        probe="aq_pp -f,{}",
+    ),
+)
+
+GROUPS = (*INPUT_AND_OUTPUT, *AQ_PP, *FUNCTIONS, *TOOLS, *DATABASE, *OBJCNV, *CHANGE_LOGS)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from compatibility.names import Group
@@ -115,6 +116,8 @@ def _failure(command: str) -> str | None:
             return None
         if tool == "section":
             return None if rest in _SPEC and _failure(f"spec {rest.rstrip(':')}s:") else "it is not known"
+        if tool == "command":
+            return None if find_spec(f"ess.tools.{rest}") else "there is no such command"
         if tool == "environment":
             return None if rest in inspect.getsource(service) else "it is not asked for"
         argv = shlex.split(rest)

@@ -30,6 +30,21 @@ MISTAKES = [
     ),
     (("-mapf", "name", "%%a%%", "-mapc", "whole", "%%a%%"), "unknown column 'whole'", "e.g. s:whole"),
     # Variables.
+    (
+        ("-var", "sum", "x"),
+        "-var sum: 'x' is not a string constant",
+        "'sum' says no type, so it is a string: write i:sum",
+    ),
+    (("-var", "sum", "0"), "-var sum: a value of type integer", "'sum' says no type, so it is a string: write i:sum"),
+    # An option where a name should be.
+    (
+        ("-eval", "-filt", "n"),
+        "-eval lacks its ColSpec|ColName|-: -filt stands there",
+        "usage: -eval ColSpec|ColName|- Expr",
+    ),
+    (("-c", "-notitle"), "-c lacks its ColName: -notitle stands there", "usage: -c ColName"),
+    (("-o", "-c", "n"), "-o lacks its File: -c stands there", "usage: -o[,AtrLst] File"),
+    (("-f", "-eok", "in.csv"), "unknown option -eok", "attributes stand right behind the option: -f,eok"),
     (("-var", "i:start", "n"), "-var i:start: unknown column 'n'", "a variable starts with a constant"),
     (("-var", "s:file", '""', "-o,fvar", "file"), "-o,fvar: the variable 'file' starts blank", "'\"/dev/null\"'"),
     (("-filt", "n => 1"), "unexpected '='", "the operator is '>='"),

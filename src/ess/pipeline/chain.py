@@ -383,7 +383,13 @@ def _variable(builder: ChainBuilder, use: Use) -> None:
     spec, text = use.arguments
     column = parse_column(spec, where=use.where)
     slot = builder.scope.add(column, variable=True, where=use.where)
-    value = check_constant(text, column.type, where=f"{use.where} {spec}")
+    try:
+        value = check_constant(text, column.type, where=f"{use.where} {spec}")
+    except OptionError as error:
+        if ":" in spec:
+            raise
+        hint = f"'{spec}' says no type, so it is a string: write i:{spec} or f:{spec} for a number; {error.hint}"
+        raise OptionError(error.what, where=error.where, hint=hint) from None
     builder.variables.append(Variable(slot, value))
 
 

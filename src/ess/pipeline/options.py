@@ -10,10 +10,14 @@ between a comma and the end of the option word are its attributes: ``-f,+1,sep=,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ess.errors import OptionError
+
+#: Arguments that are names, and so never begin with a dash.
+_NAMES = ("Col", "KeyName", "TabName", "DbName", "AltName", "NewName")
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class OptionTable:
                     f"'{word}' belongs to no option", where=self._after(uses), hint=self._stray(word, uses)
                 )
             name, comma, rest = word.partition(",")
-            option = self._row(name)
+            option = self._row(name, uses)
             if comma and not option.attributes:
                 raise OptionError(f"{name} takes no attributes, but ',{rest}' was given", where=self.tool)
             position += 1
@@ -125,6 +129,7 @@ class OptionTable:
                     where=self.tool,
                     hint=f"usage: {option.synopsis}",
                 )
+            self._require_names(option, arguments)
             position += len(arguments)
             if option.until:
                 rest_of_it = argv[position:]
@@ -141,14 +146,29 @@ class OptionTable:
             uses.append(Use(option, split_attributes(rest) if comma else (), tuple(arguments), word))
         return modern(uses, self.find("-f"), self.find("-cat"))
 
-    def _row(self, name: str) -> Option:
+    def _require_names(self, option: Option, arguments: Sequence[str]) -> None:
+        """Refuse an option that stands where a name should: it would be an unknown column, or become a file."""
+        for expected, word in zip(option.arguments, arguments, strict=True):
+            is_name = expected.startswith(_NAMES)
+            known = self.find(word.partition(",")[0])
+            is_file = expected.startswith(("File", "Folder")) and known is not None
+            if is_option_word(word) and (is_name or is_file):
+                meant = "" if known is not None and not known.obsolete else _as_attribute(option, word)
+                raise OptionError(
+                    f"{option.name} lacks its {expected}: {word} stands there",
+                    where=self.tool,
+                    hint=meant or f"usage: {option.synopsis}",
+                )
+
+    def _row(self, name: str, uses: Sequence[Use]) -> Option:
         option = self.find(name)
         if option is not None:
             return option
         for missing, instead in self.missing:
             if missing == name:
                 raise OptionError(f"{name} is not available", where=self.tool, hint=instead)
-        raise OptionError(f"unknown option {name}", where=self.tool, hint=self._nearest(name))
+        hint = (uses and _as_attribute(uses[-1].option, name)) or self._nearest(name)
+        raise OptionError(f"unknown option {name}", where=self.tool, hint=hint)
 
     def _nearest(self, name: str) -> str:
         import difflib  # only an error needs it
@@ -179,6 +199,13 @@ class OptionTable:
 
     def _after(self, uses: list[Use]) -> str:
         return f"{self.tool}: after {uses[-1].where}" if uses else self.tool
+
+
+def _as_attribute(option: Option, word: str) -> str:
+    """What to write if a word was meant as an attribute of an option, as its help explains it; else blank."""
+    attribute = word.removeprefix("-")
+    found = option.attributes and re.search(rf"(?<![A-Za-z]){re.escape(attribute)}(?=[][:,= ])", option.help)
+    return f"attributes stand right behind the option: {option.name},{attribute}" if found else ""
 
 
 def is_option_word(word: str) -> bool:
