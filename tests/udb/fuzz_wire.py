@@ -377,8 +377,8 @@ class Campaign:
         request = self._damage.request(choose.choice(["stage", "stage", "stage", "session", "load"]))
         table = getattr(request, "table", "")
         rows = good_rows(table, choose.choice([1, 20]))
-        header, body = _ipc(rows)
-        start, _ = _ipc(rows.schema)
+        header, body = ipc(rows)
+        start, _ = ipc(rows.schema)
         count = choose.choice([1, 2])
         messages = [http2.flight_data(command=encode(request), header=start)]
         messages += [http2.flight_data(header=header, body=body)] * count
@@ -470,7 +470,7 @@ def put_rows(name: str, count: int) -> None:
     put("log", [(b"u%d" % (n % 9), n, n % 5, 0.5, b"") for n in range(count)], name)
 
 
-def _ipc(what: pa.RecordBatch | pa.Schema) -> tuple[bytes, bytes]:
+def ipc(what: pa.RecordBatch | pa.Schema) -> tuple[bytes, bytes]:
     """The description and the buffers of a message of Arrow."""
     raw = what.serialize().to_pybytes()
     length = int.from_bytes(raw[4:8], "little")

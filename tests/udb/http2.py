@@ -59,12 +59,12 @@ class Http2:
         for number, part in enumerate(parts):
             self.send(frame(DATA, _END_STREAM if last and number == len(parts) - 1 else 0, 1, part))
 
-    def read(self, seconds: float) -> int:
-        """Read for so long, or until the server has nothing more to say; the number of bytes."""
+    def read(self, seconds: float, most: int = 1 << 40) -> int:
+        """Read for so long, or so many bytes, or until the server has nothing more to say; the number of bytes."""
         end = time.monotonic() + seconds
         count = 0
         try:
-            while (left := end - time.monotonic()) > 0:
+            while (left := end - time.monotonic()) > 0 and count < most:
                 self._socket.settimeout(left)
                 part = self._socket.recv(1 << 16)
                 if not part:

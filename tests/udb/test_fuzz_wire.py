@@ -5,18 +5,85 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
 
+import pyarrow as pa
+from tests.udb import http2
 from tests.udb.fault_processes import Servers
-from tests.udb.fuzz_wire import SILENT_SECONDS, Campaign
+from tests.udb.faults import put
+from tests.udb.fuzz_input import good_rows
+from tests.udb.fuzz_wire import SILENT_SECONDS, Campaign, ipc
+from tests.udb.http2 import Http2
+
+from ess.udb.access import read_access, udb_folder
+from ess.udb.processes import log_file
+from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest, SessionRequest, StageRequest, encode
+from ess.udb.query import export_batch
 
 ATTACKS = int(os.environ.get("UDB_FUZZ_ATTACKS", "80"))
 SEED = os.environ.get("UDB_FUZZ_SEED", "1")
 
 #: Of so many attacks at the beginning it is not known what a server needs.
 _WARM = 40
+
+
+LARGE = [(b"%032d" % n, n, n % 5, 0.5, b"") for n in range(200_000)]
+SCAN = ScanRequest("db", "", "log", outputs=("user", "n", "price"), sort=("user",))
+STAGE = StageRequest("db", "", "log", "once:1", "0a", "", "", 0, only_known=False, only_new=False, birth="")
+ROWS = good_rows("log", 2000)
+HEADER, BODY = ipc(ROWS)
+IMPORT = [http2.flight_data(command=encode(STAGE), header=ipc(ROWS.schema)[0])]
+IMPORT += [http2.flight_data(header=HEADER, body=BODY)] * 3
+PREPARE = http2.flight_data(metadata=json.dumps({"say": "prepare", "rows": 6000}).encode())
+SESSION = [http2.flight_data(command=encode(SessionRequest("db", "", "0b", "", "")), header=ipc(pa.schema([]))[0])]
+ORDER = OrderRequest("db", "", "log", ("n",), descending=False, ignore_case=False)
+
+#: What a client has sent when it dies, and how long it listens before.
+CALLS: dict[str, tuple[str, list[bytes], float]] = {
+    "an export, at its beginning": ("DoGet", [http2.ticket(encode(SCAN))], 0.0),
+    "an export, in the middle": ("DoGet", [http2.ticket(encode(SCAN))], 0.3),
+    "a change": ("DoAction", [http2.action(b"order", encode(ORDER))], 0.0),
+    "a count": ("DoAction", [http2.action(b"counts", encode(DatabaseRequest("db", "")))], 0.0),
+    "an import, opened": ("DoExchange", IMPORT[:1], 0.05),
+    "an import, some rows sent": ("DoExchange", IMPORT, 0.05),
+    "an import, prepared": ("DoExchange", [*IMPORT, PREPARE], 0.1),
+    "a session": ("DoExchange", SESSION, 0.05),
+}
+
+
+def test_a_client_that_dies_in_the_middle_of_a_call_leaves_nothing(
+    places: dict[str, str], tmp_path: Path, port_base: int
+) -> None:
+    campaign = Campaign(Servers((port_base,), silent_seconds=60.0), SEED)
+    try:
+        campaign.begin()
+        put("log", LARGE, "db")
+        count = export_batch("db:log")[0].height
+        for number in range(4):
+            for method, messages, seconds in CALLS.values():
+                connection = Http2(port_base, read_access())
+                connection.begin(method, {"authorization": f"Bearer {read_access().token}"})
+                for message in messages:
+                    connection.message(message, last=method != "DoExchange")
+                connection.read(seconds, most=100_000)
+                connection.close(hard=True)
+            campaign.require_nothing_open()  # long before it would be dropped because the client is silent
+            if number == 1:
+                before = campaign.held()[0]
+        after = campaign.held()[0]
+        assert after.threads <= before.threads + 4, (before, after)
+        assert after.files <= before.files + 4, (before, after)
+        assert after.memory <= before.memory + (64 << 20), (before, after)
+        assert export_batch("db:log")[0].height == count
+        assert not list(udb_folder().rglob("rows-0a"))
+        said = log_file(udb_folder(), port_base).read_text()
+        assert said.count("import once:1 of db ended early") > 6  # so the calls were what they should be
+        campaign.require_silent_log()
+    finally:
+        campaign.servers.stop()
 
 
 def test_whatever_is_sent_the_servers_live_and_keep_what_they_have(
