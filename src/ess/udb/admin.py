@@ -481,8 +481,12 @@ def _clear_on_servers(name: str, spec: Spec, table: str) -> None:
             holding = [status for status in pool.hello() if name in status["databases"]]
             if not holding:
                 return
-            if table:
-                pool.change("clear", request)
+            if (
+                table
+                and spec.definition.without(table).key
+                and any(left.kind is not Kind.VAR for left in spec.definition.without(table).tables)
+            ):
+                pool.change("drop", request)
             else:
                 clear_all(pool, request)
     except EssError as error:

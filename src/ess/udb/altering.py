@@ -1,12 +1,24 @@
-"""``-alt``: another Var vector for a database that is there."""
+"""Another definition for a database that is there: another Var vector (``-alt``), or a table less."""
 
 from __future__ import annotations
 
 from ess.errors import UdbRequestError
-from ess.udb.changes import Alter
+from ess.udb.changes import Alter, Clear
+from ess.udb.merge import is_zero
 from ess.udb.spec import Definition, Kind, Table
-from ess.udb.spec_file import parse_definition
+from ess.udb.spec_file import definition_text, parse_definition
 from ess.udb.store import Shard
+
+
+def drop(shard: Shard, name: str) -> None:
+    """Remove a table with its rows; the keys stay.
+
+    Raises:
+        OptionError: If there is none of that name.
+    """
+    table = shard.definition.get(name, where="drop")
+    shard.do(Clear(table.key))
+    shard.do(Alter(definition_text(shard.definition.without(table.key))))
 
 
 def alter(shard: Shard, definition: str) -> None:
@@ -30,7 +42,26 @@ def alter(shard: Shard, definition: str) -> None:
             hint="clear the database to change more: aq_udb -clr DbName",
         )
     if wanted.var != shard.definition.var:
+        _require_convertible(shard, wanted.var)
         shard.do(Alter(definition))
+
+
+def _require_convertible(shard: Shard, wanted: Table | None) -> None:
+    """Refuse to lose a value: numbers become others, as storing makes them, but nothing else changes its type."""
+    var = shard.definition.var
+    if var is None or wanted is None or not shard.has_variables():
+        return
+    values = shard.view(var)
+    for column in wanted.columns:
+        old = var.find(column.key)
+        if old is None or old.type is column.type or (old.type.is_numeric and column.type.is_numeric):
+            continue
+        if not is_zero(old, values[old.key]).all():
+            raise UdbRequestError(
+                f"'{old.name}' has a value, and is of type {old.type.value}; it cannot become {column.type.value}",
+                where="-alt",
+                hint="give the new column another name, or set the old one to 0 or blank before",
+            )
 
 
 def _fixed(definition: Definition) -> dict[str, Table]:

@@ -22,6 +22,7 @@ from ess.pipeline.sinks import ImportRequest
 from ess.schema.types import ColumnType
 from ess.settings import setting
 from ess.udb.access import Access
+from ess.udb.conversion import converted
 from ess.udb.placement import key_hashes, segments_of, servers_of
 from ess.udb.pool import Pool
 from ess.udb.protocol import StageRequest
@@ -251,7 +252,7 @@ class Import:
             if slot is None:
                 value: pl.Expr = pl.lit(blank(column.type), dtype=PHYSICAL[column.type])
             else:
-                value = _convert(pl.col(slot.key), slot.type, column.type)
+                value = converted(pl.col(slot.key), slot.type, column.type)
             columns.append(value.alias(column.key))
         if self._taken:
             return batch.select(columns)
@@ -287,18 +288,6 @@ def _match(
 def _family(column_type: ColumnType) -> ValueType:
     kind = value_type(column_type)
     return ValueType.INTEGER if kind is ValueType.FLOAT else kind
-
-
-def _convert(value: pl.Expr, source: ColumnType, target: ColumnType) -> pl.Expr:
-    """As storing into a column does: truncate towards zero, keep the low bits."""
-    if source is target or not target.is_numeric:
-        return value
-    if target is ColumnType.F:
-        return value.cast(pl.Float64)
-    if source is ColumnType.F:
-        # NaN and what 64 bits cannot hold become the smallest number, as everywhere in the language.
-        value = value.cast(pl.Int64, strict=False).fill_null(-(2**63))
-    return value.cast(PHYSICAL[target], wrap_numerical=True)
 
 
 def _send(stream: StageStream, rows: Batch) -> None:

@@ -21,7 +21,7 @@ from ess.udb.journal import LARGE_IMPORT, Journal, Position
 from ess.udb.pending import Pending, record_of
 from ess.udb.protocol import SessionRequest, StageRequest
 from ess.udb.recovery import Doubt, State, import_of, session_identity
-from ess.udb.spec import Definition, TableColumn
+from ess.udb.spec import VAR, Definition, TableColumn
 from ess.udb.store import Shard
 from ess.udb.transactions import Ending, Phase, Transactions, Verdict
 from ess.udb.verdicts import Ask, Verdicts
@@ -96,7 +96,7 @@ class Database:
     def agree_on(self, definition: Definition) -> None:
         """Make sure that a client means the same database.
 
-        A client may know fewer tables than there are, or more, which are then added.
+        A client need not know all tables that there are, and may know others, which are then added.
 
         Raises:
             UdbRequestError: If the definitions contradict each other.
@@ -111,14 +111,18 @@ class Database:
             mine = self._shard.definition
             if mine.extends(definition):
                 return
-            if definition.extends(mine):
+            joined = mine.joined(definition)
+            if joined is not None:
                 if self._journal is not None:
-                    self._journal.defined(definition)
-                self._shard.extend(definition)
+                    self._journal.defined(joined)
+                self._shard.extend(joined)
                 return
+        only_var = mine.without(VAR).joined(definition.without(VAR)) is not None
         raise UdbRequestError(
-            f"the server holds database '{self.name}' with another definition",
-            hint=f"to start anew with the present one: aq_udb -clr {self.name}",
+            f"the server holds database '{self.name}' with another definition" + " of @Var" * only_var,
+            hint=f"to take over the present one: aq_udb -alt {self.name}"
+            if only_var
+            else f"to start anew with the present one: aq_udb -clr {self.name}",
         )
 
     def require_birth(self, birth: str) -> None:

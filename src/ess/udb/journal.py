@@ -35,8 +35,8 @@ from ess.errors import SystemFailure
 from ess.udb.changes import Change, encode_changes
 from ess.udb.log_file import LogFile, damaged, disk_failure, sync_folder
 from ess.udb.protocol import SessionRequest, StageRequest, request_fields
-from ess.udb.spec import Definition, Kind
-from ess.udb.spec_file import format_definition
+from ess.udb.spec import Definition
+from ess.udb.spec_file import definition_text
 from ess.udb.store import Shard
 
 #: Imports larger than this have a file of their own, which is written while the rows come in.
@@ -401,12 +401,6 @@ def remove_folder(folder: Path) -> None:
         raise disk_failure(error, folder) from None
     sync_folder(folder.parent)
     shutil.rmtree(gone, ignore_errors=True)
-
-
-def definition_text(definition: Definition) -> str:
-    """A definition as the log has it."""
-    keyed = any(table.kind is not Kind.VAR for table in definition.tables)
-    return format_definition(definition, key_apart=not keyed)
 
 
 def read_checked(path: Path, length: int, checksum: int) -> bytes:

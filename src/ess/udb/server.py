@@ -25,7 +25,7 @@ from ess.engines.batch import Batch
 from ess.errors import EssError, OutOfMemory, UdbAuthenticationError, UdbRequestError
 from ess.schema.columns import valid_name
 from ess.udb.access import ServerAccess
-from ess.udb.altering import alter
+from ess.udb.altering import alter, drop
 from ess.udb.catalog import Catalog, housekeeping
 from ess.udb.changes import Clear, Forget
 from ess.udb.connection import Connection, rows_per_message
@@ -122,6 +122,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             "order": self._order,
             "shuffle": self._shuffle,
             "alter": self._alter,
+            "drop": self._drop,
             "count": self._count,
             "verdict": self._verdict,
         }
@@ -255,6 +256,13 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         request = decode(DatabaseRequest, body)
         database = self.catalog.get(request.database, "")
         database.change(lambda shard: alter(shard, request.definition), request.session)
+        return {}
+
+    def _drop(self, body: bytes) -> dict[str, Any]:
+        request = decode(DatabaseRequest, body)
+        database = self.catalog.get(request.database, "")
+        if database.definition.find(request.table) is not None:
+            database.change(lambda shard: drop(shard, request.table), request.session)
         return {}
 
     def _count(self, body: bytes) -> dict[str, Any]:

@@ -181,6 +181,20 @@ class Definition:
         same_key = older.key in ((), self.key)
         return same_key and all(self.find(table.name) == table for table in older.tables)
 
+    def without(self, name: str) -> Definition:
+        """The definition without a table."""
+        return Definition(self.key, tuple(table for table in self.tables if table.key != name.lower()))
+
+    def joined(self, other: Definition) -> Definition | None:
+        """What is here and the tables that only ``other`` has; None if they contradict each other."""
+        if self.key and other.key not in ((), self.key):
+            return None
+        found = [self.find(table.name) for table in other.tables]
+        if any(mine not in (None, table) for mine, table in zip(found, other.tables, strict=True)):
+            return None
+        new = (table for mine, table in zip(found, other.tables, strict=True) if mine is None)
+        return Definition(self.key or other.key, (*self.tables, *new))
+
 
 @dataclass(frozen=True)
 class Spec:

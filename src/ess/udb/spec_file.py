@@ -140,6 +140,12 @@ def format_definition(definition: Definition, *, key_apart: bool = False) -> str
     return "\n".join(lines) + "\n" if lines else ""
 
 
+def definition_text(definition: Definition) -> str:
+    """A definition as servers and checkpoints have it: by itself, whichever tables there are."""
+    keyed = any(table.kind is not Kind.VAR for table in definition.tables)
+    return format_definition(definition, key_apart=not keyed)
+
+
 def format_column(column: TableColumn) -> str:
     """A column as a spec writes it, ``f,+add:total``."""
     words = [column.type.value.lower()]

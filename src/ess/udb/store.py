@@ -33,6 +33,7 @@ from ess.udb.changes import (
     RearrangeRows,
     Replace,
 )
+from ess.udb.conversion import converted
 from ess.udb.grouping import first_rows
 from ess.udb.merge import KEY_NUMBER, is_zero, merge_rows
 from ess.udb.ordering import sort_columns
@@ -327,9 +328,14 @@ class Shard:
         self._add_tables()
         new_var = definition.var
         if new_var is not None and values is not None and old is not None:
-            same = [c.key for c in new_var.columns if (was := old.find(c.key)) is not None and was.type is c.type]
+            kept = [
+                converted(pl.lit(values[c.key]), was.type, c.type).alias(c.key)
+                for c in new_var.columns
+                if (was := old.find(c.key)) is not None
+                and (was.type is c.type or (was.type.is_numeric and c.type.is_numeric))
+            ]
             blanks = blank_rows(new_var.values, pl.Series(KEY_NUMBER, [0], dtype=pl.UInt32))
-            self._rows[new_var.key] = blanks.with_columns([values[name] for name in same])
+            self._rows[new_var.key] = blanks.with_columns(kept)
 
     # Changes by name, as the operations ask for them: done here, and kept for the log.
 
