@@ -25,6 +25,7 @@ from ess.errors import (
 )
 from ess.language.tree import Slot
 from ess.schema.types import ColumnType
+from ess.tools.aq_udb import OPTIONS
 from ess.udb import client, connection, protocol
 from ess.udb.access import Access
 from ess.udb.client import Import, ImportIdentity, ImportOptions
@@ -32,6 +33,8 @@ from ess.udb.cut import Cut
 from ess.udb.database import Database
 from ess.udb.export import export, export_variables
 from ess.udb.memory import MemoryLimit
+from ess.udb.operations import plan
+from ess.udb.perform import perform
 from ess.udb.pool import Pool
 from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest
 from ess.udb.spec import Server
@@ -489,6 +492,28 @@ def test_a_full_server_refuses_an_import_and_keeps_what_it_has(start_server: Any
     with pytest.raises(OutOfMemory, match="limit of 1 MB"):
         put(servers, "log", LOG)
     assert len(get(servers, "log")) == 5
+
+
+def test_a_change_that_does_not_fit_is_refused_and_one_that_needs_no_more_is_done(
+    start_server: Any, write_spec: Any
+) -> None:
+    limit = MemoryLimit()
+    servers = write_spec(start_server(limit), definition="@Table:log s,pkey:user s:text i:n")
+    put(servers, "log", [(b"u%d" % n, b"x" * 2000, n) for n in range(5000)])
+    before = get(servers, "log")
+    limit._limit = limit.used() + (4 << 20)  # ten million bytes would have to come
+
+    def aq_udb(*words: str) -> None:
+        perform(plan(OPTIONS.parse(words)))
+
+    double = ("-eval", "text", "text + text")
+    for command in (("-scn", "db:log", *double), ("-scn", "db", "-pp", "log", *double, "-endpp")):
+        with pytest.raises(OutOfMemory, match="limit of"):
+            aq_udb(*command)
+    assert get(servers, "log") == before
+    aq_udb("-scn", "db:log", "-eval", "n", "n + 1")
+    aq_udb("-ord", "db:log", "n")
+    assert sum(row[2] for row in get(servers, "log")) == sum(row[2] for row in before) + 5000
 
 
 def test_malformed_requests_are_refused_in_one_line(start_server: Any, write_spec: Any, access: Access) -> None:

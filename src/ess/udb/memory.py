@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import psutil
 
 from ess.errors import OutOfMemory
 
 
+@dataclass(frozen=True)
+class Usage:
+    """At some moment: bytes that the server held, and bytes of the machine that were available."""
+
+    used: int
+    available: int
+
+
 class MemoryLimit:
-    """Refuses imports when the server, or the machine, would run out of memory.
+    """Refuses imports and changes when the server, or the machine, would run out of memory.
 
     Args:
         limit: Bytes that this process may use; 0 for no limit.
@@ -20,18 +30,27 @@ class MemoryLimit:
         self._margin = margin
         self._process = psutil.Process()
 
-    def require(self, incoming: int) -> None:
+    def usage(self) -> Usage:
+        """What is used now."""
+        return Usage(self.used(), psutil.virtual_memory().available if self._margin else 0)
+
+    def require(self, incoming: int, before: Usage | None = None) -> None:
         """Refuse ``incoming`` bytes that do not fit.
+
+        Args:
+            incoming: How many bytes there will be more.
+            before: What was used before they were made, if they are there already, beside what they replace.
 
         Raises:
             OutOfMemory: What is stored already stays as it is.
         """
-        if self._limit and self.used() + incoming > self._limit:
+        now = before if before is not None else self.usage()
+        if self._limit and now.used + incoming > self._limit:
             raise OutOfMemory(
                 f"the server's limit of {self._limit >> 20} MB is reached",
                 hint="clear tables you do not need, or start the servers with a larger -mem",
             )
-        if self._margin and psutil.virtual_memory().available - incoming < self._margin:
+        if self._margin and now.available - incoming < self._margin:
             raise OutOfMemory(
                 "the machine's free memory is at its margin (UDBD_MEM_MARGIN)", hint="clear tables you do not need"
             )

@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pyarrow as pa
 import pyarrow.flight as flight
@@ -55,6 +55,7 @@ from ess.udb.reordering import order
 from ess.udb.scan import Scan
 from ess.udb.shuffling import shuffle
 from ess.udb.spec_file import parse_server
+from ess.udb.store import Shard
 from ess.udb.transactions import Ending, Verdict
 
 log = logging.getLogger("udbd")
@@ -62,6 +63,8 @@ log = logging.getLogger("udbd")
 #: How long a decider may take to answer another server.
 ASK_SECONDS = 10.0
 
+
+Answer = TypeVar("Answer")
 
 #: What the service has. The library answers other methods with a traceback, also where they raise an error.
 _METHODS = (flight.FlightMethod.DO_ACTION, flight.FlightMethod.DO_GET, flight.FlightMethod.DO_EXCHANGE)
@@ -270,17 +273,35 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         database = self.catalog.get(request.database, request.definition)
         if changes_nothing(request):
             with database.looking(request.session) as shard:
-                keys, rows = Scan(shard, request, self._modules).count()
+                keys, rows = self._scan(shard, request).count()
         else:
-            keys, rows = database.change(lambda shard: Scan(shard, request, self._modules).count(), request.session)
+            keys, rows = database.change(
+                self._limited(lambda shard: self._scan(shard, request).count()), request.session
+            )
         return {"keys": keys, "rows": rows}
 
     def _export(self, request: ScanRequest) -> Batch:
         database = self.catalog.get(request.database, request.definition)
         if changes_nothing(request):
             with database.looking(request.session) as shard:
-                return Scan(shard, request, self._modules).export()
-        return database.change(lambda shard: Scan(shard, request, self._modules).export(), request.session)
+                return self._scan(shard, request).export()
+        return database.change(self._limited(lambda shard: self._scan(shard, request).export()), request.session)
+
+    def _scan(self, shard: Shard, request: ScanRequest) -> Scan:
+        return Scan(shard, request, self._modules)
+
+    def _limited(self, work: Callable[[Shard], Answer]) -> Callable[[Shard], Answer]:
+        """Work whose changes must fit into the server's memory, when they have replaced what was there."""
+
+        def do(shard: Shard) -> Answer:
+            before, size = self._memory.usage(), shard.size()
+            answer = work(shard)
+            grown = shard.size() - size
+            if grown > 0:
+                self._memory.require(grown, before)
+            return answer
+
+        return do
 
     def _verdict(self, body: bytes) -> dict[str, Any]:
         return {"verdict": self.catalog.verdict(decode(VerdictRequest, body)).value}
