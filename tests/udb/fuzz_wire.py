@@ -152,7 +152,8 @@ class Campaign:
         perform(operation("-scn", f"{name}:log", filt="n == 0"))
 
     def held(self) -> list[Held]:
-        """What the servers hold now."""
+        """What the servers hold now, without the rows that were put into the attacked database."""
+        perform(operation("-clr", "att"))
         found = [psutil.Process(pid) for pid in self._pids]
         return [Held(each.num_threads(), each.num_fds(), each.memory_info().rss) for each in found]
 

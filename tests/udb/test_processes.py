@@ -248,6 +248,7 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
         ("-inf", "db:log"): "concerns a whole database",
         ("-stat",): "one operation is needed",
         ("-exp,seg=0/3", "db"): "selects no segment",
+        ("-exp,seg=1/99999999999999999999", "db"): "a number in 'seg=1/99999999999999999999' is too large",
         ("-exp,dec", "db"): "unknown attribute 'dec'",
     }
     for arguments, says in cases.items():

@@ -191,7 +191,7 @@ def changes_nothing(request: ScanRequest) -> bool:
     if request.variables or request.module:
         return False
     texts = "".join(word.lower() for rule in request.rules for word in rule[1:])
-    return all(rule[0].partition(",")[0] in _LOOKING for rule in request.rules) and not any(
+    return all(rule and rule[0].partition(",")[0] in _LOOKING for rule in request.rules) and not any(
         f"{name}(" in texts.replace(" ", "") for name in STORING
     )
 

@@ -28,6 +28,7 @@ from ess.udb.keyed_scan import KeyedScan
 from ess.udb.merge import KEY_NUMBER
 from ess.udb.module_files import find
 from ess.udb.ordering import sort_result
+from ess.udb.placement import MAX_SEGMENTS
 from ess.udb.protocol import ScanRequest
 from ess.udb.rules import Rules, build_rules, build_variables
 from ess.udb.scan_plan import ScanPlan
@@ -49,6 +50,7 @@ class Scan:
     """
 
     def __init__(self, shard: Shard, request: ScanRequest, modules: Path | None = None) -> None:
+        _require_form(request)
         self._shard = shard
         self._request = request
         definition = shard.definition
@@ -124,6 +126,17 @@ class Scan:
             return scan.run(None)
         runner = _columnar(scan.program)
         return scan.run(runner) if runner is not None else KeyedScan(self._shard, plan).run()[0]
+
+
+def _require_form(request: ScanRequest) -> None:
+    """Refuse what no client of ours sends: lists that lack something."""
+    first, last, count, variant = request.segments if len(request.segments) == 4 else (0, 0, 0, 0)
+    if (
+        (request.segments and not (1 <= first <= last <= count <= MAX_SEGMENTS and 0 <= variant <= MAX_SEGMENTS))
+        or any(len(pair) != 2 for pair in request.variables)
+        or not all(request.rules)
+    ):
+        raise UdbRequestError("the request is malformed", hint="use the same version on both sides")
 
 
 def _load(request: ScanRequest, modules: Path | None) -> RowModule:

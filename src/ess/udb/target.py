@@ -13,6 +13,7 @@ from pathlib import Path
 from ess.errors import OptionError
 from ess.schema.columns import valid_name
 from ess.settings import setting, work_dir
+from ess.udb.placement import MAX_SEGMENTS
 from ess.udb.spec import Server, Spec, Table
 from ess.udb.spec_file import parse_server, read_spec
 
@@ -172,7 +173,10 @@ def parse_segments(word: str, *, where: str) -> tuple[int, int, int, int] | None
     last = int(match[2]) if match[2] else first
     if not 1 <= first <= last <= count:
         raise OptionError(f"'{word}' selects no segment", where=where, hint="segments are numbered from 1")
-    return first, last, count, int(match[4] or 0)
+    variant = int(match[4] or 0)
+    if max(count, variant) > MAX_SEGMENTS:
+        raise OptionError(f"a number in '{word}' is too large", where=where, hint=f"the largest is {MAX_SEGMENTS}")
+    return first, last, count, variant
 
 
 def _of_node(servers: tuple[Server, ...], text: str) -> tuple[Server, ...]:
