@@ -20,14 +20,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ess.errors import EssError
 from ess.udb.access import access_folder, make_access, read_access, udb_folder
 from ess.udb.connection import Connection
-from ess.udb.processes import log_file, state
+from ess.udb.processes import _ALLOCATORS, log_file, state
 from ess.udb.spec import Server
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -190,6 +192,7 @@ class Servers:
                 never.
         """
         make_access()
+        _begin_forking()
         if self.real:
             ports = [f"{port}" for port in self.ports]
             subprocess.run([_BIN / "udbd", "-q", "start", *ports], check=True, timeout=SECONDS)
@@ -237,6 +240,14 @@ class Servers:
         """Kill all."""
         for port in self.ports:
             self.end(port)
+
+
+def _begin_forking() -> None:
+    """Start the process that is forked from with the allocators of real servers, or its memory would seem to grow."""
+    with _starting, pytest.MonkeyPatch.context() as patch:
+        for name, value in _ALLOCATORS.items():
+            patch.setenv(name, value)
+        forkserver.ensure_running()
 
 
 def _await_answer(port: int, process: Any) -> None:
