@@ -3,9 +3,10 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+AZURITE := $(VENV)/azurite/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt pages conformance bench fuzz fuzzudb fault lock clean
+.PHONY: help setup azurite demo test check fmt pages conformance bench fuzz fuzzudb fault lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -14,6 +15,14 @@ setup: $(STAMP) ## make .venv with the locked versions and the commands
 
 $(STAMP): requirements/dev.txt pyproject.toml launchers/bin/aq_pp scripts/setup.sh
 	@sh scripts/setup.sh $(VENV)
+	@touch $@
+
+azurite: $(AZURITE) ## install the emulator that the tests of az:// run (needs npm); without it they are skipped
+
+$(AZURITE): requirements/azurite/package-lock.json $(STAMP)
+	@mkdir -p $(VENV)/azurite
+	@cp requirements/azurite/*.json $(VENV)/azurite
+	@cd $(VENV)/azurite && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 demo: $(STAMP) ## run the main job from sample logs to the answer
@@ -50,9 +59,10 @@ fuzz: $(STAMP) ## generated programs over generated data through both engines, t
 fuzzudb: $(STAMP) ## damaged spec files, and whatever can be sent to database servers; UDB_FUZZ_ATTACKS=10000 UDB_FUZZ_SPECS=50000 UDB_FUZZ_SEED=2
 	@UDB_FUZZ_ATTACKS=$${UDB_FUZZ_ATTACKS:-3000} UDB_FUZZ_SPECS=$${UDB_FUZZ_SPECS:-20000} UDB_FUZZ_REQUESTS=$${UDB_FUZZ_REQUESTS:-20000} $(BIN)/python -m pytest -q -x -s -p no:xdist -p no:logging tests/udb/test_fuzz_spec.py tests/udb/test_fuzz_requests.py tests/udb/test_fuzz_wire.py
 
-lock: ## resolve the locked versions anew (needs uv)
+lock: ## resolve the locked versions anew (needs uv and npm)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 --extra dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+	cd requirements/azurite && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .demo .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,6 +20,7 @@ ORDER = (
     "errors",
     "settings",
     "certificates",
+    "stores",
     "schema",
     "language",
     "engines",
@@ -39,7 +40,7 @@ ORDER = (
 
 ADAPTERS = {
     "polars": {"engines", "formats", "udb", "api"},
-    "pyarrow": {"engines", "formats", "udb"},
+    "pyarrow": {"stores", "engines", "formats", "udb"},
     "numpy": {"engines", "formats", "udb"},
     "datasketches": {"engines"},
     "crawleruseragents": {"language"},
@@ -51,6 +52,7 @@ ADAPTERS = {
     "isal": {"formats"},
     "zstandard": {"formats"},
     "cryptography": {"certificates"},
+    "azure": {"stores"},
     "dask": {"cluster"},
     "distributed": {"cluster"},
     "psutil": {"udb"},

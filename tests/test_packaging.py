@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import tomllib
 from pathlib import Path
 
@@ -39,3 +40,6 @@ def test_the_locks_name_no_host() -> None:
         text = path.read_text("utf-8")
         assert "://" not in text
         assert text.count("--hash=sha256:") > text.count("==")
+    npm = json.loads((ROOT / "requirements" / "azurite" / "package-lock.json").read_text("utf-8"))["packages"]
+    assert all("resolved" not in package for package in npm.values())
+    assert all("integrity" in package for name, package in npm.items() if name)

@@ -49,6 +49,23 @@ SETTINGS: dict[str, Setting] = {
         Setting("ESS_WARM", "1", "whether aq_* commands use the resident tool server: 0 or 1"),
         Setting("ESS_WARM_IDLE", "120", "seconds without a command after which the tool server ends"),
         Setting("ESS_RUNTIME_DIR", "", "folder of the tool server's socket; else below XDG_RUNTIME_DIR or /tmp"),
+        Setting("ESS_STORE_TIMEOUT", "30", "seconds for which a store of objects (S3, Azure) may be silent"),
+        Setting("AWS_ACCESS_KEY_ID", "", "name of a key for S3; else AWS_PROFILE, or the role of the machine"),
+        Setting("AWS_SECRET_ACCESS_KEY", "", "that key"),
+        Setting("AWS_SESSION_TOKEN", "", "what belongs to a key for a limited time"),
+        Setting("AWS_PROFILE", "default", "section of ~/.aws/credentials and ~/.aws/config"),
+        Setting("AWS_REGION", "", "region of the bucket; else AWS_DEFAULT_REGION, that of the profile, or us-east-1"),
+        Setting("AWS_ENDPOINT_URL_S3", "", "address of a store that is not AWS, before AWS_ENDPOINT_URL"),
+        Setting("AWS_ENDPOINT_URL", "", "address of a store that is not AWS: https://Host:Port"),
+        Setting("AWS_CA_BUNDLE", "", "certificates of authorities for S3, a PEM file; else those of the system"),
+        Setting(
+            "AZURE_STORAGE_CONNECTION_STRING", "", "account, key and address for Azure Blob in one, before the others"
+        ),
+        Setting("AZURE_STORAGE_ACCOUNT", "", "name of the storage account"),
+        Setting("AZURE_STORAGE_KEY", "", "key of the account; else AZURE_STORAGE_SAS_TOKEN"),
+        Setting(
+            "AZURE_STORAGE_SAS_TOKEN", "", "signature for the account or container; else Azure's default credential"
+        ),
         Setting("ESS_COUNTS", "", "file that each aq_* command appends its row counts to, as JSON lines", True),
         Setting("ESS_IMPORT_ID", "", "identity of an import, so that a repeated task counts once", True),
         Setting("ESS_IMPORT_SEQ", "", "place of an import in the order of its job", True),
@@ -104,6 +121,18 @@ def sort_memory() -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise OptionError(f"bad size '{text}'", where="ESS_SORT_MEMORY", hint="give a number of megabytes")
     return int(text) << 20
+
+
+def store_timeout() -> float:
+    """For how many seconds a store of objects may be silent (``ESS_STORE_TIMEOUT``).
+
+    Raises:
+        OptionError: If it is not a number from 1 to 3600.
+    """
+    text = setting("ESS_STORE_TIMEOUT")
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 0 < int(text) <= 3600):
+        raise OptionError(f"bad time '{text}'", where="ESS_STORE_TIMEOUT", hint="give 1 to 3600 seconds")
+    return float(text)
 
 
 def engine() -> str:

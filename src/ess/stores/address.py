@@ -1,0 +1,87 @@
+"""Addresses of object stores: ``s3://Bucket/Path`` and ``az://Container/Path``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ess.errors import OptionError
+from ess.stores.store import Store
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}\Z")
+_FORMS = "give a folder, s3://Bucket/Path or az://Container/Path"
+#: ``blob://`` is what the reference manual calls a container for ``ess select``.
+_KINDS = {"s3": "s3", "az": "az", "blob": "az"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A place in a store.
+
+    Attributes:
+        kind: ``s3`` or ``az``.
+        bucket: The name of the bucket or container.
+        key: The parts of a key, joined by ``/``, without one at either end; never blank.
+    """
+
+    kind: str
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}://{self.bucket}/{self.key}"
+
+
+def parse_address(text: str) -> Address | None:
+    """The place that an address means; None if it is none, but a folder.
+
+    Nothing in it is decoded: ``%20`` is three characters.
+
+    >>> parse_address("s3://shop/saved/100% ü/")
+    Address(kind='s3', bucket='shop', key='saved/100% ü')
+    >>> parse_address("some/folder")
+
+    Raises:
+        OptionError: If it is of another kind of store, or no place in one, or holds a secret, which is not repeated.
+    """
+    found = _ADDRESS.match(text)
+    if found is None:
+        return None
+    scheme, rest = found[1].lower(), found[2]
+    bucket, _, key = rest.partition("/")
+    if "@" in bucket or ":" in bucket or re.search(r"[?&]sig=", rest):
+        raise OptionError(
+            "an address must not hold credentials",
+            where=f"{scheme}://",
+            hint="set the variables of docs/reference/environment.md; others can read the arguments of a command",
+        )
+    if scheme not in _KINDS:
+        raise OptionError(f"there is no access to '{scheme}' stores", where=text, hint=_FORMS)
+    if not _BUCKET.match(bucket):
+        raise OptionError(f"bad name '{bucket}' of a bucket or container", where=text, hint=_FORMS)
+    key = key.removesuffix("/")
+    if not key:
+        raise OptionError("the path in the bucket is missing", where=text, hint=_FORMS)
+    if not key.isprintable() or any(part in ("", ".", "..") for part in key.split("/")):
+        raise OptionError(
+            "bad path in a bucket",
+            where=text,
+            hint="no part may be blank, '.' or '..', and all must be printable UTF-8",
+        )
+    return Address(_KINDS[scheme], bucket, key)
+
+
+def open_store(address: Address) -> Store:
+    """The store of an address; nothing is asked of it yet.
+
+    Raises:
+        OptionError: If what the environment says about it makes no sense.
+    """
+    if address.kind == "s3":
+        from ess.stores.s3 import Bucket
+
+        return Bucket(address.bucket)
+    from ess.stores.azure_blob import Container
+
+    return Container(address.bucket)
