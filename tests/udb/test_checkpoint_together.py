@@ -11,6 +11,7 @@ from tests.udb.faults import operation, put
 
 from ess.errors import InputOpenError
 from ess.udb import checkpoint
+from ess.udb.checkpoint_place import LOCK
 from ess.udb.perform import perform
 from ess.udb.query import export_batch
 from ess.udb.spec import Server
@@ -69,16 +70,16 @@ def test_a_load_during_a_save_gives_what_was_saved_before(
     perform(operation("-save", "db", str(folder)))
     before = rows("db")
     put("log", [(b"later", 1)])
-    save_part = checkpoint._save_part
+    save_file = checkpoint._save_file
     loaded: list[int] = []
 
     def loading(*arguments: Any) -> Any:
         if not loaded:
             loaded.append(0)
             loaded[0] = perform(operation("-load", "copy", str(folder)))
-        return save_part(*arguments)
+        return save_file(*arguments)
 
-    monkeypatch.setattr(checkpoint, "_save_part", loading)
+    monkeypatch.setattr(checkpoint, "_save_file", loading)
     perform(operation("-save", "db", str(folder)))
     assert loaded == [10]
     assert rows("copy") == before
@@ -88,11 +89,11 @@ def test_a_load_during_a_save_gives_what_was_saved_before(
 def test_a_folder_that_cannot_be_written_is_loaded(databases: None, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     perform(operation("-save", "db", str(folder)))
-    (folder / checkpoint.LOCK).unlink()
+    (folder / LOCK).unlink()
     folder.chmod(0o500)
     try:
         assert perform(operation("-load", "copy", str(folder))) == 10
-        assert not (folder / checkpoint.LOCK).exists()
+        assert not (folder / LOCK).exists()
     finally:
         folder.chmod(0o700)
     with pytest.raises(InputOpenError, match="no database was saved there"):

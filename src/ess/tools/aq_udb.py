@@ -56,15 +56,16 @@ OPTIONS = OptionTable(
         ),
         Option(
             "-save",
-            "Write one state of the whole database into a folder: Parquet files, and a manifest that names them.",
-            ("DbName", "Folder"),
+            "Write one state of the whole database into a folder, s3://Bucket/Path or az://Container/Path: Parquet "
+            "files, and a manifest that names them.",
+            ("DbName", "Place"),
             attributes=True,
             group=_DO,
         ),
         Option(
             "-load",
             "Put what was saved into the database, which must be empty and may have another number of servers.",
-            ("DbName", "Folder"),
+            ("DbName", "Place"),
             attributes=True,
             group=_DO,
         ),

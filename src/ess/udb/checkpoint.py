@@ -1,21 +1,18 @@
-"""``aq_udb -save`` and ``-load``: a database as Parquet files in a folder, one state of all servers.
+"""``aq_udb -save`` and ``-load``: a database as Parquet files in a folder or a store, one state of all servers.
 
-The folder holds ``manifest.json``, which is replaced in one step when everything else is there, and one folder for each
-save that it can name; the one it does not name is removed. A file has a table's columns, key columns included, in the
-order of the rows; strings are UTF-8 text unless a table has other bytes in that column, addresses are text.
-``keys`` lists the keys, in order, also those without rows.
+The place (:mod:`ess.udb.checkpoint_place`) holds ``manifest.json``, which is replaced in one step when everything else
+is there, and one folder for each save that it can name. A file has a table's columns, key columns included, in the
+order of the rows; strings are UTF-8 text unless a table has other bytes in that column, addresses are text. ``keys``
+lists the keys, in order, also those without rows.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
-import os
 import re
 import secrets
-import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +27,8 @@ from ess.engines.batch import PHYSICAL, Batch
 from ess.errors import EssError, InputDataError, InputOpenError, OptionError, OutputWriteError
 from ess.language.values import format_address, parse_address
 from ess.schema.types import ColumnType
-from ess.settings import write_private
+from ess.stores.store import Sink
+from ess.udb.checkpoint_place import MANIFEST, Place
 from ess.udb.merge import is_zero
 from ess.udb.placement import key_hashes, servers_of
 from ess.udb.pool import Pool
@@ -41,27 +39,11 @@ from ess.udb.stage_stream import StageStream, kept_alive
 from ess.udb.store import empty_frame
 from ess.udb.target import Target
 
-MANIFEST = "manifest.json"
-LOCK = ".lock"
 FORMAT = 1
 _KEYS = "keys"
-_CLOUD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-def checkpoint_folder(place: str) -> Path:
-    """The folder of a checkpoint.
-
-    Raises:
-        OptionError: If it is not on a disk.
-    """
-    if place.lower().startswith("file://"):
-        place = place[len("file://") :]
-    if _CLOUD.match(place):
-        raise OptionError("checkpoints in the cloud are not available yet", where=place, hint="give a folder")
-    return Path(place).expanduser().absolute()
-
-
-def save(target: Target, pool: Pool, folder: Path) -> int:
+def save(target: Target, pool: Pool, place: Place) -> int:
     """Write one state of a whole database; how many rows of tables and vectors there are.
 
     Raises:
@@ -69,65 +51,64 @@ def save(target: Target, pool: Pool, folder: Path) -> int:
             before stays.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
-            return _save(target, pool, folder)
+        with place.held():
+            return _save(target, pool, place)
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]  # Parquet's own errors have text only
-        raise OutputWriteError(f"cannot save the database ({reason})", where=str(folder)) from error
+        raise OutputWriteError(f"cannot save the database ({reason})", where=place.address) from error
 
 
-def _save(target: Target, pool: Pool, folder: Path) -> int:
+def _save(target: Target, pool: Pool, place: Place) -> int:
     definition = target.spec.definition
     text = format_definition(definition, key_apart=target.spec.key_apart)
     part = f"data-{secrets.token_hex(8)}"
     manifest: dict[str, Any] = {"format": FORMAT, "database": target.database, "definition": text}
+    naming = False
     try:
-        (folder / part).mkdir()
         with pool.session(target.database, text, changing=False, held=True) as session:
             files: dict[str, Any] = {}
             for name, columns in _parts(definition):
                 request = ScanRequest(target.database, text, "" if name == _KEYS else name, session=session)
                 request = dataclasses.replace(request, outputs=tuple(column.name for column in columns))
-                files[name] = _save_table(pool, request, columns, folder / part, name)
+                files[name] = _save_table(pool, request, columns, _Part(place, part), name)
         manifest |= {"servers": len(pool.connections), "folder": part, "files": files}
-        _sync(folder / part)
-        write_private(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+        place.settle(part, {file["file"]: file["bytes"] for found in files.values() for file in found})
+        before = _named(place)
+        naming = True
+        place.name(json.dumps(manifest, indent=1).encode())
     except BaseException:
-        if not _is_named(folder, part):
-            shutil.rmtree(folder / part, ignore_errors=True)
+        # Once the manifest may name it, or may still come to, it stays.
+        if not (naming and (place.late or _named(place) == part)):
+            place.remove(part)
         raise
-    with _nobody_loads(folder) as alone:
-        for old in folder.glob("data-*") if alone else ():
-            if old.name != part:
-                shutil.rmtree(old, ignore_errors=True)
+    place.remove_others(part, before)
     return sum(int(file["rows"]) for name, found in files.items() if name != _KEYS for file in found)
 
 
-def load(target: Target, pool: Pool, folder: Path) -> int:
+def load(target: Target, pool: Pool, place: Place) -> int:
     """Put what was saved into an empty database, on any number of servers, as a whole or not at all; how many rows.
 
-    While another one saves there, it is what was saved before, or after, as a whole.
+    While another one saves there, it is what was saved before, or after, as a whole, or an error.
 
     Raises:
         OptionError: If the database is not empty, or is defined otherwise.
         EssError: If a file is missing or damaged, or a server is lost.
     """
-    with _loading(folder):
-        return _load(target, pool, folder)
+    with place.loading():
+        return _load(target, pool, place)
 
 
-def _load(target: Target, pool: Pool, folder: Path) -> int:
-    manifest = _manifest(folder)
+def _load(target: Target, pool: Pool, place: Place) -> int:
+    manifest = _manifest(place)
     definition = target.spec.definition
     text = format_definition(definition, key_apart=target.spec.key_apart)
-    saved = parse_definition(str(manifest["definition"]), source=str(folder / MANIFEST))
+    saved = parse_definition(str(manifest["definition"]), source=place.at(MANIFEST))
     if {name for name, _ in _parts(saved)} != set(manifest["files"]):
-        raise InputDataError("the manifest is damaged: it does not list all tables", where=str(folder / MANIFEST))
+        raise InputDataError("the manifest is damaged: it does not list all tables", where=place.at(MANIFEST))
     if not definition.extends(saved):
         raise OptionError(
             f"the tables that were saved are not those of database '{target.database}'",
-            where=str(folder),
+            where=place.address,
             hint="define them as the manifest says",
         )
     if not pool.has(target.database):
@@ -145,7 +126,7 @@ def _load(target: Target, pool: Pool, folder: Path) -> int:
         for name, columns in _parts(definition):
             table = definition.find(name) if name != _KEYS else None
             request = LoadRequest(target.database, "" if table is None else name, session)
-            files = _Files(folder / str(manifest["folder"]), manifest["files"].get(name, []), columns)
+            files = _Files(_Part(place, str(manifest["folder"])), manifest["files"].get(name, []), columns)
             rows += _load_table(pool, request, files, table, definition)
     return rows
 
@@ -153,55 +134,22 @@ def _load(target: Target, pool: Pool, folder: Path) -> int:
 # Saving ---------------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let nobody else save there meanwhile: who comes to the end first would remove what the other one writes."""
-    with (folder / LOCK).open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when this process ends, however
-        except BlockingIOError:
-            raise OutputWriteError(
-                "another -save into this folder is under way", where=str(folder), hint="try again when it is done"
-            ) from None
-        yield
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """What one save writes, at its place."""
+
+    place: Place
+    name: str
+
+    def at(self, file: str) -> str:
+        return self.place.at(self.name, file)
 
 
-@contextlib.contextmanager
-def _loading(folder: Path) -> Iterator[None]:
-    """Let nobody remove what the manifest names while this is open.
-
-    The lock is one on the folder itself, so that it needs no right to write there.
-    """
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # there is no folder, which the manifest's error says; or no locks on it
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            held.callback(os.close, handle)
-            fcntl.flock(handle, fcntl.LOCK_SH)  # waits for a save only while that removes what it has replaced
-        yield
-
-
-@contextlib.contextmanager
-def _nobody_loads(folder: Path) -> Iterator[bool]:
-    """Whether what the manifest does not name any more can be removed; a load that begins now waits for that."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False  # the next save removes it
-        except OSError:
-            yield True  # no locks on this file system
-        else:
-            yield True
-    finally:
-        os.close(handle)
-
-
-def _is_named(folder: Path, part: str) -> bool:
-    """Whether the manifest names it, which it may also when something fails after it was put there."""
+def _named(place: Place) -> str | None:
+    """The part that the manifest names now; None if none can be read."""
     with contextlib.suppress(EssError):
-        return bool(_manifest(folder)["folder"] == part)
-    return False
+        return str(_manifest(place)["folder"])
+    return None
 
 
 def _parts(definition: Definition) -> Iterator[tuple[str, tuple[TableColumn, ...]]]:
@@ -211,15 +159,15 @@ def _parts(definition: Definition) -> Iterator[tuple[str, tuple[TableColumn, ...
 
 
 def _save_table(
-    pool: Pool, request: ScanRequest, columns: tuple[TableColumn, ...], folder: Path, name: str
+    pool: Pool, request: ScanRequest, columns: tuple[TableColumn, ...], part: _Part, name: str
 ) -> list[dict[str, Any]]:
     """One file a server; a column that is not UTF-8 somewhere is bytes everywhere."""
     as_bytes: set[str] = set()
     while True:
         try:
             return [
-                _save_part(connection.scan(request), columns, as_bytes, folder / f"{name}-{place}.parquet")
-                for place, connection in enumerate(pool.connections)
+                _save_file(connection.scan(request), columns, as_bytes, part, f"{name}-{number}.parquet")
+                for number, connection in enumerate(pool.connections)
             ]
         except _NotText as found:
             as_bytes.add(found.column)
@@ -231,29 +179,44 @@ class _NotText(Exception):
         self.column = column
 
 
-def _save_part(
-    batches: Iterator[pa.RecordBatch], columns: tuple[TableColumn, ...], as_bytes: set[str], path: Path
+class _Summed:
+    """A file that is written, with its checksum so far and its bytes; what pyarrow asks of one."""
+
+    closed = False
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.checksum = 0
+        self.bytes = 0
+
+    def write(self, data: bytes) -> int:
+        self._sink.write(data)
+        self.checksum = zlib.crc32(data, self.checksum)
+        self.bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Who has opened it does that at the end."""
+
+    def close(self) -> None:
+        """See :meth:`flush`."""
+
+
+def _save_file(
+    batches: Iterator[pa.RecordBatch], columns: tuple[TableColumn, ...], as_bytes: set[str], part: _Part, name: str
 ) -> dict[str, Any]:
     fields = [pa.field(column.name, _arrow_type(column, as_bytes), nullable=False) for column in columns]
     rows = 0
-    path.unlink(missing_ok=True)  # of a try in which a column was text
-    with path.open("xb") as file, pq.ParquetWriter(file, pa.schema(fields), compression="zstd") as writer:
-        for batch in batches:
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)
-            arrays = [_to_arrow(frame[column.key], column, as_bytes) for column in columns]
-            writer.write_table(pa.table(arrays, schema=pa.schema(fields)))
-            rows += frame.height
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
-        return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "checksum": _checksum(written)}
-
-
-def _checksum(file: BinaryIO) -> int:
-    checksum = 0
-    while part := file.read(1 << 20):
-        checksum = zlib.crc32(part, checksum)
-    return checksum
+    with part.place.create(part.name, name) as sink:
+        summed = _Summed(sink)
+        with pq.ParquetWriter(pa.PythonFile(summed, mode="w"), pa.schema(fields), compression="zstd") as writer:
+            for batch in batches:
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                arrays = [_to_arrow(frame[column.key], column, as_bytes) for column in columns]
+                writer.write_table(pa.table(arrays, schema=pa.schema(fields)))
+                rows += frame.height
+    return {"file": name, "rows": rows, "bytes": summed.bytes, "checksum": summed.checksum}
 
 
 def _arrow_type(column: TableColumn, as_bytes: set[str]) -> pa.DataType:
@@ -279,64 +242,59 @@ def _to_arrow(values: pl.Series, column: TableColumn, as_bytes: set[str]) -> pa.
         raise _NotText(column.key) from None
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 # Loading --------------------------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
 class _Files:
-    folder: Path
+    part: _Part
     described: list[dict[str, Any]]
     columns: tuple[TableColumn, ...]
 
     def batches(self) -> Iterator[tuple[int, Batch]]:
         """Each batch with the place of the server that it comes from."""
         for place, described in enumerate(self.described):
-            path = self.folder / Path(str(described["file"])).name
+            name = Path(str(described["file"])).name
+            where = self.part.at(name)
             rows = 0
-            try:
-                self._require_unchanged(path, described)
-                with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches(batch_size=1 << 17):
-                        frame = self._frame(batch, path)
-                        rows += frame.height
-                        yield place, frame
-            except (OSError, pa.ArrowException) as error:
-                reason = str(error).splitlines()[0]
-                raise InputOpenError(f"cannot read a file of the checkpoint ({reason})", where=str(path)) from error
+            with self.part.place.open(self.part.name, name) as opened:
+                try:
+                    _require_unchanged(opened, described, where)
+                    with pq.ParquetFile(opened) as file:
+                        for batch in file.iter_batches(batch_size=1 << 17):
+                            frame = self._frame(batch, where)
+                            rows += frame.height
+                            yield place, frame
+                except (OSError, pa.ArrowException) as error:
+                    reason = str(error).splitlines()[0]
+                    raise InputOpenError(f"cannot read a file of the checkpoint ({reason})", where=where) from error
             if rows != int(described["rows"]):
-                raise InputDataError(
-                    f"the file has {rows} rows, the manifest says {described['rows']}", where=str(path)
-                )
+                raise InputDataError(f"the file has {rows} rows, the manifest says {described['rows']}", where=where)
 
-    @staticmethod
-    def _require_unchanged(path: Path, described: dict[str, Any]) -> None:
-        if "checksum" not in described:
-            return  # saved by a version that noted none
-        with path.open("rb") as file:
-            if path.stat().st_size != described.get("bytes") or _checksum(file) != described["checksum"]:
-                raise InputDataError(
-                    "the file of the checkpoint is damaged", where=str(path), hint="restore it from a copy"
-                )
-
-    def _frame(self, batch: pa.RecordBatch, path: Path) -> Batch:
+    def _frame(self, batch: pa.RecordBatch, where: str) -> Batch:
         made: list[pl.Series] = []
         for column in self.columns:
             if column.name not in batch.schema.names:
-                raise InputDataError(f"there is no column '{column.name}'", where=str(path))
+                raise InputDataError(f"there is no column '{column.name}'", where=where)
             values = pl.Series(column.key, batch.column(column.name))
             if column.type is ColumnType.IP:
                 packed = [parse_address(text.encode()) for text in values.to_list()]
                 values = pl.Series(column.key, packed, dtype=pl.Binary)
             made.append(values.cast(PHYSICAL[column.type]))
         return pl.DataFrame(made)
+
+
+def _require_unchanged(file: BinaryIO, described: dict[str, Any], where: str) -> None:
+    """See that a file is what was written, and go back to its beginning."""
+    if "checksum" not in described:
+        return  # saved by a version that noted none
+    size = checksum = 0
+    while piece := file.read(1 << 20):
+        size += len(piece)
+        checksum = zlib.crc32(piece, checksum)
+    if size != described.get("bytes") or checksum != described["checksum"]:
+        raise InputDataError("the file of the checkpoint is damaged", where=where, hint="restore it from a copy")
+    file.seek(0)
 
 
 def _load_table(pool: Pool, request: LoadRequest, files: _Files, table: Table | None, definition: Definition) -> int:
@@ -384,19 +342,20 @@ def _send(stream: StageStream, rows: Batch) -> None:
         stream.write(rows.to_arrow())
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
+def _manifest(place: Place) -> dict[str, Any]:
+    where = place.at(MANIFEST)
+    content = place.manifest()
+    if content is None:
+        raise InputOpenError("no database was saved there", where=where, hint="see: aq_udb -save")
     try:
-        manifest = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InputOpenError("no database was saved there", where=str(path), hint="see: aq_udb -save") from error
-    except (OSError, ValueError) as error:
-        raise InputOpenError(f"cannot read the manifest ({error})", where=str(path)) from error
+        manifest = json.loads(content)
+    except ValueError as error:
+        raise InputOpenError(f"cannot read the manifest ({error})", where=where) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise InputOpenError(
-            f"the checkpoint is not of format {FORMAT}", where=str(path), hint="load it with the version that saved it"
+            f"the checkpoint is not of format {FORMAT}", where=where, hint="load it with the version that saved it"
         )
     with contextlib.suppress(KeyError, TypeError):
         if re.fullmatch(r"data-[0-9a-f]{16}", manifest["folder"]) and isinstance(manifest["files"], dict):
             return manifest
-    raise InputDataError("the manifest is damaged", where=str(path))
+    raise InputDataError("the manifest is damaged", where=where)

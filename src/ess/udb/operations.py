@@ -62,7 +62,7 @@ class Operation:
         columns: What to export.
         sort: The slots of ``-sort``.
         cut: What ``-top`` or ``-last`` leaves.
-        place: The folder of ``-save`` and ``-load``.
+        place: The folder or address of ``-save`` and ``-load``.
     """
 
     name: str

@@ -14,6 +14,7 @@ from ess.formats.writer import OutputColumn, open_output
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.sinks import RowOutput
 from ess.schema.types import ColumnType
+from ess.udb.checkpoint_place import checkpoint_place
 from ess.udb.export import export, export_variables
 from ess.udb.operations import Operation
 from ess.udb.pool import Pool
@@ -192,15 +193,15 @@ def clear_all(pool: Pool, request: DatabaseRequest) -> None:
 
 
 def _save(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
-    from ess.udb.checkpoint import checkpoint_folder, save  # loads Parquet
+    from ess.udb.checkpoint import save  # loads Parquet
 
-    return save(operation.target, pool, checkpoint_folder(operation.place))
+    return save(operation.target, pool, checkpoint_place(operation.place))
 
 
 def _load(operation: Operation, pool: Pool, _stdout: BinaryIO | None) -> int:
-    from ess.udb.checkpoint import checkpoint_folder, load  # loads Parquet
+    from ess.udb.checkpoint import load  # loads Parquet
 
-    return load(operation.target, pool, checkpoint_folder(operation.place))
+    return load(operation.target, pool, checkpoint_place(operation.place))
 
 
 def _simply(action: str) -> Callable[[Operation, Pool, BinaryIO | None], int]:
