@@ -212,6 +212,19 @@ def test_a_checkpoint_is_loaded_onto_a_pool_of_another_size(
     assert [sorted(rows) for rows in everything()] == before
 
 
+def test_a_checkpoint_is_for_its_owner_only(
+    start_server: Any, write_spec: Callable[..., list[Server]], tmp_path: Path
+) -> None:
+    write_spec(start_server(), definition=DEFINITION)
+    fill(10)
+    saved = tmp_path / "new" / "saved"
+    perform(operation("-save", "db", str(saved)))
+    modes = {path.relative_to(saved.parent): path.stat().st_mode & 0o777 for path in [saved, *saved.rglob("*")]}
+    assert len(modes) > 4
+    assert set(modes.values()) == {0o600, 0o700}
+    assert all((mode == 0o700) == (saved.parent / path).is_dir() for path, mode in modes.items())
+
+
 def test_a_checkpoint_that_is_damaged_loads_nothing(
     start_server: Any, write_spec: Callable[..., list[Server]], tmp_path: Path
 ) -> None:

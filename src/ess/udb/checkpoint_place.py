@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -104,8 +105,8 @@ class Folder:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Let nobody else save there meanwhile: who comes to the end first would remove what the other one writes."""
-        self._path.mkdir(parents=True, exist_ok=True)
-        with (self._path / LOCK).open("ab") as file:
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _private(self._path / LOCK, "ab") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when this process ends, however
             except BlockingIOError:
@@ -131,8 +132,8 @@ class Folder:
     def create(self, part: str, file: str) -> Iterator[Sink]:
         """Write a file, or write it anew."""
         path = self._path / part / file
-        path.parent.mkdir(exist_ok=True)
-        with path.open("wb") as opened:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with _private(path, "wb") as opened:
             yield opened
             opened.flush()
             os.fsync(opened.fileno())
@@ -196,3 +197,10 @@ class Folder:
             raise InputOpenError(f"cannot read a file of the checkpoint ({error.strerror})", where=str(path)) from error
         with opened:
             yield opened
+
+
+def _private(path: Path, mode: str) -> BinaryIO:
+    """Open a file to write; a new one is for its owner only, as the rows in memory are."""
+    opened = open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+    assert isinstance(opened, io.BufferedWriter)
+    return opened
