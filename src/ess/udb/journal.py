@@ -47,6 +47,9 @@ LARGE_LOG = 256 << 20
 
 SNAPSHOT_FORMAT = 2
 _ROWS_AT_ONCE = 1 << 18
+
+#: So many bytes of a file of rows go to the disk at once.
+_BEGIN_WRITING = 8 << 20
 SNAPSHOT_META = "snapshot.json"
 
 _NUMBERED = re.compile(r"(?P<kind>log|snapshot)-(?P<number>[0-9]+)\Z")
@@ -71,6 +74,7 @@ class RowsFile:
         self.path = path
         self.length = 0
         self.checksum = 0
+        self._begun = 0
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -121,6 +125,10 @@ class RowsFile:
             self.checksum = zlib.crc32(view[:written], self.checksum)
             self.length += written
             view = view[written:]
+        if self.length - self._begun >= _BEGIN_WRITING:
+            # Else all of it would be written while the client waits for the commit. Nobody is about to read it.
+            os.posix_fadvise(self._file, self._begun, self.length - self._begun, os.POSIX_FADV_DONTNEED)
+            self._begun = self.length
         return len(data)
 
     def _close(self) -> None:
