@@ -40,7 +40,7 @@ def test_batches_have_one_schema(log: ess.Table) -> None:
 
 
 def test_arrow_data_of_all_forms_goes_in(log: ess.Table) -> None:
-    table = pa.table({"USER": ["cyd"], "time": pa.array([None], pa.int8()), "from": ["10.0.0.1"], "other": [1]})
+    table = pa.table({"USER": ["cyd"], "time": pa.array([None], pa.int8()), "from": ["10.0.0.1"]})
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from table.to_batches()
@@ -55,9 +55,37 @@ def test_arrow_data_of_all_forms_goes_in(log: ess.Table) -> None:
 
 def test_one_identity_counts_once(log: ess.Table) -> None:
     rows = pl.DataFrame({"user": ["eve"]})
-    for _ in range(2):
-        assert log.append(rows, fill_missing=True, identity="monday") == 1
+    assert log.append(rows, fill_missing=True, identity="monday") == 1
+    assert log.append(rows, fill_missing=True, identity="monday") == 0
     assert log.count("user == 'eve'") == 1
+    # Recognised by its identity alone: neither the rows nor the table matter.
+    assert log.append(pl.DataFrame({"user": ["fay"]}), fill_missing=True, identity="monday") == 0
+    assert ess.udb("db").keys().append(pl.DataFrame({"user": ["fay"]}), identity="monday") == 0
+    assert log.append(rows, fill_missing=True) == log.append(rows, fill_missing=True) == 1
+    assert (log.count("user == 'eve'"), log.count("user == 'fay'")) == (3, 0)
+
+
+@pytest.mark.parametrize("fill_missing", [True, False])
+def test_a_column_that_the_table_does_not_have_is_refused(log: ess.Table, fill_missing: bool) -> None:
+    rows = {"user": ["x"], "time": [1], "from": [""], "n": [1], "prize": [2.5]}
+    with pytest.raises(OptionError, match="table log has no column 'prize'; .*did you mean 'price'"):
+        log.append(pl.DataFrame(rows), fill_missing=fill_missing)
+    with pytest.raises(OptionError, match=r"the key has no column 'time'; .*rows.drop\('time'\)"):
+        ess.udb("db").keys().append(pl.DataFrame({"user": ["x"], "time": [1]}), fill_missing=fill_missing)
+    with pytest.raises(OptionError, match="the rows have both 'user' and 'USER'"):
+        log.append(pl.DataFrame({"user": ["x"], "USER": ["y"]}), fill_missing=fill_missing)
+    assert log.count() == 3
+
+
+@pytest.mark.parametrize("rows", [0, -1, True, 1.5, None])
+def test_batches_of_no_rows_are_refused_at_the_call(log: ess.Table, rows: Any) -> None:
+    with pytest.raises(OptionError, match="rows must be an int of 1 or more"):
+        log.batches(rows=rows)
+
+
+def test_addresses_are_text_also_where_there_are_no_rows(log: ess.Table) -> None:
+    assert log.frame(top=0).schema == log.frame().schema
+    assert log.frame(filter="user == 'nobody'").schema["from"] == pl.String
 
 
 WRONG = [

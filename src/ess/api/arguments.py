@@ -19,8 +19,8 @@ def _is_switch(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
-    # Integers of numpy and polars too.
+def is_number(value: object) -> bool:
+    """Whether a value is a whole number, also one of numpy or Polars."""
     return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
@@ -41,7 +41,7 @@ def _is_anything(value: object) -> bool:
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (_is_text, "a str"),
     "bool": (_is_switch, "True or False"),
-    "int": (_is_number, "an int"),
+    "int": (is_number, "an int"),
     "Sequence[str]": (_is_texts, "a list or tuple of str"),
     "BinaryIO": (_is_sink, "a binary file open for writing"),
     # Dates have rules of their own (ess.lake.ranges.bound_text).

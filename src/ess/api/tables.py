@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked
+from ess.api.arguments import checked, is_number
 from ess.api.databases import export
 
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
@@ -58,9 +58,19 @@ class Table:
         Args:
             columns: As for :meth:`frame`.
             filter: As for :meth:`frame`.
-            rows: At most so many in a batch.
+            rows: At most so many in a batch, 1 or more.
+
+        Raises:
+            OptionError: At the call, if ``rows`` is no such number; the others when the first batch is asked for.
         """
-        yield from self.frame(columns=columns, filter=filter).rechunk().to_arrow().to_batches(max_chunksize=rows)
+        if not is_number(rows) or rows < 1:
+            from ess.errors import OptionError
+
+            raise OptionError(f"rows must be an int of 1 or more, not {rows!r}", where=f"{self!r}.batches")
+        return self._batches(columns, filter, int(rows))
+
+    def _batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[pa.RecordBatch]:
+        yield from self.frame(columns=columns, filter=condition).rechunk().to_arrow().to_batches(max_chunksize=rows)
 
     def count(self, filter: str | None = None) -> int:  # noqa: A002
         """How many rows there are, or pass a filter; counted by the servers."""
@@ -73,15 +83,18 @@ class Table:
 
         Args:
             rows: A Polars frame; anything that Arrow data can be taken from, such as a pyarrow table; or an iterable of
-                these. Columns are found by name, in any case, and others are left out. Missing values are 0 or blank.
-            fill_missing: Columns that the rows lack are 0 or blank, too; else it is an error.
-            identity: Rows that are appended again under one identity count once.
+                these. Columns are found by name, in any case. Missing values are 0 or blank.
+            fill_missing: Columns of the table that the rows lack are 0 or blank, too; else it is an error.
+            identity: A name for this import. An import into this database that has counted is recognised by its
+                identity alone, not by its rows or its table: a second one of the same identity adds nothing, even if
+                its rows are others. Without one, every call adds its rows.
 
         Returns:
-            How many rows there were.
+            How many rows were added; 0 if an import of this identity has counted before.
 
         Raises:
-            OptionError: If a column is missing, or a value does not fit its type. Nothing is imported then.
+            OptionError: If a column is missing, or is none of the table's, or a value does not fit its type. Nothing
+                is imported then.
             UdbConnectError: If a server does not answer.
         """
         from ess.udb.appending import append_rows

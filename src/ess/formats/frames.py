@@ -20,8 +20,8 @@ def user_frame(batch: Batch, columns: Sequence[tuple[str, str, ColumnType]]) -> 
 
     Returns:
         Numbers keep their width (``UInt32``, ``Int64``, ``Float64``, ...). A string column is
-        ``String`` if all of it is valid UTF-8, else ``Binary``. Addresses are text; blank ones
-        are empty.
+        ``String`` if all of it is valid UTF-8, else ``Binary``. Addresses are ``String``, also where
+        there are no rows; blank ones are empty.
 
     >>> batch = pl.DataFrame({"a": [b"x", b"y"], "b": [bytes([10, 0, 0, 1]), b""]})
     >>> user_frame(batch, [("a", "A", ColumnType.S), ("b", "B", ColumnType.IP)]).rows()
@@ -32,6 +32,8 @@ def user_frame(batch: Batch, columns: Sequence[tuple[str, str, ColumnType]]) -> 
 
 def _column(values: pl.Series, kind: ColumnType) -> pl.Series:
     if kind is ColumnType.IP:
+        if not values.len():  # of nothing to replace, Polars gives the old type back
+            return pl.Series(values.name, dtype=pl.String)
         distinct = values.unique()
         texts = [str(ipaddress.ip_address(packed)) if packed else "" for packed in distinct.to_list()]
         return values.replace_strict(distinct, pl.Series(texts, dtype=pl.String), return_dtype=pl.String)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch, blank
 from ess.errors import OptionError
+from ess.language.nearest import nearest
 from ess.language.tree import Slot
 from ess.language.values import parse_address
 from ess.schema.types import ColumnType
@@ -26,15 +27,15 @@ def append_rows(target: str, rows: object, *, fill_missing: bool = False, identi
     Args:
         target: ``DbName:TabName``.
         rows: A Polars frame, anything that Arrow data can be taken from (a pyarrow table, record batch or reader), or
-            an iterable of such. Columns are found by name, in any case; others are left out.
+            an iterable of such. Columns are found by name, in any case.
         fill_missing: Columns that the rows lack are 0 or blank, in place of an error.
-        identity: Rows of one identity that is given twice count once; blank: of their own.
+        identity: What the import is recognised by, whatever its rows are; blank: by nothing.
 
     Returns:
-        How many rows there were.
+        How many rows were added; 0 if an import of that identity has counted before.
 
     Raises:
-        OptionError: If a column is missing, or its values do not fit the table's.
+        OptionError: If a column is missing, or is none of the table's, or its values do not fit.
         EssError: If a server is missing or refuses.
     """
     where = f"rows for {target}"
@@ -45,7 +46,7 @@ def append_rows(target: str, rows: object, *, fill_missing: bool = False, identi
     name = ImportIdentity(f"python:{identity}" if identity else f"once:{secrets.token_hex(16)}")
     try:
         for piece in _frames(rows, where):
-            names = {column.lower(): column for column in piece.columns}
+            names = _known_names(piece, columns, found.table.label if found.table else "the key", where)
             taken = [column for column in columns if column.key in names]
             for column in columns:
                 if column.key not in names and not fill_missing:
@@ -58,11 +59,36 @@ def append_rows(target: str, rows: object, *, fill_missing: bool = False, identi
             elif [column.key for column in taken] != [slot.key for slot in slots]:
                 raise OptionError("the batches do not have the same columns", where=where)
             into.write(pl.DataFrame([_converted(piece[names[c.key]], c, where) for c in taken]))
-        return into.commit() if into is not None else 0
+        if into is None:
+            return 0
+        rows_sent = into.commit()
+        return rows_sent if into.counted else 0
     except BaseException:  # also when the program is interrupted
         if into is not None:
             into.abort()
         raise
+
+
+def _known_names(piece: Batch, columns: Sequence[TableColumn], label: str, where: str) -> dict[str, str]:
+    """How the rows write each name, by the name in lower case.
+
+    Raises:
+        OptionError: If the table has no such column. It is not left out: a slip in a name would lose the values, and
+            with ``fill_missing`` nothing else would tell.
+    """
+    names: dict[str, str] = {}
+    known = {column.key for column in columns}
+    for name in piece.columns:
+        if name.lower() not in known:
+            near = nearest(name, [column.name for column in columns])
+            hint = f"did you mean '{near}'? " if near else ""
+            raise OptionError(
+                f"{label} has no column '{name}'", where=where, hint=f"{hint}else leave it out: rows.drop({name!r})"
+            )
+        if name.lower() in names:
+            raise OptionError(f"the rows have both '{names[name.lower()]}' and '{name}'", where=where, hint="drop one")
+        names[name.lower()] = name
+    return names
 
 
 def _frames(rows: object, where: str) -> Iterator[Batch]:

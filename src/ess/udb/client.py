@@ -152,6 +152,7 @@ class Import:
         self._streams: list[StageStream] = []
         self._alive = contextlib.ExitStack()
         self._rows = 0
+        self._counted = False
         if options.skip_blank_keys and (len(self._key) > 1 or self._key[0].type is not ColumnType.S):
             raise OptionError("nobnk needs a key of one string column", where=where)
 
@@ -207,9 +208,14 @@ class Import:
         A repeated import gives the same number, though its rows have counted before.
         """
         self.connect()
-        commit(self._streams)
+        self._counted = commit(self._streams)
         self._end()
         return self._rows
+
+    @property
+    def counted(self) -> bool:
+        """Whether ``commit`` has added the rows; False where an import of the same identity has counted before."""
+        return self._counted
 
     def abort(self) -> None:
         """Drop what was staged. Never raises."""
