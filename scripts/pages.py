@@ -30,6 +30,7 @@ from ess.language.functions.table import Function
 from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import function_entry
 from ess.settings import SETTINGS
+from ess.udb.import_attributes import IMPORT_ATTRIBUTES
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 NOTICE = "<!-- Made by `make pages` from the tables in the source; do not edit. -->"
@@ -59,6 +60,11 @@ def tool_page(options: OptionTable) -> str:
     if options.missing:
         blocks.append("## Not available yet")
         blocks.append(table(("option", "instead"), ((f"`{name}`", hint) for name, hint in options.missing)))
+    if any(option.obsolete for option in options.options):
+        blocks.append(
+            "Older spellings, with which published scripts still run, are listed on the page "
+            f"[compatibility](../compatibility.md#{options.tool}), there also under *ChangeLog*."
+        )
     return page(options.tool, *blocks)
 
 
@@ -70,9 +76,9 @@ def option_tables() -> list[OptionTable]:
 
 
 def attributes_page() -> str:
-    """The attributes of -f and -o."""
+    """The attributes of -f, -o and -imp."""
     blocks: list[str] = []
-    for option, rows in (("-f", INPUT_ATTRIBUTES), ("-o", OUTPUT_ATTRIBUTES)):
+    for option, rows in (("-f", INPUT_ATTRIBUTES), ("-o", OUTPUT_ATTRIBUTES), ("-imp", IMPORT_ATTRIBUTES)):
         blocks.append(f"## {option}")
         blocks.append(table(("attribute", "meaning"), ((f"`{name}`", text) for name, text in rows.items())))
     return page("Attributes of input and output", *blocks)

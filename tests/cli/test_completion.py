@@ -66,6 +66,7 @@ CASES = [
     ("aq_pp -f log.csv -d S:user f,trm:price -eval i:total 1 -c ", ["user", "price", "total"]),
     ("aq_pp -d s:a -filt 'a == \"x y\"' -eval ", ["S:", "F:", "L:", "LS:", "I:", "IS:", "IP:", "X:", "a"]),
     ("aq_pp -d s:a -imp wo", ["wood", "wood:sales", "wood:prof"]),
+    ("aq_pp -d s:a -imp,no", ["-imp,nobnk", "-imp,nonew", "-imp,noold", "-imp,nodelay"]),
     ("aq_udb -exp wood:", ["sales", "prof"]),
     ("aq_udb -exp wood:sales -sort ", ["user", "total"]),
     ("aq_udb -exp wood:prof -c n", ["name"]),

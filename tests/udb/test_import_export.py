@@ -25,6 +25,7 @@ from ess.errors import (
 )
 from ess.language.tree import Slot
 from ess.schema.types import ColumnType
+from ess.tools import aq_pp
 from ess.tools.aq_udb import OPTIONS
 from ess.udb import client, connection, protocol
 from ess.udb.access import Access
@@ -32,6 +33,7 @@ from ess.udb.client import Import, ImportIdentity, ImportOptions
 from ess.udb.cut import Cut
 from ess.udb.database import Database
 from ess.udb.export import export, export_variables
+from ess.udb.import_attributes import IMPORT_ATTRIBUTES
 from ess.udb.memory import MemoryLimit
 from ess.udb.operations import plan
 from ess.udb.perform import perform
@@ -238,6 +240,18 @@ def test_columns_are_converted_as_storing_does(start_server: Any, write_spec: An
     )
     assert sink.commit() == 3
     assert get(servers, "log") == [(b"a", 2**32 - 1, -1, 0.0, b""), (b"a", 1, 5, 0.0, b""), (b"a", 2, 0, 0.0, b"")]
+
+
+def test_every_attribute_of_the_help_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    examples = {"spec=UdbSpec": "spec=a.spec", "seg=N1[-N2]/N[:V]": "seg=1-2/3:4"}
+    for name in IMPORT_ATTRIBUTES:
+        made = client.parse_import_attributes([examples.get(name, name)], where="-imp")
+        assert (made == ImportOptions()) == (name == "nodelay")
+    with pytest.raises(OptionError, match="did you mean 'nobnk'"):
+        client.parse_import_attributes(["nobnck"], where="-imp")
+    assert aq_pp.main(["-h", "imp"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(f"{name}: {meaning}" in shown for name, meaning in IMPORT_ATTRIBUTES.items())
 
 
 def test_long_strings_travel(start_server: Any, write_spec: Any) -> None:

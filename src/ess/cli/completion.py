@@ -19,6 +19,7 @@ from ess.errors import OptionError
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.pipeline.options import Option, OptionTable
 from ess.tools.launch import TOOLS
+from ess.udb.import_attributes import IMPORT_ATTRIBUTES
 
 SHELLS = ("bash", "zsh")
 
@@ -120,6 +121,8 @@ def _row(option: Option) -> str:
     attributes: dict[str, str] = {}
     if option.attributes and any("File" in argument for argument in (*option.arguments, option.more)):
         attributes = OUTPUT_ATTRIBUTES if option.name in _PRINTING else INPUT_ATTRIBUTES
+    elif option.name == "-imp":
+        attributes = IMPORT_ATTRIBUTES
     need = [KINDS[argument] or "none" for argument in option.arguments]
     values = {
         "need": " ".join(need),

@@ -10,7 +10,8 @@ INPUT = "Input"
 OUTPUT = "Output"
 
 
-def _listed(attributes: dict[str, str]) -> str:
+def listed(attributes: dict[str, str]) -> str:
+    """A table of attributes as a sentence of help."""
     return "; ".join(f"{name}: {meaning}" for name, meaning in attributes.items())
 
 
@@ -24,7 +25,7 @@ TEST = Option(
 FILES = Option(
     "-f",
     "Read records from the files, - for the standard input, which is also read when there is no -f. Compressed files "
-    f"are recognized by their content. Attributes are {_listed(INPUT_ATTRIBUTES)}.",
+    f"are recognized by their content. Attributes are {listed(INPUT_ATTRIBUTES)}.",
     more="File",
     attributes=True,
     group=INPUT,
@@ -41,7 +42,7 @@ COLUMNS = Option(
 ROWS_TO = Option(
     "-o",
     "Print the rows that get here to a file, - for the standard output: all columns, or those of a -c right behind it. "
-    f"Attributes are {_listed(OUTPUT_ATTRIBUTES)}.",
+    f"Attributes are {listed(OUTPUT_ATTRIBUTES)}.",
     ("File",),
     attributes=True,
     group=OUTPUT,

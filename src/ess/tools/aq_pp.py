@@ -13,6 +13,7 @@ from ess.pipeline.sinks import ImportRequest, ImportSink
 from ess.pipeline.source import RowSource
 from ess.tools.planned import run_plan
 from ess.tools.process import asks_for_help, run_tool
+from ess.udb.import_attributes import IMPORT_ATTRIBUTES
 
 _PREPARE = "Preparation"
 _RULES = "Rules, done for each row in the order of the command line"
@@ -195,8 +196,7 @@ OPTIONS = OptionTable(
         Option(
             "-imp",
             "Import the rows that get here into a table or vector of a database, columns matched by name. Without "
-            "TabName only the primary keys are imported. The attribute ddef fills columns that are missing with 0 or "
-            "blank.",
+            f"TabName only the primary keys are imported. Attributes are {shared_options.listed(IMPORT_ATTRIBUTES)}.",
             ("DbName[:TabName]",),
             attributes=True,
             group=shared_options.OUTPUT,

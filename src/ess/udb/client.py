@@ -17,12 +17,14 @@ import polars as pl
 
 from ess.engines.batch import PHYSICAL, Batch, blank
 from ess.errors import EssError, OptionError
+from ess.language.nearest import choice_hint
 from ess.language.tree import Slot, ValueType, value_type
 from ess.pipeline.sinks import ImportRequest
 from ess.schema.types import ColumnType
 from ess.settings import setting
 from ess.udb.access import Access
 from ess.udb.conversion import converted
+from ess.udb.import_attributes import IMPORT_ATTRIBUTES
 from ess.udb.placement import key_hashes, segments_of, servers_of
 from ess.udb.pool import Pool
 from ess.udb.protocol import StageRequest
@@ -32,8 +34,6 @@ from ess.udb.stage_stream import StageStream, kept_alive
 from ess.udb.store import empty_frame
 from ess.udb.target import Target, chosen_servers, find_target, parse_segments, spec_attribute
 from ess.udb.two_phases import commit
-
-_ATTRIBUTES = "spec= ddef nodelay seg= nobnk nonew noold"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def parse_import_attributes(words: Sequence[str], *, where: str) -> ImportOption
         elif lowered == "noold":
             options = dataclasses.replace(options, only_new=True)
         elif lowered != "nodelay":  # rows are never held back until a commit makes them visible
-            raise OptionError(f"unknown attribute '{word}'", where=where, hint=f"known are {_ATTRIBUTES}")
+            raise OptionError(f"unknown attribute '{word}'", where=where, hint=choice_hint(word, IMPORT_ATTRIBUTES))
     if options.only_known and options.only_new:
         raise OptionError("nonew and noold exclude each other", where=where)
     return options
