@@ -73,6 +73,8 @@ def test_a_table_that_exists_says_how_to_remove_it() -> None:
         (["s,pkey:user", "i,+sum:n"], "unknown column attribute"),
         (["s,pkey,+add:user"], "a key column is never merged"),
         (["s,pkey:user", "i,tkey:a", "i,tkey:b"], "more than one tkey"),
+        (["s,pkey:user", "foo"], "column 'foo' has no type; .*e.g. s:foo"),
+        (["s,pkey:user", "foo,bar"], "column 'foo,bar' has no type; .*e.g. s:foo s:bar"),
         ([], "no columns"),
     ],
 )
@@ -162,6 +164,8 @@ def test_the_whole_format_is_read_and_written() -> None:
         ("@Server: x\n@Port:abc", "line 2: bad @Port"),
         ("@Server: x\n@PKey: s:k\n@Table:var i:n", "line 3: bad name"),
         ("@Server: x\n@PKey: s:k\n@Table:t s,pkey:k", "section of its own"),
+        ("@Server: x\n@PKey: s:k\n@Var: i,tkey:a", "line 3: 'i,tkey:a': variables are one row; leave tkey out"),
+        ("@Server: x\n@PKey: s:k\n@Table:t\n n", "line 4: column 'n' has no type"),
         ("@Server: x\n" + "#" * 3000, "line 2: the line is longer"),
     ],
 )
@@ -170,6 +174,18 @@ def test_mistakes_are_named_with_file_and_line(text: str, where: str) -> None:
         parse_spec(text, source="db.spec")
     assert where in str(caught.value)
     assert "db.spec" in str(caught.value)
+
+
+def test_a_table_has_at_most_2048_columns_with_those_of_the_key() -> None:
+    def spec(key: int, values: int) -> str:
+        keys, others = ("\n".join(f"s:{name}{n}" for n in range(count)) for name, count in (("k", key), ("v", values)))
+        return f"@Server: x\n@PKey:\n{keys}\n@Table:t\n{others}"
+
+    assert len(parse_spec(spec(2, 2046), source="x").definition.tables[0].columns) == 2048
+    with pytest.raises(OptionError, match="line 4: table t has 2049 columns with those of the key; 2048 is the most"):
+        parse_spec(spec(1, 2048), source="x")
+    with pytest.raises(OptionError, match="line 2: the key has more than 2048 columns"):
+        parse_spec(spec(2049, 1), source="x")
 
 
 @pytest.mark.parametrize("text", ["", ":1", "[::1", "[zz]:1", "a b", "a:-1", "a|b|c", "-x", "a/b"])

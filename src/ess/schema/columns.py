@@ -58,7 +58,9 @@ def valid_name(name: str) -> bool:
     return _NAME.match(name) is not None
 
 
-def parse_column(spec: str, *, where: str, extra: frozenset[str] = frozenset(), with_path: bool = False) -> Column:
+def parse_column(
+    spec: str, *, where: str, extra: frozenset[str] = frozenset(), with_path: bool = False, stray: str = ""
+) -> Column:
     """Parse one column spec.
 
     Args:
@@ -66,6 +68,7 @@ def parse_column(spec: str, *, where: str, extra: frozenset[str] = frozenset(), 
         where: The option it stands in, for the error.
         extra: The attributes accepted beside the standard ones, in lower case.
         with_path: Whether a key spec follows the name (``S:Col1:key1``).
+        stray: What to say of a word without a type that was perhaps meant for something else.
 
     Raises:
         OptionError: If the spec is not of that form.
@@ -83,7 +86,7 @@ def parse_column(spec: str, *, where: str, extra: frozenset[str] = frozenset(), 
     type_letters = letters if wanted else (letters[1:] or "S")
     if type_letters not in ColumnType.__members__:
         raise OptionError(
-            f"unknown column type '{parts[0]}' in '{spec}'", where=where, hint=_type_hint(letters, colon, name)
+            f"unknown column type '{parts[0]}' in '{spec}'", where=where, hint=_type_hint(letters, colon, name, stray)
         )
     if wanted and not valid_name(name):
         hint = "a name has 1 to 31 letters, digits and '_', and does not begin with a digit"
@@ -111,13 +114,13 @@ _OTHER_TYPES = {
 }
 
 
-def _type_hint(letters: str, colon: str, name: str) -> str:
+def _type_hint(letters: str, colon: str, name: str, stray: str) -> str:
     types = "the types are S F L LS I IS IP and X"
     if letters in _OTHER_TYPES:
         return f"its letter is {_OTHER_TYPES[letters]}"
     if name.upper() in ColumnType.__members__:
         return f"the type comes first: {name}:{letters.lower()}"
-    return types if colon else f"a spec is Type:Name, and {types}; files stand behind -f"
+    return types if colon else f"a spec is Type:Name, and {types}{stray and '; '}{stray}"
 
 
 def _attributes(words: list[str], spec: str, where: str, extra: frozenset[str]) -> ColumnAttributes:

@@ -230,6 +230,9 @@ def make_table(name: str, kind: Kind, columns: Sequence[str], *, where: str) -> 
 
 
 def _make_column(spec: str, kind: Kind, where: str) -> TableColumn:
+    if ":" not in spec:
+        hint = f"the form is Type[,Attribute...]:Name, e.g. {' '.join(f's:{word}' for word in spec.split(','))}"
+        raise OptionError(f"column '{spec}' has no type", where=where, hint=hint)
     parsed = parse_column(spec, where=where, extra=ATTRIBUTES)
     if not parsed.wanted:
         raise OptionError(f"a column of a database cannot be unwanted: '{spec}'", where=where, hint="leave it out")
@@ -256,8 +259,9 @@ def _make_column(spec: str, kind: Kind, where: str) -> TableColumn:
         raise OptionError(f"'{spec}': only a table has merge keys", where=where, hint="a vector has one row for a key")
     if (column.primary or column.merge_key) and (merges or column.skip_zero):
         raise OptionError(f"'{spec}': a key column is never merged", where=where)
-    if column.primary and kind is Kind.VAR:
-        raise OptionError(f"'{spec}': variables belong to no key", where=where, hint="leave pkey out")
+    if kind is Kind.VAR and (column.primary or column.time):
+        word, why = ("pkey", "variables belong to no key") if column.primary else ("tkey", "variables are one row")
+        raise OptionError(f"'{spec}': {why}", where=where, hint=f"leave {word} out")
     if not column.type.is_numeric and column.merge in (Merge.ADD, Merge.BOR, Merge.MIN, Merge.MAX):
         raise OptionError(f"'{spec}': {column.merge.value} needs a numeric column", where=where)
     if column.merge is Merge.BOR and not column.type.is_integer:
@@ -307,6 +311,12 @@ def make_definition(
                     where=where,
                     hint=f"it is {' '.join(f'{c.type.value.lower()},pkey:{c.name}' for c in found)}",
                 )
+        if len(table.columns) > MAX_COLUMNS:
+            raise OptionError(
+                f"{table.label} has {len(table.columns)} columns with those of the key",
+                where=where,
+                hint=f"{MAX_COLUMNS} is the most",
+            )
         joined.append(table)
     return Definition(tuple(TableColumn(c.name, c.type, primary=True) for c in found), tuple(joined))
 

@@ -12,6 +12,7 @@ from ess.errors import OptionError
 from ess.schema.columns import valid_name
 from ess.udb.spec import (
     DEFAULT_PORT,
+    MAX_COLUMNS,
     MAX_WEIGHT,
     VAR,
     Definition,
@@ -277,6 +278,8 @@ def _key_columns(section: _Section) -> list[TableColumn]:
         columns.append(TableColumn(column.name, column.type, primary=True))
     if not columns:
         raise OptionError("the key has no column", where=section.where, hint="write e.g. @PKey: s:userid")
+    if len(columns) > MAX_COLUMNS:
+        raise OptionError(f"the key has more than {MAX_COLUMNS} columns", where=section.where)
     return columns
 
 
