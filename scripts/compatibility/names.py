@@ -517,7 +517,7 @@ DATABASE = (
         "aq_udb",
         "attributes of -exp",
         ("asis", "seg=N1[-N2]/N => seg=1/4", "seg=N1[-N2]/N:V => seg=1/4:7"),
-        probe="aq_udb -test -exp,{} wood:var",
+        probe="aq_udb -test -exp,{} wood:sales",
     ),
     Group(
         "aq_udb",

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from ess.errors import InitializationError, OptionError
-from ess.tools import aq_udb, udbd
+from ess.tools import aq_pp, aq_udb, udbd
 from ess.tools.process import exit_code
 from ess.udb import admin, processes, service
 from ess.udb.access import access_folder, udb_folder
@@ -234,6 +234,7 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
 ) -> None:
     admin.create_database("db")
     admin.create_table("log", ["s,pkey:user", "i:time"])
+    admin.create_variable(["i:seen"])
     cases = {
         ("-exp", "db:nothing"): "there is no table or vector 'nothing'; there are log",
         ("-exp", "nothing"): "there is no database 'nothing'; there are db",
@@ -250,6 +251,9 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
         ("-exp,seg=0/3", "db"): "selects no segment",
         ("-exp,seg=1/99999999999999999999", "db"): "a number in 'seg=1/99999999999999999999' is too large",
         ("-exp,dec", "db"): "unknown attribute 'dec'",
+        ("-exp,seg=1/2", "db:var"): "variables belong to no key, and so to no segment",
+        ("-cnt,seg=1/2", "db:var"): "variables belong to no key, and so to no segment",
+        ("-ord", "db"): "no table has a tkey column; mark a column, as in i,tkey:time, or",
     }
     for arguments, says in cases.items():
         code = exit_code("aq_udb", functools.partial(aq_udb.main, list(arguments)))
@@ -258,6 +262,37 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
         assert says in lines[0], lines
     assert aq_udb.main(["-exp", "db:log", "-test"]) == 0
     assert exit_code("aq_udb", lambda: aq_udb.main(["-exp", "db:log"])) == 31
+
+
+@pytest.mark.parametrize("word", ["seg=1/2", "nobnk", "nonew", "noold"])
+@pytest.mark.usefixtures("places")
+def test_an_import_of_variables_takes_no_attribute_about_keys(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    admin.create_database("db")
+    admin.create_table("log", ["s,pkey:user"])
+    admin.create_variable(["i:seen"])
+    command = ["-f", os.devnull, "-d", "i:seen", f"-imp,{word}", "db:var"]
+    assert exit_code("aq_pp", functools.partial(aq_pp.main, command)) == 2
+    assert f"variables belong to no key, so {word.split('=')[0]}" in capsys.readouterr().err
+
+
+def test_limits_of_memory_that_cannot_work_are_refused_before_anything_is_done(
+    places: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for options, says in (
+        (["-mem", "400000", "-memx", "400000"], "-memx: -mem and -memx exclude each other"),
+        (["-mem", "10"], "-mem: 10 KB for each server is too little: one without rows holds 150 MB"),
+        (["-memx", "400000"], "-memx: 133333 KB for each server is too little"),
+        (["-mem", "-999999999999"], "-mem: no memory is left"),
+    ):
+        with pytest.raises(OptionError, match=says):
+            udbd.main([*options, "start", "+3"])
+    monkeypatch.setenv("UDBD_MEM", "10")
+    with pytest.raises(OptionError, match="UDBD_MEM: 10 KB"):
+        list(admin.udbd("start"))
+    assert not running()
+    monkeypatch.delenv("UDBD_MEM")
+    assert service.start_options(1000).memory > 0  # of the machine's memory each gets what there is
+    assert service.start_options(2, total=400_000).memory == 200_000
 
 
 def test_memory_goes_back_to_the_system(places: dict[str, str]) -> None:

@@ -47,6 +47,17 @@ class ImportOptions:
     only_new: bool = False
     segments: tuple[int, int, int, int] | None = None
 
+    @property
+    def about_keys(self) -> str:
+        """The first attribute that looks at the key of a row; blank if none does."""
+        given = {
+            "seg=": self.segments is not None,
+            "nobnk": self.skip_blank_keys,
+            "nonew": self.only_known,
+            "noold": self.only_new,
+        }
+        return next((word for word, is_given in given.items() if is_given), "")
+
 
 @dataclass(frozen=True)
 class ImportIdentity:
@@ -153,6 +164,8 @@ class Import:
         self._alive = contextlib.ExitStack()
         self._rows = 0
         self._counted = False
+        if target.table is not None and target.table.kind is Kind.VAR and (word := options.about_keys):
+            raise OptionError(f"variables belong to no key, so {word} has no effect", where=where, hint="leave it out")
         if options.skip_blank_keys and (len(self._key) > 1 or self._key[0].type is not ColumnType.S):
             raise OptionError("nobnk needs a key of one string column", where=where)
 

@@ -100,6 +100,9 @@ def plan(uses: Sequence[Use]) -> Operation:
         raise OptionError(f"{main.name} concerns a whole database", where=f"{main.where} {main.arguments[0]}")
     _require_applicable(uses, main, target)
     definition = target.spec.definition
+    segments = next((s for w in main.attributes if (s := parse_segments(w.lower(), where=main.where))), ())
+    if segments and target.table is not None and target.table.kind is Kind.VAR:
+        raise OptionError("variables belong to no key, and so to no segment", where=main.where, hint="leave seg= out")
     scope = TableScope(definition, target.table)
     given = tuple(argument for use in uses if use.name == "-server" for argument in use.arguments)
     servers = chosen_servers(target.spec, given=given, local=any(use.name == "-local" for use in uses), own_node=True)
@@ -117,7 +120,7 @@ def plan(uses: Sequence[Use]) -> Operation:
         sort=tuple(slot.name for slot in sort),
         descending=descending,
         ignore_case=ignore_case,
-        segments=next((s for w in main.attributes if (s := parse_segments(w.lower(), where=main.where))), ()),
+        segments=segments,
         key_rows=_number(uses, "-key_rec"),
         keys=_number(uses, "-lim_key"),
         rows=_number(uses, "-lim_rec"),
@@ -322,6 +325,11 @@ def _checked_order(order: OrderRequest, target: Target, main: Use) -> OrderReque
             if all(column.key != name.lower() for column in key):
                 known = " ".join(column.name for column in key)
                 raise OptionError(f"'{name}' is not a column of the key", where=where, hint=f"the key is {known}")
+        if not order.columns and not any(t.time_column for t in target.spec.definition.of_kind(Kind.TABLE)):
+            hint = (
+                f"mark a column, as in i,tkey:time, or name table and columns: -ord {target.database}:TabName ColName"
+            )
+            raise OptionError("no table has a tkey column", where=where, hint=hint)
         return order
     if target.table.kind is not Kind.TABLE:
         raise OptionError(f"{target.table.label} has one row for a key", where=where, hint="only tables can be sorted")

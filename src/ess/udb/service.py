@@ -19,6 +19,9 @@ from ess.udb.spec import Server
 #: What stays free on the machine when no memory limit is given.
 _SPARE_KB = 500 * 1024
 
+#: What a server without rows holds: 123 MB when it has started and 146 after its first requests.
+EMPTY_SERVER_MB = 150
+
 _LOG_LINES = 20
 
 
@@ -128,18 +131,29 @@ def start_options(
         volatile: ``-volatile``.
 
     Raises:
-        OptionError: If no memory is left, or an environment variable is no number.
+        OptionError: If no memory is left, or less than a server needs without rows; if both limits are given; or if an
+            environment variable is no number.
     """
+    if each is not None and total is not None:
+        raise OptionError("-mem and -memx exclude each other", where="-memx", hint="limit each server, or all together")
     machine = psutil.virtual_memory().total >> 10
+    where = "-mem" if each is not None else "-memx"
     if each is None and total is None:
         each = _from_environment("UDBD_MEM")
+        where = "UDBD_MEM" if each is not None else ""
     if each is not None:
         limit = each if each > 0 else machine + each
     else:
         total = -_SPARE_KB if total is None else total
         limit = (total if total > 0 else machine + total) // max(1, servers)
     if limit <= 0:
-        raise OptionError("no memory is left for the servers", where="-mem", hint="give a smaller number")
+        raise OptionError("no memory is left for the servers", where=where or "udbd", hint="limit them with -mem")
+    if where and limit < EMPTY_SERVER_MB << 10:
+        raise OptionError(
+            f"{limit} KB for each server is too little: one without rows holds {EMPTY_SERVER_MB} MB",
+            where=where,
+            hint=f"the limit is in KB; give more than {EMPTY_SERVER_MB << 10} for each server",
+        )
     all_descriptors = everything or os.environ.get("UDBD_MAXFD", "").lower() == "y"
     return StartOptions(host, limit, _from_environment("UDBD_MEM_MARGIN") or 0, all_descriptors, volatile)
 
