@@ -424,7 +424,7 @@ def read_checked(path: Path, length: int, checksum: int) -> bytes:
     if len(data) != length:
         raise damaged(path, min(len(data), length))
     if zlib.crc32(data) != checksum:
-        raise damaged(path, 0)
+        raise damaged(path)
     return data
 
 
@@ -440,7 +440,7 @@ def read_snapshot_meta(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise SystemFailure(f"cannot read a file of the database ({error.strerror})", where=str(path)) from error
     if checksum and checksum != b"%d\n" % zlib.crc32(text):
-        raise damaged(path, 0)
+        raise damaged(path)
     try:  # the first format had no checksum
         meta = json.loads(text)
         if not checksum and meta["format"] == SNAPSHOT_FORMAT:
@@ -452,7 +452,7 @@ def read_snapshot_meta(folder: Path) -> dict[str, Any]:
                 hint="start the version that wrote it, save the database there and load it here",
             )
     except (ValueError, KeyError, TypeError) as error:
-        raise damaged(path, 0) from error
+        raise damaged(path) from error
     return dict(meta)
 
 

@@ -223,10 +223,16 @@ def disk_failure(error: OSError, path: Path) -> SystemFailure:
     return SystemFailure(f"the server cannot write to its disk ({error.strerror})", where=str(path), hint=hint)
 
 
-def damaged(path: Path, offset: int) -> SystemFailure:
-    """A file of the server is not what was written."""
+def damaged(path: Path, offset: int | None = None) -> SystemFailure:
+    """A file of the server is not what was written.
+
+    Args:
+        path: The file.
+        offset: Where; None where that cannot be told, e.g. by a checksum of the whole file.
+    """
+    place = "" if offset is None else f" at byte {offset}"
     return SystemFailure(
-        f"the file is damaged at byte {offset}",
+        f"the file is damaged{place}",
         where=str(path),
         hint="restore it from a copy, or clear the database (aq_udb -clr) and load it again",
     )

@@ -109,7 +109,7 @@ def _from_snapshot(folder: Path, number: int) -> State:
         identities = OrderedDict((str(name), str(attempt)) for name, attempt in meta["identities"])
         return State(Shard.restored(definition, keys, frames), str(meta["birth"]), int(meta["commits"]), identities)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged(path / SNAPSHOT_META, 0) from error
+        raise damaged(path / SNAPSHOT_META) from error
 
 
 _EMPTY = Definition((), ())
