@@ -618,6 +618,7 @@ DATABASE = (
         refuses=False,
     ),
     Group("udbd", "environment", ("UDBD_MEM", "UDBD_MAXFD", "UDBD_MEM_MARGIN"), probe="environment {}"),
+    Group("udb-size", "estimates", ("Total_storage_per_server => How much memory",), probe="section-of-database {}"),
 )
 
 CHANGE_LOGS = (

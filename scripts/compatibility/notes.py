@@ -104,6 +104,12 @@ DIFFERENCES: dict[tuple[str, str, str], str] = {
     ("loginf", "options", "-o_raw"): "JSON of our own, for -f_raw",
     ("udbd", "actions", "start"): "the files are in udb below the working folder; committed rows are kept on disk too",
     ("udbd", "actions", "restart"): "committed rows are kept, unless the servers are volatile",
+    (
+        "udb-size",
+        "estimates",
+        "Total_storage_per_server",
+    ): "the layout is another one, and a string is stored with each "
+    "row that has it: manual/database.md, How much memory, says how many bytes each thing takes",
     ("udbd", "actions", "stop"): "committed rows come back with the next start",
 }
 

@@ -26,6 +26,8 @@ from ess.udb import service
 from ess.udb.ports import parse_ports
 from ess.udb.spec_file import read_spec
 
+_DATABASE_PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "database.md"
+
 _SPEC = """@Server:
   127.0.0.1
 @Port:10010
@@ -118,6 +120,8 @@ def _failure(command: str) -> str | None:
             return None if rest in _SPEC and _failure(f"spec {rest.rstrip(':')}s:") else "it is not known"
         if tool == "command":
             return None if find_spec(f"ess.tools.{rest}") else "there is no such command"
+        if tool == "section-of-database":
+            return None if f"\n## {rest}\n" in _DATABASE_PAGE.read_text("utf-8") else "the manual has no such section"
         if tool == "environment":
             return None if rest in inspect.getsource(service) else "it is not asked for"
         argv = shlex.split(rest)
