@@ -60,6 +60,7 @@ KINDS: dict[str, str] = {
     "NumRows": "",
     "Num|N:M": "",
     "Percent": "",
+    "Place": "file",
     "RandSeed": "",
     "Segments": "",
     "Spec": "file",
