@@ -28,9 +28,15 @@ OPTIONS = OptionTable(
     "What was committed to a server is in a folder there too, and is read when the server starts.",
     (
         Option("-q", "Say nothing but errors."),
-        Option("-mem", "Limit each server's memory; negative: the machine's memory less that.", ("KiloBytes",)),
         Option(
-            "-memx", "The same for all servers together (default: the machine's memory less 500 MB).", ("KiloBytes",)
+            "-mem",
+            "Limit each server's memory; negative: the machine's memory less that. A server needs 150 MB without rows.",
+            ("KiloBytes",),
+        ),
+        Option(
+            "-memx",
+            "The same for all servers together (default: the machine's memory less 500 MB), in place of -mem.",
+            ("KiloBytes",),
         ),
         Option("-maxfd", "Let each server open as many files and connections as the system allows."),
         Option("-volatile", "Keep nothing on disk: everything is gone when the server ends."),
