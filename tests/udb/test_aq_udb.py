@@ -167,8 +167,8 @@ def test_altering_the_variables(tmp_path: Path, capfd: pytest.CaptureFixture[str
     aq_udb.main(["-alt", "db"])
     aq_udb.main(["-alt", "db"])
     aq_udb.main(["-exp", "db:var"])
-    # The column that has another type begins anew.
-    assert capfd.readouterr().out == '"label","seen","new"\n"x",0,0\n'
+    # A number whose type changes keeps its value, as storing into a column does.
+    assert capfd.readouterr().out == '"label","seen","new"\n"x",7,0\n'
     spec.write_text(spec.read_text().replace("l,+add:count", "i,+add:count"))
     with pytest.raises(UdbRequestError, match="only the Var vector can be altered, and 'totals' differs"):
         aq_udb.main(["-alt", "db"])
