@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
@@ -25,6 +25,9 @@ Answer = TypeVar("Answer")
 
 #: Servers talked to at the same time.
 MAX_PARALLEL = 32
+
+#: How soon Ctrl-C is noticed at the latest.
+NOTICE_SECONDS = 0.5
 
 _NOTHING = pa.schema([])
 
@@ -187,8 +190,16 @@ class Pool:
         """Do something with every connection, at the same time; the first failure is raised."""
         if len(self.connections) < 2:
             return [work(place, connection) for place, connection in enumerate(self.connections)]
-        with ThreadPoolExecutor(min(len(self.connections), MAX_PARALLEL)) as threads:
-            return list(threads.map(work, range(len(self.connections)), self.connections))
+        threads = ThreadPoolExecutor(min(len(self.connections), MAX_PARALLEL))
+        waits = True
+        try:
+            futures = [threads.submit(work, place, connection) for place, connection in enumerate(self.connections)]
+            return [_result(future) for future in futures]
+        except KeyboardInterrupt:
+            waits = False  # a server may work for any time; it notices that nobody waits any more
+            raise
+        finally:
+            threads.shutdown(wait=waits, cancel_futures=not waits)
 
     def close(self) -> None:
         """Close all connections. Never raises."""
@@ -202,6 +213,13 @@ class Pool:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _result(future: Future[Answer]) -> Answer:
+    while not future.done():
+        # Not without a limit: Polars has such a wait go on when Ctrl-C is pressed.
+        wait((future,), NOTICE_SECONDS)
+    return future.result()
 
 
 def _status_or_failure(_place: int, connection: Connection) -> dict[str, Any] | UdbConnectError:

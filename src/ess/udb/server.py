@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from ess import errors
-from ess.engines.batch import Batch
 from ess.errors import EssError, OutOfMemory, UdbAuthenticationError, UdbRequestError
 from ess.schema.columns import valid_name
 from ess.udb.access import ServerAccess
 from ess.udb.altering import alter, drop
+from ess.udb.breaking_off import while_wanted
 from ess.udb.catalog import Catalog, housekeeping
 from ess.udb.changes import Clear, Forget
 from ess.udb.connection import Connection, rows_per_message
@@ -60,11 +60,10 @@ from ess.udb.transactions import Ending, Verdict
 
 log = logging.getLogger("udbd")
 
+Answer = TypeVar("Answer")
+
 #: How long a decider may take to answer another server.
 ASK_SECONDS = 10.0
-
-
-Answer = TypeVar("Answer")
 
 #: What the service has. The library answers other methods with a traceback, also where they raise an error.
 _METHODS = (flight.FlightMethod.DO_ACTION, flight.FlightMethod.DO_GET, flight.FlightMethod.DO_EXCHANGE)
@@ -126,7 +125,6 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             "shuffle": self._shuffle,
             "alter": self._alter,
             "drop": self._drop,
-            "count": self._count,
             "verdict": self._verdict,
         }
         shown = f"[{host}]" if ":" in host else host
@@ -143,19 +141,21 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 
     # What Flight calls --------------------------------------------------------------------------------------------
 
-    def do_action(self, _context: flight.ServerCallContext, action: flight.Action) -> list[bytes]:
+    def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> list[bytes]:
         """Answer a request."""
         with _errors_for_client(action.type):
+            if action.type == "count":
+                return [json.dumps(self._count(bytes(action.body), context)).encode()]
             handler = self._actions.get(action.type)
             if handler is None:
                 raise UdbRequestError("the server does not know this request", where=action.type)
             return [json.dumps(handler(bytes(action.body))).encode()]
 
-    def do_get(self, _context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.FlightDataStream:
+    def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.FlightDataStream:
         """Send rows."""
         with _errors_for_client("export"):
             request = decode(ScanRequest, ticket.ticket)
-            rows = self._export(request).to_arrow()
+            rows = self._scan(request, Scan.export, context).to_arrow()
             # Not a Python generator: this one is sent without the interpreter's lock.
             batches = rows.to_batches(max_chunksize=rows_per_message(rows))
             return flight.RecordBatchStream(pa.RecordBatchReader.from_batches(rows.schema, batches))
@@ -268,27 +268,25 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             database.change(lambda shard: drop(shard, request.table), request.session)
         return {}
 
-    def _count(self, body: bytes) -> dict[str, Any]:
-        request = decode(ScanRequest, body)
-        database = self.catalog.get(request.database, request.definition)
-        if changes_nothing(request):
-            with database.looking(request.session) as shard:
-                keys, rows = self._scan(shard, request).count()
-        else:
-            keys, rows = database.change(
-                self._limited(lambda shard: self._scan(shard, request).count()), request.session
-            )
+    def _count(self, body: bytes, context: flight.ServerCallContext) -> dict[str, Any]:
+        keys, rows = self._scan(decode(ScanRequest, body), Scan.count, context)
         return {"keys": keys, "rows": rows}
 
-    def _export(self, request: ScanRequest) -> Batch:
+    def _scan(self, request: ScanRequest, what: Callable[[Scan], Answer], context: flight.ServerCallContext) -> Answer:
+        """Go through a table as long as the client waits for it."""
         database = self.catalog.get(request.database, request.definition)
+        session = database.find_session(request.session) if request.session else None
+
+        def is_gone() -> bool:
+            return bool(context.is_cancelled()) or (session is not None and session.shard is None)
+
+        def work(shard: Shard) -> Answer:
+            return while_wanted(lambda: what(Scan(shard, request, self._modules)), is_gone)
+
         if changes_nothing(request):
             with database.looking(request.session) as shard:
-                return self._scan(shard, request).export()
-        return database.change(self._limited(lambda shard: self._scan(shard, request).export()), request.session)
-
-    def _scan(self, shard: Shard, request: ScanRequest) -> Scan:
-        return Scan(shard, request, self._modules)
+                return work(shard)
+        return database.change(self._limited(work), request.session)
 
     def _limited(self, work: Callable[[Shard], Answer]) -> Callable[[Shard], Answer]:
         """Work whose changes must fit into the server's memory, when they have replaced what was there."""
