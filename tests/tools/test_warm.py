@@ -19,6 +19,8 @@ import pytest
 
 from ess.tools.warm import client, protocol
 from ess.udb import admin
+from ess.udb.access import make_access, read_server_access
+from ess.udb.server import UdbServer
 
 LAUNCHER = [str(Path(sys.executable).with_name("aq_pp"))]
 PYTHON = [sys.executable, "-c", "from ess.tools.launch import aq_pp; aq_pp()"]
@@ -515,6 +517,26 @@ def test_the_environment_is_the_callers(
 def test_launcher_minds_no_setting_of_perl(server: subprocess.Popen[bytes], changes: dict[str, str]) -> None:
     arguments = ("-d", "s:a", "-eval", "a", 'a + "é"', "-o,notitle", "-")
     assert _run(LAUNCHER, *arguments, **changes) == (0, '"1é"\n'.encode(), b"")
+
+
+def test_nothing_is_said_beside_the_error_about_a_foreign_server(
+    server: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+    monkeypatch.setenv("ESS_WORK_DIR", str(tmp_path / "theirs"))
+    make_access()
+    theirs = UdbServer("127.0.0.1", 0, read_server_access())
+    try:
+        monkeypatch.setenv("ESS_WORK_DIR", str(tmp_path / "mine"))
+        make_access()
+        spec = f"@Server: 127.0.0.1:{theirs.port}\n@Table:t s,pkey:k\n"
+        (tmp_path / "mine" / "db.spec").write_text(spec)
+        aq_udb = str(Path(LAUNCHER[0]).with_name("aq_udb"))
+        done = subprocess.run([aq_udb, "-cnt", "db:t"], capture_output=True, check=False, timeout=60)
+    finally:
+        theirs.shutdown()
+    assert done.returncode == 33
+    assert done.stderr.startswith(b"aq_udb: ") and done.stderr.count(b"\n") == 1, done.stderr
 
 
 def test_launcher_is_found_through_a_link(server: subprocess.Popen[bytes], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
-# The transport logs every refused handshake to stderr; users get our one line instead.
+# The transport logs every refused handshake to stderr; users get our one line instead. See also _quiet_transport.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import pyarrow as pa
@@ -23,6 +23,8 @@ from ess.udb.spec import Server
 from ess.udb.watch import Patience, Watch, watched
 
 Answer = TypeVar("Answer")
+
+_starting = threading.Lock()
 
 #: How long a server may take to answer the first, empty request.
 HELLO_SECONDS = 20.0
@@ -45,19 +47,36 @@ def rows_per_message(rows: pa.Table) -> int:
     return max(1, min(MESSAGE_ROWS, MESSAGE_BYTES // each))
 
 
+@contextlib.contextmanager
+def _quiet_transport() -> Iterator[None]:
+    """Where the transport may start. It reads its settings then, and a process of the tool server has got the caller's
+    environment since this module was loaded.
+    """
+    with _starting:
+        name = "GRPC_VERBOSITY"
+        is_chosen = name in os.environ
+        os.environ.setdefault(name, "NONE")
+        try:
+            yield
+        finally:
+            if not is_chosen:
+                del os.environ[name]
+
+
 class Connection:
     """A connection to one server. It is opened by the first call; ``hello`` makes that one."""
 
     def __init__(self, server: Server, access: Access) -> None:
         self.server = server
         self._access = access
-        self._client = flight.FlightClient(
-            f"grpc+tls://{server.address}",
-            tls_root_certs=access.authority,
-            override_hostname=CERTIFICATE_NAME,
-            # A message is a batch; the writer decides how long it is.
-            generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
-        )
+        with _quiet_transport():
+            self._client = flight.FlightClient(
+                f"grpc+tls://{server.address}",
+                tls_root_certs=access.authority,
+                override_hostname=CERTIFICATE_NAME,
+                # A message is a batch; the writer decides how long it is.
+                generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+            )
         self._headers = [(b"authorization", f"Bearer {access.token}".encode())]
 
     def hello(self, seconds: float = HELLO_SECONDS) -> dict[str, Any]:
