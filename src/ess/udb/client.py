@@ -92,6 +92,8 @@ def parse_import_attributes(words: Sequence[str], *, where: str) -> ImportOption
         lowered = word.lower()
         segments = parse_segments(lowered, where=where)
         if segments is not None:
+            if options.segments is not None:
+                raise OptionError("seg= is given twice", where=where, hint="for several segments: seg=N1-N2/N")
             options = dataclasses.replace(options, segments=segments)
         elif lowered.startswith("spec="):
             options = dataclasses.replace(options, spec_file=spec_attribute(word, where=where))

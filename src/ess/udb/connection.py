@@ -49,8 +49,9 @@ def rows_per_message(rows: pa.Table) -> int:
 
 @contextlib.contextmanager
 def _quiet_transport() -> Iterator[None]:
-    """Where the transport may start. It reads its settings then, and a process of the tool server has got the caller's
-    environment since this module was loaded.
+    """Where the transport may start, which reads its settings then.
+
+    A process of the tool server has got the caller's environment since this module was loaded.
     """
     with _starting:
         name = "GRPC_VERBOSITY"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ess.errors import OptionError
+from ess.udb.protocol import MOST
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,17 @@ class Cut:
         return slice(min(self.start - 1, height), min(self.reach, height))
 
 
+def require_size(number: int, *, where: str) -> int:
+    """The number, if it is of a size that servers can work with.
+
+    Raises:
+        OptionError: If it is larger.
+    """
+    if number > MOST:
+        raise OptionError("the number is too large", where=where, hint=f"the largest is {MOST}")
+    return number
+
+
 def parse_cut(text: str, *, where: str, from_end: bool = False) -> Cut:
     """``N`` or ``N:M``.
 
@@ -47,9 +59,10 @@ def parse_cut(text: str, *, where: str, from_end: bool = False) -> Cut:
     words = text.split(":")
     if len(words) > 2 or not all(word.isascii() and word.isdigit() for word in words):
         raise OptionError(f"bad number '{text}'", where=where, hint="the form is N or N:M")
-    numbers = [int(word) for word in words]
+    numbers = [require_size(int(word), where=where) for word in words]
     if len(numbers) == 1:
         return Cut(1, numbers[0], from_end)
     if numbers[0] < 1:
         raise OptionError(f"'{text}': rows are counted from 1", where=where)
+    require_size(numbers[0] + numbers[1], where=where)
     return Cut(numbers[0], numbers[1], from_end)

@@ -12,7 +12,7 @@ from ess.language.row_module import parse_module_spec
 from ess.language.tree import Slot
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, select
-from ess.udb.cut import Cut, parse_cut
+from ess.udb.cut import Cut, parse_cut, require_size
 from ess.udb.module_files import install
 from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest, ShuffleRequest
 from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS, build_rules, build_variables, in_groups
@@ -100,7 +100,7 @@ def plan(uses: Sequence[Use]) -> Operation:
         raise OptionError(f"{main.name} concerns a whole database", where=f"{main.where} {main.arguments[0]}")
     _require_applicable(uses, main, target)
     definition = target.spec.definition
-    segments = next((s for w in main.attributes if (s := parse_segments(w.lower(), where=main.where))), ())
+    segments = _segments(main)
     if segments and target.table is not None and target.table.kind is Kind.VAR:
         raise OptionError("variables belong to no key, and so to no segment", where=main.where, hint="leave seg= out")
     scope = TableScope(definition, target.table)
@@ -307,13 +307,20 @@ def _installed_module(uses: Sequence[Use]) -> str:
     return ""
 
 
+def _segments(main: Use) -> tuple[int, ...]:
+    found = [s for word in main.attributes if (s := parse_segments(word.lower(), where=main.where))]
+    if len(found) > 1:
+        raise OptionError("seg= is given twice", where=main.where, hint="the form for several segments is seg=N1-N2/N")
+    return found[0] if found else ()
+
+
 def _number(uses: Sequence[Use], name: str) -> int:
     for use in uses:
         if use.name == name:
             text = use.arguments[0]
             if not (text.isascii() and text.isdigit()):
                 raise OptionError(f"bad number '{text}'", where=name, hint="give a whole number from 0")
-            return int(text)
+            return require_size(int(text), where=f"{name} {text}")
     return -1
 
 

@@ -196,6 +196,9 @@ def changes_nothing(request: ScanRequest) -> bool:
     )
 
 
+#: The largest number that a request can hold.
+MOST = (1 << 63) - 1
+
 Request = TypeVar("Request")
 
 
@@ -276,7 +279,7 @@ def _is_sound(value: str | bool | int) -> bool:
         except UnicodeEncodeError:
             return False
         return True
-    return -(1 << 63) <= value < 1 << 63
+    return -MOST - 1 <= value <= MOST
 
 
 _CLASSES: dict[int, type[EssError]] = {
