@@ -324,7 +324,33 @@ def running() -> list[int]:
 
 def test_port_specs() -> None:
     assert parse_ports(["+3"], base=100, where="x") == ([100, 101, 102], "")
-    assert parse_ports(["-102", "200-201", "run"], base=100, where="x") == ([100, 101, 102, 200, 201], "run")
+    assert parse_ports(["-102", "200-201", "./run"], base=100, where="x") == ([100, 101, 102, 200, 201], "./run")
     for words in (["a", "100"], ["200-100"], ["70000"], ["1-60000"], ["100-"], ["1x"]):
         with pytest.raises(OptionError):
             parse_ports(words, base=100, where="x")
+
+
+def test_a_word_is_a_run_directory_only_if_it_looks_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in ("abc", "start"):
+        with pytest.raises(OptionError, match=rf"bad port spec '{word}'.*Port, .*write \./{word}$"):
+            parse_ports([word], base=100, where="udbd start")
+    Path("abc").mkdir()
+    assert parse_ports(["7", "abc"], base=100, where="x") == ([7], "abc")
+
+
+def test_a_port_that_a_server_with_another_run_directory_uses(
+    places: dict[str, str], port_base: int, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "else where"
+    list(service.start(elsewhere, [port_base], processes.StartOptions()))
+    try:
+        says = (
+            rf"one of our servers uses the port {port_base} already, its run directory is {elsewhere}; .*'{elsewhere}'$"
+        )
+        with pytest.raises(InitializationError, match=says):
+            list(service.start(udb_folder(), [port_base], processes.StartOptions()))
+        with pytest.raises(InitializationError, match=says):
+            list(admin.udbd("start"))
+    finally:
+        list(service.stop(elsewhere, [port_base]))

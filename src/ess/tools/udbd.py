@@ -24,8 +24,9 @@ OPTIONS = OptionTable(
     "Starts and stops the database servers of this machine: udbd [Option ...] start|stop|restart|status|ckmem|cklog "
     "[PortSpec ...] [RunDir]. A PortSpec is Port, [Start]-End or [Start]+Number; without one, start means one server "
     "at ESS_UDB_PORT (default 10010), the others mean all servers that run. A server answers the users of its working "
-    "folder (ESS_WORK_DIR) only. Its pid, log and lock files are in RunDir, by default udb in the working folder. "
-    "What was committed to a server is in a folder there too, and is read when the server starts.",
+    "folder (ESS_WORK_DIR) only. Its pid, log and lock files are in RunDir, by default udb in the working folder; the "
+    "name of a RunDir that does not exist yet has a / in it. What was committed to a server is in a folder there too, "
+    "and is read when the server starts.",
     (
         Option("-q", "Say nothing but errors."),
         Option(

@@ -274,6 +274,8 @@ def _start(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
             ports = [port for port in wanted if wanted[port] == host]
             yield from service.start(folder, ports, service.start_options(len(wanted), host=host))
     except PortInUse as error:
+        if error.folder:
+            raise
         raise PortInUse(error.port, hint=f"stop it, or {_way_to_other_ports(error.port)}") from None
     if _servers_elsewhere():
         return  # who uses the database first defines it, when all of them run

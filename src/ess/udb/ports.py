@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from ess.errors import InitializationError, OptionError
 
@@ -18,11 +20,16 @@ PORT_IN_USE = 98
 
 
 class PortInUse(InitializationError):
-    """Another program uses the port of a server (exit code 3)."""
+    """Another program uses the port of a server (exit code 3), or a server of ours with another run directory."""
 
-    def __init__(self, port: int, *, hint: str = "stop it, or choose another port") -> None:
-        super().__init__(f"another program uses the port {port}", where=f"udbd-{port}", hint=hint)
+    def __init__(self, port: int, *, hint: str = "stop it, or choose another port", folder: str = "") -> None:
+        what = f"another program uses the port {port}"
+        if folder:
+            what = f"one of our servers uses the port {port} already, its run directory is {folder}"
+            hint = f"to stop it: udbd stop {port} {shlex.quote(folder)}"
+        super().__init__(what, where=f"udbd-{port}", hint=hint)
         self.port = port
+        self.folder = folder
 
 
 def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[int], str]:
@@ -30,7 +37,7 @@ def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[in
 
     Args:
         words: Each ``Port``, ``[Start]-End`` or ``[Start]+Number``; the last may be a directory
-            (write ``./10`` for one whose name looks like a port).
+            that exists or has a ``/`` in its name (write ``./10`` for one whose name looks like a port).
         base: The start when none is given.
         where: The verb, for errors.
 
@@ -48,12 +55,13 @@ def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[in
     for place, word in enumerate(words):
         match = _SPEC.match(word) if word else None
         if match is None:
+            hint = "the forms are Port, [Start]-End, [Start]+Number"
             if place == len(words) - 1 and word and word[0] not in "+-0123456789":
-                folder = word
-                continue
-            raise OptionError(
-                f"bad port spec '{word}'", where=where, hint="the forms are Port, [Start]-End, [Start]+Number"
-            )
+                if "/" in word or Path(word).expanduser().is_dir():
+                    folder = word
+                    continue
+                hint += f"; for a new run directory write ./{word}"
+            raise OptionError(f"bad port spec '{word}'", where=where, hint=hint)
         start = int(match["start"] or base)
         end = start
         if match["kind"] == "-":

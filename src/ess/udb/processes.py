@@ -235,7 +235,7 @@ def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], o
         if code is not None:
             _pid_file(folder, port).unlink(missing_ok=True)
             if code == PORT_IN_USE:
-                raise PortInUse(port)
+                raise PortInUse(port, folder=_folder_of_ours(Server(host, port)))
             last = [line for line in log_tail(folder, port) if line.strip()][-1:]
             reason = last[0].partition(" ERROR ")[2] or last[0] if last else f"exit code {code}"
             raise InitializationError(f"the server did not start ({reason})", where=f"udbd-{port}")
@@ -256,6 +256,18 @@ def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], o
         where=f"udbd-{port}",
         hint=f"see its log: {log_file(folder, port)}",
     )
+
+
+def _folder_of_ours(server: Server) -> str:
+    """The run directory of a server that takes our token; blank if there is none at that address."""
+    connection = Connection(server, read_access())
+    try:
+        words = psutil.Process(int(connection.hello(2.0)["pid"])).cmdline()
+        return str(Path(words[words.index("--pid-file") + 1]).parent) if _MODULE in words else ""
+    except (EssError, psutil.Error, LookupError, TypeError, ValueError):
+        return ""
+    finally:
+        connection.close()
 
 
 def _reached_at(host: str) -> str:
