@@ -602,7 +602,7 @@ DATABASE = (
         probe="spec @Server: {}",
         refuses=False,
     ),
-    Group("udbd", "options", ("-q", "-mem", "-memx", "-maxfd"), tool="udbd"),
+    Group("udbd", "options", ("-v", "-q", "-mem", "-memx", "-maxfd"), tool="udbd"),
     Group("udbd", "actions", ("start", "stop", "restart", "status", "ckmem"), probe="udbd {}"),
     Group(
         "udbd",

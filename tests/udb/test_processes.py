@@ -322,6 +322,11 @@ def running() -> list[int]:
     return [processes.state(udb_folder(), port).pid for port in service.running_ports(udb_folder())]
 
 
+def test_version(capfd: pytest.CaptureFixture[str]) -> None:
+    assert udbd.main(["-v"]) == 0
+    assert capfd.readouterr().out.startswith("udbd: essentia ")
+
+
 def test_port_specs() -> None:
     assert parse_ports(["+3"], base=100, where="x") == ([100, 101, 102], "")
     assert parse_ports(["-102", "200-201", "./run"], base=100, where="x") == ([100, 101, 102, 200, 201], "./run")

@@ -28,6 +28,7 @@ OPTIONS = OptionTable(
     "name of a RunDir that does not exist yet has a / in it. What was committed to a server is in a folder there too, "
     "and is read when the server starts.",
     (
+        Option("-v", "Show the version and exit."),
         Option("-q", "Say nothing but errors."),
         Option(
             "-mem",
@@ -70,6 +71,9 @@ def main(argv: list[str]) -> int:
     """
     if argv and argv[0] in ("-h", "--help"):
         sys.stdout.write(help_page(OPTIONS))
+        return 0
+    if argv and argv[0] == "-v":
+        sys.stdout.write(f"{NAME}: essentia {_version()}\n")
         return 0
     request = _parse(argv)
     from ess.udb import processes, service  # load the transport
@@ -114,6 +118,15 @@ def _ways(request: _Request) -> dict[str, Callable[[Path], Iterator[str]]]:
     }
 
 
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("essentia-lake")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 def _parse(argv: list[str]) -> _Request:
     """A verb and ports may look like options (``-10011``), so the table's parser is only asked for real ones."""
     place = next((n for n, word in enumerate(argv) if word in VERBS), len(argv))
@@ -124,6 +137,8 @@ def _parse(argv: list[str]) -> _Request:
     uses = OPTIONS.parse(argv[:place])
     verb = argv[place]
     values = {use.name: use.arguments for use in uses}
+    if "-v" in values:
+        raise OptionError("-v stands alone", where=NAME)
     ports, folder = parse_ports(argv[place + 1 :], base=udb_port(), where=f"{NAME} {verb}")
     return _Request(
         verb,
