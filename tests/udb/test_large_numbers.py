@@ -28,9 +28,12 @@ def udb(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "words",
-    [["-exp", "db:log", option, HUGE] for option in OPTIONS]
+    [["-exp", "db:log", option, number] for option in OPTIONS for number in (HUGE, "9" * 5000)]
     + [["-shf", "db:log", "-seed", HUGE], ["-exp", "db:log", "-top", f"2:{LARGEST}"]]
-    + [[f"-exp,seg={segment}", "db:log"] for segment in (f"1/{HUGE}", f"1-{HUGE}/{HUGE}", f"1/3:{HUGE}")],
+    + [
+        [f"-exp,seg={segment}", "db:log"]
+        for segment in (f"1/{HUGE}", f"1-{HUGE}/{HUGE}", f"1/3:{HUGE}", "1/" + "9" * 5000)
+    ],
 )
 def test_too_large(
     words: list[str], start_server: Starter, write_spec: Write, capfd: pytest.CaptureFixture[str]

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from ess.errors import OptionError
 from ess.udb.protocol import MOST
 
+#: More are no number that could be meant.
+_DIGITS = 100
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -36,12 +39,14 @@ class Cut:
         return slice(min(self.start - 1, height), min(self.reach, height))
 
 
-def require_size(number: int, *, where: str) -> int:
-    """The number, if it is of a size that servers can work with.
+def whole_number(digits: str, *, where: str) -> int:
+    """The number that digits are, if it is of a size that servers can work with.
 
     Raises:
         OptionError: If it is larger.
     """
+    # Thousands of digits are no number to Python.
+    number = int(digits) if len(digits) <= _DIGITS else MOST + 1
     if number > MOST:
         raise OptionError("the number is too large", where=where, hint=f"the largest is {MOST}")
     return number
@@ -59,10 +64,10 @@ def parse_cut(text: str, *, where: str, from_end: bool = False) -> Cut:
     words = text.split(":")
     if len(words) > 2 or not all(word.isascii() and word.isdigit() for word in words):
         raise OptionError(f"bad number '{text}'", where=where, hint="the form is N or N:M")
-    numbers = [require_size(int(word), where=where) for word in words]
+    numbers = [whole_number(word, where=where) for word in words]
     if len(numbers) == 1:
         return Cut(1, numbers[0], from_end)
     if numbers[0] < 1:
         raise OptionError(f"'{text}': rows are counted from 1", where=where)
-    require_size(numbers[0] + numbers[1], where=where)
+    whole_number(str(numbers[0] + numbers[1]), where=where)
     return Cut(numbers[0], numbers[1], from_end)

@@ -12,7 +12,7 @@ from ess.language.row_module import parse_module_spec
 from ess.language.tree import Slot
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, select
-from ess.udb.cut import Cut, parse_cut, require_size
+from ess.udb.cut import Cut, parse_cut, whole_number
 from ess.udb.module_files import install
 from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest, ShuffleRequest
 from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS, build_rules, build_variables, in_groups
@@ -320,7 +320,7 @@ def _number(uses: Sequence[Use], name: str) -> int:
             text = use.arguments[0]
             if not (text.isascii() and text.isdigit()):
                 raise OptionError(f"bad number '{text}'", where=name, hint="give a whole number from 0")
-            return require_size(int(text), where=f"{name} {text}")
+            return whole_number(text, where=name)
     return -1
 
 

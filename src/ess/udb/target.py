@@ -22,6 +22,9 @@ SUFFIX = ".spec"
 #: The spec of a database without a name, in the current folder.
 LOCAL_SPEC = "udb.spec"
 
+#: More are no number that could be meant.
+_DIGITS = 100
+
 _NODE = re.compile(r"([0-9]+)(?:/([1-9][0-9]*))?\Z")
 _SEGMENT = re.compile(r"seg=([0-9]+)(?:-([0-9]+))?/([0-9]+)(?::([0-9]+))?\Z")
 
@@ -169,6 +172,8 @@ def parse_segments(word: str, *, where: str) -> tuple[int, int, int, int] | None
     match = _SEGMENT.match(word)
     if match is None:
         raise OptionError(f"bad attribute '{word}'", where=where, hint="the form is seg=N1[-N2]/N[:V]")
+    if max(len(digits or "") for digits in match.groups()) > _DIGITS:  # thousands of them are no number to Python
+        raise OptionError("a number behind seg= is too large", where=where, hint=f"the largest is {MAX_SEGMENTS}")
     first, count = int(match[1]), int(match[3])
     last = int(match[2]) if match[2] else first
     if not 1 <= first <= last <= count:
