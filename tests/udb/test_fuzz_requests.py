@@ -15,10 +15,21 @@ from tests.udb.fuzz_wire import ACTIONS, DEFINITION
 
 from ess.errors import EssError
 from ess.udb.protocol import ScanRequest, decode
+from ess.udb.scan import Scan
 from ess.udb.server import UdbServer
 
 REQUESTS = int(os.environ.get("UDB_FUZZ_REQUESTS", "1000"))
 SEED = os.environ.get("UDB_FUZZ_SEED", "1")
+
+
+class Present:
+    """The call of a client that waits for its answer."""
+
+    def is_cancelled(self) -> bool:
+        return False
+
+
+PRESENT = Present()
 
 
 @pytest.mark.parametrize("kind", [*ACTIONS, "get"])
@@ -40,7 +51,9 @@ def test_any_request_is_answered_or_refused_on_purpose(
         try:
             with contextlib.suppress(EssError):
                 if kind == "get":
-                    server._export(decode(ScanRequest, body))
+                    server._scan(decode(ScanRequest, body), Scan.export, PRESENT)
+                elif kind == "count":
+                    server._count(body, PRESENT)
                 else:
                     server._actions[kind](body)
         except BaseException as error:
