@@ -277,6 +277,8 @@ class Damage:
             "session": lambda: SessionRequest("att", text, self._attempt(), choose.choice(("", *self._deciders)), ""),
             "load": lambda: LoadRequest("att", table, ATTEMPT),
             "alter": lambda: DatabaseRequest("att", self._definition, "", session),
+            "drop": lambda: DatabaseRequest("att", self._definition, "totals", session),
+            "settle": lambda: DatabaseRequest("att", self._definition),
             "count": lambda: self._scan(text, table, session),
             "get": lambda: self._scan(text, table, session),
         }

@@ -47,7 +47,10 @@ DEFINITION = """
 #: Imports and sessions of clients that say nothing are dropped after so long.
 SILENT_SECONDS = 1.0
 
-ACTIONS = ("hello", "create", "probe", "counts", "clear", "remove", "order", "count", "shuffle", "alter", "verdict")
+ACTIONS = (
+    *("hello", "create", "probe", "settle", "counts", "clear", "remove", "order", "count", "shuffle", "alter", "drop"),
+    "verdict",
+)
 _OTHER_ACTIONS = ("", "x", "HELLO", "hello\0", "../hello", "é", "x" * 100_000, "\n", "__init__")
 
 #: No answer of a server may take longer.

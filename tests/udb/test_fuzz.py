@@ -150,6 +150,8 @@ ACTIONS = (
     "count",
     "shuffle",
     "alter",
+    "drop",
+    "settle",
     "verdict",
     "x",
 )
