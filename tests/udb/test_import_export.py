@@ -304,7 +304,12 @@ def test_a_large_import_is_worked_in_before_somebody_looks(start_server: Any, wr
 
     import_rows(1000)
     assert waiting() == 1000
+    other, batch = prepared(servers, "log", LOG)
+    other.write(batch)
     import_rows(150_000)
+    time.sleep(0.5)
+    assert waiting() == 151_000  # another import is under way
+    other.commit()
     deadline = time.monotonic() + 20
     while waiting() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -313,7 +318,7 @@ def test_a_large_import_is_worked_in_before_somebody_looks(start_server: Any, wr
     import_rows(100_000, identity="task")  # now more, but it belongs to a job
     time.sleep(0.5)
     assert waiting() == 200_000
-    assert len(get(servers, "log")) == 351_000
+    assert len(get(servers, "log")) == 351_005
 
 
 def test_nothing_is_visible_before_the_commit_and_nothing_after_an_abort(start_server: Any, write_spec: Any) -> None:

@@ -262,7 +262,8 @@ class Database:
                 return Ending.IN_DOUBT
             ending = Ending.SETTLED if stage.phase is Phase.ENDED else Ending.DROPPED
             self.drop(pending)
-            is_worth_settling = self._shard.is_worth_settling
+            # Not while other imports come in, which would wait for it, and be what is worked in next.
+            is_worth_settling = not self._pending and self._shard.is_worth_settling
         if is_worth_settling:
             # Now and not at the commit, because the client waits for the end of its stream.
             threading.Thread(target=self._settle_behind, name="settle", daemon=True).start()
