@@ -483,11 +483,9 @@ def _clear_on_servers(name: str, spec: Spec, table: str) -> None:
             holding = [status for status in pool.hello() if name in status["databases"]]
             if not holding:
                 return
-            if (
-                table
-                and spec.definition.without(table).key
-                and any(left.kind is not Kind.VAR for left in spec.definition.without(table).tables)
-            ):
+            left = spec.definition.without(table).tables
+            # The keys belong to all tables: without the last one nothing of the database is left.
+            if table and any(other.kind is not Kind.VAR for other in left):
                 pool.change("drop", request)
             else:
                 clear_all(pool, request)
