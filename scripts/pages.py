@@ -26,11 +26,11 @@ from ess import errors
 from ess.cli.app import app
 from ess.engines.columnar.support import support
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
-from ess.language.functions.table import Function
+from ess.language.function import Function
 from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import function_entry
 from ess.settings import SETTINGS
-from ess.udb.import_attributes import IMPORT_ATTRIBUTES
+from ess.udb.spec.import_attributes import IMPORT_ATTRIBUTES
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 NOTICE = "<!-- Made by `make pages` from the tables in the source; do not edit. -->"

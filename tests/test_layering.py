@@ -39,7 +39,7 @@ ORDER = (
 )
 
 ADAPTERS = {
-    "polars": {"engines", "formats", "udb", "api"},
+    "polars": {"schema", "engines", "formats", "udb", "api"},
     "pyarrow": {"stores", "engines", "formats", "udb"},
     "numpy": {"engines", "formats", "udb"},
     "datasketches": {"engines"},
@@ -60,6 +60,9 @@ ADAPTERS = {
     "rich": {"cli"},
 }
 """Who may import what is not Python's own. A package that is not named here may not be imported at all."""
+
+UDB_ROOMS = ("spec", "wire", "shard", "scan", "journal", "client", "checkpoint", "command", "admin", "server")
+"""The folders of ``udb``, in the same kind of order."""
 
 LONGEST = 550
 """Lines of a file: past about 500 it holds two concepts (house rule 2)."""
@@ -118,6 +121,21 @@ def test_a_part_imports_only_what_stands_before_it(path: Path) -> None:
         elif top not in sys.stdlib_module_names and part not in ADAPTERS.get(top, set()):
             wrong.append(f"line {line}: {top} is not for {part}, only for {sorted(ADAPTERS.get(top, set()))}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_of_udb_has_its_place_in_the_order() -> None:
+    assert {path.name for path in (SOURCE / "udb").iterdir() if path.is_dir() and path.name[0] != "_"} == set(UDB_ROOMS)
+    assert [path.name for path in (SOURCE / "udb").glob("*.py")] == ["__init__.py"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SOURCE / "udb").glob("*/*.py")), ids=lambda path: str(path.relative_to(SOURCE))
+)
+def test_a_room_of_udb_imports_only_rooms_that_stand_before_it(path: Path) -> None:
+    room = path.parent.name
+    allowed = UDB_ROOMS[: UDB_ROOMS.index(room) + 1]
+    used = [(line, name.split(".")[2]) for line, name in imported(path) if name.startswith("ess.udb.")]
+    assert [(line, target) for line, target in used if target not in allowed] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))

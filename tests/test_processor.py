@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from ess import processor
-from ess.cluster.caller import surroundings
+from ess.cluster.user_environment import surroundings
 
 ZEN_4 = "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nflags\t\t: fpu avx avx2 avx512f avx512_vbmi2\n\n"
 

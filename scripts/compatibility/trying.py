@@ -16,15 +16,15 @@ from pathlib import Path
 
 from compatibility.names import Group
 from ess.errors import EssError, OptionError
+from ess.language.function import Function
 from ess.language.functions import FUNCTIONS
-from ess.language.functions.table import Function
 from ess.language.older import OLDER
 from ess.pipeline.old_spellings import respelled
 from ess.pipeline.options import OptionTable
 from ess.tools.udbd import VERBS
-from ess.udb import service
-from ess.udb.ports import parse_ports
-from ess.udb.spec_file import read_spec
+from ess.udb.admin import service
+from ess.udb.admin.ports import parse_ports
+from ess.udb.spec.spec_file import read_spec
 
 _DATABASE_PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "database.md"
 

@@ -14,7 +14,7 @@ from running import listening, make_files, marked, wait_until
 from ess.cluster import providers, state
 from ess.cluster.execute import execute
 from ess.cluster.stream import Source, StreamOptions, stream_source
-from ess.udb import admin
+from ess.udb.admin import admin
 
 ROWS = [[(f"key{row % 7}", 100 * number + row) for row in range(20)] for number in range(3)]
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import ess.cluster
 from ess.cluster.bundles import bundle
 from ess.cluster.commands import ToolRun
+from ess.cluster.database_calls import asks_whole_database
 from ess.cluster.dispatch import ATTEMPTS, Dispatch, Slot
 from ess.cluster.report import Failure, Interrupted, Stage, StreamResult, reconciliation, sum_stages
-from ess.cluster.whole_calls import asks_whole_database
 from ess.pipeline.counts import Counts
 
 SIZES = st.lists(st.integers(0, 10_000), max_size=60)

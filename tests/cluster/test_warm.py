@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from running import marked, wait_until
 
-from ess.cluster.caller import surroundings
 from ess.cluster.commands import Setting, run_command
 from ess.cluster.groups import Groups
+from ess.cluster.user_environment import surroundings
 from ess.cluster.warm import WITHOUT, WarmTools
 
 

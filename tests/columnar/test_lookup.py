@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import PHYSICAL
 from ess.engines.columnar import compile_columnar, lookup
 from ess.engines.columnar.lookup import FirstMatch
 from ess.engines.rowwise import compile_rowwise
-from ess.language.functions.table import Function, anything, target
+from ess.language.function import Function, anything, target
 from ess.language.program import Branch, Conditional, Evaluate, Filter, Program, Rule
 from ess.language.tree import Call, Reference, Slot, Target, ValueType, value_type
+from ess.schema.batch import PHYSICAL
 from ess.schema.types import ColumnType
 
 _VALUES = {

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from ess.engines.base import Unsupported
-from ess.engines.batch import PHYSICAL, complete
 from ess.engines.columnar import compile_columnar
 from ess.engines.columnar.runner import ColumnarRunner
 from ess.engines.rowwise import compile_rowwise
@@ -21,6 +20,7 @@ from ess.language.program import Branch, Conditional, Evaluate, Filter, Program,
 from ess.language.scope import Scope
 from ess.language.tree import Slot
 from ess.schema import Column, ColumnType
+from ess.schema.batch import PHYSICAL, complete
 
 _TEXT = Slot("text", "Text", ColumnType.S)
 _COUNT = Slot("count", "Count", ColumnType.I)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ess.engines import ordering, sort_keys
-from ess.engines.batch import PHYSICAL
 from ess.engines.ordering import sort_batch, sorted_pieces
 from ess.engines.sort_keys import folded, row_order
 from ess.language.tree import Slot
+from ess.schema.batch import PHYSICAL
 from ess.schema.types import ColumnType
 
 _BYTES = st.lists(st.sampled_from([b"\0", b"a", b"A", b"b", b"1", b"9", b"\xff", b"\xc3\xa9"]), max_size=12).map(

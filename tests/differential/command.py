@@ -31,8 +31,8 @@ _DEFAULTS: dict[str, object] = read_input.__kwdefaults__ or {}
 _LIMITS = (
     ("ess.formats.reader", "_SMALL"),
     ("ess.formats.reader", "_TINY"),
-    ("ess.formats.render", "_FEW_ROWS"),
-    ("ess.formats.render", "_FEW_OF_A_BATCH"),
+    ("ess.formats.output.render", "_FEW_ROWS"),
+    ("ess.formats.output.render", "_FEW_OF_A_BATCH"),
     ("ess.pipeline.run", "_LARGE"),
     ("ess.pipeline.outputs", "_LARGE"),
     ("ess.engines.columnar.distinct", "_SMALL"),

@@ -6,8 +6,8 @@ import math
 import random
 from collections.abc import Callable
 
-from ess.engines.batch import Batch, make_batch
 from ess.schema import ColumnType
+from ess.schema.batch import Batch, make_batch
 from ess.schema.types import INTEGER_RANGES
 
 Value = bytes | int | float

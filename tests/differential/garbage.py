@@ -10,13 +10,13 @@ import random
 import traceback
 from dataclasses import dataclass
 
-from ess.engines.batch import make_batch
 from ess.errors import EssError
 from ess.formats.attributes import parse_input_attributes, parse_output_attributes
 from ess.formats.columns import parse_input_columns
+from ess.formats.output.render import OutputColumn, Renderer
 from ess.formats.reader import read_input
-from ess.formats.render import OutputColumn, Renderer
 from ess.schema import ColumnType
+from ess.schema.batch import make_batch
 
 #: Attributes and columns of the inputs.
 _FORMS = (

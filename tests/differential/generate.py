@@ -11,8 +11,8 @@ from tests.differential.chain import Option, build_program
 from tests.differential.data import COLUMNS
 
 from ess.errors import OptionError
+from ess.language.function import Form, Function, Parameter
 from ess.language.functions import FUNCTIONS
-from ess.language.functions.table import Form, Function, Parameter
 from ess.language.tree import ValueType
 from ess.schema import ColumnType
 

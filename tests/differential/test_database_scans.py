@@ -10,18 +10,18 @@ from tests.differential.data import COLUMNS, Row
 from tests.differential.fuzz import make_case
 
 from ess.engines.base import Unsupported
-from ess.engines.batch import Batch, complete, make_batch
 from ess.engines.columnar import compile_columnar
 from ess.engines.rowwise import compile_rowwise
 from ess.errors import InputDataError
 from ess.schema import ColumnType
-from ess.udb.column_scan import ColumnScan
-from ess.udb.keyed_scan import KeyedScan
-from ess.udb.rules import build_rules
-from ess.udb.scan_plan import ScanPlan
-from ess.udb.spec import Definition
-from ess.udb.spec_file import parse_definition
-from ess.udb.store import Import, Shard
+from ess.schema.batch import Batch, complete, make_batch
+from ess.udb.scan.column_scan import ColumnScan
+from ess.udb.scan.keyed_scan import KeyedScan
+from ess.udb.scan.rules import build_rules
+from ess.udb.scan.scan_plan import ScanPlan
+from ess.udb.shard.shard import Import, Shard
+from ess.udb.spec.spec import Definition
+from ess.udb.spec.spec_file import parse_definition
 
 SHARES, CASES_A_SHARE = 4, 25
 

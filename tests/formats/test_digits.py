@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.formats import fast
+from ess.formats import parse_fast
 from ess.formats.attributes import parse_input_attributes
 from ess.formats.digits import PlainNumbers, WordReader, plain_floats, plain_integers
-from ess.formats.exact import parse_block_exactly
+from ess.formats.parse_exact import parse_block_exactly
 from ess.formats.records import make_layout
 from ess.formats.values import converter
 from ess.schema.columns import parse_column
@@ -69,7 +69,7 @@ def test_regular_blocks_are_split_as_records_are(
         parsed.separator.join(field.translate(None, drop) or b"1" for field in row[: len(columns)]) for row in rows
     ]
     data = end.join(lines) + end
-    quick = fast.parse_block_fast(data, 0, len(data), final=False, layout=layout)
+    quick = parse_fast.parse_block_fast(data, 0, len(data), final=False, layout=layout)
     exact = parse_block_exactly(data, 0, len(data), final=False, layout=layout)
     assert str(quick.frame.rows()) == str(exact.frame.rows())  # as text, so that nan equals nan
     assert quick.frame.schema == exact.frame.schema

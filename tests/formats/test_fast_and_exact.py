@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ess.formats import convert, fast, reader, split, split_lines
+from ess.formats import convert, parse_fast, reader, split, split_lines
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import parse_input_columns
-from ess.formats.exact import Block, parse_block_exactly
+from ess.formats.parse_exact import Block, parse_block_exactly
 from ess.formats.reader import read_input
 from ess.formats.records import make_layout
 from ess.schema.columns import Column, parse_column
@@ -94,7 +94,7 @@ def test_fast_path_agrees_with_exact_parser(
         patch.setattr(split, "_BYTES_FOR_A_STRAY_QUOTE", stray)
         patch.setattr(convert, "_FEW", few)
         patch.setattr(convert, "_SOME", some)
-        quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
+        quick = parse_fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)
 
@@ -140,7 +140,7 @@ def test_fast_path_agrees_for_divided_and_fixed_lines(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split_lines, "_RARE", rare)
         patch.setattr(split_lines, "_STEPS", steps)
-        quick = fast.parse_block_fast(data, 0, end, final=final, layout=layout)
+        quick = parse_fast.parse_block_fast(data, 0, end, final=final, layout=layout)
     exact = parse_block_exactly(data, 0, end, final=final, layout=layout)
     assert comparable(quick) == comparable(exact)
 
@@ -150,7 +150,7 @@ def test_columns_that_are_not_used_are_checked_but_not_delivered(used: set[str])
     columns = tuple(replace(column, used=column.key in used) for column in columns_of("s:a i:b f:c"))
     layout = make_layout(attributes_of(""), columns, (), where="-f")
     data = b"x,1,2\ny,?,3\nz,4,?\nw\nv,5,6\n"
-    for parse in (fast.parse_block_fast, parse_block_exactly):
+    for parse in (parse_fast.parse_block_fast, parse_block_exactly):
         block = parse(data, 0, len(data), final=True, layout=layout)
         assert (block.frame.columns, block.frame.height, block.records) == (sorted(used), 2, 5)
         assert [(reject.record, reject.column) for reject in block.rejects] == [(1, 1), (2, 2), (3, 1)]

@@ -148,8 +148,8 @@ def test_a_record_of_some_megabytes_is_good(size: int) -> None:
 @pytest.fixture
 def long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value of more than 32 characters is long."""
-    monkeypatch.setattr("ess.formats.json_records._LIMITS", 0)
-    monkeypatch.setattr("ess.formats.json_records._LEAST_LONG", 32)
+    monkeypatch.setattr("ess.formats.nested.json_records._LIMITS", 0)
+    monkeypatch.setattr("ess.formats.nested.json_records._LEAST_LONG", 32)
 
 
 ITEMS = ", ".join(f'{{"id": {n}, "t": ["{n}", "x"]}}' for n in range(40))
@@ -214,8 +214,8 @@ def test_a_value_is_the_same_long_or_not(
     data = (json.dumps(records) if array else "\n".join(map(json.dumps, records))).encode()
     expected = read(data, [], specs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ess.formats.json_records._LIMITS", 0)
-        patch.setattr("ess.formats.json_records._LEAST_LONG", 40 + limit)
+        patch.setattr("ess.formats.nested.json_records._LIMITS", 0)
+        patch.setattr("ess.formats.nested.json_records._LEAST_LONG", 40 + limit)
         rows, rejects = read(data, [], specs, size=size)
     # What a column wants of a long container is only known to be too long.
     assert (rows, len(rejects)) == (expected[0], len(expected[1]))

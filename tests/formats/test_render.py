@@ -13,13 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import Batch, make_batch
 from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_input_attributes, parse_output_attributes
-from ess.formats.print_format import parse_print_format
+from ess.formats.output.print_format import parse_print_format
+from ess.formats.output.render import OutputColumn, Renderer
+from ess.formats.output.render_fast import rendered
 from ess.formats.reader import read_input
-from ess.formats.render import OutputColumn, Renderer
-from ess.formats.render_fast import rendered
+from ess.schema.batch import Batch, make_batch
 from ess.schema.columns import parse_column
 from ess.schema.types import INTEGER_RANGES, ColumnType
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import PHYSICAL
 from ess.formats.values import BadValueError, Value, address_text, converter, shown
+from ess.schema.batch import PHYSICAL
 from ess.schema.columns import parse_column
 from ess.schema.types import INTEGER_RANGES, ColumnType
 

@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
-from ess.engines.batch import make_batch
 from ess.errors import OutputOpenError, OutputWriteError
 from ess.formats.attributes import parse_output_attributes
-from ess.formats.writer import OutputColumn, open_output
+from ess.formats.output.writer import OutputColumn, open_output
+from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 
 COLUMNS = [OutputColumn("a", "a", ColumnType.S)]

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import make_batch
 from ess.engines.rowwise import compile_rowwise
 from ess.errors import EssError
 from ess.language.checker import check_constant, check_expression, check_filter
@@ -17,6 +16,7 @@ from ess.language.program import Evaluate, Program
 from ess.language.scope import Scope
 from ess.language.tree import ValueType
 from ess.schema import ColumnType, parse_column
+from ess.schema.batch import make_batch
 
 COLUMNS = {"s:Str1": b"a1-\xff", "s:Str2": b"", "i:Int1": 7, "is:Int2": -3, "f:Float1": 2.5, "ip:Ip1": b"\1\2\3\4"}
 RESULTS = {ValueType.STRING: "s", ValueType.INTEGER: "ls", ValueType.FLOAT: "f", ValueType.IP: "ip"}

@@ -6,8 +6,8 @@ import pytest
 
 from ess.errors import OptionError
 from ess.language.checker import check_expression
+from ess.language.function import RecordError
 from ess.language.functions.character_sets import _ALIASES, codec_name
-from ess.language.functions.table import RecordError
 from ess.language.scope import Scope
 from ess.language.tree import Call
 from ess.schema import parse_column

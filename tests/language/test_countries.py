@@ -6,9 +6,9 @@ import os
 import pytest
 
 from ess.errors import InputOpenError
+from ess.language.function import RecordError
 from ess.language.functions import FUNCTIONS
 from ess.language.functions.countries import country_name, region_name
-from ess.language.functions.table import RecordError
 
 MARK = b"\xab\xcd\xefMaxMind.com"
 

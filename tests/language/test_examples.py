@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from ess.engines.batch import blank, make_batch
 from ess.engines.rowwise import compile_rowwise
 from ess.errors import OptionError
 from ess.language.checker import check_expression
@@ -14,6 +13,7 @@ from ess.language.scope import Scope
 from ess.language.tree import ValueType
 from ess.pipeline.page import function_entry
 from ess.schema import parse_column
+from ess.schema.batch import blank, make_batch
 
 COLUMNS = ("s:Str1", "s:Str2", "i:Int1", "is:Int2", "f:Float1", "ip:Ip1")
 RESULTS = {ValueType.STRING: "s", ValueType.INTEGER: "ls", ValueType.FLOAT: "f", ValueType.IP: "ip"}

@@ -10,8 +10,8 @@ from ess.language.key_hash import PLACEMENT, SEGMENT, key_hash
 from ess.language.scope import Scope
 from ess.language.tree import ValueType, value_type
 from ess.schema import ColumnType
-from ess.udb.placement import key_hashes
-from ess.udb.spec import TableColumn
+from ess.udb.spec.placement import key_hashes
+from ess.udb.spec.spec import TableColumn
 
 KEY = [
     TableColumn(name, kind, primary=True)

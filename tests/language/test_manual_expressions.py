@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from ess.engines.batch import make_batch
 from ess.engines.rowwise import compile_rowwise
 from ess.errors import OptionError
 from ess.language import values
@@ -14,6 +13,7 @@ from ess.language.program import Evaluate, Program
 from ess.language.scope import Scope
 from ess.language.tree import ValueType
 from ess.schema import ColumnType, parse_column
+from ess.schema.batch import make_batch
 
 PAGE = Path(__file__).parents[2] / "docs" / "manual" / "expressions.md"
 BLOCKS = re.findall(r"^```\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from ess.engines.batch import make_batch
 from ess.errors import EssError
 from ess.formats import reader
 from ess.formats.attributes import OutputAttributes
@@ -20,6 +19,7 @@ from ess.pipeline.beside import Behind, read_ahead
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import RowOutput
+from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_pp
 

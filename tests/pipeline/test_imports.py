@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ess.engines.batch import Batch
 from ess.errors import OptionError, UdbConnectError
 from ess.language.tree import Slot
 from ess.pipeline.plan import plan_chain
 from ess.pipeline.run import RunError, Streams, run
 from ess.pipeline.sinks import ImportRequest
+from ess.schema.batch import Batch
 from ess.tools.aq_pp import OPTIONS
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from ess.tools import aq_pp, aq_udb
-from ess.udb.access import make_access, read_server_access
-from ess.udb.admin import create_table, create_variable, create_vector, use
-from ess.udb.server import UdbServer
+from ess.udb.admin.admin import create_table, create_variable, create_vector, use
+from ess.udb.server.server import UdbServer
+from ess.udb.wire.access import make_access, read_server_access
 
 TITLE = '"country","last_name","first_name","integer_col","float_col","float_2","grade","extra_column"'
 PHILIPPINES = [

@@ -1,11 +1,11 @@
 """Programs for tests, put together as the options of a command line are."""
 
-from ess.engines.batch import make_batch
 from ess.engines.rowwise import compile_rowwise
 from ess.language.checker import check_expression, check_filter, fit
 from ess.language.program import Evaluate, Filter, Program, Variable, Write
 from ess.language.scope import Scope
 from ess.schema import parse_column
+from ess.schema.batch import make_batch
 
 
 class Chain:

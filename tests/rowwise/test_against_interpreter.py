@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.language.functions.table import Function, anything
+from ess.language.function import Function, anything
 from ess.language.program import Branch, Conditional, Constantly, Expand, Quit, Skip
 from ess.language.tree import Call, Reference, ValueType
 from rowwise.chains import Chain

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import make_batch
 from ess.engines.rowwise import compile_rowwise
 from ess.engines.rowwise.inline import _INLINE, inline_of
 from ess.language.checker import check_expression, check_filter
@@ -14,6 +13,7 @@ from ess.language.program import Evaluate, Filter, Program
 from ess.language.scope import Scope
 from ess.language.tree import Call, Constant, Truth, ValueType
 from ess.schema import parse_column
+from ess.schema.batch import make_batch
 
 COLUMNS = ("s:a", "s:b", "ls:n")
 INLINED = [

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ess.engines.batch import make_batch
 from ess.formats import raw
 from ess.formats.attributes import parse_input_attributes
+from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_cat
 from tools.outcome import Outcome, Tool

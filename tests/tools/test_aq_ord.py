@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import join_batches, make_batch
 from ess.engines.ordering import sort_batch
 from ess.engines.tables import arrow_file, sorting
 from ess.errors import InputDataError
 from ess.language.tree import Slot
+from ess.schema.batch import join_batches, make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_ord
 from tools.outcome import Outcome

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ess.engines.batch import make_batch
 from ess.engines.tables.sessions import OutOfOrderError, SessionFinder
 from ess.language.tree import Slot
+from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_sess
 from tools.outcome import Outcome, Tool

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from ess.tools.warm import client, protocol
-from ess.udb import admin
-from ess.udb.access import make_access, read_server_access
-from ess.udb.server import UdbServer
+from ess.udb.admin import admin
+from ess.udb.server.server import UdbServer
+from ess.udb.wire.access import make_access, read_server_access
 
 LAUNCHER = [str(Path(sys.executable).with_name("aq_pp"))]
 PYTHON = [sys.executable, "-c", "from ess.tools.launch import aq_pp; aq_pp()"]

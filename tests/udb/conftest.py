@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ess.udb.access import Access, make_access, read_access, read_server_access
-from ess.udb.memory import MemoryLimit
-from ess.udb.server import UdbServer
-from ess.udb.spec import Server
+from ess.udb.server.memory import MemoryLimit
+from ess.udb.server.server import UdbServer
+from ess.udb.spec.spec import Server
+from ess.udb.wire.access import Access, make_access, read_access, read_server_access
 
 
 @pytest.fixture

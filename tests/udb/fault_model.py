@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ess.udb.query import export_batch
+from ess.udb.command.query import export_batch
 
 CLIENTS = 2
 _KEYS = 23

@@ -27,14 +27,21 @@ from typing import Any
 import pytest
 
 from ess.errors import EssError
-from ess.udb.access import access_folder, make_access, read_access, udb_folder
-from ess.udb.connection import Connection
-from ess.udb.processes import _ALLOCATORS, log_file, state
-from ess.udb.spec import Server
+from ess.udb.admin.processes import _ALLOCATORS, log_file, state
+from ess.udb.spec.spec import Server
+from ess.udb.wire.access import access_folder, make_access, read_access, udb_folder
+from ess.udb.wire.connection import Connection
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["ess.udb.daemon", "ess.udb.client", "ess.udb.perform", "ess.udb.checkpoint", "ess.tools.aq_pp", "ess.tools.aq_udb"]
+    [
+        "ess.udb.server.daemon",
+        "ess.udb.client.importing",
+        "ess.udb.command.perform",
+        "ess.udb.checkpoint.checkpoint",
+        "ess.tools.aq_pp",
+        "ess.tools.aq_udb",
+    ]
 )
 
 #: Longer than this nothing may take here.
@@ -58,7 +65,8 @@ def serve(work_folder: str, port: int, dies_at: int, file_bytes: int, silent_sec
         silent_seconds: It drops what clients have left open after so long, and tells how much is open; 0: as usual.
     """
     os.environ["ESS_WORK_DIR"] = work_folder
-    from ess.udb import catalog, daemon, database, journal, server
+    from ess.udb.journal import journal
+    from ess.udb.server import catalog, daemon, database, server
 
     _redirect(log_file(udb_folder(), port))
     journal.LARGE_LOG = 30_000
@@ -95,7 +103,7 @@ def _let_syncs_fail(while_there: Path) -> None:
 
 def _tell_what_is_open() -> None:
     """Let the server add to its status how many imports and sessions are under way."""
-    from ess.udb import daemon, server
+    from ess.udb.server import daemon, server
 
     class Telling(server.UdbServer):
         def _hello(self, body: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 def operation(name: str, *arguments: str, filt: str = "", change: bool = False) -> Any:
     """A checked operation of ``aq_udb``."""
     from ess.pipeline.options import Option, Use
-    from ess.udb.operations import plan
+    from ess.udb.command.operations import plan
 
     uses = [Use(Option(name, ""), (), arguments, name)]
     if filt:
@@ -23,10 +23,10 @@ def put(table: str, rows: list[tuple[Any, ...]], database: str = "db") -> None:
     """Import rows."""
     import polars as pl
 
-    from ess.engines.batch import PHYSICAL
     from ess.language.tree import Slot
-    from ess.udb.client import Import, ImportIdentity, ImportOptions
-    from ess.udb.target import find_target
+    from ess.schema.batch import PHYSICAL
+    from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+    from ess.udb.spec.target import find_target
 
     target = find_target(f"{database}:{table}", where="test")
     assert target.table is not None

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ess.udb.protocol import (
+from ess.udb.wire.protocol import (
     CreateRequest,
     DatabaseRequest,
     LoadRequest,

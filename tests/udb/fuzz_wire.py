@@ -29,13 +29,13 @@ from tests.udb.fuzz_input import Damage, bad_rows, good_rows
 from tests.udb.http2 import Http2
 
 from ess.errors import EssError
-from ess.udb.access import read_access, udb_folder
-from ess.udb.connection import Connection, translate
-from ess.udb.perform import perform
-from ess.udb.processes import log_file
-from ess.udb.protocol import CERTIFICATE_NAME, encode
-from ess.udb.query import export_batch
-from ess.udb.spec import Server
+from ess.udb.admin.processes import log_file
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.spec.spec import Server
+from ess.udb.wire.access import read_access, udb_folder
+from ess.udb.wire.connection import Connection, translate
+from ess.udb.wire.protocol import CERTIFICATE_NAME, encode
 
 DEFINITION = """
 @Table:log      s,pkey:user i,tkey:time is:n f:price ip:from

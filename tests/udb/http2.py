@@ -10,8 +10,8 @@ import ssl
 import struct
 import time
 
-from ess.udb.access import Access
-from ess.udb.protocol import CERTIFICATE_NAME
+from ess.udb.wire.access import Access
+from ess.udb.wire.protocol import CERTIFICATE_NAME
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS = 0, 1, 3, 4

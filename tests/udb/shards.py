@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ess.engines.batch import make_batch
-from ess.udb.protocol import ScanRequest
-from ess.udb.scan import Scan
-from ess.udb.spec_file import parse_definition
-from ess.udb.store import Import, Shard
+from ess.schema.batch import make_batch
+from ess.udb.scan.scan import Scan
+from ess.udb.shard.shard import Import, Shard
+from ess.udb.spec.spec_file import parse_definition
+from ess.udb.wire.protocol import ScanRequest
 
 DEFINITION = """
 @Table:log      s,pkey:user i,tkey:time s:word f:price

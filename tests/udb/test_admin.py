@@ -8,10 +8,10 @@ import pytest
 
 from ess.cli.udb import summary_lines
 from ess.errors import OptionError
-from ess.udb import admin
-from ess.udb.spec import Kind
-from ess.udb.spec_file import format_spec, parse_server, parse_spec
-from ess.udb.target import chosen_servers, load_spec
+from ess.udb.admin import admin
+from ess.udb.spec.spec import Kind
+from ess.udb.spec.spec_file import format_spec, parse_server, parse_spec
+from ess.udb.spec.target import chosen_servers, load_spec
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import pytest
 
 from ess.tools import aq_pp
 from ess.tools.process import exit_code
-from ess.udb.server import UdbServer
-from ess.udb.spec import Server
+from ess.udb.server.server import UdbServer
+from ess.udb.spec.spec import Server
 
 Run = Callable[..., tuple[int, str, str]]
 

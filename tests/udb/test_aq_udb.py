@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from ess.engines.batch import make_batch
 from ess.errors import OptionError
 from ess.language.tree import Slot
+from ess.schema.batch import make_batch
 from ess.tools import aq_udb
-from ess.udb.client import Import, ImportIdentity, ImportOptions
-from ess.udb.query import export_batch
-from ess.udb.target import find_target
+from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.command.query import export_batch
+from ess.udb.spec.target import find_target
 
 DEFINITION = """
 @Table:log      s,pkey:user i,tkey:time s:word f:price

@@ -19,11 +19,12 @@ from tests.udb.faults import operation, put
 
 from ess.errors import EssError, InputDataError, InputOpenError, OutputWriteError
 from ess.stores.store import Store
-from ess.udb import checkpoint_place, checkpoint_store
-from ess.udb.checkpoint_store import StorePlace
-from ess.udb.perform import perform
-from ess.udb.query import export_batch
-from ess.udb.spec import Server
+from ess.udb.checkpoint import bucket
+from ess.udb.checkpoint import location as checkpoint_location
+from ess.udb.checkpoint.bucket import BucketLocation
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.spec.spec import Server
 from store_servers import ALONE, AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, FOREIGN, StoreServer, store_server
 
 DEFINITION = """
@@ -202,7 +203,7 @@ def test_a_save_that_ends_at_any_request_leaves_one_of_two_whole_checkpoints(
     save(address)
     old = store.get("a/manifest.json")
     fill(20)
-    opened = checkpoint_place.open_store
+    opened = checkpoint_location.open_store
     seen = set()
     for requests in range(100):
         dying: list[DyingStore] = []
@@ -212,7 +213,7 @@ def test_a_save_that_ends_at_any_request_leaves_one_of_two_whole_checkpoints(
             return dying[0]
 
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint_place, "open_store", open_dying)
+            patch.setattr(checkpoint_location, "open_store", open_dying)
             try:
                 save(address)
                 done = True
@@ -231,7 +232,7 @@ def test_a_save_that_ends_at_any_request_leaves_one_of_two_whole_checkpoints(
     assert seen == {(False, False), (True, True)}
     # What the dead have left is removed when nobody can be at work on it any more.
     assert len(parts(store, "a")) > 5
-    monkeypatch.setattr(checkpoint_store, "ABANDONED", timedelta(seconds=-1))
+    monkeypatch.setattr(bucket, "ABANDONED", timedelta(seconds=-1))
     save(address)
     assert len(parts(store, "a")) == 1
     pool(1)
@@ -243,14 +244,14 @@ def test_two_at_once_do_not_harm_each_other(store: StoreServer, pool: Pool, monk
     fill(10)
     address = store.address("two")
     save(address)
-    settle = StorePlace.settle
+    settle = BucketLocation.settle
 
-    def settle_late(place: StorePlace, part: str, sizes: Any) -> None:
-        monkeypatch.setattr(StorePlace, "settle", settle)
+    def settle_late(place: BucketLocation, part: str, sizes: Any) -> None:
+        monkeypatch.setattr(BucketLocation, "settle", settle)
         save(address)  # another one comes, and comes to its end first
         settle(place, part, sizes)
 
-    monkeypatch.setattr(StorePlace, "settle", settle_late)
+    monkeypatch.setattr(BucketLocation, "settle", settle_late)
     save(address)
     assert len(parts(store, "two")) == 1
     pool(1)
@@ -263,13 +264,13 @@ def test_a_lost_answer_to_the_last_request_removes_nothing(
     pool(2)
     fill(10)
     address = store.address("lost")
-    name = StorePlace.name
+    name = BucketLocation.name
 
-    def lost(place: StorePlace, manifest: bytes) -> None:
+    def lost(place: BucketLocation, manifest: bytes) -> None:
         name(place, manifest)
         raise OutputWriteError("the store cannot be reached, or does not answer", where=place.at("manifest.json"))
 
-    monkeypatch.setattr(StorePlace, "name", lost)
+    monkeypatch.setattr(BucketLocation, "name", lost)
     with pytest.raises(EssError, match="cannot be reached"):
         save(address)
     pool(1)
@@ -282,12 +283,12 @@ def test_a_failed_save_removes_what_it_has_written(
     pool(2)
     fill(10)
 
-    def short(place: StorePlace, part: str, sizes: Any) -> None:
+    def short(place: BucketLocation, part: str, sizes: Any) -> None:
         store.put(f"short/{part}/log-0.parquet", b"PAR1")
         settle(place, part, sizes)
 
-    settle = StorePlace.settle
-    monkeypatch.setattr(StorePlace, "settle", short)
+    settle = BucketLocation.settle
+    monkeypatch.setattr(BucketLocation, "settle", short)
     with pytest.raises(OutputWriteError, match=r"/short/data-\w+/log-0.parquet: the store does not have what was"):
         save(store.address("short"))
     assert parts(store, "short") == set()

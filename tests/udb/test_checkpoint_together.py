@@ -10,11 +10,11 @@ import pytest
 from tests.udb.faults import operation, put
 
 from ess.errors import InputOpenError
-from ess.udb import checkpoint
-from ess.udb.checkpoint_place import LOCK
-from ess.udb.perform import perform
-from ess.udb.query import export_batch
-from ess.udb.spec import Server
+from ess.udb.checkpoint import checkpoint
+from ess.udb.checkpoint.location import LOCK
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.spec.spec import Server
 
 DEFINITION = "\n@Table:log s,pkey:user i:n\n@Table:more s,pkey:user i:n\n"
 

@@ -10,10 +10,10 @@ from tests.udb.fault_processes import Servers
 from tests.udb.faults import operation, put
 
 from ess.errors import UdbRequestError
-from ess.udb import admin
-from ess.udb.perform import perform
-from ess.udb.query import export_batch
-from ess.udb.target import spec_path
+from ess.udb.admin import admin
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.spec.target import spec_path
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 from tests.udb.faults import operation, put
 
 from ess.errors import EssError, UdbRequestError
-from ess.udb import log_file
-from ess.udb.access import read_server_access
-from ess.udb.log_file import HEAD_BYTES, read_records
-from ess.udb.perform import perform
-from ess.udb.query import export_batch
-from ess.udb.server import UdbServer
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.journal import log_file
+from ess.udb.journal.log_file import HEAD_BYTES, read_records
+from ess.udb.server.server import UdbServer
+from ess.udb.wire.access import read_server_access
 
 DEFINITION = """
 @Table:log      s,pkey:user i:n i:value

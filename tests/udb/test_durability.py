@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from tests.udb.faults import operation, put
 
 from ess.errors import EssError, SystemFailure, UdbRequestError
-from ess.udb import database, journal, log_file
-from ess.udb.access import read_server_access
-from ess.udb.log_file import LogFile, cut, read_body, read_records
-from ess.udb.perform import perform
-from ess.udb.query import export_batch
-from ess.udb.server import UdbServer
-from ess.udb.spec import Server
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.journal import journal, log_file
+from ess.udb.journal.log_file import LogFile, cut, read_body, read_records
+from ess.udb.server import database
+from ess.udb.server.server import UdbServer
+from ess.udb.spec.spec import Server
+from ess.udb.wire.access import read_server_access
 
 DEFINITION = """
 @Table:log      s,pkey:user i:n i:value

@@ -16,15 +16,15 @@ import pytest
 from tests.udb.fault_processes import Command, Servers
 from tests.udb.faults import operation, put
 
-from ess.engines.batch import PHYSICAL
 from ess.errors import EssError
 from ess.language.tree import Slot
+from ess.schema.batch import PHYSICAL
 from ess.schema.types import ColumnType
-from ess.udb.access import udb_folder
-from ess.udb.client import Import, ImportIdentity, ImportOptions
-from ess.udb.perform import perform
-from ess.udb.query import export_batch
-from ess.udb.target import find_target
+from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.spec.target import find_target
+from ess.udb.wire.access import udb_folder
 
 DEFINITION = "\n@Table:log s,pkey:user i:n i:value\n"
 

@@ -18,13 +18,13 @@ from pyarrow import flight
 from tests.udb.faults import operation, put
 
 from ess.errors import EssError, OptionError, UdbRequestError
-from ess.udb import catalog as catalog_module
-from ess.udb import stage_stream
-from ess.udb.pool import Pool
-from ess.udb.protocol import PROTOCOL
-from ess.udb.query import export_batch
-from ess.udb.spec import Server
-from ess.udb.spec_file import format_spec, parse_spec
+from ess.udb.client import stage_stream
+from ess.udb.client.pool import Pool
+from ess.udb.command.query import export_batch
+from ess.udb.server import catalog as catalog_module
+from ess.udb.spec.spec import Server
+from ess.udb.spec.spec_file import format_spec, parse_spec
+from ess.udb.wire.protocol import PROTOCOL
 
 # Spec files -----------------------------------------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ def test_an_export_sees_whole_imports_while_they_go_on(start_server: Any, write_
         thread.start()
     try:
         heights = [export_batch("db:log")[0].height for _ in range(12)]
-        from ess.udb.perform import perform
+        from ess.udb.command.perform import perform
 
         changed = perform(operation("-scn", "db:log", filt="n == 0"))
         assert changed % 20 == 0

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
 from ess.errors import OptionError
-from ess.udb.spec_file import format_spec, parse_spec, read_spec
+from ess.udb.spec.spec_file import format_spec, parse_spec, read_spec
 
 EXAMPLES = int(os.environ.get("UDB_FUZZ_SPECS", "300"))
 SEED = int(os.environ.get("UDB_FUZZ_SEED", "1"))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ess.udb import grouping
-from ess.udb.grouping import first_rows
+from ess.udb.shard import grouping
+from ess.udb.shard.grouping import first_rows
 
 #: More rows than are taken one by one.
 ROWS = 6_000

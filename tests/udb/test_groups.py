@@ -6,7 +6,7 @@ import pytest
 from tests.udb.shards import ALL, make_shard, scan
 
 from ess.errors import InputDataError, OptionError
-from ess.udb.store import Shard
+from ess.udb.shard.shard import Shard
 
 
 @pytest.fixture

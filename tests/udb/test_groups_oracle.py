@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ess.engines.batch import make_batch
-from ess.udb import keyed_scan
-from ess.udb.protocol import ScanRequest
-from ess.udb.scan import Scan
-from ess.udb.spec_file import parse_definition
-from ess.udb.store import Import, Shard
+from ess.schema.batch import make_batch
+from ess.udb.scan import keyed_scan
+from ess.udb.scan.scan import Scan
+from ess.udb.shard.shard import Import, Shard
+from ess.udb.spec.spec_file import parse_definition
+from ess.udb.wire.protocol import ScanRequest
 
 DEFINITION = """
 @Table:a   i,pkey:k is:x is:y

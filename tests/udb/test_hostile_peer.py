@@ -14,11 +14,14 @@ from tests.udb.faults import put
 from tests.udb.fuzz_input import good_rows
 
 from ess.errors import EssError, UdbRequestError
-from ess.udb.connection import translate
-from ess.udb.incoming import frame_of
-from ess.udb.memory import MemoryLimit
-from ess.udb.pool import Pool
-from ess.udb.protocol import (
+from ess.udb.client.pool import Pool
+from ess.udb.command.query import export_batch
+from ess.udb.server.memory import MemoryLimit
+from ess.udb.server.validation import frame_of
+from ess.udb.spec.spec import Server
+from ess.udb.spec.spec_file import parse_definition
+from ess.udb.wire.connection import translate
+from ess.udb.wire.protocol import (
     DatabaseRequest,
     OrderRequest,
     ScanRequest,
@@ -27,9 +30,6 @@ from ess.udb.protocol import (
     StageRequest,
     encode,
 )
-from ess.udb.query import export_batch
-from ess.udb.spec import Server
-from ess.udb.spec_file import parse_definition
 
 DEFINITION = """
 @Table:log      s,pkey:user i,tkey:time is:n f:price ip:from

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import make_batch
 from ess.errors import (
     InitializationError,
     OptionError,
@@ -24,25 +23,27 @@ from ess.errors import (
     UdbRequestError,
 )
 from ess.language.tree import Slot
+from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_pp
 from ess.tools.aq_udb import OPTIONS
-from ess.udb import client, connection, protocol
-from ess.udb.access import Access
-from ess.udb.client import Import, ImportIdentity, ImportOptions
-from ess.udb.cut import Cut
-from ess.udb.database import Database
-from ess.udb.export import export, export_variables
-from ess.udb.import_attributes import IMPORT_ATTRIBUTES
-from ess.udb.memory import MemoryLimit
-from ess.udb.operations import plan
-from ess.udb.perform import perform
-from ess.udb.pool import Pool
-from ess.udb.protocol import DatabaseRequest, OrderRequest, ScanRequest
-from ess.udb.spec import Server
-from ess.udb.spec_file import format_definition
-from ess.udb.table_scope import TableScope
-from ess.udb.target import Target, find_target
+from ess.udb.client import importing
+from ess.udb.client.export import export, export_variables
+from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.client.limits import Cut
+from ess.udb.client.pool import Pool
+from ess.udb.command.operations import plan
+from ess.udb.command.perform import perform
+from ess.udb.server.database import Database
+from ess.udb.server.memory import MemoryLimit
+from ess.udb.spec.import_attributes import IMPORT_ATTRIBUTES
+from ess.udb.spec.spec import Server
+from ess.udb.spec.spec_file import format_definition
+from ess.udb.spec.table_scope import TableScope
+from ess.udb.spec.target import Target, find_target
+from ess.udb.wire import connection, protocol
+from ess.udb.wire.access import Access
+from ess.udb.wire.protocol import DatabaseRequest, OrderRequest, ScanRequest
 
 Row = tuple[Any, ...]
 
@@ -59,7 +60,7 @@ def prepared(
     target = find_target(f"db:{table}", where="-imp")
     columns = target.table.columns if target.table else target.spec.definition.key
     slots = [Slot(column.key, column.name, column.type) for column in columns]
-    name = ImportIdentity(identity, "job", seq) if identity else client.identity_from_environment("test")
+    name = ImportIdentity(identity, "job", seq) if identity else importing.identity_from_environment("test")
     sink = Import(target, servers, slots, ImportOptions(), name, where="-imp")
     batch = make_batch([(c.key, c.type, [row[i] for row in rows]) for i, c in enumerate(columns)], len(rows))
     return sink, batch
@@ -245,10 +246,10 @@ def test_columns_are_converted_as_storing_does(start_server: Any, write_spec: An
 def test_every_attribute_of_the_help_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     examples = {"spec=UdbSpec": "spec=a.spec", "seg=N1[-N2]/N[:V]": "seg=1-2/3:4"}
     for name in IMPORT_ATTRIBUTES:
-        made = client.parse_import_attributes([examples.get(name, name)], where="-imp")
+        made = importing.parse_import_attributes([examples.get(name, name)], where="-imp")
         assert (made == ImportOptions()) == (name == "nodelay")
     with pytest.raises(OptionError, match="did you mean 'nobnk'"):
-        client.parse_import_attributes(["nobnck"], where="-imp")
+        importing.parse_import_attributes(["nobnck"], where="-imp")
     assert aq_pp.main(["-h", "imp"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert all(f"{name}: {meaning}" in shown for name, meaning in IMPORT_ATTRIBUTES.items())
@@ -466,7 +467,7 @@ def test_a_foreign_token_or_authority_opens_nothing(
         pool.hello()
     with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:
         pool.call("remove", DatabaseRequest("db", ""))
-    from ess.udb.access import make_access, read_access
+    from ess.udb.wire.access import make_access, read_access
 
     token = tmp_path / "conf" / "udb" / "access" / "token"
     token.write_text(f"{access.token}\n")

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 import ess
-from ess.udb import admin, processes, service
-from ess.udb.access import udb_folder
+from ess.udb.admin import admin, processes, service
+from ess.udb.wire.access import udb_folder
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "database.md"
 KEYS = 500_000

@@ -9,10 +9,10 @@ import pytest
 from tests.udb.shards import ALL, make_shard, scan, words
 
 from ess.errors import EssError, InputDataError, OptionError, UdbRequestError
-from ess.udb.module_files import find, install, modules_folder
-from ess.udb.protocol import ScanRequest, changes_nothing
-from ess.udb.scan import Scan
-from ess.udb.store import Shard
+from ess.udb.scan.module_files import find, install, modules_folder
+from ess.udb.scan.scan import Scan
+from ess.udb.shard.shard import Shard
+from ess.udb.wire.protocol import ScanRequest, changes_nothing
 
 Run = Callable[..., list[tuple[object, ...]]]
 

@@ -16,17 +16,17 @@ import pytest
 from tests.udb.fault_processes import Servers
 from tests.udb.faults import operation, put
 
-from ess.engines.batch import PHYSICAL
 from ess.errors import EssError
 from ess.language.tree import Slot
+from ess.schema.batch import PHYSICAL
 from ess.schema.types import ColumnType
-from ess.udb import watch
-from ess.udb.client import Import, ImportIdentity, ImportOptions
-from ess.udb.perform import perform
-from ess.udb.pool import Pool
-from ess.udb.protocol import DatabaseRequest, ScanRequest
-from ess.udb.query import export_batch
-from ess.udb.target import find_target
+from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.client.pool import Pool
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.spec.target import find_target
+from ess.udb.wire import watch
+from ess.udb.wire.protocol import DatabaseRequest, ScanRequest
 
 DEFINITION = "\n@Table:log s,pkey:user i:n\n"
 

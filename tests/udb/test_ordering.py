@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from ess.schema.types import ColumnType
-from ess.udb.ordering import sort_columns, sort_result
-from ess.udb.spec import TableColumn
+from ess.udb.shard.sorting import sort_columns, sort_result
+from ess.udb.spec.spec import TableColumn
 
 TEXT = TableColumn("text", ColumnType.S)
 NUMBER = TableColumn("number", ColumnType.IS)

@@ -9,10 +9,10 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ess.engines.batch import PHYSICAL
+from ess.schema.batch import PHYSICAL
 from ess.schema.types import ColumnType
-from ess.udb.placement import key_hashes, servers_of
-from ess.udb.spec import TableColumn
+from ess.udb.spec.placement import key_hashes, servers_of
+from ess.udb.spec.spec import TableColumn
 
 TEXT = TableColumn("text", ColumnType.S, primary=True)
 NUMBER = TableColumn("number", ColumnType.IS, primary=True)

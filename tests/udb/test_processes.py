@@ -18,9 +18,9 @@ import pytest
 from ess.errors import InitializationError, OptionError
 from ess.tools import aq_pp, aq_udb, udbd
 from ess.tools.process import exit_code
-from ess.udb import admin, processes, service
-from ess.udb.access import access_folder, udb_folder
-from ess.udb.ports import parse_ports
+from ess.udb.admin import admin, processes, service
+from ess.udb.admin.ports import parse_ports
+from ess.udb.wire.access import access_folder, udb_folder
 
 
 @pytest.fixture

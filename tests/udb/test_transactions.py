@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.errors import OptionError, UdbRequestError
-from ess.udb import protocol
-from ess.udb.protocol import ScanRequest, StageRequest, VerdictRequest
-from ess.udb.spec_file import parse_spec
-from ess.udb.transactions import Ending, Stage, Transactions, Verdict
+from ess.udb.spec.spec_file import parse_spec
+from ess.udb.wire import protocol
+from ess.udb.wire.protocol import ScanRequest, StageRequest, VerdictRequest
+from ess.udb.wire.transactions import Ending, Stage, Transactions, Verdict
 
 ROWS = pl.DataFrame({"a": [1, 2]})
 

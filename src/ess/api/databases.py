@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from ess.udb.admin import DatabaseSummary
+    from ess.udb.admin.admin import DatabaseSummary
 
 __all__ = [
     "create_database",
@@ -44,7 +44,7 @@ def create_database(name: str, *, ports: int = 1, volatile: bool = False) -> Non
     Raises:
         OptionError: If the name is bad or taken, or there are not enough ports.
     """
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_database(name, ports=ports, nodes=_hosts(), volatile=volatile)
 
@@ -68,7 +68,7 @@ def create_table(name: str, columns: Sequence[str]) -> None:
     ['allsales']
     >>> ess.drop_database("wood")
     """
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_table(name, columns)
 
@@ -76,7 +76,7 @@ def create_table(name: str, columns: Sequence[str]) -> None:
 @checked
 def create_vector(name: str, columns: Sequence[str]) -> None:
     """Make a vector of the database in use: one row for a key, merged from what is imported."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_vector(name, columns)
 
@@ -84,7 +84,7 @@ def create_vector(name: str, columns: Sequence[str]) -> None:
 @checked
 def create_variable(columns: Sequence[str]) -> None:
     """Make the variables of the database in use, which belong to no key."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_variable(columns)
 
@@ -92,7 +92,7 @@ def create_variable(columns: Sequence[str]) -> None:
 @checked
 def drop_database(name: str) -> None:
     """Remove a database, and what running servers hold of it."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_database(name)
 
@@ -100,7 +100,7 @@ def drop_database(name: str) -> None:
 @checked
 def drop_table(name: str) -> None:
     """Remove a table of the database in use, and its rows from running servers."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_table(name)
 
@@ -108,14 +108,14 @@ def drop_table(name: str) -> None:
 @checked
 def drop_vector(name: str) -> None:
     """Remove a vector of the database in use, and its rows from running servers."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_vector(name)
 
 
 def drop_variable() -> None:
     """Remove the variables of the database in use."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_variable()
 
@@ -123,7 +123,7 @@ def drop_variable() -> None:
 @checked
 def use(name: str) -> None:
     """Choose the database that tables are created in."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.use(name)
 
@@ -131,28 +131,28 @@ def use(name: str) -> None:
 @checked
 def server_summary(name: str | None = None) -> list[DatabaseSummary]:
     """The databases with their tables, vectors and variables, or one of them."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     return admin.server_summary(name)
 
 
 def server_commit() -> list[str]:
     """Check the database definitions and make them known to the workers; returns what was done, in lines."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     return admin.server_commit()
 
 
 def server_restart() -> list[str]:
     """Empty all databases by stopping and starting their servers; returns what was done, in lines."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     return list(admin.server_restart(_hosts()))
 
 
 def server_reset() -> list[str]:
     """Stop the servers and remove all databases; returns what was done, in lines."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     return list(admin.server_reset())
 
@@ -171,7 +171,7 @@ def udbd(verb: str) -> list[str]:
         OptionError: For another verb.
         InitializationError: If a server cannot start or stop.
     """
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     return list(admin.udbd(verb, _hosts()))
 
@@ -204,8 +204,8 @@ def export(
         OptionError: If the database, table or a column does not exist, or an expression is wrong.
         UdbConnectError: If a server does not answer. There is never a smaller answer.
     """
-    from ess.formats.frames import user_frame
-    from ess.udb.query import export_batch
+    from ess.formats.output.frames import user_frame
+    from ess.udb.command.query import export_batch
 
     rows, shown = export_batch(target, columns=columns, filter=filter, sort=sort, descending=descending, top=top)
     return user_frame(rows, shown)

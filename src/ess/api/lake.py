@@ -180,10 +180,10 @@ def cat(filename: str, *, decompress: bool = False, label: str | None = None) ->
         InputOpenError: If it cannot be opened.
         InputReadError: From ``read``, if the compressed data is damaged.
     """
-    from ess.lake import organize, store
+    from ess.lake import content, organize
 
     entry = organize.file_entry(filename, label=label)
-    return store.open_data(entry) if decompress else store.open_raw(entry)
+    return content.open_data(entry) if decompress else content.open_raw(entry)
 
 
 @checked

@@ -62,7 +62,7 @@ def read(
     import polars as pl
 
     from ess.errors import OptionError
-    from ess.formats.frames import user_frame
+    from ess.formats.output.frames import user_frame
 
     columns, batches = _open(category, lower, upper, eok, exclude, limit, label)
     frames = [batch.frame for batch in batches]
@@ -87,7 +87,7 @@ def rows(
     The arguments and errors are those of :func:`read`. In a batch of rows where a string column
     holds bytes that are not UTF-8, its values are ``bytes``.
     """
-    from ess.formats.frames import user_frame
+    from ess.formats.output.frames import user_frame
 
     columns, batches = _open(category, lower, upper, eok, exclude, limit, label)
     names = [(column.key, column.name, column.type) for column in columns]

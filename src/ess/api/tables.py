@@ -74,7 +74,7 @@ class Table:
 
     def count(self, filter: str | None = None) -> int:  # noqa: A002
         """How many rows there are, or pass a filter; counted by the servers."""
-        from ess.udb.query import count_rows
+        from ess.udb.command.query import count_rows
 
         return count_rows(self.target, filter=filter)
 
@@ -97,7 +97,7 @@ class Table:
                 is imported then.
             UdbConnectError: If a server does not answer.
         """
-        from ess.udb.appending import append_rows
+        from ess.udb.client.appending import append_rows
 
         return append_rows(self.target, rows, fill_missing=fill_missing, identity=identity)
 
@@ -117,7 +117,7 @@ class Database:
         Raises:
             OptionError: If there is none of that name.
         """
-        from ess.udb.target import find_target
+        from ess.udb.spec.target import find_target
 
         found = find_target(f"{self.name}:{name}", where="ess.udb").table
         return Table(self.name, found.name if found is not None else "")
@@ -144,7 +144,7 @@ def udb(name: str) -> Database:
     ess.udb('wood').table('allsales')
     >>> ess.drop_database("wood")
     """
-    from ess.udb.target import load_spec
+    from ess.udb.spec.target import load_spec
 
     load_spec(name, where="ess.udb")
     return Database(name)

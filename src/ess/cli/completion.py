@@ -19,7 +19,7 @@ from ess.errors import OptionError
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.pipeline.options import Option, OptionTable
 from ess.tools.launch import TOOLS
-from ess.udb.import_attributes import IMPORT_ATTRIBUTES
+from ess.udb.spec.import_attributes import IMPORT_ATTRIBUTES
 
 SHELLS = ("bash", "zsh")
 

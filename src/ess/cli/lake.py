@@ -129,7 +129,7 @@ def cat(
 
 def _refuse_compressed(source: BinaryIO, filename: str) -> None:
     """Compressed bytes would only disturb a terminal."""
-    from ess.lake.store import compression_of
+    from ess.lake.content import compression_of
 
     found = compression_of(source.read(512))
     if found != "none":

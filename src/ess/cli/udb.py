@@ -10,7 +10,7 @@ import typer
 from ess.cli.render import shown
 
 if TYPE_CHECKING:
-    from ess.udb.admin import DatabaseSummary
+    from ess.udb.admin.admin import DatabaseSummary
 
 create = typer.Typer(help="Make a database, or a table, vector or variables of the active one.", no_args_is_help=False)
 drop = typer.Typer(
@@ -42,7 +42,7 @@ def create_database(
     volatile: Annotated[bool, typer.Option("--volatile", help="keep it in memory only")] = False,
 ) -> None:
     """Make a database and use it."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_database(dbname, ports=ports, nodes=_hosts(), volatile=volatile)
 
@@ -50,7 +50,7 @@ def create_database(
 @create.command("table")
 def create_table(name: _Name, columns: _Columns) -> None:
     """Make a table: any number of rows for a key."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_table(name, columns)
 
@@ -58,7 +58,7 @@ def create_table(name: _Name, columns: _Columns) -> None:
 @create.command("vector")
 def create_vector(name: _Name, columns: _Columns) -> None:
     """Make a vector: one row for a key, merged from what is imported."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_vector(name, columns)
 
@@ -66,7 +66,7 @@ def create_vector(name: _Name, columns: _Columns) -> None:
 @create.command("variable")
 def create_variable(columns: _Columns) -> None:
     """Make the database's variables, which belong to no key."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.create_variable(columns)
 
@@ -74,7 +74,7 @@ def create_variable(columns: _Columns) -> None:
 @drop.command("database")
 def drop_database(dbname: Annotated[str, typer.Argument(help="its name")]) -> None:
     """Remove a database, and what the servers hold of it."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_database(dbname)
 
@@ -82,7 +82,7 @@ def drop_database(dbname: Annotated[str, typer.Argument(help="its name")]) -> No
 @drop.command("table")
 def drop_table(name: _Name) -> None:
     """Remove a table, and its rows from the servers."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_table(name)
 
@@ -90,7 +90,7 @@ def drop_table(name: _Name) -> None:
 @drop.command("vector")
 def drop_vector(name: _Name) -> None:
     """Remove a vector, and its rows from the servers."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_vector(name)
 
@@ -98,14 +98,14 @@ def drop_vector(name: _Name) -> None:
 @drop.command("variable")
 def drop_variable() -> None:
     """Remove the database's variables."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.drop_variable()
 
 
 def use(dbname: Annotated[str, typer.Argument(help="its name")]) -> None:
     """Choose the database that tables are created in."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     admin.use(dbname)
 
@@ -113,7 +113,7 @@ def use(dbname: Annotated[str, typer.Argument(help="its name")]) -> None:
 @server.command()
 def reset() -> None:
     """Stop the servers and remove all databases."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     _print(admin.server_reset())
 
@@ -121,7 +121,7 @@ def reset() -> None:
 @server.command("restart")
 def restart_servers() -> None:
     """Empty all databases: stop the servers, remove what they have, start them; the definitions stay."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     _print(admin.server_restart(_hosts()))
 
@@ -129,7 +129,7 @@ def restart_servers() -> None:
 @server.command()
 def commit() -> None:
     """Check the database definitions and make them known to the workers."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     _print(admin.server_commit())
 
@@ -139,7 +139,7 @@ def summary(
     name: Annotated[str | None, typer.Option(help="the database to show, instead of all")] = None,
 ) -> None:
     """Show the databases and what runs."""
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     _print(summary_lines(admin.server_summary(name)))
     _print(admin.udbd("status"))
@@ -194,7 +194,7 @@ def summary_lines(databases: Iterable[DatabaseSummary]) -> list[str]:
 
 
 def _udbd(verb: str) -> None:
-    from ess.udb import admin
+    from ess.udb.admin import admin
 
     _print(admin.udbd(verb, _hosts()))
 

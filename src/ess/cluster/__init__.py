@@ -4,7 +4,7 @@ The modules, from what a user asks for down to processes:
 
 The jobs:
     - ``stream``: ``ess stream``, a command on each file (:mod:`ess.cli.stream` reads the command line).
-    - ``execute``: ``ess exec``, a command on each node; ``whole_calls``: which commands run once instead.
+    - ``execute``: ``ess exec``, a command on each node; ``database_calls``: which commands run once instead.
     - ``report``: sums, failures and interruptions, and the lines that tell of them.
     - ``ledger``: the file that says which files are done, for ``--resume``.
 
@@ -17,7 +17,8 @@ Sharing out the work of a job:
 Running one command, on whatever node:
     - ``work``: the command of a job on each file of a bundle; ``commands``: feeds it, waits for it, reads its counts.
     - ``substitution``: ``%file`` and the like, put in as data; ``quoting``: how bash reads the text around them.
-    - ``caller``: the user's environment, folder and umask; ``warm``: a tool server, so that ``aq_*`` start faster.
+    - ``user_environment``: environment, folder and umask of the user; ``warm``: a tool server, so that ``aq_*`` start
+      faster.
     - ``groups``: a session for each command; ``reaper``: the process that ends them when their worker is killed.
 
 The machines:

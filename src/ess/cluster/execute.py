@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ess.cluster import ledger
-from ess.cluster.caller import surroundings
+from ess.cluster.database_calls import asks_whole_database
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.driver import drive
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import ExecResult, Failure
-from ess.cluster.whole_calls import asks_whole_database
+from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
 
 

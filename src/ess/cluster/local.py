@@ -16,7 +16,6 @@ from pathlib import Path
 
 from ess import settings
 from ess.cluster import state
-from ess.cluster.caller import surroundings
 from ess.cluster.lifecycle import (
     EndScheduler,
     EndWorker,
@@ -27,6 +26,7 @@ from ess.cluster.lifecycle import (
     Step,
 )
 from ess.cluster.processes import ProcessId, alive, end, identify
+from ess.cluster.user_environment import surroundings
 from ess.errors import EssError, InitializationError
 
 #: How long a process may take until it is ready, in seconds; importing Dask is slow on a busy core.

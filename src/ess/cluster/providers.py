@@ -191,7 +191,8 @@ def terminate(*, everything: bool = False) -> bool:
 
 
 def _stop_database_servers() -> None:
-    from ess.udb import access, service  # loads the transport
+    from ess.udb.admin import service
+    from ess.udb.wire import access  # loads the transport
 
     folder = access.udb_folder()
     if folder.is_dir() and service.running_ports(folder):

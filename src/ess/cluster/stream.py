@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ess.cluster import ledger
 from ess.cluster.bundles import bundle
-from ess.cluster.caller import surroundings
 from ess.cluster.commands import ToolRun
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.dispatch import Runtime
@@ -16,6 +15,7 @@ from ess.cluster.driver import drive
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import Failure, Interrupted, StreamResult, sum_stages
 from ess.cluster.substitution import column_words
+from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import OptionError
 from ess.lake.entry import FileEntry

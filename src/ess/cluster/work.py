@@ -124,7 +124,7 @@ def _run_task(
     try:
         source = None
         if task.entry is not None:
-            from ess.lake.store import open_data  # loads the decompressors
+            from ess.lake.content import open_data  # loads the decompressors
 
             source = open_data(task.entry, job.compression)
         try:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ess.engines.batch import Batch
 from ess.errors import EssError
 from ess.language.tree import Slot
+from ess.schema.batch import Batch
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from ess.engines.batch import Batch
 from ess.language.tree import Slot
+from ess.schema.batch import Batch
 from ess.schema.types import ColumnType
 
 #: Fewer rows are not worth the preparation.

@@ -2,17 +2,16 @@
 
 Reading, in the order in which bytes become rows:
 
-* ``places`` opens files, pipes and sockets; ``codecs`` undoes compression; ``blocks`` cuts at line ends.
+* ``endpoints`` opens files, pipes and sockets; ``codecs`` undoes compression; ``blocks`` cuts at line ends.
 * ``attributes`` is the table of what may follow ``-f`` and ``-o``; ``columns`` parses ``-d`` for a format.
 * ``records`` and ``values`` are the definition of records and of field values, one at a time;
-  ``exact`` makes a batch with them.
-* ``fast`` makes the same batch from large blocks at once: ``split`` and ``split_lines`` find the ``fields`` of
+  ``parse_exact`` makes a batch with them.
+* ``parse_fast`` makes the same batch from large blocks at once: ``split`` and ``split_lines`` find the ``fields`` of
   plain lines and leave the others to ``records``; ``convert`` makes columns and leaves odd values to ``values``.
-* ``json_keys`` and ``json_records`` read ``jsn``, ``binary`` reads and writes ``bin``.
+* ``nested`` reads ``jsn`` and ``xml``; ``binary`` reads and writes ``bin``.
 * ``reader`` is the entry: files, attributes and columns in, batches and rejected records out.
 
-Writing: ``writer`` is the entry; ``render`` is the definition of what is printed, with ``print_format`` for
-number formats, and ``render_fast`` prints large batches. ``frames`` makes frames for people.
+Writing is ``output``.
 
 The two ways of reading and of printing are compared on generated data by tests; whichever runs, the result is the same.
 """

@@ -14,10 +14,10 @@ from typing import BinaryIO
 import polars as pl
 import pyarrow as pa
 
-from ess.engines.batch import PHYSICAL, Batch
 from ess.errors import InputReadError, OptionError
 from ess.formats.blocks import ByteSource
 from ess.formats.values import converter
+from ess.schema.batch import PHYSICAL, Batch
 from ess.schema.columns import Column, valid_name
 from ess.schema.types import ColumnType
 

@@ -30,7 +30,7 @@ import zstandard
 from isal import igzip_lib, isal_zlib
 
 from ess.errors import InputReadError
-from ess.formats.places import open_source
+from ess.formats.endpoints import open_source
 
 #: Where the magic of a tar archive ends, and so how many bytes tell what a stream is.
 _SNIFFED = 262
@@ -178,7 +178,7 @@ def open_decompressed(source: str | Path | BinaryIO, *, name: str = "") -> Binar
     """The bytes of a file or stream without their compression.
 
     Args:
-        source: A path or another place (see `ess.formats.places`), or an open binary stream, which is not closed.
+        source: A path or another place (see `ess.formats.endpoints`), or an open binary stream, which is not closed.
         name: How messages call it; the path if it is not given.
 
     Raises:

@@ -16,10 +16,10 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ess.engines.batch import PHYSICAL, blank
 from ess.formats.digits import WordReader, plain_floats, plain_integers
 from ess.formats.fields import BACK, FRONT, Positions
 from ess.formats.values import STRING_LIMIT, BadValueError, Value, converter
+from ess.schema.batch import PHYSICAL, blank
 from ess.schema.columns import Column
 from ess.schema.types import INTEGER_RANGES, ColumnType
 

@@ -9,13 +9,13 @@ from typing import BinaryIO
 
 import polars as pl
 
-from ess.engines.batch import Batch
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
 from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
 from ess.formats.reader import InputBatch, Reject
 from ess.formats.records import Layout, line_at, parse_record
+from ess.schema.batch import Batch
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 

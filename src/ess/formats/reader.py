@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from ess.engines.batch import Batch
 from ess.formats.attributes import Format, InputAttributes
 from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
-from ess.formats.exact import Block, parse_block_exactly
-from ess.formats.later import Later
+from ess.formats.lazy_sequence import Later
+from ess.formats.parse_exact import Block, parse_block_exactly
 from ess.formats.records import Layout, line_at, make_layout, parse_record
+from ess.schema.batch import Batch
 from ess.schema.columns import Column
 
 #: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path ...
 _SMALL = 1 << 19
 #: ... or, once that is loaded, than setting it up.
 _TINY = 1 << 11
-_FAST = "ess.formats.fast"
+_FAST = "ess.formats.parse_fast"
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
     by_lines = attributes.format not in (Format.JSON, Format.XML, Format.TABLE)
     if attributes.format is Format.JSON:
-        from ess.formats.json_records import JsonParser
+        from ess.formats.nested.json_records import JsonParser
 
         parse = JsonParser(layout).parse
     elif attributes.format is Format.XML:
-        from ess.formats.xml_records import XmlParser
+        from ess.formats.nested.xml_records import XmlParser
 
         parse = XmlParser(layout).parse
     elif attributes.format is Format.TABLE:
@@ -166,7 +166,7 @@ def _parse_block(raw: RawBlock, start: int, *, layout: Layout) -> Block:
     few = _TINY if _FAST in sys.modules else _SMALL
     if exactly or raw.end - start < few:
         return parse_block_exactly(raw.data, start, raw.end, final=raw.final, layout=layout)
-    from ess.formats.fast import parse_block_fast
+    from ess.formats.parse_fast import parse_block_fast
 
     return parse_block_fast(raw.data, start, raw.end, final=raw.final, layout=layout)
 

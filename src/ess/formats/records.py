@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
-from ess.formats.json_keys import KeyTree, parse_keys
+from ess.formats.nested.json_keys import KeyTree, parse_keys
 from ess.formats.values import shown
 from ess.schema.columns import Column
 

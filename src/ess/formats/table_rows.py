@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ess.engines.batch import make_batch
 from ess.formats.blocks import RawBlock
-from ess.formats.exact import Block, BlockReject
+from ess.formats.parse_exact import Block, BlockReject
 from ess.formats.records import Layout, short_reason
 from ess.formats.values import BadValueError, Value, converter
+from ess.schema.batch import make_batch
 
 #: What matters outside of rows: a cell, or what hides cells.
 _OUTSIDE = re.compile(rb"<(?:(td)(?=[\s/>])|(!--)|(script|style)(?=[\s/>]))", re.IGNORECASE)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ess.errors import InputReadError, OptionError
+from ess.lake.content import compression_of, open_raw
 from ess.lake.entry import FileEntry
 from ess.lake.patterns import compile_exclude
-from ess.lake.store import compression_of, open_raw
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ess.errors import EssError, InputReadError, OptionError
 from ess.formats.dialect import Dialect, find_dialect
+from ess.lake.content import COMPRESSIONS, compression_of, open_data, open_raw
 from ess.lake.entry import FileEntry
-from ess.lake.store import COMPRESSIONS, compression_of, open_data, open_raw
 
 #: How many bytes of content are read of each sample file.
 SAMPLE_BYTES = 256 << 10

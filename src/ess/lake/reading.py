@@ -9,8 +9,8 @@ from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import InputColumns, parse_input_columns
 from ess.formats.reader import InputBatch, read_input
 from ess.lake.categories import Category, shown_delimiter
+from ess.lake.content import compression_of, open_raw
 from ess.lake.entry import FileEntry
-from ess.lake.store import compression_of, open_raw
 
 
 def input_columns(category: Category) -> InputColumns:

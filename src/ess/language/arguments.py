@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
 from ess.language import syntax
+from ess.language.function import Argument, Form, Function, Parameter
 from ess.language.functions import FUNCTIONS
-from ess.language.functions.table import Argument, Form, Function, Parameter
 from ess.language.nearest import nearest
 from ess.language.regex import REGEX_WORDS
 from ess.language.tree import Attributes, Constant, Node, Target, ToFloat, ToInteger, ValueType, value_type

@@ -6,8 +6,8 @@ from ess.errors import OptionError
 from ess.language import syntax
 from ess.language.arguments import check_arguments
 from ess.language.folding import fold
+from ess.language.function import ArgumentError
 from ess.language.functions import FUNCTIONS
-from ess.language.functions.table import ArgumentError
 from ess.language.lexer import expression_error
 from ess.language.nearest import nearest
 from ess.language.older import REPLACED, of_today

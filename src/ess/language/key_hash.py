@@ -1,6 +1,6 @@
 """The hash that places a key on a server, one key at a time.
 
-It is specified in ``ess.udb.placement``, which computes it for whole batches; a test compares
+It is specified in ``ess.udb.spec.placement``, which computes it for whole batches; a test compares
 the two.
 """
 

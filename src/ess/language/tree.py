@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.language.functions.table import Function
+    from ess.language.function import Function
 
 
 class ValueType(enum.Enum):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from ess.engines.batch import Batch
 from ess.formats.attributes import InputAttributes
 from ess.formats.reader import InputBatch
 from ess.pipeline.beside import read_ahead
 from ess.pipeline.counts import Counts
 from ess.pipeline.rejections import RejectionPolicy
 from ess.pipeline.source import InputPlan, read_file
+from ess.schema.batch import Batch
 
 #: ``-verb`` prints a line whenever this many more records have been processed.
 PROGRESS_STEP = 10_000_000

@@ -23,7 +23,7 @@ from ess.schema.columns import Column, ColumnAttributes
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.language.functions.table import RowFunction
+    from ess.language.function import RowFunction
     from ess.pipeline.chain import ChainBuilder
 
 #: They tell that both sides are sorted, so that the table is not kept in memory.

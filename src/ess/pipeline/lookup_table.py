@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
     from ess.pipeline.source import InputPlan
+    from ess.schema.batch import Batch
     from ess.schema.columns import Column
 
 Value = bytes | int | float
@@ -41,7 +41,7 @@ def load_rows(source: InputPlan, names: Sequence[str]) -> list[Row]:
 
 def load_table(source: InputPlan, columns: Sequence[Column]) -> Batch:
     """The same as one batch."""
-    from ess.engines.batch import complete, join_batches, make_batch
+    from ess.schema.batch import complete, join_batches, make_batch
 
     found = [batch for file in source.files for batch in _batches(source, file)]
     typed = [(column.key, column.type) for column in columns]

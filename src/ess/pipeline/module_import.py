@@ -13,7 +13,7 @@ from ess.pipeline.sinks import ImportSink
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
+    from ess.schema.batch import Batch
 
 
 class ModuleImport:
@@ -52,7 +52,7 @@ class ModuleImport:
         Raises:
             InputDataError: If it fails on one, or rejects one.
         """
-        from ess.engines.batch import make_batch
+        from ess.schema.batch import make_batch
 
         rows = [new for values in batch.rows() for new in self._made(values)]
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(self.slots)

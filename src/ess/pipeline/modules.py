@@ -24,7 +24,7 @@ from ess.pipeline.options import Use
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.language.functions.table import Argument, RowFunction
+    from ess.language.function import Argument, RowFunction
     from ess.language.row_module import RowModule, Value
     from ess.pipeline.chain import ChainBuilder
 
@@ -157,7 +157,7 @@ def own_call(
     It is made once, also where the columnar engine leaves the chain to the row engine after it has begun to compile:
     a table that comes through a pipe can be read once.
     """
-    from ess.language.functions.table import Function, anything, target
+    from ess.language.function import Function, anything, target
 
     builder.lookups += 1
     made = functools.cache(load)
@@ -174,7 +174,7 @@ def own_call(
 
 def _unwrap(builder: ChainBuilder, arguments: Sequence[Value], where: str) -> Expand:
     """``unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"])``: a row for each part of a string."""
-    from ess.language.functions.table import Function, attributes, constant, text
+    from ess.language.function import Function, attributes, constant, text
     from ess.language.nearest import choice_hint
 
     given = [argument for argument in arguments if isinstance(argument, bytes)]
@@ -206,7 +206,7 @@ def _unwrap(builder: ChainBuilder, arguments: Sequence[Value], where: str) -> Ex
 
 
 def _unwrapper(arguments: Sequence[Argument]) -> RowFunction:
-    from ess.language.functions.table import fixed_text, words_of
+    from ess.language.function import fixed_text, words_of
 
     separator, words = fixed_text(arguments[1]), words_of(arguments[2])
     ended = "relax" not in words  # each value, also the last, has a separator behind it

@@ -13,15 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO, Protocol
 
-from ess.engines.batch import Batch, make_batch
 from ess.formats.attributes import OutputAttributes
-from ess.formats.render import Renderer
-from ess.formats.writer import OutputColumn, Writer, open_output
+from ess.formats.output.render import Renderer
+from ess.formats.output.writer import OutputColumn, Writer, open_output
 from ess.language.tree import Slot
 from ess.pipeline.beside import Behind
 from ess.pipeline.plan import target_identity
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import RowOutput, VariablesOutput
+from ess.schema.batch import Batch, make_batch
 
 #: A batch of fewer rows is not worth a thread.
 _LARGE = 1000

@@ -12,7 +12,7 @@ from ess.language.values import format_address
 from ess.pipeline.options import OptionTable
 
 if TYPE_CHECKING:
-    from ess.language.functions.table import Function, Value
+    from ess.language.function import Function, Value
 
 _WIDTH = 100
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
@@ -150,7 +150,7 @@ def _written(character: str) -> str:
 
 def _types(function: Function) -> str:
     """What each argument must be, and what comes out; words have a line of their own."""
-    from ess.language.functions.table import Form
+    from ess.language.function import Form
     from ess.language.tree import ValueType
 
     said: dict[str, str] = {}

@@ -8,7 +8,6 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from ess.engines.base import BatchResult, Runner
-from ess.engines.batch import Batch, complete
 from ess.engines.select import compile_program
 from ess.errors import EssError
 from ess.formats.reader import InputBatch, Reject
@@ -20,6 +19,7 @@ from ess.pipeline.plan import Plan
 from ess.pipeline.rejections import RejectionPolicy
 from ess.pipeline.sinks import ImportSink
 from ess.pipeline.source import STDIN, InputPlan, read_file
+from ess.schema.batch import Batch, complete
 
 #: A batch of fewer records is not worth a thread.
 _LARGE = 1000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
-from ess.formats.print_format import parse_print_format
+from ess.formats.output.print_format import parse_print_format
 from ess.language.scope import Scope
 from ess.language.tree import Slot
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from ess.language.tree import Slot
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
     from ess.formats.attributes import OutputAttributes
     from ess.pipeline.selection import Selected
+    from ess.schema.batch import Batch
 
 #: The target that means the standard output.
 STDOUT = "-"

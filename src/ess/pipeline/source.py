@@ -14,9 +14,9 @@ from ess.pipeline.options import Use
 from ess.schema.columns import Column
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
     from ess.formats.reader import InputBatch
     from ess.pipeline.started import StartedFile
+    from ess.schema.batch import Batch
 
 #: The input that means the standard input.
 STDIN = "-"

@@ -22,13 +22,12 @@ from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain, target_identity
 from ess.pipeline.sinks import STDOUT
 from ess.pipeline.source import InputPlan, plan_input, single_use
-from ess.tools.gathering import gather
-from ess.tools.planned import run_plan
 from ess.tools.process import asks_for_help, run_tool
+from ess.tools.run import gather, run_plan
 
 if TYPE_CHECKING:
+    from ess.formats.output.writer import Writer
     from ess.formats.reader import InputBatch
-    from ess.formats.writer import Writer
     from ess.pipeline.intake import Intake
 
 OPTIONS = OptionTable(
@@ -142,8 +141,8 @@ def _numbers(use: Use) -> tuple[int, ...]:
 
 def _copy(source: InputPlan, outputs: Sequence[_RawOutput], intake: Intake) -> int:
     """Pass the records on; how many were."""
+    from ess.formats.output.writer import open_output
     from ess.formats.raw import RECORD, choose_fields
-    from ess.formats.writer import open_output
 
     writers: dict[str, Writer] = {}
     groups: dict[str, list[_RawOutput]] = {}

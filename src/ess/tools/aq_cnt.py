@@ -20,14 +20,14 @@ from ess.pipeline.sinks import STDOUT
 from ess.pipeline.source import STDIN, InputPlan, plan_input, single_use, with_used_columns
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
-from ess.tools.gathering import gather
 from ess.tools.process import run_tool
+from ess.tools.run import gather
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
     from ess.engines.tables.counting import KeyCounter
-    from ess.formats.writer import OutputColumn, Writer
+    from ess.formats.output.writer import OutputColumn, Writer
     from ess.pipeline.intake import Intake
+    from ess.schema.batch import Batch
 
 _COUNTS = "What to count"
 
@@ -346,7 +346,7 @@ def _summary(groups: Sequence[str], of_groups: Batch | None, rows: int, keys: Se
         from ess.engines.tables.counting import counts_of_groups
 
         return counts_of_groups(groups, of_groups, keys)
-    from ess.engines.batch import make_batch
+    from ess.schema.batch import make_batch
 
     columns = [(_COUNT_KEY, ColumnType.L, [rows])]
     return make_batch([*columns, *((name, ColumnType.L, [table.height]) for name, table in keys)], 1)
@@ -362,7 +362,7 @@ def _first_uses(reports: Sequence[_Key | _Summary]) -> Iterator[tuple[_Key | _Su
 
 
 def _open(plan: _Plan, report: _Key | _Summary, first: bool) -> Writer:
-    from ess.formats.writer import open_output
+    from ess.formats.output.writer import open_output
 
     attributes = report.attributes if first else replace(report.attributes, append=True)
     where = "-o" if isinstance(report, _Summary) else "-kX" if report.counted else "-kx"
@@ -370,7 +370,7 @@ def _open(plan: _Plan, report: _Key | _Summary, first: bool) -> Writer:
 
 
 def _columns(plan: _Plan, report: _Key | _Summary) -> list[OutputColumn]:
-    from ess.formats.writer import OutputColumn
+    from ess.formats.output.writer import OutputColumn
 
     columns = [OutputColumn(slot.key, slot.name, slot.type) for slot in plan.groups]
     if isinstance(report, _Summary):

@@ -17,14 +17,13 @@ from ess.pipeline.page import help_text
 from ess.pipeline.plan import Plan, plan_chain
 from ess.pipeline.source import single_use
 from ess.settings import sort_memory
-from ess.tools.gathering import gather
-from ess.tools.planned import check_outputs
 from ess.tools.process import asks_for_help, run_tool
+from ess.tools.run import check_outputs, gather
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
     from ess.engines.tables.sorting import Order
     from ess.pipeline.intake import Intake
+    from ess.schema.batch import Batch
 
 OPTIONS = OptionTable(
     "aq_ord",

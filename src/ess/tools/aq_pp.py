@@ -11,9 +11,9 @@ from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain
 from ess.pipeline.sinks import ImportRequest, ImportSink
 from ess.pipeline.source import RowSource
-from ess.tools.planned import run_plan
 from ess.tools.process import asks_for_help, run_tool
-from ess.udb.import_attributes import IMPORT_ATTRIBUTES
+from ess.tools.run import run_plan
+from ess.udb.spec.import_attributes import IMPORT_ATTRIBUTES
 
 _PREPARE = "Preparation"
 _RULES = "Rules, done for each row in the order of the command line"
@@ -246,7 +246,7 @@ def command() -> NoReturn:
 
 
 def _open_import(request: ImportRequest) -> ImportSink:
-    from ess.udb.client import open_import  # heavy, and most runs have no import
+    from ess.udb.client.importing import open_import  # heavy, and most runs have no import
 
     return open_import(request)
 

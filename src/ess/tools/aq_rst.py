@@ -18,13 +18,13 @@ from ess.pipeline.sinks import STDOUT
 from ess.pipeline.source import plan_input, single_use
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
-from ess.tools.gathering import gather
 from ess.tools.process import asks_for_help, run_tool
+from ess.tools.run import gather
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
-    from ess.formats.writer import OutputColumn, Writer
+    from ess.formats.output.writer import OutputColumn, Writer
     from ess.pipeline.intake import Intake
+    from ess.schema.batch import Batch
 
 _TABLE = "Table"
 
@@ -71,7 +71,7 @@ class _Target:
     where: str
 
     def open(self, columns: list[OutputColumn]) -> Writer:
-        from ess.formats.writer import open_output
+        from ess.formats.output.writer import open_output
 
         return open_output(self.file, self.attributes, columns, where=self.where)
 
@@ -147,7 +147,7 @@ def _default(use: Use | None, kind: ColumnType) -> bytes | int | float:
 
 def _restructure(shape: _Shape, table: _Target, labels: _Target | None, intake: Intake) -> int:
     from ess.engines.tables.pivoting import Pivot
-    from ess.formats.writer import OutputColumn
+    from ess.formats.output.writer import OutputColumn
 
     label_columns = [OutputColumn("label", shape.label.name, shape.label.type)]
     label_writer = labels.open(label_columns) if labels is not None else None
@@ -171,7 +171,7 @@ def _restructure(shape: _Shape, table: _Target, labels: _Target | None, intake: 
 
 
 def _label_rows(labels: list[bytes | int | float], kind: ColumnType) -> Batch:
-    from ess.engines.batch import make_batch
+    from ess.schema.batch import make_batch
 
     return make_batch([("label", kind, labels)], len(labels))
 

@@ -17,8 +17,8 @@ from ess.pipeline.page import help_text
 from ess.pipeline.sinks import STDOUT
 from ess.pipeline.source import InputPlan, plan_input, single_use
 from ess.schema.types import ColumnType
-from ess.tools.gathering import gather
 from ess.tools.process import asks_for_help, run_tool
+from ess.tools.run import gather
 
 if TYPE_CHECKING:
     from ess.pipeline.intake import Intake
@@ -153,7 +153,7 @@ def _number(use: Use, *, least: int = 0) -> int:
 def _find(plan: _Plan, intake: Intake) -> int:
     """Print the sessions; how many there are."""
     from ess.engines.tables.sessions import BEGIN, END, EVENTS, LENGTH, OutOfOrderError, SessionFinder
-    from ess.formats.writer import OutputColumn, open_output
+    from ess.formats.output.writer import OutputColumn, open_output
 
     columns = [OutputColumn(f"key {n}", slot.name, slot.type) for n, slot in enumerate(plan.keys)]
     columns += [OutputColumn(BEGIN, "TBeg", ColumnType.LS), OutputColumn(END, "TEnd", ColumnType.LS)]

@@ -13,7 +13,7 @@ from ess.pipeline.counts import Counts, leave_counts
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.tools.process import run_tool
-from ess.udb.rules import GROUP_OPTIONS, RULE_OPTIONS
+from ess.udb.scan.rules import GROUP_OPTIONS, RULE_OPTIONS
 
 _DO = "Operations, one of which must be given"
 _RULES = "Rules for -exp, -cnt and -scn, done for each row in the order of the command line"
@@ -177,13 +177,13 @@ def main(argv: list[str]) -> int:
     uses = OPTIONS.parse(argv)
     if uses and uses[0].name == "-chk":
         return _check(uses)
-    from ess.udb.operations import plan
+    from ess.udb.command.operations import plan
 
     names = [use.name for use in uses]
     operation = plan([use for use in uses if use.name not in ("-verb", "-stat", "-test")])
     if names.count("-test") == 1:
         return 0
-    from ess.udb.perform import memory, perform, reach  # loads the engines and the transport
+    from ess.udb.command.perform import memory, perform, reach  # loads the engines and the transport
 
     if "-test" in names:
         reach(operation)
@@ -204,8 +204,8 @@ def _check(uses: Sequence[Use]) -> int:
     from pathlib import Path
 
     from ess.schema.columns import valid_name
-    from ess.udb.spec_file import read_spec
-    from ess.udb.target import load_spec
+    from ess.udb.spec.spec_file import read_spec
+    from ess.udb.spec.target import load_spec
 
     if len(uses) > 1:
         raise OptionError(f"{uses[1].name} has no effect with -chk", where=uses[1].where, hint="leave it out")

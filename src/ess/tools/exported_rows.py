@@ -10,10 +10,10 @@ from ess.pipeline.options import Use
 from ess.schema.columns import Column, valid_name
 from ess.schema.types import ColumnType
 from ess.tools.aq_udb import OPTIONS
-from ess.udb.operations import plan
+from ess.udb.command.operations import plan
 
 if TYPE_CHECKING:
-    from ess.engines.batch import Batch
+    from ess.schema.batch import Batch
 
 
 class ExportedRows:
@@ -55,8 +55,8 @@ class ExportedRows:
 
     def batches(self) -> Iterator[Batch]:
         """The rows, their columns named by the keys of ``columns``."""
-        from ess.udb.perform import counted, exported
-        from ess.udb.pool import Pool
+        from ess.udb.client.pool import Pool
+        from ess.udb.command.perform import counted, exported
 
         with Pool(self._operation.servers) as pool:
             pool.hello()

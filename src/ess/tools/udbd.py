@@ -12,12 +12,12 @@ from ess.pipeline.options import Option, OptionTable, is_option_word
 from ess.pipeline.page import help_page
 from ess.settings import udb_port
 from ess.tools.process import run_tool
-from ess.udb.ports import parse_ports
+from ess.udb.admin.ports import parse_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ess.udb.processes import StartOptions
+    from ess.udb.admin.processes import StartOptions
 
 OPTIONS = OptionTable(
     "udbd",
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(f"{NAME}: essentia {_version()}\n")
         return 0
     request = _parse(argv)
-    from ess.udb import processes, service  # load the transport
+    from ess.udb.admin import processes, service  # load the transport
 
     folder = processes.run_folder(request.folder)
     for line in _ways(request)[request.verb](folder):
@@ -93,7 +93,7 @@ def command() -> NoReturn:
 
 
 def _ways(request: _Request) -> dict[str, Callable[[Path], Iterator[str]]]:
-    from ess.udb import service
+    from ess.udb.admin import service
 
     ports = request.ports
     start_ports = ports or [udb_port()]

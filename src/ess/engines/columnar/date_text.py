@@ -16,7 +16,7 @@ import polars as pl
 
 from ess.engines.columnar.distinct import or_else
 from ess.engines.columnar.plan import Kernel
-from ess.language.functions.table import RowFunction
+from ess.language.function import RowFunction
 
 #: Codes that say the same for a whole quarter of an hour; the longest of them has 10 bytes.
 _STEADY = "YmdHyjaAbBpIeFD%"

@@ -12,7 +12,7 @@ from typing import TypeVar
 import polars as pl
 
 from ess.engines.columnar.plan import ExceptionalRowError, Kernel
-from ess.language.functions.table import RecordError, RowFunction
+from ess.language.function import RecordError, RowFunction
 
 #: Below this height a plain loop beats grouping and joining.
 _SMALL = 64

@@ -15,7 +15,7 @@ from ess.engines.columnar.plan import Context, ExceptionalRowError
 from ess.engines.columnar.storage import VALUE_DTYPES, value_literal
 from ess.engines.columnar.support import STORING_ELSEWHERE, gap
 from ess.engines.rowwise.storing import STORE
-from ess.language.functions.table import RecordError, RowFunction
+from ess.language.function import RecordError, RowFunction
 from ess.language.tree import Call, Constant, ValueType, value_type
 
 #: The constant arguments of a call, None where an argument varies.

@@ -16,8 +16,8 @@ from ess.engines.columnar.distinct import or_else, row_kernel
 from ess.engines.columnar.numbers import truncate
 from ess.engines.columnar.plan import Context, Kernel
 from ess.engines.columnar.text import as_text, ascii_lower, ascii_upper
+from ess.language.function import RowFunction, fixed_text, words_of
 from ess.language.functions.comparison import literal_parts
-from ess.language.functions.table import RowFunction, fixed_text, words_of
 from ess.language.tree import Call, Constant, ValueType
 
 #: The call, the expressions of its evaluated arguments (no constants for all of them), the place.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ess.engines.batch import Batch
 from ess.engines.columnar.storage import LOADS, VALUE_DTYPES, store
 from ess.language.tree import value_type
+from ess.schema.batch import Batch
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from ess.engines.base import Unsupported
-from ess.engines.batch import Batch
 from ess.engines.columnar.distinct import Scalar
 from ess.engines.columnar.expressions import truth, value
 from ess.engines.columnar.functions import stored_values
@@ -53,6 +52,7 @@ from ess.language.program import (
 from ess.language.random_sequence import random_value
 from ess.language.tree import Builtin, BuiltinName, Node, Slot, ValueType, value_type
 from ess.language.walk import assigned_slots
+from ess.schema.batch import Batch
 
 #: Hidden columns with a meaning of their own.
 ROW_NUMBER = f"{HIDDEN}row"

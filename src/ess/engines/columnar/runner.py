@@ -9,7 +9,6 @@ from dataclasses import replace
 import polars as pl
 
 from ess.engines.base import BatchResult, Runner
-from ess.engines.batch import Batch
 from ess.engines.columnar.distinct import Scalar
 from ess.engines.columnar.plan import HIDDEN, ExceptionalRowError, with_value
 from ess.engines.columnar.rules import ROW_NUMBER, WRITTEN, Chain, State, compile_chain
@@ -17,6 +16,7 @@ from ess.engines.columnar.storage import blank_literal
 from ess.engines.rowwise import compile_rowwise
 from ess.language.program import Program
 from ess.language.tree import Slot
+from ess.schema.batch import Batch
 
 
 class ColumnarRunner:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import polars as pl
 
 from ess.engines.base import Unsupported
-from ess.engines.batch import PHYSICAL, blank
 from ess.engines.columnar.numbers import truncate
 from ess.language.tree import ValueType
+from ess.schema.batch import PHYSICAL, blank
 from ess.schema.types import ColumnType
 
 #: The data type of an expression's value in the columnar engine.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ess.engines.base import Unsupported
 from ess.engines.columnar.kernels import KERNELS
+from ess.language.function import Form, Function
 from ess.language.functions import FUNCTIONS
-from ess.language.functions.table import Form, Function
 
 
 @dataclass(frozen=True)

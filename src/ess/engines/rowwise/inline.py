@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ess.engines.rowwise import code as level
+from ess.language.function import fixed_text, words_of
 from ess.language.functions.comparison import literal_parts
-from ess.language.functions.table import fixed_text, words_of
 from ess.language.regex import compile_regex
 from ess.language.tree import Attributes, Call, Constant, Target, ValueType
 from ess.language.values import LARGEST, SMALLEST

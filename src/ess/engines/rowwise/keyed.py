@@ -20,7 +20,7 @@ from ess.engines.rowwise.expressions import ExpressionCompiler
 from ess.engines.rowwise.runner import Value, to_series, to_values
 from ess.engines.rowwise.statements import Statements
 from ess.errors import EssError, OptionError
-from ess.language.functions.table import RecordError
+from ess.language.function import RecordError
 from ess.language.program import (
     Conditional,
     Constantly,

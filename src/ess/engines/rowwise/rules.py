@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ess.engines.batch import blank
 from ess.engines.rowwise.expressions import ExpressionCompiler
 from ess.engines.rowwise.statements import Statements
 from ess.errors import OptionError
-from ess.language.functions.table import RecordError
+from ess.language.function import RecordError
 from ess.language.program import (
     Conditional,
     Constantly,
@@ -25,6 +24,7 @@ from ess.language.program import (
 )
 from ess.language.tree import Slot
 from ess.language.walk import assigned_slots, read_slots, rules_of
+from ess.schema.batch import blank
 
 
 @dataclass(frozen=True)

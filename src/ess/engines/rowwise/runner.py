@@ -8,14 +8,14 @@ from typing import Any
 import polars as pl
 
 from ess.engines.base import BatchResult, Rejection
-from ess.engines.batch import PHYSICAL, Batch
 from ess.engines.rowwise.rules import Loop, compile_loop
 from ess.errors import OptionError
-from ess.language.functions.table import RecordError
+from ess.language.function import RecordError
 from ess.language.program import Program
 from ess.language.row_module import ModuleFailure
 from ess.language.tree import Slot
 from ess.language.values import wrap
+from ess.schema.batch import PHYSICAL, Batch
 from ess.schema.types import ColumnType
 
 Value = bytes | int | float

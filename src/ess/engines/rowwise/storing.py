@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ess.language.functions.table import Value
+from ess.language.function import Value
 from ess.language.values import to_integer, wrap
 from ess.schema.types import ColumnType
 

@@ -8,8 +8,8 @@ from typing import IO
 import polars as pl
 import pyarrow as pa
 
-from ess.engines.batch import Batch
 from ess.language.tree import Slot
+from ess.schema.batch import Batch
 
 #: Rows of one piece.
 _PIECE_ROWS = 16384

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ess.engines.batch import Batch
+from ess.schema.batch import Batch
 
 #: The column of a result that says how many rows have the key.
 COUNT = "#count"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ess.engines.batch import Batch, join_batches
 from ess.engines.ordering import sort_batch
 from ess.language.tree import Slot
+from ess.schema.batch import Batch, join_batches
 
 #: Partial results of fewer rows than this are not worth merging before the end.
 _MERGE_ROWS = 500_000

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ess.engines.batch import Batch
 from ess.language.tree import Slot
+from ess.schema.batch import Batch
 
 #: The columns of a result behind those of the key (``key 0``, ``key 1``, ...).
 BEGIN, END, LENGTH, EVENTS = "begin", "end", "length", "events"

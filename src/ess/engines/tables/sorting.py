@@ -9,11 +9,11 @@ from typing import IO
 
 import polars as pl
 
-from ess.engines.batch import Batch, join_batches
 from ess.engines.ordering import sort_batch, sorted_pieces
 from ess.engines.tables.arrow_file import read_run, write_run
 from ess.errors import InputDataError
 from ess.language.tree import Slot
+from ess.schema.batch import Batch, join_batches
 
 #: Rows that a run under merge has in memory, about; and rows of a batch that comes out of a sort.
 _MERGE_ROWS = 16384

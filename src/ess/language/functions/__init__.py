@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ess.language.function import Function
 from ess.language.functions import (
     agents,
     arithmetic,
@@ -17,7 +18,6 @@ from ess.language.functions import (
     special,
     strings,
 )
-from ess.language.functions.table import Function
 
 FUNCTIONS: dict[str, Function] = {
     function.key: function

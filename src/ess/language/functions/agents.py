@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from ess.language.functions.table import Example, Function, RowFunction, address, text
+from ess.language.function import Example, Function, RowFunction, address, text
 from ess.language.tree import ValueType
 
 if TYPE_CHECKING:

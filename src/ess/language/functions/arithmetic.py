@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ess.language import values
-from ess.language.functions.table import Argument, Example, Function, RowFunction, Specialize, number, real
+from ess.language.function import Argument, Example, Function, RowFunction, Specialize, number, real
 from ess.language.tree import Attributes, Target, ValueType
 
 

@@ -6,7 +6,7 @@ import codecs
 import os
 from collections.abc import Callable, Sequence
 
-from ess.language.functions.table import (
+from ess.language.function import (
     Argument,
     ArgumentError,
     Example,

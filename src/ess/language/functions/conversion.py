@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ess.language import values
-from ess.language.functions.table import Argument, Example, Function, RowFunction, Specialize, anything
+from ess.language.function import Argument, Example, Function, RowFunction, Specialize, anything
 from ess.language.tree import Attributes, Target, ValueType
 
 _STRING_OR_NUMBER = (ValueType.STRING, ValueType.INTEGER, ValueType.FLOAT)

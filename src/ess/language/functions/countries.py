@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ess.errors import InputOpenError
-from ess.language.functions.table import Argument, Example, Function, RecordError, RowFunction, address, text
+from ess.language.function import Argument, Example, Function, RecordError, RowFunction, address, text
 from ess.language.tree import ValueType
 from ess.language.values import format_address
 from ess.settings import setting

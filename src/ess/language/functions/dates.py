@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ess.language.date_format import FormatError, compile_date_format
-from ess.language.functions.table import (
+from ess.language.function import (
     Argument,
     ArgumentError,
     Example,

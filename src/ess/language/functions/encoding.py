@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ess.language.functions.table import (
+from ess.language.function import (
     Argument,
     ArgumentError,
     Example,

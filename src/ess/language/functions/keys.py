@@ -6,7 +6,7 @@ import operator
 import struct
 from collections.abc import Callable, Sequence
 
-from ess.language.functions.table import (
+from ess.language.function import (
     Argument,
     Example,
     Form,

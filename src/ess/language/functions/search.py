@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from ess.language.functions.table import Example, Function, Parameter, text
+from ess.language.function import Example, Function, Parameter, text
 from ess.language.tree import ValueType
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from ess.language.functions.table import (
+from ess.language.function import (
     Argument,
     ArgumentError,
     Example,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ess.language.functions.table import (
+from ess.language.function import (
     Argument,
     Function,
     RowFunction,

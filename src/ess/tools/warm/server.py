@@ -35,10 +35,10 @@ _PRELOADED = (
     "pyarrow.compute",
     "ess.engines.select",
     "ess.pipeline.run",
-    "ess.formats.fast",
-    "ess.formats.render_fast",
-    "ess.udb.client",
-    "ess.udb.perform",
+    "ess.formats.parse_fast",
+    "ess.formats.output.render_fast",
+    "ess.udb.client.importing",
+    "ess.udb.command.perform",
     "encodings.ascii",
 )
 _REQUEST_SECONDS = 2.0

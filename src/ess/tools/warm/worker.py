@@ -24,7 +24,7 @@ import time
 from typing import NoReturn
 
 from ess.tools.process import INTERRUPTED, exit_code
-from ess.tools.warm import caller, protocol
+from ess.tools.warm import caller_liveness, protocol
 from ess.tools.warm.circumstances import Circumstances, take, take_environment
 
 #: What a worker says when a command has ended with exit code 0 and the worker can take another one.
@@ -62,7 +62,7 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
             channel_at, client, question = _place_descriptors(wanted, kept)
             channel.detach()
             channel = socket.socket(fileno=channel_at)
-            caller.meet(question)
+            caller_liveness.meet(question)
             sys.stdin = _text_stream(0, "r", "surrogateescape")
             sys.stdout = _text_stream(1, "w", "surrogateescape")
             sys.stderr = _text_stream(2, "w", "backslashreplace")
@@ -103,7 +103,7 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
     """Let go of the caller's descriptors; whether this process can serve another caller."""
     if any(word.startswith(_FOREIGN) for word in sys.argv) or threading.active_count() > 1:
         return False
-    caller.leave()
+    caller_liveness.leave()
     sys.stdin = sys.stdout = sys.stderr = None
     for descriptor in placed:
         os.close(descriptor)

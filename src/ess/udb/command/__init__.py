@@ -1,0 +1,5 @@
+"""What ``aq_udb`` does.
+
+- ``operations``: from options to one checked operation; ``perform``: carries it out over all servers.
+- ``query``: exports and counts for Python programs.
+"""

@@ -1,0 +1,5 @@
+"""What makes a server's rows outlive the server.
+
+- ``journal``: what is logged, and when; ``log_file``: a file of checked records that only grows.
+- ``recovery``: from snapshot and logs to what a database was.
+"""

@@ -1,0 +1,6 @@
+"""Going through a table on one server with the rules of ``aq_udb``.
+
+- ``scan``: the entry; ``scan_plan``: a checked request.
+- ``column_scan``: rules over whole columns; ``keyed_scan``: key by key, with ``-pp`` groups and jumps.
+- ``rules``: the options that are rules; ``key_module`` and ``module_files``: Python modules of ``-mod``.
+"""

@@ -1,0 +1,98 @@
+"""The names that rules and ``-c`` of ``aq_udb`` can use, and where their values are."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from ess.language.scope import Scope
+from ess.language.tree import Slot
+from ess.schema.columns import Column
+from ess.schema.types import ColumnType
+from ess.udb.spec.spec import VAR, Definition, Kind, Table, TableColumn
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a slot's values are: a column of the target, of another vector, or of the Var vector.
+
+    ``counted`` is the table whose rows of a key the slot counts; then there is no such column.
+    """
+
+    column: TableColumn
+    vector: Table | None = None
+    is_variable: bool = False
+    counted: Table | None = None
+
+
+class TableScope(Scope):
+    """The names for one target: its own columns, ``Vec.Col`` of the vectors, and the Var columns.
+
+    Args:
+        definition: The database.
+        table: The target; None for the keys.
+        sites: Numbers the references to ``$Random``, when several scopes make one program.
+    """
+
+    def __init__(self, definition: Definition, table: Table | None, sites: itertools.count[int] | None = None) -> None:
+        super().__init__()
+        self._sites = sites or itertools.count()
+        self.definition = definition
+        self.table = table
+        self.sources: dict[str, Source] = {}
+        self.target: tuple[Slot, ...] = tuple(
+            self._define(column.name, Source(column)) for column in (table.columns if table else definition.key)
+        )
+        if table is not None and table.kind is Kind.VAR:
+            return
+        for vector in definition.of_kind(Kind.VECTOR):
+            if vector is not table:
+                for column in vector.values:
+                    self._define(f"{vector.name}.{column.name}", Source(column, vector))
+        for column in definition.var.columns if definition.var else ():
+            name = f"{VAR}.{column.name}" if super().find(column.name) else column.name
+            self._define(name, Source(column, definition.var, is_variable=True))
+
+    def _define(self, name: str, source: Source) -> Slot:
+        slot = self.add(Column(name, source.column.type), variable=source.is_variable)
+        self.sources[slot.key] = source
+        return slot
+
+    def find(self, name: str) -> Slot | None:
+        """As in any scope; the target's own name, and ``var``, may stand before a column."""
+        found = super().find(name)
+        if found is not None or "." not in name:
+            return found
+        owner, _, column = name.lower().partition(".")
+        slot = super().find(column)
+        if slot is None or slot.key not in self.sources:
+            return None
+        source = self.sources[slot.key]
+        own = self.table.key if self.table else "."
+        belongs = owner == VAR if source.is_variable else owner == own or (source.column.primary and self._has(owner))
+        return slot if belongs else None
+
+    def next_random_site(self) -> int:
+        """A fresh number for a reference to ``$Random``."""
+        return next(self._sites)
+
+    def row_count(self, name: str) -> Slot | None:
+        """What ``RowCount`` of a table or vector means: a hidden column."""
+        table = self.definition.find(name)
+        if table is None or table.kind is Kind.VAR or (self.table is not None and self.table.kind is Kind.VAR):
+            return None
+        slot = Slot(f"#count {table.key}", f"RowCount({table.name})", ColumnType.LS)
+        self.sources[slot.key] = Source(TableColumn(slot.key, slot.type), counted=table)
+        return slot
+
+    def _has(self, owner: str) -> bool:
+        table = self.definition.find(owner)
+        return table is not None and table.kind is Kind.VECTOR
+
+    def suggestion(self, name: str) -> str:
+        """A hint for an unknown name: what the target has."""
+        near = super().suggestion(name)
+        if near.startswith("did you mean"):
+            return near
+        owner = self.table.label if self.table else "the key"
+        return f"{owner} has {' '.join(slot.name for slot in self.target)}"

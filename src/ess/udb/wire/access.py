@@ -1,0 +1,104 @@
+"""Who may talk to the servers of a working folder: its authority, its certificate, its token.
+
+They are made once for a working folder (``ESS_WORK_DIR``), in ``udb/access`` below it, readable
+by the owner only. Servers and clients of that folder share them; so whoever may read the folder
+may use its databases, and nobody else.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from ess.errors import InitializationError, UdbConnectError
+from ess.settings import check_private, lock, make_private_folder, work_dir, write_private
+from ess.udb.wire.protocol import CERTIFICATE_NAME
+
+_PARTY = "server"
+_BEARER = "token"
+_TRUSTED = "trusted.pem"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a client needs: the authority to trust, as PEM, and the token to show."""
+
+    authority: bytes
+    token: str
+
+
+@dataclass(frozen=True)
+class ServerAccess:
+    """What a server needs: certificate and key to show, as PEM, what its clients have, and where its modules are."""
+
+    certificate: bytes
+    key: bytes
+    client: Access
+    modules: Path
+
+
+def udb_folder() -> Path:
+    """Where the servers' files of this working folder are."""
+    return work_dir() / "udb"
+
+
+def access_folder() -> Path:
+    """Where the access files of this working folder are."""
+    return udb_folder() / "access"
+
+
+def make_access() -> Path:
+    """Make the access files unless they are there; return their folder.
+
+    Raises:
+        InitializationError: If the folder cannot be written, or is not the user's own.
+    """
+    # Costs more to import than a client takes for all the rest, and clients never get here.
+    from ess.certificates import issue, make_authority
+
+    folder = access_folder()
+    make_private_folder(work_dir())
+    make_private_folder(udb_folder())
+    with lock(udb_folder()):
+        if not (folder / _TRUSTED).is_file():
+            make_authority(folder, "Essentia UDB")
+            made = issue(folder, _PARTY, hosts=[CERTIFICATE_NAME])
+            write_private(folder / _BEARER, secrets.token_urlsafe(32).encode())
+            # Last, because its presence says that the rest is complete.
+            write_private(folder / _TRUSTED, made.authority.read_bytes())
+    return folder
+
+
+def read_access(folder: Path | None = None) -> Access:
+    """Read what a client of this working folder needs, or of the access files in ``folder``.
+
+    Raises:
+        UdbConnectError: If there is none: no server has been started from here.
+        InitializationError: If others could have changed the files.
+    """
+    folder = folder or access_folder()
+    try:
+        check_private(folder)
+        token = (folder / _BEARER).read_text("ascii").strip()  # an editor may have put a line end behind it
+        if not token.isprintable():
+            raise InitializationError("the token is no single word", where=str(folder / _BEARER))
+        return Access((folder / _TRUSTED).read_bytes(), token)
+    except FileNotFoundError as error:
+        raise UdbConnectError(
+            "no database server has been started from this working folder",
+            where=str(work_dir()),
+            hint="start it with: ess udbd start",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InitializationError(f"cannot read the access files ({error})", where=str(folder)) from error
+
+
+def read_server_access(folder: Path | None = None) -> ServerAccess:
+    """Read what a server needs; see :func:`read_access`."""
+    from ess.certificates import credentials
+
+    folder = folder or access_folder()
+    client = read_access(folder)
+    found = credentials(folder, _PARTY)
+    return ServerAccess(found.certificate.read_bytes(), found.key.read_bytes(), client, folder.parent / "modules")

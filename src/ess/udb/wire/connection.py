@@ -1,0 +1,266 @@
+"""The client's end of a connection to one server, and the translation of what goes wrong there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+# The transport logs every refused handshake to stderr; users get our one line instead. See also _quiet_transport.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, UdbConnectError, UdbRequestError
+from ess.udb.spec.spec import Server
+from ess.udb.wire import watch
+from ess.udb.wire.access import Access
+from ess.udb.wire.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
+from ess.udb.wire.watch import Patience, Watch, watched
+
+Answer = TypeVar("Answer")
+
+_starting = threading.Lock()
+
+#: How long a server may take to answer the first, empty request.
+HELLO_SECONDS = 20.0
+
+#: A server that is lost on the way may be only unreachable, or dead.
+IF_ENDED = "see: ess udbd status; if it has ended, start it again with: ess udbd start"
+
+#: About how large a message is, and how many rows it has at most.
+MESSAGE_BYTES = 8 << 20
+MESSAGE_ROWS = 65536
+
+
+def rows_per_message(rows: pa.Table) -> int:
+    """How many rows of a table to send at once; the transport cannot take messages of any size.
+
+    >>> rows_per_message(pa.table({"a": [1, 2, 3]}))
+    65536
+    """
+    each = int(rows.nbytes) // max(1, int(rows.num_rows)) + 1
+    return max(1, min(MESSAGE_ROWS, MESSAGE_BYTES // each))
+
+
+@contextlib.contextmanager
+def _quiet_transport() -> Iterator[None]:
+    """Where the transport may start, which reads its settings then.
+
+    A process of the tool server has got the caller's environment since this module was loaded.
+    """
+    with _starting:
+        name = "GRPC_VERBOSITY"
+        is_chosen = name in os.environ
+        os.environ.setdefault(name, "NONE")
+        try:
+            yield
+        finally:
+            if not is_chosen:
+                del os.environ[name]
+
+
+class Connection:
+    """A connection to one server. It is opened by the first call; ``hello`` makes that one."""
+
+    def __init__(self, server: Server, access: Access) -> None:
+        self.server = server
+        self._access = access
+        with _quiet_transport():
+            self._client = flight.FlightClient(
+                f"grpc+tls://{server.address}",
+                tls_root_certs=access.authority,
+                override_hostname=CERTIFICATE_NAME,
+                # A message is a batch; the writer decides how long it is.
+                generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+            )
+        self._headers = [(b"authorization", f"Bearer {access.token}".encode())]
+
+    def hello(self, seconds: float = HELLO_SECONDS) -> dict[str, Any]:
+        """Check that the server is there, takes the token and speaks our version; its status.
+
+        Args:
+            seconds: How long it may take to answer.
+
+        Raises:
+            UdbConnectError: If it cannot be reached.
+            UdbAuthenticationError: If it is not of this pool, or does not take the token.
+            UdbRequestError: If it is of another version.
+        """
+        with self._translated(opening=True):
+            options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
+            action = flight.Action("hello", b'{"protocol":%d}' % PROTOCOL)
+            return _only(self._client.do_action(action, options))
+
+    def call(self, action: str, request: Any, *, seconds: float | None = None) -> dict[str, Any]:
+        """Send a request and return the answer, which may take any time, or so many seconds."""
+        options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
+        message = flight.Action(action, encode(request))
+        if seconds is not None:
+            with self._translated():
+                return _only(self._client.do_action(message, options))
+        return self.aside(lambda: _only(self._client.do_action(message, options)))
+
+    def aside(self, work: Callable[[], Answer], give_up: Callable[[], None] | None = None) -> Answer:
+        """Wait for what the library cannot be told to give up: in another thread, which is left behind then.
+
+        Args:
+            work: What may take any time.
+            give_up: Called when it is left behind.
+
+        Raises:
+            UdbCommunicationError: If the server does not answer any more.
+        """
+        outcome: queue.SimpleQueue[Callable[[], Answer]] = queue.SimpleQueue()
+
+        def act() -> None:
+            try:
+                found = work()
+                outcome.put(lambda: found)
+            except BaseException as error:
+                failure = error
+                outcome.put(lambda: _raise(failure))
+
+        thread = threading.Thread(target=act, daemon=True)
+        thread.start()
+        patience = Patience(self.answers)
+        while True:
+            with contextlib.suppress(queue.Empty), self._translated():
+                answer = outcome.get(timeout=watch.ASK_EVERY_SECONDS)
+                thread.join()
+                return answer()
+            if patience.is_at_end():
+                if give_up is not None:
+                    give_up()
+                raise self.silent()
+
+    def scan(self, request: Any) -> Iterator[pa.RecordBatch]:
+        """Ask for rows. The server has done its part when this returns; the rows follow."""
+
+        def ask() -> tuple[flight.FlightStreamReader, pa.Schema]:
+            reader = self._client.do_get(flight.Ticket(encode(request)), self._options())
+            return reader, reader.schema
+
+        return self._batches(*self.aside(ask))
+
+    def _batches(self, reader: flight.FlightStreamReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        yield pa.RecordBatch.from_pylist([], schema=schema)  # so that the columns are known without rows
+        with watched(self.answers, reader.cancel) as asked:
+            while True:
+                with self._waiting(asked):
+                    try:
+                        chunk = reader.read_chunk()
+                    except StopIteration:
+                        return
+                yield chunk.data
+
+    def exchange(
+        self, command: bytes, schema: pa.Schema
+    ) -> tuple[flight.FlightStreamWriter, flight.FlightStreamReader]:
+        """Open a stream both ways; batches of the schema go out. See ``ess.udb.client.stage_stream``."""
+
+        def open_stream() -> tuple[flight.FlightStreamWriter, flight.FlightStreamReader]:
+            descriptor = flight.FlightDescriptor.for_command(command)
+            writer, reader = self._client.do_exchange(descriptor, self._options())
+            writer.begin(schema)
+            return writer, reader
+
+        return self.aside(open_stream)
+
+    def close(self) -> None:
+        """Close the connection. Never raises."""
+        with contextlib.suppress(Exception):
+            self._client.close()
+
+    def _options(self) -> flight.FlightCallOptions:
+        return flight.FlightCallOptions(headers=self._headers)
+
+    @contextlib.contextmanager
+    def waiting(self, give_up: Callable[[], None]) -> Iterator[None]:
+        """Translate what goes wrong, and end the waiting for a server that does not answer any more.
+
+        Raises:
+            UdbCommunicationError: If it does not.
+        """
+        with watched(self.answers, give_up) as asked, self._waiting(asked):
+            yield
+
+    @contextlib.contextmanager
+    def _waiting(self, asked: Watch) -> Iterator[None]:
+        try:
+            with self._translated(), asked.waiting():
+                yield
+        except EssError:
+            if asked.is_lost:
+                raise self.silent() from None
+            raise
+
+    def silent(self) -> UdbCommunicationError:
+        """The error when it does not answer any more."""
+        where = f"server {self.server.address}"
+        return UdbCommunicationError("the server does not answer any more", where=where, hint=IF_ENDED)
+
+    def answers(self, seconds: float) -> bool:
+        """Whether it answers, on another connection: this one may be full of what was sent."""
+        other = Connection(self.server, self._access)
+        try:
+            other.hello(seconds)
+        except UdbConnectError:
+            return False
+        except EssError:
+            pass  # an answer all the same
+        finally:
+            other.close()
+        return True
+
+    @contextlib.contextmanager
+    def _translated(self, *, opening: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except (flight.FlightError, pa.ArrowException, OSError) as error:
+            raise translate(error, self.server, opening=opening) from None
+
+
+def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
+    """What a failure of the transport means to the user."""
+    where = f"server {server.address}"
+    extra = getattr(error, "extra_info", None)
+    ours = decode_error(bytes(extra), server=server.address) if extra else None
+    if ours is not None:
+        return ours
+    text = str(error)
+    if isinstance(error, flight.FlightUnauthenticatedError):
+        return UdbAuthenticationError(
+            "the server does not take our token", where=where, hint="it was started from another working folder"
+        )
+    if isinstance(error, flight.FlightUnavailableError):
+        if "certificate" in text or "Ssl" in text or "SSL" in text:
+            return UdbAuthenticationError(
+                "the server's certificate is not of this pool",
+                where=where,
+                hint="it was started from another working folder",
+            )
+        if opening:
+            return UdbConnectError("the server cannot be reached", where=where, hint="start it with: ess udbd start")
+        return UdbCommunicationError("the server was lost", where=where, hint=IF_ENDED)
+    if isinstance(error, flight.FlightTimedOutError):
+        return UdbConnectError("the server does not answer", where=where, hint="see: ess udbd status")
+    if isinstance(error, (flight.FlightServerError, pa.ArrowInvalid, pa.ArrowNotImplementedError)):
+        reason = text.splitlines()[0].split(". Detail:")[0] if text else "unknown"
+        return UdbRequestError(f"the server failed ({reason})", where=where, hint="see its log: ess udbd cklog")
+    return UdbCommunicationError("the server was lost", where=where, hint=IF_ENDED)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+def _only(results: Iterator[flight.Result]) -> dict[str, Any]:
+    bodies = [bytes(result.body) for result in results]
+    if len(bodies) != 1:
+        raise UdbRequestError("the server's answer is malformed", hint="install the same version on both sides")
+    return read_object(bodies[0])
