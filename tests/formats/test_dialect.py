@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ess.formats.dialect import column_names, find_dialect
+from ess.formats.dialect import find_dialect
+from ess.formats.titles import CATEGORY, LOGINF, Naming
 from ess.schema import parse_column, valid_name
 
 BROWSE = b"eventDate,userID,articleID\r\n2014-09-01T00:00:02,4084,23\r\n2014-09-01T00:00:05,2577,TBD\r\n"
@@ -61,10 +62,36 @@ def test_short_and_long_records_do_not_count():
 
 def test_data_without_a_header():
     found = find_dialect([b"2014-09-01,7\n2014-09-02,8\n"])
-    assert (found.header, found.columns) == (False, ("S:col1", "I:col2"))
+    assert (found.header, found.columns) == (False, ("S:col_1", "I:col_2"))
     assert not find_dialect([b"bob,paris\nann,rome\nbob,rome\n"]).header
     assert find_dialect([b"name,city\nbob,paris\nann,rome\n"]).header
     assert find_dialect([b"name,city\n"]).header
+
+
+@pytest.mark.parametrize(
+    ("titles", "names"),
+    [
+        ("h1,h2?", "h1 h2"),
+        ("Siblings/Spouses Aboard,% of all", "Siblings_Spouses_Aboard of_all"),
+        ("#,Price (USD)", "col_1 Price_USD"),
+        ("1st,naïve", "_1st na_ve"),
+        (",b", "col_1 b"),
+    ],
+)
+def test_titles_may_have_any_characters(titles, names):
+    found = find_dialect([f"{titles}\n1,x\n2,y\n".encode("latin-1")])
+    assert found.header
+    assert [spec.partition(":")[2] for spec in found.columns] == names.split()
+
+
+@pytest.mark.parametrize("first", ["7,n", "2014,n", "-,n", "2014-09-01,n", "10.0.0.1,n", "\x02a,n"])
+def test_what_is_a_value_or_no_word_is_no_title(first):
+    assert not find_dialect([f"{first}\n1,x\n2,y\n".encode()]).header
+
+
+def test_titles_among_text_are_words():
+    assert find_dialect([b"Who?,Town/City\nbob,paris\nann,rome\n"]).columns == ("S:Who", "S:Town_City")
+    assert not find_dialect([b"http://x/a,x\nhttp://x/b,y\n"]).header
 
 
 def test_quotes_hold_delimiters_and_line_ends():
@@ -80,9 +107,9 @@ def test_a_stray_quote_costs_one_record():
 def test_log_lines_are_split_at_spaces_and_prose_is_not():
     line = b'10.0.0.1 - - [05/Oct/2014:03:24:27 -0700] "GET / HTTP/1.0" 301 17 "-" "Mozilla (x y)"\n'
     found = find_dialect([line * 20])
-    assert (found.delimiter, len(found.columns), found.columns[0]) == (" ", 10, "IP:col1")
+    assert (found.delimiter, len(found.columns), found.columns[0]) == (" ", 10, "IP:col_1")
     prose = b"It was the best of times,\nit was the worst of times, it was\nthe age: of wisdom.\n" * 9
-    assert find_dialect([prose]).columns == ("S:col1",)
+    assert find_dialect([prose]).columns == ("S:col_1",)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +134,10 @@ def test_a_byte_order_mark_is_not_part_of_a_name():
     assert columns(b"\xef\xbb\xbfa,b\n1,2\n") == "I:a I:b"
 
 
+@pytest.mark.parametrize("naming", [CATEGORY, LOGINF])
 @given(st.lists(st.text(max_size=40), max_size=20))
-def test_column_names_are_valid_and_unique(labels):
-    names = column_names(labels)
+def test_column_names_are_valid_and_unique(naming: Naming, labels: list[str]):
+    names = naming.names(labels)
     assert len({name.lower() for name in names}) == len(labels)
     assert all(valid_name(name) for name in names)
 
@@ -128,12 +156,12 @@ ACCESS = '10.0.0.{n} - - [05/Oct/2014:03:24:27 -0700] "GET /a;b,c HTTP/1.0" 301 
 def test_what_stands_only_inside_quotes_is_no_delimiter(agent):
     lines = "".join(ACCESS.format(n=n, agent=agent) for n in range(1, 60))
     found = find_dialect([lines.encode()])
-    assert (found.delimiter, found.columns[0]) == (" ", "IP:col1")
+    assert (found.delimiter, found.columns[0]) == (" ", "IP:col_1")
     assert ("esc" in found.doubt) == ("\\" in agent)
     quoted = "".join(f'"a{n}; b","{n}; c"\n' for n in range(20))
     assert find_dialect([quoted.encode()]).delimiter == ","
     assert find_dialect([b'"a; b"\n"c; d"\n' * 9]).delimiter == ""
-    assert find_dialect([rb'"C:\",7' b"\n" rb'"D:\",8' b"\n"]).columns == ("S:col1", "I:col2")
+    assert find_dialect([rb'"C:\",7' b"\n" rb'"D:\",8' b"\n"]).columns == ("S:col_1", "I:col_2")
 
 
 def test_a_guess_is_told():

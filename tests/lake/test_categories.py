@@ -223,10 +223,10 @@ def test_damaged_files(logs):
     whole = gzip.compress(b"".join(b"%d,%d\n" % (rows.randrange(10**6), rows.randrange(10**6)) for _ in range(9999)))
     (logs / "cut_1.gz").write_bytes(whole[: len(whole) // 2])
     (logs / "bad_1.gz").write_bytes(b"\x1f\x8b\x08\x00damaged")
-    assert ess.category_add("cut", f"'{logs}'/cut*").columns == ("I:col1", "I:col2")
+    assert ess.category_add("cut", f"'{logs}'/cut*").columns == ("I:col_1", "I:col_2")
     with pytest.raises(InputReadError):
         ess.category_add("bad", f"'{logs}'/bad*")
-    assert ess.category_add("both", f"'{logs}'/bad* '{logs}'/cut*").columns == ("I:col1", "I:col2")
+    assert ess.category_add("both", f"'{logs}'/bad* '{logs}'/cut*").columns == ("I:col_1", "I:col_2")
 
 
 def test_a_folder_that_cannot_be_read_is_never_a_smaller_answer(logs, monkeypatch):

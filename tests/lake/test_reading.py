@@ -65,7 +65,7 @@ def test_bytes_that_are_not_text_stay_bytes(logs):
 def test_lines_of_prose_are_one_column(logs):
     (logs / "prose.txt").write_text("It was, it was\nthe best. Of, times, of\nall\n")
     ess.category_add("prose", f"{logs}/prose.txt")
-    assert ess.read("prose")["col1"].to_list() == ["It was, it was", "the best. Of, times, of", "all"]
+    assert ess.read("prose")["col_1"].to_list() == ["It was, it was", "the best. Of, times, of", "all"]
 
 
 def test_what_cannot_be_read_is_said(logs):

@@ -2,6 +2,7 @@
 
 import ctypes
 import platform
+import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -226,6 +227,51 @@ def branches(inner):
 
 
 PATTERNS = branches(st.recursive(ATOMS, lambda inner: branches(inner).map("({})".format), max_leaves=4))
+
+
+#: What matches nothing, alone and next to each other, and values with and without the ends of words and lines.
+NOTHING = [
+    r"\B",
+    "^",
+    "$",
+    r"\A",
+    r"\Z",
+    r"\z",
+    r"(?!\w)",
+    r"(?<!\w)",
+    r"(?=\B)",
+    r"(?!\B)",
+    r"(?<=\B)",
+    r"(\B)",
+    r"a|\B",
+]
+EMPTY = ["", "\n", "a", "a\n", "\na", "\n\n", " ", "a b", " a "]
+
+
+@pytest.mark.parametrize("words", [[], ["multiline"], ["ucp"]])
+def test_what_matches_nothing_is_found_where_perl_finds_it(words):
+    cases = [(one + two, value) for one in NOTHING for two in ["", *NOTHING] for value in EMPTY]
+    mode = "m" if "multiline" in words else ""
+    script = (
+        'while (<>) { chomp; my ($p, $v) = map { pack "H*", $_ } split /,/, $_, -1;'
+        f' print $v =~ /(?{mode}:$p)/ ? "$-[0]\\n" : "no\\n" }}'
+    )
+    given_to_perl = "".join(f"{pattern.encode().hex()},{value.encode().hex()}\n" for pattern, value in cases)
+    said = subprocess.run(["perl", "-e", script], input=given_to_perl, capture_output=True, text=True, check=True)
+    found = []
+    for pattern, value in cases:
+        match = compile_regex(pattern.encode(), ["pcre", *words]).search()(value.encode())
+        found.append("no" if match is None else str(match.start()))
+    assert [case for case in zip(cases, found, said.stdout.split(), strict=True) if case[1] != case[2]] == []
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="compares with glibc")
+@pytest.mark.parametrize("pattern", [r"\B", r"\B$", r"^\B", r"(a|\B)", r"\Ba", r"\Bb*", r"\<", r"\>", r"\`", r"\'"])
+@pytest.mark.parametrize("value", EMPTY)
+def test_what_matches_nothing_is_found_where_the_c_library_finds_it(posix, pattern, value):
+    match = compile_regex(pattern.encode(), ["rx_extended"]).search()(value.encode())
+    expected = posix(pattern.encode(), value.encode())
+    assert (None if match is None else (match.start(), match.end())) == (None if expected is None else expected[0])
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="compares with glibc")

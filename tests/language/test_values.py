@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ess.language import values
-from ess.language.functions import FUNCTIONS, encoding
+from ess.language import text_codes, values
+from ess.language.functions import FUNCTIONS
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_floats_are_cut_towards_zero(value):
 
 @given(st.binary(max_size=30))
 def test_encodings_come_back(value):
-    assert encoding.url_decode(encoding.url_encode(value)) == value
-    assert encoding.url_encode(value).isascii()
+    assert text_codes.url_decode(text_codes.url_encode(value)) == value
+    assert text_codes.url_encode(value).isascii()
     encoded = FUNCTIONS["base64enc"].bind(())(value)
-    assert encoding.base64_decode(encoded) == value == encoding.base64_decode(encoded[:4] + b"\n" + encoded[4:])
+    assert text_codes.base64_decode(encoded) == value == text_codes.base64_decode(encoded[:4] + b"\n" + encoded[4:])
 
 
 @given(st.text("%4+a=Gg/\n", max_size=12).map(str.encode))
 def test_decoding_takes_anything(value):
-    assert encoding.url_decode(value) == urllib.parse.unquote_to_bytes(value.replace(b"+", b" "))
-    assert isinstance(encoding.base64_decode(value), bytes)
+    assert text_codes.url_decode(value) == urllib.parse.unquote_to_bytes(value.replace(b"+", b" "))
+    assert isinstance(text_codes.base64_decode(value), bytes)

@@ -24,6 +24,39 @@ def test_groups_of_regular_expressions_are_numbered_on(pp: Tool) -> None:
     assert done.out == '"c"\n"y,x-y,bc,b,c"\n'
 
 
+def test_names_of_variables_compare_without_regard_to_case(pp: Tool) -> None:
+    done = pp(
+        *(
+            "-d",
+            "s:a",
+            "-mapf",
+            "a",
+            "%%YEAR:@n:4-4%%%*",
+            "-mapf,pcre",
+            "a",
+            "-(?<Month>..)",
+            "-map",
+            "a",
+            "%%D%%",
+            "<%%d%%>",
+        ),
+        *("-mapc", "s:b", "%%year%%.%%MONTH%%", "-eval", "s:c", '""'),
+        *("-eval", "-", """RxMap(a, '(?<Day>..)>$', c, '%%DAY%%', pcre)"""),
+        stdin="2014-09-15\n",
+    )
+    assert done.out == '"a","b","c"\n"<2014-09-15>","2014.09","15"\n'
+
+
+def test_an_expression_extracts_with_the_pattern_of_mapf(pp: Tool) -> None:
+    done = pp(
+        *("-d", "s:a", "-eval", "s:year", '""', "-eval", "s:day", '"none"'),
+        *("-eval", "i:found", "PatMap(a, '%%Y:@n:4-4%%-%*-%%d%%', year, '%%y%%', day, 'day %%D%%')"),
+        *("-filt", "PatMap(a, 'Z%*', ncas) == 0"),
+        stdin="2014-09-15\nx\nzz\n",
+    )
+    assert done.out == '"a","year","day","found"\n"2014-09-15","2014","day 15",1\n"x",,"none",0\n'
+
+
 def test_map_rewrites_what_matches(pp: Tool) -> None:
     argv = ("-d", "s:a", "-map,ncas", "a", "from=%%x:@b:3-3%%%*", "%%x:2%%!", "-o,notitle", "-")
     assert pp(*argv, stdin="FROM=ISGTo\nfrom=isg\n").out == '"IS!"\n"from=isg"\n'
@@ -55,6 +88,10 @@ def test_what_was_extracted_from_one_row_is_not_seen_in_the_next(pp: Tool) -> No
         (["-mapc", "s:b", "%%x%%"], "no -mapf before it extracts 'x'"),
         (["-mapf", "a", "%%x%%", "-mapc", "i:b", "%%x%%"], "'b' is not a string column"),
         (["-map", "a", "%%x%%", "%%y%%"], "does not extract 'y'"),
+        (["-eval", "-", "PatMap(a, '%%x')"], "no %% at its end"),
+        (["-eval", "-", "PatMap(a, '%%x%%', a, '%%y%%')"], "does not extract 'y'"),
+        (["-eval", "-", "PatMap(a, '%%x%%', a, '%%x')"], "no %% at its end"),
+        (["-eval", "-", "PatMap(a, '%%x%%', n, '%%x%%')"], "cannot be a column of type I"),
     ],
 )
 def test_a_wrong_mapping_is_explained(pp: Tool, argv: list[str], part: str) -> None:

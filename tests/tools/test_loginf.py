@@ -39,7 +39,7 @@ def test_the_report_counts_and_describes_columns(inf: Tool) -> None:
     name, note, count = found["Column"]
     assert (name["Label"], name["pp-Type"], name["Unique Estimate"]) == ("name", "S", 3)
     assert name["Type-String"]["Sample-Has binary"] == "zo\xeb"
-    assert (note["Label"], note["pp-Name"], note["pp-Sample"]) == ("a, note", "a_note", 'x "y", z')
+    assert (note["Label"], note["pp-Name"], note["pp-Sample"]) == ("a, note", "anote", 'x "y", z')
     assert note["Type-Blank"]["Rows"] == {"Count": 1, "Percent": 33.3333}
     assert (count["pp-Type"], count["Type-Integer"]["Value"]) == ("F", {"Min": 3, "Max": 5})
     assert count["Type-Float"]["Sample"] == ["4.5"]
@@ -48,7 +48,7 @@ def test_the_report_counts_and_describes_columns(inf: Tool) -> None:
 
 
 def test_column_specs_name_type_and_skip(inf: Tool) -> None:
-    assert inf("-o_pp_col", "-", stdin=DATA).out == "S:name\nS:a_note\nF:count\n"
+    assert inf("-o_pp_col", "-", stdin=DATA).out == "S:name\nS:anote\nF:count\n"
     assert inf("-d", "1", "3", "-o_pp_col", "-", stdin=DATA).out == "S:name\nX\nF:count\n"
     data = "1, 2 ,-3,10.0.0.1,x,99999999999,\n4, 5 ,6,::1,7,1,\n"
     assert inf("-f,notitle", "-", "-o_pp_col", "-", stdin=data).out.split() == [

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ess.formats.titles import CATEGORY, is_title, is_words
 from ess.schema import ColumnType
 
 #: Delimiters in the order they are preferred when several fit.
@@ -30,7 +31,6 @@ _SURE = 0.8
 _LIKELY = 0.7
 _MOST_JOINED_LINES = 50
 _MOST_RECORDS_TO_SPLIT = 2000
-_LONGEST_NAME = 31
 #: Up to this share of odd values in a column is dirt; with more it is just a string column.
 _MOST_DIRT = 0.2
 _DIGITS_OF_A_FLOAT = 17
@@ -38,7 +38,6 @@ _DIGITS_OF_A_FLOAT = 17
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})\Z")
 _FLOAT = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
 _TIMELIKE = re.compile(r"[0-9]{1,4}[-/.:][0-9A-Za-z]{1,9}[-/.:][0-9]{1,4}")
-_WORDLIKE = re.compile(r"[A-Za-z_#@$][\w .()%/#@$-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
     for text in texts[1:]:
         others = _split(text, chosen)
         body += [record for record in others[header and others[:1] == first[:1] :] if len(record) == width]
-    names = column_names(first[0] if header else [""] * width)
+    names = CATEGORY.names(first[0] if header else [""] * width)
     types = [_column_type([record[index] for record in body]) for index in range(width)]
     columns = tuple(f"{kind.name}:{name}" for (kind, _), name in zip(types, names, strict=True))
     remarks = tuple(
@@ -237,22 +236,20 @@ def _is_header(records: Sequence[Sequence[str]], width: int) -> bool:
     first = [field.strip() for field in records[0]]
     if len(first) != width or len({field.lower() for field in first}) != width:
         return False
-    if not all(_WORDLIKE.match(field) or (not field and index == 0) for index, field in enumerate(first)):
+    if not all(is_title(field) or (not field and index == 0) for index, field in enumerate(first)):
+        return False
+    if any(_is_value(field) for field in first):
         return False
     body = [record for record in records[1:] if len(record) == width]
     if not body:
-        return width > 1 or _is_identifier(first[0])
+        return width > 1 or is_words(first[0])
     for index in range(width):
         values = [value for value in (record[index].strip() for record in body) if value]
         if values and sum(_is_value(value) for value in values) * 2 > len(values):
             return True
-    if width == 1 or not all(_is_identifier(field) for field in first if field):
+    if width == 1 or not all(is_words(field) for field in first if field):
         return False
     return all(first[index] not in {record[index].strip() for record in body} for index in range(width))
-
-
-def _is_identifier(text: str) -> bool:
-    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ .-]{0,40}", text) is not None
 
 
 def _is_value(text: str) -> bool:
@@ -301,27 +298,3 @@ def _clean_type(values: Sequence[str]) -> ColumnType:
     if low >= -(2**30) and high < 2**30:
         return ColumnType.IS
     return ColumnType.LS if low >= -(2**63) and high < 2**63 else ColumnType.S
-
-
-def column_names(labels: Sequence[str]) -> list[str]:
-    """Valid column names, no two alike, from the labels of a header line.
-
-    >>> column_names(["User ID", "2nd", "user_id", ""])
-    ['User_ID', '_2nd', 'user_id_2', 'col4']
-    """
-    names: list[str] = []
-    taken: set[str] = set()
-    for index, label in enumerate(labels, 1):
-        name = re.sub(r"[^A-Za-z0-9_]+", "_", label.strip())
-        if not name.strip("_"):
-            name = f"col{index}"
-        if name[0].isdigit():
-            name = f"_{name}"
-        name = name[:_LONGEST_NAME]
-        unique, number = name, 1
-        while unique.lower() in taken:
-            number += 1
-            unique = f"{name[: _LONGEST_NAME - len(str(number)) - 1]}_{number}"
-        taken.add(unique.lower())
-        names.append(unique)
-    return names

@@ -51,6 +51,12 @@ def test_what_a_pattern_extracts(pattern: bytes, value: bytes, found: dict[str, 
     assert extract(pattern, value) == found
 
 
+def test_names_compare_without_regard_to_case() -> None:
+    assert extract(b"%%Year:@n%%-%%MONTH:@n%%", b"2014-09") == {"year": b"2014", "month": b"09"}
+    assert extract(b"%%a%%-%%A%%", b"1-2") == {"a": b"2"}
+    assert parse_template(b"%%YEAR%%/%%Month:1:1%%%%year:2%%").render({"year": b"2014", "month": b"09"}) == b"2014/920"
+
+
 def test_case_is_toggled_for_literals_only() -> None:
     assert extract(b"ab%=cd%=ef", b"abCDef") == {}
     assert extract(b"ab%=cd%=ef", b"abCDEF") is None

@@ -29,7 +29,9 @@ MAP_WORDS = tuple(sorted(REGEX_WORDS))
 
 
 def map_from_names(source: bytes, words: Sequence[str]) -> tuple[str, ...]:
-    """The variables that a MapFrom extracts; those of a regular expression are ``0``, ``1`` ... and its named groups.
+    """The variables that a MapFrom extracts, in lower case: their names compare without regard to case.
+
+    Those of a regular expression are ``0``, ``1`` ... and its named groups.
 
     Raises:
         PatternError: If the pattern is wrong.
@@ -40,7 +42,7 @@ def map_from_names(source: bytes, words: Sequence[str]) -> tuple[str, ...]:
         regex = compile_regex(source, words)
     except RegexError as error:
         raise PatternError(f"bad regular expression: {error}") from None
-    return (*map(str, range(len(regex.groups) + 1)), *sorted(regex.names))
+    return (*map(str, range(len(regex.groups) + 1)), *sorted({name.lower() for name in regex.names}))
 
 
 def _compiled(source: bytes, words: Sequence[str]) -> Pattern:

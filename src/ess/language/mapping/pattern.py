@@ -35,7 +35,10 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True)
 class Pattern:
-    """A compiled pattern and the names of its variables, in order, one for each group (``*`` is not stored)."""
+    """A compiled pattern and the names of its variables, in lower case and in order, one for each group.
+
+    ``*`` is not stored.
+    """
 
     search: Search
     names: tuple[str, ...]
@@ -172,6 +175,7 @@ def _variable(spec: bytes) -> tuple[str, _Taken]:
     name, *attributes = _split_attributes(head)
     if not _NAME.match(name):
         raise PatternError(f"bad variable name '{name}'")
+    name = name.lower()
     allowed = b""
     least, most = 0, None
     for attribute in attributes:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ess.language.functions.encoding import base64_decode, url_decode
 from ess.language.mapping.escapes import escape_at, find_unescaped, unescape
 from ess.language.mapping.pattern import PatternError
+from ess.language.text_codes import base64_decode, url_decode
 
 _NAME = re.compile(r"[A-Za-z0-9_]+\Z")
 _URL = re.compile(r"url([1-9][0-9]?)?\Z")
@@ -43,7 +43,7 @@ class Template:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variables it refers to, each once, in order of first mention."""
+        """The variables it refers to in lower case, each once, in order of first mention."""
         return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Part)))
 
     def render(self, values: Mapping[str, bytes]) -> bytes:
@@ -57,7 +57,7 @@ def parse_template(source: bytes) -> Template:
     Raises:
         PatternError: If a variable's spec is malformed.
 
-    >>> parse_template(b"Month=%%TIME:4:2%%").render({"TIME": b"20150904"})
+    >>> parse_template(b"Month=%%TIME:4:2%%").render({"time": b"20150904"})
     b'Month=09'
     """
     parts: list[bytes | Part] = []
@@ -99,4 +99,4 @@ def _part(spec: bytes) -> Part:
             raise PatternError(f"'{attribute}' of variable '{name}' is neither b64, url[Num], length nor start:length")
     start = numbers[0] if len(numbers) == 2 else 0
     length = numbers[-1] if numbers else None
-    return Part(name, start, length, unescape(breaks), url_decodes, base64)
+    return Part(name.lower(), start, length, unescape(breaks), url_decodes, base64)

@@ -26,7 +26,17 @@ CHARACTERS = {
     b"R": rb"(?>\r\n|[\n\v\f\r])",
     b"X": rb"\X",
 }
-ASSERTIONS = {b"z": rb"\Z", b"Z": rb"(?=\n?\Z)", b"A": rb"\A", b"b": rb"\b", b"B": rb"\B", b"G": rb"\G", b"K": rb"\K"}
+#: ``\B`` matches an empty value too, as it does in PCRE; in ``re`` and ``regex`` it does not.
+NO_BOUNDARY = rb"(?:\B|\A\Z)"
+ASSERTIONS = {
+    b"z": rb"\Z",
+    b"Z": rb"(?=\n?\Z)",
+    b"A": rb"\A",
+    b"b": rb"\b",
+    b"B": NO_BOUNDARY,
+    b"G": rb"\G",
+    b"K": rb"\K",
+}
 ASCII_BOUNDARIES = {
     b"b": b"(?:(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])|(?<![A-Za-z0-9_])(?=[A-Za-z0-9_]))",
     b"B": b"(?:(?<=[A-Za-z0-9_])(?=[A-Za-z0-9_])|(?<![A-Za-z0-9_])(?![A-Za-z0-9_]))",

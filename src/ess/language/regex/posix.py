@@ -1,6 +1,7 @@
 r"""POSIX regular expressions, basic and extended, in the syntax that ``re`` and ``regex`` share.
 
-``\b`` is a backspace, as the manual says of its patterns; ``\< \>`` are the ends of a word.
+``\b`` is a backspace, as the manual says of its patterns; ``\< \>`` are the ends of a word, ``\B`` is
+where none begins or ends.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _ESCAPES = {
     b"D": rb"[^0-9]",
     b"<": rb"\b(?=\w)",
     b">": rb"\b(?<=\w)",
+    b"B": rb"(?:\B|\A\Z)",  # alone, \B does not match an empty value
     b"`": rb"\A",
     b"'": rb"\Z",
 }

@@ -210,9 +210,10 @@ class Regex:
             yield seen
 
     def groups_of(self, name: str) -> tuple[int, ...]:
-        """The groups with a name or a number (0 is the whole match); none if there is none."""
+        """The groups with a name, in upper or lower case, or a number (0 is the whole match); none if there is none."""
         if not name.isdigit():
-            return self.names.get(name, ())
+            wanted = name.lower()
+            return tuple(group for known, groups in self.names.items() if known.lower() == wanted for group in groups)
         number = int(name)
         if number == 0:
             return (0,)

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from ess.formats.dialect import column_names
+from ess.formats.titles import LOGINF
 from ess.tools.loginf.profile import KINDS, ColumnProfile, Profile, Spread
 
 _INTEGER_TYPES = (
@@ -128,8 +128,7 @@ def report(profile: Profile, *, seconds: float, accepted_errors: float, encoded:
 
 def _names(profile: Profile) -> list[str]:
     numbers = sorted(profile.columns)
-    labels = [profile.columns[number].label.decode("latin-1") or f"col{number}" for number in numbers]
-    return column_names(labels)
+    return LOGINF.names([profile.columns[number].label.decode("latin-1") for number in numbers], numbers)
 
 
 def _sizes(spread: Spread) -> dict[str, Any]:
