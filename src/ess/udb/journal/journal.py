@@ -66,6 +66,15 @@ class Position:
         """Return when it is."""
         self.log.sync(self.size)
 
+    def secure(self) -> None:
+        """Return when it is, in the file that a restart reads: what is acknowledged is there again then.
+
+        Raises:
+            UdbRequestError: If that is not so.
+        """
+        self.sync()
+        self.log.require_in_place()
+
 
 class RowsFile:
     """The rows of one large import, written as Arrow IPC while they come in."""
@@ -265,6 +274,10 @@ class Journal:
     def here(self) -> Position:
         """The end of the log."""
         return Position(self._log, self._log.size)
+
+    def give_up(self) -> None:
+        """The database is cleared: from now on its files may be removed."""
+        self._log.give_up()
 
     def _append(self, fields: dict[str, Any], body: bytes = b"") -> Position:
         line = _line(fields)

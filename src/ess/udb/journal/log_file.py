@@ -74,6 +74,7 @@ class LogFile:
         self._records = records
         self._safe = 0
         self._failure: UdbRequestError | None = None
+        self._is_given_up = False
         self._writing = threading.Lock()
         self._syncing = threading.Lock()
 
@@ -89,6 +90,7 @@ class LogFile:
             checksum = zlib.crc32(part, checksum)
         with self._writing:
             self._require_sound()
+            self.require_in_place(exactly=True)
             head = _HEAD.pack(_MAGIC, self._records + 1, sum(map(len, parts)), checksum)
             try:
                 _write(self._file, head + _CHECK.pack(zlib.crc32(head, self._salt)), *parts)
@@ -121,11 +123,47 @@ class LogFile:
                 self._require_sound()
             self._safe = reached
 
+    def require_in_place(self, *, exactly: bool = False) -> None:
+        """A restart reads the file of this name, so only what stands in that very file, behind all before, is safe.
+
+        Args:
+            exactly: Nothing is being written now, so the file must not be longer either.
+
+        Raises:
+            UdbRequestError: If the file was removed, moved, replaced, cut off, or written to by somebody else.
+        """
+        if self._is_given_up:
+            return
+        try:
+            named, held = self.path.stat(), os.fstat(self._file)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._displaced("was removed") from None
+        except OSError as error:
+            raise disk_failure(error, self.path) from None
+        if (named.st_dev, named.st_ino) != (held.st_dev, held.st_ino):
+            raise self._displaced("was replaced by another file")
+        if held.st_size < self.size:
+            raise self._displaced("was cut off")
+        if exactly and held.st_size > self.size:
+            raise self._displaced("was written to by another program")
+
+    def give_up(self) -> None:
+        """The database is cleared: from now on its files may be removed."""
+        self._is_given_up = True
+
     def _take_back(self, cause: OSError) -> None:
         try:
             os.ftruncate(self._file, self.size)
         except OSError:
             self._fail(cause)
+
+    def _displaced(self, what: str) -> UdbRequestError:
+        return UdbRequestError(
+            f"the server's log {what} while the server ran, so it takes nothing more",
+            where=str(self.path),
+            hint="its memory still has the rows: save them (aq_udb -save DbName Folder), run: ess udbd restart, "
+            "then clear the database (aq_udb -clr DbName) and load them (aq_udb -load DbName Folder)",
+        )
 
     def _fail(self, error: OSError) -> None:
         self._failure = UdbRequestError(

@@ -188,7 +188,7 @@ class Database:
             position = self._journal.prepared(record, body)
             self._transactions.prepare(stage, rows)
         if not stage.decides:
-            position.sync()  # the decider makes it safe together with the commit
+            position.secure()  # the decider makes it safe together with the commit
 
     def commit(self, pending: Pending) -> bool:
         """Make it count; False if the same import has counted already.
@@ -207,7 +207,7 @@ class Database:
             position = self._here()
         if stage.decides and stage.outcome and position is not None:
             try:
-                position.sync()
+                position.secure()
             except UdbRequestError as error:
                 hint = f"{error.hint}; then look: it is there as a whole or not at all"
                 what = f"{error.what} before it was known whether what was sent counts"
@@ -232,6 +232,8 @@ class Database:
                 self._shard.adopt(pending.shard)
                 if pending.clears_all:
                     self._ended = _cleared(self.name)
+                    if self._journal is not None:
+                        self._journal.give_up()
             else:
                 request = pending.request
                 assert isinstance(request, StageRequest)
@@ -275,7 +277,7 @@ class Database:
             found = self._transactions.verdict(identity, attempt)
             position = self._here()
         if found is Verdict.COMMITTED and position is not None:
-            position.sync()
+            position.secure()
         return found
 
     def drop_silent(self, since: float) -> list[str]:
