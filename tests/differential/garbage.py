@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ess.errors import EssError
 from ess.formats.attributes import parse_input_attributes, parse_output_attributes
 from ess.formats.columns import parse_input_columns
-from ess.formats.output.render import OutputColumn, Renderer
+from ess.formats.output.columns import OutputColumn
+from ess.formats.output.render import Renderer
 from ess.formats.reader import read_input
 from ess.schema import ColumnType
 from ess.schema.batch import make_batch

@@ -10,8 +10,9 @@ import pytest
 from ess.errors import InputReadError, OptionError
 from ess.formats.attributes import parse_input_attributes, parse_output_attributes
 from ess.formats.columns import parse_input_columns
+from ess.formats.output.columns import OutputColumn
 from ess.formats.output.render import Renderer
-from ess.formats.output.writer import OutputColumn, open_output
+from ess.formats.output.writer import open_output
 from ess.formats.reader import read_input
 from ess.schema.batch import Batch, make_batch
 from ess.schema.types import ColumnType

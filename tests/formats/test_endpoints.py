@@ -13,7 +13,8 @@ import pytest
 from ess.errors import InputOpenError, OutputOpenError
 from ess.formats.attributes import parse_input_attributes, parse_output_attributes
 from ess.formats.endpoints import open_source, open_target
-from ess.formats.output.writer import OutputColumn, open_output
+from ess.formats.output.columns import OutputColumn
+from ess.formats.output.writer import open_output
 from ess.formats.reader import read_input
 from ess.schema.batch import make_batch
 from ess.schema.columns import parse_column

@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ess.errors import OptionError
@@ -211,6 +211,10 @@ def test_what_is_broken_in_a_long_value_costs_an_item(size: int) -> None:
 def test_a_value_is_the_same_long_or_not(
     records: list[dict[str, object]], specs: str, size: int, array: bool, limit: int
 ) -> None:
+    # What a column wants of a long container is too long for any column: true of the real limits, but not of 40.
+    lists = [record["c"] for record in records if isinstance(record.get("c"), list)]
+    wanted = [item.get("a") for items in lists for item in items if isinstance(item, dict)]  # type: ignore[attr-defined]
+    assume("s:y:c[*].a" not in specs or all(len(json.dumps(value)) <= 40 for value in wanted))
     data = (json.dumps(records) if array else "\n".join(map(json.dumps, records))).encode()
     expected = read(data, [], specs)
     with pytest.MonkeyPatch.context() as patch:

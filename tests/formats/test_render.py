@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_input_attributes, parse_output_attributes
+from ess.formats.output.columns import OutputColumn
 from ess.formats.output.print_format import parse_print_format
-from ess.formats.output.render import OutputColumn, Renderer
+from ess.formats.output.render import Renderer
 from ess.formats.output.render_fast import rendered
 from ess.formats.reader import read_input
 from ess.schema.batch import Batch, make_batch
@@ -74,7 +75,7 @@ def test_large_batches_are_printed_as_small_ones(
     renderer = Renderer(attributes_of(options), columns, where="-o")
     batch = batch_of(rows * times)
     if rows:
-        assert b"".join(rendered(renderer, batch)) == b"".join(renderer.records(batch))
+        assert b"".join(rendered(renderer.layout, batch)) == b"".join(renderer.records(batch))
     assert b"".join(renderer.rows(batch)) == b"".join(renderer.records(batch))
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from ess.errors import OutputOpenError, OutputWriteError
 from ess.formats.attributes import parse_output_attributes
-from ess.formats.output.writer import OutputColumn, open_output
+from ess.formats.output.columns import OutputColumn
+from ess.formats.output.writer import open_output
 from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ess.formats.reader import InputBatch, read_input
 from ess.pipeline import run as run_module
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.plan import plan_chain
 from ess.pipeline.run import RunError, Streams, run
 from ess.pipeline.source import InputPlan
@@ -37,7 +38,7 @@ def outcome(argv: list[str], batch_bytes: int, monkeypatch: pytest.MonkeyPatch) 
         return read_input([file], plan.attributes, plan.columns, batch_bytes=batch_bytes, stdin=stdin)
 
     monkeypatch.setattr(run_module, "read_file", read)
-    plan = plan_chain(OPTIONS.parse(argv), open_import=None)
+    plan = plan_chain(parse_command_line(OPTIONS, argv), open_import=None)
     out = io.BytesIO()
     messages: list[str] = []
     try:

@@ -10,6 +10,7 @@ import pytest
 
 from ess.errors import OptionError, UdbConnectError
 from ess.language.tree import Slot
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.plan import plan_chain
 from ess.pipeline.run import RunError, Streams, run
 from ess.pipeline.sinks import ImportRequest
@@ -61,7 +62,7 @@ class Database:
 
 
 def run_with(database: Database, stdin: str, *argv: str) -> tuple[object, str]:
-    plan = plan_chain(OPTIONS.parse(argv), open_import=database.open)
+    plan = plan_chain(parse_command_line(OPTIONS, argv), open_import=database.open)
     out = io.BytesIO()
     messages: list[str] = []
     counts = run(plan, Streams(io.BytesIO(stdin.encode()), out, messages.append))
@@ -190,7 +191,7 @@ def test_an_unreachable_server_is_found_before_an_output_is_touched(tmp_path: Pa
 
 def test_details_of_an_import_need_one() -> None:
     with pytest.raises(OptionError, match="-server cannot stand here"):
-        plan_chain(OPTIONS.parse(["-d", "i:k", "-server", "x"]), open_import=Database().open)
+        plan_chain(parse_command_line(OPTIONS, ["-d", "i:k", "-server", "x"]), open_import=Database().open)
 
 
 def test_an_import_of_many_rows_that_fails_on_the_way_is_dropped() -> None:
@@ -208,7 +209,7 @@ def test_an_import_of_many_rows_that_fails_on_the_way_is_dropped() -> None:
         failing.append(Failing(request))
         return failing[-1]
 
-    plan = plan_chain(OPTIONS.parse(["-d", "s:k", "i:n", "-imp", "db:t"]), open_import=open_import)
+    plan = plan_chain(parse_command_line(OPTIONS, ["-d", "s:k", "i:n", "-imp", "db:t"]), open_import=open_import)
     text = "".join(f"key{row},{row}\n" for row in range(rows))
     with pytest.raises(RunError, match="the server was lost"):
         run(plan, Streams(io.BytesIO(text.encode()), io.BytesIO(), print))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.errors import OptionError
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, is_option_word, split_attributes
 from ess.pipeline.page import help_text
 from ess.tools.aq_pp import OPTIONS
@@ -27,7 +28,7 @@ TABLE = OptionTable(
 
 
 def names(argv: list[str]) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    return [(use.name, use.attributes, use.arguments) for use in TABLE.parse(argv)]
+    return [(use.name, use.attributes, use.arguments) for use in parse_command_line(TABLE, argv)]
 
 
 def test_arguments_and_attributes_stay_with_their_option_in_order() -> None:
@@ -67,7 +68,7 @@ def test_stdin_is_an_argument() -> None:
 )
 def test_a_wrong_command_line_is_one_line_with_a_way_out(argv: list[str], parts: list[str]) -> None:
     with pytest.raises(OptionError) as caught:
-        TABLE.parse(argv)
+        parse_command_line(TABLE, argv)
     line = str(caught.value)
     assert "\n" not in line
     for part in parts:

@@ -23,6 +23,7 @@ from ess.errors import (
     UdbRequestError,
 )
 from ess.language.tree import Slot
+from ess.pipeline.old_spellings import parse_command_line
 from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_pp
@@ -524,7 +525,7 @@ def test_a_change_that_does_not_fit_is_refused_and_one_that_needs_no_more_is_don
     limit._limit = limit.used() + (4 << 20)  # ten million bytes would have to come
 
     def aq_udb(*words: str) -> None:
-        perform(plan(OPTIONS.parse(words)))
+        perform(plan(parse_command_line(OPTIONS, words)))
 
     double = ("-eval", "text", "text + text")
     for command in (("-scn", "db:log", *double), ("-scn", "db", "-pp", "log", *double, "-endpp")):

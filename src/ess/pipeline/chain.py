@@ -1,14 +1,15 @@
 """The chain: option uses, in their order, become the checked program that the engines run.
 
-``ChainBuilder`` keeps what grows from left to right (names, created slots, sinks). Each option
+:mod:`ess.pipeline.builder` keeps what grows from left to right (names, created slots, sinks). Each option
 that is a rule has one small function in ``RULES``; an option that only defines something
 (``-var``, ``-alias``, ``-renam``) has one in ``DEFINITIONS``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
@@ -24,9 +25,7 @@ from ess.language.program import (
     Rule,
     Skip,
     Variable,
-    Write,
 )
-from ess.language.scope import Scope
 from ess.language.tree import (
     Arithmetic,
     ArithmeticOperator,
@@ -38,14 +37,15 @@ from ess.language.tree import (
     ValueType,
 )
 from ess.pipeline import keys, lookup, mapping, modules
+from ess.pipeline.builder import ChainBuilder
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, distinct_slots, select
-from ess.pipeline.sinks import STDOUT, ImportOpener, ImportRequest, ImportSink, RowOutput, VariablesOutput
+from ess.pipeline.sinks import STDOUT, VariablesOutput
 from ess.schema.columns import parse_column
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.language.row_module import RowModule
+    pass
 
 _ENDS = ("-elif", "-elifnot", "-else", "-endif")
 
@@ -76,109 +76,37 @@ class Cursor:
         return self.take() if use is not None and use.name in names else None
 
 
-@dataclass(frozen=True)
-class OpenedImport:
-    """An ``-imp`` in the chain, with its sink's number."""
-
-    sink: int
-    target: str
-    into: ImportSink
-
-
-class ChainBuilder:
-    """Builds the rules of one command line. After ``build``, its attributes hold what they refer to.
+def build_chain(
+    builder: ChainBuilder, uses: Sequence[Use], more: Mapping[str, RuleMaker] = MappingProxyType({})
+) -> list[Rule]:
+    """The rules of these uses; what they refer to is added to ``builder``.
 
     Args:
-        scope: The input's columns; names that the options define are added to it.
-        open_import: How ``-imp`` gets its sink; None where a tool has no such option.
+        builder: Knows the columns of the input.
+        uses: The options, in their order.
+        more: Rules of one tool beside `RULES`.
+
+    Raises:
+        OptionError: For a wrong expression, name or group.
     """
+    # -ddef holds for every import, wherever it stands.
+    builder.allow_missing_columns = any(use.name == "-ddef" for use in uses)
+    cursor = Cursor(uses)
+    rules = _Grammar(builder, more).rules(cursor)
+    stray = cursor.peek()
+    if stray is not None:
+        raise OptionError(f"{stray.name} without an -if before it", where=stray.where)
+    return rules
 
-    def __init__(self, scope: Scope, open_import: ImportOpener | None = None) -> None:
-        self.scope = scope
-        self.created: list[Slot] = []
-        self.variables: list[Variable] = []
-        self.outputs: list[RowOutput] = []
-        self.variable_outputs: list[VariablesOutput] = []
-        self.imports: list[OpenedImport] = []
-        self.extracted: dict[str, Slot] = {}  # what -mapf extracts, by the name that -mapc knows it by
-        self.lookups = 0  # how many functions of their own the rules have, lookup tables for one
-        self.modules: list[RowModule] = []
-        self._hidden = 0
-        self._open_import = open_import
-        self._import_database = ""
-        self._allow_missing_columns = False
 
-    def build(self, uses: Sequence[Use]) -> list[Rule]:
-        """The rules of these uses.
+class _Grammar:
+    """Rules, and groups of them."""
 
-        Raises:
-            OptionError: For a wrong expression, name or group.
-        """
-        # -ddef, the old form of -imp,ddef, holds for every import, wherever it stands.
-        self._allow_missing_columns = any(use.name == "-ddef" for use in uses)
-        cursor = Cursor(uses)
-        rules = self._rules(cursor)
-        stray = cursor.peek()
-        if stray is not None:
-            raise OptionError(f"{stray.name} without an -if before it", where=stray.where)
-        return rules
+    def __init__(self, builder: ChainBuilder, more: Mapping[str, RuleMaker]) -> None:
+        self._builder = builder
+        self._more = more
 
-    def create(self, spec: str, *, where: str) -> Slot:
-        """Define the column of a column spec; it starts as 0 or blank in every row."""
-        column = parse_column(spec, where=where)
-        if self.scope.find(column.name) is not None:
-            hint = f"leave out the type to store into it, {column.name}, or choose another name"
-            raise OptionError(f"column '{column.name}' is defined already", where=where, hint=hint)
-        slot = self.scope.add(column, where=where)
-        self.created.append(slot)
-        return slot
-
-    def hidden(self, purpose: str, column_type: ColumnType) -> Slot:
-        """A slot that no user can name; it starts as 0 or blank in every row."""
-        self._hidden += 1
-        slot = Slot(f"#{purpose}{self._hidden}", purpose, column_type)
-        self.created.append(slot)
-        return slot
-
-    def target(self, word: str, *, where: str) -> Slot:
-        """What ``ColSpec|ColName`` means: a new column, or a column or variable that is there."""
-        if ":" in word:
-            return self.create(word, where=where)
-        slot = self.scope.find(word)
-        if slot is None:
-            hint = f"{self.scope.suggestion(word)}; a new column takes its type before the name, e.g. s:{word}"
-            raise OptionError(f"unknown column '{word}'", where=where, hint=hint)
-        return slot
-
-    def next_sink(self) -> int:
-        """A number for the next sink."""
-        return len(self.outputs) + len(self.imports)
-
-    def add_output(
-        self, target: str, attributes: OutputAttributes, selected: Sequence[Selected], variable: Slot | None = None
-    ) -> Write:
-        """Add an output of rows at this point of the chain."""
-        slots = distinct_slots(selected)
-        if variable is not None:
-            target = self.initial_text(variable)
-            if not target:
-                hint = (
-                    f"start it with /dev/null if the file is known only later: -var s:{variable.name} '\"/dev/null\"'"
-                )
-                raise OptionError(f"the variable '{variable.name}' starts blank", where="-o,fvar", hint=hint)
-            if all(slot.key != variable.key for slot in slots):
-                slots = (*slots, variable)
-        output = RowOutput(self.next_sink(), target, attributes, tuple(selected), slots, variable)
-        self.outputs.append(output)
-        return Write(output.sink, slots)
-
-    def initial_text(self, variable: Slot) -> str:
-        """What a string variable starts with."""
-        value = next(v.initial for v in self.variables if v.slot.key == variable.key)
-        assert isinstance(value, bytes)
-        return value.decode("utf-8", "surrogateescape")
-
-    def _rules(self, cursor: Cursor) -> list[Rule]:
+    def rules(self, cursor: Cursor) -> list[Rule]:
         rules: list[Rule] = []
         while True:
             use = cursor.peek()
@@ -186,20 +114,21 @@ class ChainBuilder:
                 return rules
             cursor.take()
             if use.name in DEFINITIONS:
-                DEFINITIONS[use.name](self, use)
+                DEFINITIONS[use.name](self._builder, use)
             elif use.name in ("-if", "-ifnot"):
                 rules.append(self._group(use, cursor))
             elif use.name in OUTPUTS:
-                rule = OUTPUTS[use.name](self, use, cursor)
+                rule = OUTPUTS[use.name](self._builder, use, cursor)
                 if rule is not None:
                     rules.append(rule)
             else:
                 rules += self._rule(use)
 
     def _rule(self, use: Use) -> tuple[Rule, ...]:
-        if use.name not in RULES:
+        make = RULES.get(use.name) or self._more.get(use.name)
+        if make is None:
             raise OptionError(f"{use.name} cannot stand here", where=use.where)
-        return _placed(RULES[use.name](self, use), use)
+        return _placed(make(self._builder, use), use)
 
     def _group(self, opening: Use, cursor: Cursor) -> Rule:
         """``-if[not] Rule ... -elif[not] Rule ... -else ... -endif``; the opening word is taken already.
@@ -223,7 +152,7 @@ class ChainBuilder:
             if branches[-1].check is None:
                 raise OptionError(f"{use.name} after -else", where=use.where, hint="-else comes last in its group")
             if use.name == "-else":
-                branches.append(Branch(None, False, tuple(self._rules(cursor))))
+                branches.append(Branch(None, False, tuple(self.rules(cursor))))
                 continue
             before, branch = self._branch(use, cursor)
             if before:
@@ -247,37 +176,12 @@ class ChainBuilder:
         before: tuple[Rule, ...] = ()
         check: Rule | None
         if use.name in OUTPUTS:
-            check = OUTPUTS[use.name](self, use, cursor)
+            check = OUTPUTS[use.name](self._builder, use, cursor)
         else:
-            *first, check = _placed((CHECKS.get(use.name) or RULES[use.name])(self, use), use)
+            *first, check = _placed((CHECKS.get(use.name) or RULES[use.name])(self._builder, use), use)
             before = tuple(first)
         negated = opening.name in ("-ifnot", "-elifnot")
-        return before, Branch(check, negated, tuple(self._rules(cursor)))
-
-    def import_into(self, use: Use, servers: tuple[str, ...], local: bool, module: Use | None) -> Write:
-        """Add an import at this point of the chain; ``module`` is the ``-mod`` behind it."""
-        if self._open_import is None:
-            raise OptionError("imports are not possible here", where=use.where)
-        target = use.arguments[0]
-        if self._import_database and ":" not in target:
-            target = f"{self._import_database}:{target}"
-        attributes = use.attributes
-        if self._allow_missing_columns and "ddef" not in attributes:
-            attributes = (*attributes, "ddef")
-        available = tuple(Slot(slot.key, name, slot.type, slot.is_variable) for name, slot in self.scope.names())
-        into = self._open_import(
-            ImportRequest(target, available, attributes, servers, local, use.where, len(self.imports))
-        )
-        if module is not None:
-            into = _through_module(into, module)
-        self.imports.append(OpenedImport(self.next_sink(), target, into))
-        return Write(self.imports[-1].sink, tuple(into.slots))
-
-    def set_import_database(self, use: Use) -> None:
-        """``-udb [DbName]``, the old way to begin an import; the name holds for the ``-imp TabName`` after it."""
-        if len(use.arguments) > 1:
-            raise OptionError("-udb takes one database name", where=use.where)
-        self._import_database = use.arguments[0] if use.arguments else ""
+        return before, Branch(check, negated, tuple(self.rules(cursor)))
 
 
 # Rules: one function an option. --------------------------------------------------------------------------------------
@@ -406,7 +310,7 @@ DEFINITIONS: dict[str, Callable[[ChainBuilder, Use], None]] = {
     "-alias": _alias,
     "-renam": _rename,
     "-udb": ChainBuilder.set_import_database,
-    "-ddef": lambda _builder, _use: None,  # see ChainBuilder.build
+    "-ddef": lambda _builder, _use: None,  # see build_chain
     "-emod": lambda _builder, _use: None,  # functions need no module any more
 }
 
@@ -479,19 +383,6 @@ def _import(builder: ChainBuilder, use: Use, cursor: Cursor) -> Rule:
         else:
             module = detail
     return builder.import_into(use, servers, local, module)
-
-
-def _through_module(into: ImportSink, use: Use) -> ImportSink:
-    """The import behind the module of a ``-mod``."""
-    from ess.language.row_module import parse_module_spec
-    from ess.pipeline.module_import import ModuleImport
-
-    where = f"{use.where} {use.arguments[0]}"
-    spec = parse_module_spec(use.arguments[0], where=where)
-    if len(use.arguments) != 2:
-        hint = f"name its file: -mod '{use.arguments[0]}' {spec.name}.py"
-        raise OptionError("a module of an import is one Python file", where=where, hint=hint)
-    return ModuleImport(into, use.arguments[1], spec, where=use.where)
 
 
 OutputMaker = Callable[[ChainBuilder, Use, Cursor], Rule | None]

@@ -12,7 +12,7 @@ from ess.schema.columns import parse_column
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.pipeline.chain import ChainBuilder
+    from ess.pipeline.builder import ChainBuilder
 
 
 def encode(builder: ChainBuilder, use: Use) -> Rule:

@@ -24,7 +24,7 @@ from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
     from ess.language.function import RowFunction
-    from ess.pipeline.chain import ChainBuilder
+    from ess.pipeline.builder import ChainBuilder
 
 #: They tell that both sides are sorted, so that the table is not kept in memory.
 _MERGE = frozenset({"mrg", "dec"})

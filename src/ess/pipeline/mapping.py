@@ -13,7 +13,7 @@ from ess.pipeline.options import Use
 from ess.schema.types import ColumnType
 
 if TYPE_CHECKING:
-    from ess.pipeline.chain import ChainBuilder
+    from ess.pipeline.builder import ChainBuilder
 
 
 def map_from(builder: ChainBuilder, use: Use) -> Rule:

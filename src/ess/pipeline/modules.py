@@ -26,7 +26,7 @@ from ess.schema.types import ColumnType
 if TYPE_CHECKING:
     from ess.language.function import Argument, RowFunction
     from ess.language.row_module import RowModule, Value
-    from ess.pipeline.chain import ChainBuilder
+    from ess.pipeline.builder import ChainBuilder
 
 
 def run_module(builder: ChainBuilder, use: Use, *, checked: bool = False) -> tuple[Rule, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ess.errors import OptionError
-from ess.pipeline.options import Option, Use
+from ess.pipeline.options import Option, OptionTable, Use
 
 #: Options that have another name now: old -> new, with attributes.
 _RENAMED = {"-evlc": "-eval", "-maprx": "-map,rx", "-mapfrx": "-mapf,rx"}
@@ -45,6 +45,15 @@ IMPORTS = (
     Option("-nobnk", "The old form of -imp,nobnk.", obsolete=True),
     Option("-nonew", "The old form of -imp,nonew.", obsolete=True),
 )
+
+
+def parse_command_line(table: OptionTable, argv: Sequence[str]) -> list[Use]:
+    """The options of a command line in their order, older spellings written as today.
+
+    Raises:
+        OptionError: For what is no command line of the table's tool.
+    """
+    return modern(table.parse(argv, respelled), table.find("-f"), table.find("-cat"))
 
 
 def respelled(word: str) -> str:

@@ -11,13 +11,17 @@ between a comma and the end of the option word are its attributes: ``-f,+1,sep=,
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ess.errors import OptionError
 
 #: Arguments that are names, and so never begin with a dash.
 _NAMES = ("Col", "KeyName", "TabName", "DbName", "AltName", "NewName")
+#: Arguments that are expressions, whose blanks a shell takes for the ends of words.
+_EXPRESSIONS = ("Expr", "FilterSpec", "Val")
+#: In the synopsis of an option that another rule follows.
+_CHECK = "RuleToCheck"
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,12 @@ class OptionTable:
         """The row of an option, by its name with the dash."""
         return next((option for option in self.options if option.name == name), None)
 
-    def parse(self, argv: Sequence[str]) -> list[Use]:
+    def parse(self, argv: Sequence[str], respell: Callable[[str], str] = str) -> list[Use]:
         """Group a command line under its options, in order.
+
+        Args:
+            argv: The command line without the tool's name.
+            respell: Gives each option word as it is written today.
 
         Raises:
             OptionError: For an unknown option, one that is not available yet, attributes where none are taken,
@@ -107,12 +115,10 @@ class OptionTable:
         >>> [(use.name, use.arguments) for use in table.parse(["-c", "a", "b", "-stat"])]
         [('-c', ('a', 'b')), ('-stat', ())]
         """
-        from ess.pipeline.old_spellings import modern, respelled  # it is made of uses, too
-
         uses: list[Use] = []
         position = 0
         while position < len(argv):
-            word = respelled(argv[position])
+            word = respell(argv[position])
             if not is_option_word(word):
                 raise OptionError(
                     f"'{word}' belongs to no option", where=self._after(uses), hint=self._stray(word, uses)
@@ -144,7 +150,7 @@ class OptionTable:
                 arguments.append(argv[position])
                 position += 1
             uses.append(Use(option, split_attributes(rest) if comma else (), tuple(arguments), word))
-        return modern(uses, self.find("-f"), self.find("-cat"))
+        return uses
 
     def _require_names(self, option: Option, arguments: Sequence[str]) -> None:
         """Refuse an option that stands where a name should: it would be an unknown column, or become a file."""
@@ -185,14 +191,15 @@ class OptionTable:
 
     def _stray(self, word: str, uses: list[Use]) -> str:
         """What a word without an option was meant for."""
-        name = uses[-1].name if uses else ""
-        if name in ("-if", "-ifnot", "-elif", "-elifnot"):
-            return f"{name} takes a rule to check: {name} -filt '{word}'"
-        if name in ("-eval", "-filt", "-var"):
-            return f"put all of the expression into one pair of quotes: {uses[-1].option.synopsis}"
-        if not uses and self.find("-f") is not None:
-            return f"files stand behind -f; {self._see_help()}"
-        return self._see_help()
+        if uses:
+            option = uses[-1].option
+            if _CHECK in option.synopsis:
+                return f"{option.name} takes a rule to check: {option.name} -filt '{word}'"
+            if option.arguments and option.arguments[-1] in _EXPRESSIONS:
+                return f"put all of the expression into one pair of quotes: {option.synopsis}"
+            return self._see_help()
+        files = next((option for option in self.options if option.more == "File"), None)
+        return f"files stand behind {files.name}; {self._see_help()}" if files else self._see_help()
 
     def _see_help(self) -> str:
         return f"see {self.tool} -h"

@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 from ess.formats.attributes import OutputAttributes
+from ess.formats.output.columns import OutputColumn
 from ess.formats.output.render import Renderer
-from ess.formats.output.writer import OutputColumn, Writer, open_output
+from ess.formats.output.writer import Writer, open_output
 from ess.language.tree import Slot
 from ess.pipeline.beside import Behind
 from ess.pipeline.plan import target_identity

@@ -15,7 +15,8 @@ from ess.language.program import Branch, Conditional, Evaluate, Expand, Program,
 from ess.language.scope import Scope
 from ess.language.tree import Arithmetic, ArithmeticOperator, Builtin, BuiltinName, Constant, Reference, Slot, ValueType
 from ess.language.walk import assigned_slots, read_slots, rules_of
-from ess.pipeline.chain import ChainBuilder, OpenedImport
+from ess.pipeline.builder import ChainBuilder, OpenedImport
+from ess.pipeline.chain import build_chain
 from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected
 from ess.pipeline.sinks import STDOUT, ImportOpener, RowOutput, VariablesOutput
@@ -85,7 +86,7 @@ def plan_chain(
     inputs = scope.columns()
     scope.default_regex = _default_regex(single_use(uses, "-rx"))
     builder = ChainBuilder(scope, open_import)
-    rules = builder.build([use for use in uses if use.name not in INPUT_OPTIONS | GLOBAL_OPTIONS])
+    rules = build_chain(builder, [use for use in uses if use.name not in INPUT_OPTIONS | GLOBAL_OPTIONS])
     if not (builder.outputs or builder.variable_outputs or builder.imports):
         selected = [Selected(slot, slot.name) for slot in scope.columns()]
         rules.append(builder.add_output(STDOUT, OutputAttributes(), selected))

@@ -17,6 +17,7 @@ from ess.formats.attributes import (
     parse_output_attributes,
 )
 from ess.pipeline import old_spellings, shared_options
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain, target_identity
@@ -86,7 +87,7 @@ def main(argv: list[str]) -> int:
     if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     given = single_use(uses, "-f")
     attributes = parse_input_attributes(list(given.attributes), where=given.where) if given else InputAttributes()
     if single_use(uses, "-d") is not None or attributes.format is not Format.SEPARATED:

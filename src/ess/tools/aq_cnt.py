@@ -13,6 +13,7 @@ from ess.formats.columns import parse_input_columns
 from ess.language.scope import Scope
 from ess.language.tree import Slot
 from ess.pipeline import old_spellings, shared_options
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import target_identity
@@ -25,7 +26,8 @@ from ess.tools.run import gather
 
 if TYPE_CHECKING:
     from ess.engines.tables.counting import KeyCounter
-    from ess.formats.output.writer import OutputColumn, Writer
+    from ess.formats.output.columns import OutputColumn
+    from ess.formats.output.writer import Writer
     from ess.pipeline.intake import Intake
     from ess.schema.batch import Batch
 
@@ -150,7 +152,7 @@ def main(argv: list[str]) -> int:
     if argv and argv[0] in ("-h", "--help"):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     plan = _plan(uses)
     return gather(NAME, argv, uses, plan.source, lambda intake: _count(plan, intake))
 
@@ -370,7 +372,7 @@ def _open(plan: _Plan, report: _Key | _Summary, first: bool) -> Writer:
 
 
 def _columns(plan: _Plan, report: _Key | _Summary) -> list[OutputColumn]:
-    from ess.formats.output.writer import OutputColumn
+    from ess.formats.output.columns import OutputColumn
 
     columns = [OutputColumn(slot.key, slot.name, slot.type) for slot in plan.groups]
     if isinstance(report, _Summary):

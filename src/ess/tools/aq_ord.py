@@ -12,6 +12,7 @@ from ess.errors import OptionError, OutputOpenError
 from ess.language.nearest import choice_hint
 from ess.language.tree import Slot
 from ess.pipeline import old_spellings, shared_options
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import Plan, plan_chain
@@ -96,7 +97,7 @@ def main(argv: list[str]) -> int:
     if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     sorting = single_use(uses, "-sort")
     if sorting is None:
         raise OptionError("there is nothing to sort by", where=NAME, hint="e.g. -sort ColName")

@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 from ess.pipeline import old_spellings, shared_options
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain
@@ -235,7 +236,7 @@ def main(argv: list[str]) -> int:
     if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     plan = plan_chain(uses, open_import=_open_import, open_rows=_open_rows)
     return run_plan(OPTIONS.tool, argv, plan, [use.name for use in uses])
 

@@ -11,6 +11,7 @@ from ess.formats.attributes import OutputAttributes, parse_output_attributes
 from ess.language.scope import Scope
 from ess.language.tree import Slot
 from ess.pipeline import old_spellings, shared_options
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import target_identity
@@ -22,7 +23,8 @@ from ess.tools.process import asks_for_help, run_tool
 from ess.tools.run import gather
 
 if TYPE_CHECKING:
-    from ess.formats.output.writer import OutputColumn, Writer
+    from ess.formats.output.columns import OutputColumn
+    from ess.formats.output.writer import Writer
     from ess.pipeline.intake import Intake
     from ess.schema.batch import Batch
 
@@ -96,7 +98,7 @@ def main(argv: list[str]) -> int:
     if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     source = plan_input(uses)
     scope = Scope()
     for column in source.columns:
@@ -147,7 +149,7 @@ def _default(use: Use | None, kind: ColumnType) -> bytes | int | float:
 
 def _restructure(shape: _Shape, table: _Target, labels: _Target | None, intake: Intake) -> int:
     from ess.engines.tables.pivoting import Pivot
-    from ess.formats.output.writer import OutputColumn
+    from ess.formats.output.columns import OutputColumn
 
     label_columns = [OutputColumn("label", shape.label.name, shape.label.type)]
     label_writer = labels.open(label_columns) if labels is not None else None

@@ -12,6 +12,7 @@ from ess.formats.attributes import OutputAttributes, parse_output_attributes
 from ess.language.scope import Scope
 from ess.language.tree import Slot
 from ess.pipeline import old_spellings, shared_options
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.sinks import STDOUT
@@ -89,7 +90,7 @@ def main(argv: list[str]) -> int:
     if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     plan = _plan(uses)
     return gather(NAME, argv, uses, plan.sources[0], lambda intake: _find(plan, intake), more=plan.sources[1:])
 
@@ -153,7 +154,8 @@ def _number(use: Use, *, least: int = 0) -> int:
 def _find(plan: _Plan, intake: Intake) -> int:
     """Print the sessions; how many there are."""
     from ess.engines.tables.sessions import BEGIN, END, EVENTS, LENGTH, OutOfOrderError, SessionFinder
-    from ess.formats.output.writer import OutputColumn, open_output
+    from ess.formats.output.columns import OutputColumn
+    from ess.formats.output.writer import open_output
 
     columns = [OutputColumn(f"key {n}", slot.name, slot.type) for n, slot in enumerate(plan.keys)]
     columns += [OutputColumn(BEGIN, "TBeg", ColumnType.LS), OutputColumn(END, "TEnd", ColumnType.LS)]

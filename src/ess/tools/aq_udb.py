@@ -10,6 +10,7 @@ from typing import NoReturn
 from ess.errors import OptionError
 from ess.pipeline import shared_options
 from ess.pipeline.counts import Counts, leave_counts
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.tools.process import run_tool
@@ -174,7 +175,7 @@ def main(argv: list[str]) -> int:
     if argv and argv[0] in ("-h", "--help"):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     if uses and uses[0].name == "-chk":
         return _check(uses)
     from ess.udb.command.operations import plan

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Use
 from ess.schema.columns import Column, valid_name
 from ess.schema.types import ColumnType
@@ -30,7 +31,7 @@ class ExportedRows:
 
     def __init__(self, use: Use) -> None:
         words = [",".join((use.name, *use.attributes)), *use.arguments]
-        uses = OPTIONS.parse(words)
+        uses = parse_command_line(OPTIONS, words)
         for inner in uses:
             if inner.name in ("-o", "-test", "-verb", "-stat"):
                 raise OptionError(f"{inner.name} has no place before --", where=use.where, hint="put it behind --")

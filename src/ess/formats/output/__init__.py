@@ -1,6 +1,7 @@
 """Printing batches.
 
-- ``writer``: the entry; ``render``: the definition of what is printed, and ``print_format`` of numbers in it.
+- ``writer``: the entry; ``columns``: which columns are printed.
+- ``render``: the definition of what they look like; ``print_format``: numbers in it.
 - ``render_fast``: the same bytes for large batches, with ``line_pieces``.
 - ``frames``: frames for people.
 """

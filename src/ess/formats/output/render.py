@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, OutputAttributes
-from ess.formats.output.print_format import PrintFormat, parse_print_format
+from ess.formats.output.columns import OutputColumn, output_layout
+from ess.formats.output.print_format import PrintFormat
 from ess.formats.values import address_text
 from ess.schema.batch import Batch
 from ess.schema.columns import valid_name
@@ -29,26 +29,6 @@ _JSON_UNSAFE = re.compile(rb'["\\\x00-\x1f]')
 _JSON_SHORT = {b'"': b'\\"', b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t", b"\b": b"\\b", b"\f": b"\\f"}
 
 
-@dataclass(frozen=True)
-class OutputColumn:
-    """A column to print.
-
-    Args:
-        key: Its name in the batch.
-        label: Its name in the title line.
-        type: Its type.
-        print_format: ``+NumPrintFormat`` without the plus sign, for numbers.
-        length: ``n=Len``: the most bytes a field is printed with (quotes counted): the first ones, or the last if
-            it is negative. ``fix`` pads to it with blanks on the right, or on the left if it is negative.
-    """
-
-    key: str
-    label: str
-    type: ColumnType
-    print_format: str | None = None
-    length: int | None = None
-
-
 class Renderer:
     """Turns batches into bytes.
 
@@ -61,15 +41,14 @@ class Renderer:
     """
 
     def __init__(self, attributes: OutputAttributes, columns: Sequence[OutputColumn], *, where: str) -> None:
+        self.layout = output_layout(attributes, columns, where=where)
         self.attributes = attributes
-        self.columns = tuple(columns)
+        self.columns = self.layout.columns
         self._names = _names(columns, where) if attributes.format is Format.AQ else [c.label for c in columns]
-        self.number_formats = tuple(_checked_format(column, attributes, where) for column in columns)
-        #: Whether strings and labels stand in quotes.
-        self.quoted = attributes.format is Format.SEPARATED and attributes.quoted
+        self.quoted = self.layout.quoted
         self._printers = tuple(
             self._printer(column, number_format)
-            for column, number_format in zip(self.columns, self.number_formats, strict=True)
+            for column, number_format in zip(self.columns, self.layout.number_formats, strict=True)
         )
         self._fast = attributes.format is Format.SEPARATED and all(column.length is None for column in columns)
         self._printed = 0  # how many rows so far
@@ -98,7 +77,7 @@ class Renderer:
         if self._fast and batch.height > _FEW_OF_A_BATCH and (self._printed > _FEW_ROWS or _FAST in sys.modules):
             from ess.formats.output.render_fast import rendered
 
-            return rendered(self, batch)
+            return rendered(self.layout, batch)
         return [b"".join(self.records(batch))]
 
     def trailer(self) -> bytes:
@@ -245,17 +224,3 @@ def _names(columns: Sequence[OutputColumn], where: str) -> list[str]:
             raise OptionError(f"the label '{name}' of an 'aq' output {what}", where=where, hint=hint)
         seen.add(name.lower())
     return names
-
-
-def _checked_format(column: OutputColumn, attributes: OutputAttributes, where: str) -> PrintFormat | None:
-    if attributes.format is Format.FIXED and not column.length:
-        raise OptionError(
-            f"column '{column.label}' of a 'fix' output has no length", where=where, hint=f"e.g. -c {column.key},n=10"
-        )
-    if column.print_format is None:
-        return None
-    if not column.type.is_numeric:
-        raise OptionError(
-            f"column '{column.label}' is no number, so it has no print format", where=where, hint="leave the + out"
-        )
-    return parse_print_format(column.print_format, where=where)

@@ -10,9 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ess.formats.output.columns import OutputLayout
 from ess.formats.output.line_pieces import Lookup, Piece, joined
 from ess.formats.output.print_format import PrintFormat
-from ess.formats.output.render import Renderer
 from ess.formats.values import address_text
 from ess.schema.batch import Batch
 from ess.schema.types import ColumnType
@@ -26,22 +26,22 @@ _DENSE = 4 / 3
 _QUOTE_OR_NOT = pa.array([b"", b'"'], pa.binary())
 
 
-def rendered(renderer: Renderer, batch: Batch) -> list[bytes | memoryview]:
+def rendered(layout: OutputLayout, batch: Batch) -> list[bytes | memoryview]:
     """The rows of ``batch``, in some consecutive parts."""
     step = max(1, batch.height * _SLICE_BYTES // max(1, int(batch.estimated_size())))
-    return [part for at in range(0, batch.height, step) for part in _rendered_slice(renderer, batch.slice(at, step))]
+    return [part for at in range(0, batch.height, step) for part in _rendered_slice(layout, batch.slice(at, step))]
 
 
-def _rendered_slice(renderer: Renderer, batch: Batch) -> list[bytes | memoryview]:
+def _rendered_slice(layout: OutputLayout, batch: Batch) -> list[bytes | memoryview]:
     pieces: list[Piece] = []
-    for index, (column, number_format) in enumerate(zip(renderer.columns, renderer.number_formats, strict=True)):
+    for index, (column, number_format) in enumerate(zip(layout.columns, layout.number_formats, strict=True)):
         if index:
-            pieces.append(renderer.attributes.separator)
+            pieces.append(layout.attributes.separator)
         values = batch[column.key]
         if column.type is ColumnType.S:
-            pieces.extend(_string_pieces(renderer, _arrow(values).cast(pa.binary())))
+            pieces.extend(_string_pieces(layout, _arrow(values).cast(pa.binary())))
         else:
-            pieces.append(_text(values, column.type, number_format, short_floats=renderer.attributes.short_floats))
+            pieces.append(_text(values, column.type, number_format, short_floats=layout.attributes.short_floats))
     pieces.append(b"\n")
     return joined(pieces)
 
@@ -71,13 +71,13 @@ def _integers(values: pl.Series) -> pa.Array | Lookup:
     return Lookup(pa.array(every).cast(pa.string()).cast(pa.binary()), numbers - lowest)
 
 
-def _string_pieces(renderer: Renderer, text: pa.Array) -> list[Piece]:
-    if renderer.attributes.escape:
-        for special in (b"\\", renderer.attributes.separator, b'"'):
+def _string_pieces(layout: OutputLayout, text: pa.Array) -> list[Piece]:
+    if layout.attributes.escape:
+        for special in (b"\\", layout.attributes.separator, b'"'):
             text = _replaced(text, special, b"\\" + special)
-    elif renderer.quoted:
+    elif layout.quoted:
         text = _replaced(text, b'"', b'""')
-    if not renderer.quoted:
+    if not layout.quoted:
         return [text]
     lengths = pc.binary_length(text)
     if pc.min(lengths).as_py() > 0:

@@ -11,7 +11,8 @@ from typing import BinaryIO
 from ess.errors import OutputOpenError, OutputWriteError
 from ess.formats.attributes import OutputAttributes
 from ess.formats.endpoints import open_target
-from ess.formats.output.render import OutputColumn, Renderer
+from ess.formats.output.columns import OutputColumn
+from ess.formats.output.render import Renderer
 from ess.schema.batch import Batch
 
 __all__ = ["OutputColumn", "Writer", "open_output"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ess.errors import InputOpenError, InputReadError, OptionError, OutputOpenError, OutputWriteError
 from ess.formats.attributes import Format, parse_input_attributes
+from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.source import STDIN, single_use
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> int:
     if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
-    uses = OPTIONS.parse(argv)
+    uses = parse_command_line(OPTIONS, argv)
     from ess.tools.loginf.profile import to_json
     from ess.tools.loginf.report import column_specs, format_description, report
 

@@ -9,7 +9,8 @@ from typing import BinaryIO
 import polars as pl
 
 from ess.errors import UdbRequestError
-from ess.formats.output.writer import OutputColumn, open_output
+from ess.formats.output.columns import OutputColumn
+from ess.formats.output.writer import open_output
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.sinks import RowOutput
 from ess.schema.batch import Batch

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ess.errors import OptionError
 from ess.language.checker import check_constant
 from ess.language.program import Destination, Goto, Remove, Rule, Variable
-from ess.pipeline.chain import ChainBuilder
+from ess.pipeline.builder import ChainBuilder
+from ess.pipeline.chain import RuleMaker, build_chain
 from ess.pipeline.options import Option, Use, split_attributes
 from ess.udb.spec.spec import VAR, Definition, Kind, Table, TableColumn
 from ess.udb.spec.table_scope import TableScope
@@ -36,10 +37,10 @@ RULE_OPTIONS = (
     ),
     Option("-del_row", "Delete the row; post=DestSpec: where to go on (default next_row).", attributes=True),
     Option("-del_key", "Delete the key with all its rows, and go on with the next.", attributes=True),
-    Option("-if", "Begin a conditional group; a rule to check follows."),
-    Option("-ifnot", "As -if, negated."),
-    Option("-elif", "Another check of the group."),
-    Option("-elifnot", "As -elif, negated."),
+    Option("-if", "Begin a conditional group; a rule to check follows.", shown="-if RuleToCheck Rule ..."),
+    Option("-ifnot", "As -if, negated.", shown="-ifnot RuleToCheck Rule ..."),
+    Option("-elif", "Another check of the group.", shown="-elif RuleToCheck Rule ..."),
+    Option("-elifnot", "As -elif, negated.", shown="-elifnot RuleToCheck Rule ..."),
     Option("-else", "What to do when no check of the group held."),
     Option("-endif", "End the group."),
 )
@@ -208,31 +209,34 @@ def _rules(scope: TableScope, uses: Sequence[Use], *, in_group: bool) -> tuple[R
     for use in uses:
         if use.name == "-eval" and use.arguments[0] != "-":
             _require_assignable(scope, use.arguments[0])
-    return tuple(_Builder(scope, in_group=in_group).build([use for use in uses if use.name != "-bvar"]))
+    own = _rules_of_keys(scope, in_group=in_group)
+    return tuple(build_chain(ChainBuilder(scope), [use for use in uses if use.name != "-bvar"], own))
 
 
-class _Builder(ChainBuilder):
-    """Knows the rules that only rows of keys can have."""
+def _rules_of_keys(scope: TableScope, *, in_group: bool) -> dict[str, RuleMaker]:
+    """The rules that only rows of keys can have."""
+    destinations = ("next_row", "next_pp", "proc_key", "next_key") if in_group else ("next_row", "next_key")
 
-    def __init__(self, scope: TableScope, *, in_group: bool) -> None:
-        super().__init__(scope)
-        self._target = scope
-        self._destinations = ("next_row", "next_pp", "proc_key", "next_key") if in_group else ("next_row", "next_key")
-
-    def _rule(self, use: Use) -> tuple[Rule, ...]:
-        if use.name not in ("-goto", "-del_row", "-del_key"):
-            return super()._rule(use)
-        table = self._target.table
-        if table is not None and table.kind is Kind.VAR:
+    def require_keys(use: Use) -> None:
+        if scope.table is not None and scope.table.kind is Kind.VAR:
             raise OptionError("the Var vector has no rows of keys", where=use.where, hint="leave it out")
-        if use.name == "-goto":
-            return (Goto(_destination(use.arguments[0], self._destinations, use.where)),)
-        if use.name == "-del_key":
-            return (Remove(True, _post(use, ("next_key",), Destination.NEXT_KEY)),)
-        if table is None:
+
+    def go(_builder: ChainBuilder, use: Use) -> Rule:
+        require_keys(use)
+        return Goto(_destination(use.arguments[0], destinations, use.where))
+
+    def delete_key(_builder: ChainBuilder, use: Use) -> Rule:
+        require_keys(use)
+        return Remove(True, _post(use, ("next_key",), Destination.NEXT_KEY))
+
+    def delete_row(_builder: ChainBuilder, use: Use) -> Rule:
+        require_keys(use)
+        if scope.table is None:
             raise OptionError("a key has no rows of its own here", where=use.where, hint="delete it with -del_key")
-        known = tuple(name for name in self._destinations if name != "next_pp")
-        return (Remove(False, _post(use, known, Destination.NEXT_ROW)),)
+        known = tuple(name for name in destinations if name != "next_pp")
+        return Remove(False, _post(use, known, Destination.NEXT_ROW))
+
+    return {"-goto": go, "-del_row": delete_row, "-del_key": delete_key}
 
 
 def _post(use: Use, known: tuple[str, ...], default: Destination) -> Destination:
