@@ -138,6 +138,12 @@ def test_a_room_of_udb_imports_only_rooms_that_stand_before_it(path: Path) -> No
     assert [(line, target) for line, target in used if target not in allowed] == []
 
 
+@pytest.mark.parametrize("path", sorted((SOURCE / "cli").glob("*.py")), ids=lambda path: path.name)
+def test_the_command_line_calls_the_api_alone(path: Path) -> None:
+    used = [(line, name) for line, name in imported(path) if name.split(".")[0] == "ess"]
+    assert [(line, name) for line, name in used if target_part(name) not in {"api", "errors", "cli"}] == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_file_holds_one_concept(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= LONGEST

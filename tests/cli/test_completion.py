@@ -12,6 +12,7 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
+from ess.api import commands
 from ess.cli import completion
 from ess.cli.app import app
 from ess.errors import OptionError
@@ -97,11 +98,11 @@ def test_candidates(folder: Path, line: str, expected: list[str]) -> None:
 def test_every_command_has_it() -> None:
     last = scripts("bash").splitlines()[-1].split()
     assert last[:3] == ["complete", "-F", "_essentia_bash"]
-    assert set(last[3:]) == {"ess", *(table.tool for table in completion.option_tables())}
+    assert set(last[3:]) == {"ess", *(table.tool for table in commands.option_tables())}
 
 
 def test_kinds_of_arguments_are_those_of_the_tables() -> None:
-    options = [option for table in completion.option_tables() for option in table.options if not option.obsolete]
+    options = [option for table in commands.option_tables() for option in table.options if not option.obsolete]
     assert {name for option in options for name in (*option.arguments, option.more)} <= completion.KINDS.keys()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 import ess
-from ess.errors import OptionError, UdbConnectError
+from ess.errors import InputOpenError, OptionError, UdbConnectError
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -118,6 +119,33 @@ def test_argument_of_a_wrong_type_is_named(call: Callable[[], object], said: str
     with pytest.raises(OptionError) as failure:
         call()
     assert str(failure.value) == said
+
+
+def test_lines_are_told_as_they_come_and_given_back(shop: Path) -> None:
+    said: list[str] = []
+    assert ess.udbd("stop", say=said.append) == said != []
+    with pytest.raises(OptionError, match="say must be a function or None, not str"):
+        ess.udbd("status", say="print")
+
+
+def test_a_job_tells_its_progress(shop: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    ends: list[str] = []
+    ess.stream("sale", command="cat", progress=lambda now: seen.append((now.files, now.all_files)), trace=ends.append)
+    assert seen[-1] == (2, 2)
+    assert [line.split(":")[0].rpartition("/")[2] for line in sorted(ends)] == [
+        "sale_20140901.csv",
+        "sale_20140902.csv",
+    ]
+    ess.execute("true", trace=ends.append)
+    assert len(ends) == 3
+
+
+def test_the_compression_of_a_file(shop: Path) -> None:
+    (shop / "a.gz").write_bytes(gzip.compress(b"1"))
+    assert (ess.compression("a.gz"), ess.compression("sale_20140901.csv")) == ("gzip", "none")
+    with pytest.raises(InputOpenError):
+        ess.compression("nothing")
 
 
 def test_check_of_arguments_keeps_what_help_shows() -> None:

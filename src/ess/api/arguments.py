@@ -43,7 +43,8 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "bool": (_is_switch, "True or False"),
     "int": (is_number, "an int"),
     "Sequence[str]": (_is_texts, "a list or tuple of str"),
-    "BinaryIO": (_is_sink, "a binary file open for writing"),
+    "Sink": (_is_sink, "a binary file open for writing"),
+    "Callable": (callable, "a function"),
     # Dates have rules of their own (ess.lake.ranges.bound_text).
     "str | date": (_is_anything, "a date"),
 }
@@ -79,7 +80,7 @@ def checked(function: F) -> F:
 
 def _kind(annotation: str) -> tuple[Callable[[Any], bool], str, bool]:
     plain = annotation.removesuffix(" | None")
-    return (*_KINDS[plain], plain != annotation)
+    return (*_KINDS["Callable" if plain.startswith("Callable[") else plain], plain != annotation)
 
 
 def _refuse_other(function: str, name: str, value: object, kind: tuple[Callable[[Any], bool], str, bool]) -> None:

@@ -8,6 +8,7 @@ from ess.api.arguments import checked
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ess.cluster.providers import ClusterStatus, Node
+    from ess.cluster.state import ClusterState
 
 __all__ = [
     "cluster_create",
@@ -22,8 +23,11 @@ __all__ = [
 
 
 @checked
-def cluster_set(mode: str) -> None:
+def cluster_set(mode: str) -> ClusterState:
     """Choose where the nodes of the next cluster come from: ``local``; ``cloud`` and ``custom`` are not available yet.
+
+    Returns:
+        The cluster that is there; its ``desired`` is None without one.
 
     Raises:
         OptionError: If the mode is not known or not available yet, or there is a cluster of another one.
@@ -33,7 +37,7 @@ def cluster_set(mode: str) -> None:
 
     if mode not in ("local", "cloud", "custom"):
         raise OptionError(f"unknown mode '{mode}'", where="cluster set", hint="use local, cloud or custom")
-    providers.set_mode(mode)
+    return providers.set_mode(mode)
 
 
 @checked
@@ -45,16 +49,18 @@ def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
         add: Add so many to the cluster that is there.
 
     Returns:
-        What runs then; a worker that could not be started is not ``running`` in it.
+        What runs then. A worker that could not be started is not ``running`` in it, and ``problems`` says why.
 
     Raises:
         OptionError: If the number is not valid, or there is a cluster already, or none to add to.
         InitializationError: If the cluster cannot be started.
     """
+    from dataclasses import replace
+
     from ess.cluster import providers
 
-    providers.create(number, add=add)
-    return providers.status()
+    problems = providers.create(number, add=add)
+    return replace(providers.status(), problems=tuple(problems))
 
 
 def cluster_status() -> ClusterStatus:
@@ -81,19 +87,25 @@ def cluster_nodes() -> list[Node]:
     return providers.nodes()
 
 
-def cluster_start() -> ClusterStatus:
+@checked
+def cluster_start(*, partly: bool = False) -> ClusterStatus:
     """Start a stopped cluster again, and replace workers that were lost.
+
+    Args:
+        partly: If some workers cannot be started, go on with the others; ``problems`` of the result says why.
 
     Raises:
         OptionError: If there is no cluster.
         EssError: If a worker cannot be started.
     """
+    from dataclasses import replace
+
     from ess.cluster import providers
 
     problems = providers.start()
-    if problems:
+    if problems and not partly:
         raise problems[0]
-    return providers.status()
+    return replace(providers.status(), problems=tuple(problems))
 
 
 def cluster_stop() -> None:

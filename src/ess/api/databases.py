@@ -7,7 +7,7 @@ from ess.api.arguments import checked
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import polars as pl
 
@@ -143,26 +143,37 @@ def server_commit() -> list[str]:
     return admin.server_commit()
 
 
-def server_restart() -> list[str]:
-    """Empty all databases by stopping and starting their servers; returns what was done, in lines."""
+@checked
+def server_restart(*, say: Callable[[str], None] | None = None) -> list[str]:
+    """Empty all databases by stopping and starting their servers; returns what was done, in lines.
+
+    Args:
+        say: Called with each line as soon as it is known.
+    """
     from ess.udb.admin import admin
 
-    return list(admin.server_restart(_hosts()))
-
-
-def server_reset() -> list[str]:
-    """Stop the servers and remove all databases; returns what was done, in lines."""
-    from ess.udb.admin import admin
-
-    return list(admin.server_reset())
+    return _said(admin.server_restart(_hosts()), say)
 
 
 @checked
-def udbd(verb: str) -> list[str]:
+def server_reset(*, say: Callable[[str], None] | None = None) -> list[str]:
+    """Stop the servers and remove all databases; returns what was done, in lines.
+
+    Args:
+        say: Called with each line as soon as it is known.
+    """
+    from ess.udb.admin import admin
+
+    return _said(admin.server_reset(), say)
+
+
+@checked
+def udbd(verb: str, *, say: Callable[[str], None] | None = None) -> list[str]:
     """Start or stop the database servers, or tell what they do.
 
     Args:
         verb: ``start``, ``stop``, ``restart``, ``status``, ``ckmem`` or ``cklog``.
+        say: Called with each line as soon as it is known; starting and stopping take their time.
 
     Returns:
         What was done or found, in lines.
@@ -173,7 +184,7 @@ def udbd(verb: str) -> list[str]:
     """
     from ess.udb.admin import admin
 
-    return list(admin.udbd(verb, _hosts()))
+    return _said(admin.udbd(verb, _hosts()), say)
 
 
 @checked
@@ -209,6 +220,16 @@ def export(
 
     rows, shown = export_batch(target, columns=columns, filter=filter, sort=sort, descending=descending, top=top)
     return user_frame(rows, shown)
+
+
+def _said(lines: Iterable[str], say: Callable[[str], None] | None) -> list[str]:
+    """The lines, each told when it comes: the work is done while they are read."""
+    said: list[str] = []
+    for line in lines:
+        said.append(line)
+        if say is not None:
+            say(line)
+    return said
 
 
 def _hosts() -> list[str]:

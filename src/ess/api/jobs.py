@@ -7,10 +7,12 @@ from ess.api.arguments import checked
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
-    from typing import BinaryIO
 
     from ess.api.results import ExecOutput, StreamOutput
+    from ess.cluster.delivery import Sink
+    from ess.cluster.stream import Progress
 
 __all__ = ["exec", "execute", "stream"]
 
@@ -28,8 +30,11 @@ def stream(
     master: bool = False,
     quit_on_error: bool = False,
     resume: bool = False,
-    stdout: BinaryIO | None = None,
-    stderr: BinaryIO | None = None,
+    all_messages: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+    trace: Callable[[str], None] | None = None,
+    stdout: Sink | None = None,
+    stderr: Sink | None = None,
     label: str | None = None,
 ) -> StreamOutput:
     r"""Run a command on each file of a category, with the file's decompressed content as its input.
@@ -46,6 +51,9 @@ def stream(
         master: Run on this machine, although there is a cluster.
         quit_on_error: Start no further file once one has failed.
         resume: Continue the latest job with the same arguments that broke off or had failures.
+        all_messages: Pass on all messages of the commands; without it, of files that went well only a few lines.
+        progress: Called whenever files are done, with the numbers of files and bytes done and of all.
+        trace: Called with a line for each file: where it ran, how long, how it ended.
         stdout: A binary file for the commands' output; without one it is collected.
         stderr: A binary file for their messages; without one they are collected.
         label: The datastore, if not the selected one.
@@ -56,6 +64,7 @@ def stream(
 
     Raises:
         OptionError: If an argument is not valid.
+        KeyboardInterrupt: After Ctrl-C, when all that ran is stopped; its text says how far the job was.
 
     >>> import ess, pathlib, tempfile
     >>> _ = ess.select("local")
@@ -72,7 +81,15 @@ def stream(
     from ess.cluster.stream import stream as run
     from ess.lake.ranges import bound_text
 
-    options = StreamOptions(threads=threads, master=master, quit_on_error=quit_on_error, resume=resume)
+    options = StreamOptions(
+        threads=threads,
+        master=master,
+        quit_on_error=quit_on_error,
+        resume=resume,
+        all_messages=all_messages,
+        progress=progress,
+        trace=trace,
+    )
     output, messages = io.BytesIO(), io.BytesIO()
     result = run(
         category,
@@ -94,14 +111,16 @@ def execute(
     command: str,
     *,
     master: bool = False,
-    stdout: BinaryIO | None = None,
-    stderr: BinaryIO | None = None,
+    trace: Callable[[str], None] | None = None,
+    stdout: Sink | None = None,
+    stderr: Sink | None = None,
 ) -> ExecOutput:
     """Run a command on every node of the cluster, or here if there is none; also named ``exec``.
 
     Args:
         command: For bash. Plain ``aq_udb`` calls run once, over the whole database.
         master: Run on this machine only.
+        trace: Called with a line for each node: how the command ended there.
         stdout: A binary file for the output; without one it is collected.
         stderr: A binary file for the messages; without one they are collected.
 
@@ -119,7 +138,7 @@ def execute(
     from ess.cluster.execute import execute as run
 
     output, messages = io.BytesIO(), io.BytesIO()
-    result = run(command, stdout=stdout or output, stderr=stderr or messages, master=master)
+    result = run(command, stdout=stdout or output, stderr=stderr or messages, master=master, trace=trace)
     return ExecOutput(output.getvalue(), messages.getvalue(), result)
 
 

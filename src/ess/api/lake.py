@@ -29,6 +29,7 @@ __all__ = [
     "category_change_usecache",
     "category_copy",
     "category_delete",
+    "compression",
     "files",
     "ls",
     "lsa",
@@ -184,6 +185,23 @@ def cat(filename: str, *, decompress: bool = False, label: str | None = None) ->
 
     entry = organize.file_entry(filename, label=label)
     return content.open_data(entry) if decompress else content.open_raw(entry)
+
+
+@checked
+def compression(filename: str, *, label: str | None = None) -> str:
+    """How a file of the datastore is compressed, as its first bytes show: ``gzip``, ``zip`` ..., or ``none``.
+
+    Args:
+        filename: Its path, absolute or seen from the current folder.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        InputOpenError: If it cannot be opened.
+    """
+    from ess.lake import content
+
+    with cat(filename, label=label) as raw:
+        return content.compression_of(raw.read(512))
 
 
 @checked

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ess import api
 from ess.cli import stream
 from ess.errors import EssError, OptionError
 
@@ -42,9 +44,7 @@ _SecretKey = Annotated[
 @cluster.command("set")
 def set_mode(mode: Annotated[Mode, typer.Argument(help="local: processes on this machine; others later")]) -> None:
     """Choose where nodes come from."""
-    from ess.cluster import providers
-
-    state = providers.set_mode(mode.value)
+    state = api.cluster_set(mode.value)
     if state.desired is not None:
         _say(f"there is a cluster of {state.desired.workers} workers; ess cluster terminate ends it")
 
@@ -65,21 +65,16 @@ def create(
 ) -> None:
     """Start worker nodes."""
     _refuse_cloud(instance_type, credentials, aws_access_key, aws_secret_access_key)
-    from ess.cluster import providers
-
-    problems = providers.create(number, add=add)
-    status = providers.status()
+    status = api.cluster_create(number, add=add)
     wanted = status.state.desired.workers if status.state.desired else 0
-    _report(problems, fail=error_return_code)
-    print(f"cluster {status.state.id}: {wanted - len(problems)} of {wanted} workers are running on this machine")
+    _report(status.problems, fail=error_return_code)
+    print(f"cluster {status.state.id}: {wanted - len(status.problems)} of {wanted} workers are running on this machine")
 
 
 @cluster.command()
 def status() -> None:
     """Show the processes of the cluster."""
-    from ess.cluster import providers
-
-    for line in status_lines(providers.status()):
+    for line in status_lines(api.cluster_status()):
         print(line)
 
 
@@ -89,9 +84,7 @@ def start(
 ) -> None:
     """Start a stopped cluster again, and replace workers that were lost."""
     _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
-    from ess.cluster import providers
-
-    _report(providers.start(), fail=True)
+    _report(api.cluster_start(partly=True).problems, fail=True)
 
 
 @cluster.command()
@@ -100,9 +93,7 @@ def stop(
 ) -> None:
     """End the processes of the cluster, and what they run; ess cluster start brings it back."""
     _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
-    from ess.cluster import providers
-
-    providers.stop()
+    api.cluster_stop()
 
 
 @cluster.command()
@@ -115,22 +106,18 @@ def terminate(
 ) -> None:
     """End the cluster, and what it runs, and forget it."""
     _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
-    from ess.cluster import providers
-
     if everything and not yes:
         if not sys.stdin.isatty():
             raise OptionError("this has to be confirmed", where="--all", hint="add -y")
         typer.confirm("Delete the cluster with its certificates and logs?", abort=True)
-    if not providers.terminate(everything=everything):
+    if not api.cluster_terminate(everything=everything):
         _say("there is no cluster")
 
 
 @cluster.command()
 def reset() -> None:
     """Clear the configuration of the cluster, whatever state it is in; its processes end."""
-    from ess.cluster import providers
-
-    providers.reset()
+    api.cluster_reset()
 
 
 @cluster.command()
@@ -139,11 +126,9 @@ def iplist(
     public: Annotated[bool, typer.Option("--public", help="public addresses only")] = False,
 ) -> None:
     """List the addresses of the nodes, a line each: public and private."""
-    from ess.cluster import providers
-
     if private and public:
         raise OptionError("give one of them", where="--private and --public", hint="or none for both addresses")
-    for node in providers.nodes():
+    for node in api.cluster_nodes():
         print(node.host if private or public else f"{node.host} {node.host}")
 
 
@@ -192,7 +177,7 @@ def _refuse_cloud(instance_type: str | None, credentials: str | None, access: st
             raise OptionError("clusters in the cloud are not available yet", where=option, hint="leave the option out")
 
 
-def _report(problems: list[EssError], *, fail: bool) -> None:
+def _report(problems: Sequence[EssError], *, fail: bool) -> None:
     for problem in problems:
         _say(str(problem))
     if problems and fail:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.resources import files
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
 
+from ess.api import commands as api
 from ess.errors import OptionError
-from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
-from ess.pipeline.options import Option, OptionTable
-from ess.tools.launch import TOOLS
-from ess.udb.spec.import_attributes import IMPORT_ATTRIBUTES
+
+if TYPE_CHECKING:
+    from ess.pipeline.options import Option
 
 SHELLS = ("bash", "zsh")
 
@@ -69,8 +68,6 @@ KINDS: dict[str, str] = {
     "Val": "",
     "Value": "",
 }
-#: The options whose attributes are those of -o.
-_PRINTING = ("-o", "-ovar", "-olab", "-kx", "-kX")
 
 
 def script(shell: str, commands: TyperGroup) -> str:
@@ -85,9 +82,7 @@ def script(shell: str, commands: TyperGroup) -> str:
     """
     if shell not in SHELLS:
         raise OptionError(f"there is no completion for '{shell}'", where="ess completion", hint="use bash or zsh")
-    from ess.tools.udbd import VERBS
-
-    tables = option_tables()
+    tables = api.option_tables()
     names = shlex.join(("ess", *(table.tool for table in tables)))
     rows = [
         (f"{table.tool} {option.name}", _row(option))
@@ -105,7 +100,7 @@ def script(shell: str, commands: TyperGroup) -> str:
             _function("_essentia_row", '"$1 $2"', rows, "need= more= attributes= count=0\n"),
             _function("_essentia_options", '"$1"', shown, ""),
             _function("_essentia_verbs", '"$1"', [*_verbs(commands, "ess")], ""),
-            _function("_essentia_first", '"$1"', [("udbd", "printf '%s\\n' " + shlex.join(VERBS))], ""),
+            _function("_essentia_first", '"$1"', [("udbd", "printf '%s\\n' " + shlex.join(api.udbd_verbs()))], ""),
             _text("completion.sh"),
             _text(f"completion_{shell}.sh"),
             f"complete -F _essentia_bash {names}\n" if shell == "bash" else f"compdef _essentia_zsh {names}\n",
@@ -113,22 +108,12 @@ def script(shell: str, commands: TyperGroup) -> str:
     )
 
 
-def option_tables() -> list[OptionTable]:
-    """The option tables of all tools, in the order of their names."""
-    return [import_module(f"ess.tools.{name}").OPTIONS for name in sorted((*TOOLS, "udbd"))]
-
-
 def _row(option: Option) -> str:
-    attributes: dict[str, str] = {}
-    if option.attributes and any("File" in argument for argument in (*option.arguments, option.more)):
-        attributes = OUTPUT_ATTRIBUTES if option.name in _PRINTING else INPUT_ATTRIBUTES
-    elif option.name == "-imp":
-        attributes = IMPORT_ATTRIBUTES
     need = [KINDS[argument] or "none" for argument in option.arguments]
     values = {
         "need": " ".join(need),
         "more": KINDS[option.more],
-        "attributes": " ".join(attribute_word(name) for name in attributes),
+        "attributes": " ".join(attribute_word(name) for name in api.attributes_of(option)),
         "count": str(len(need)),
     }
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())

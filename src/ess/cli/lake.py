@@ -6,7 +6,7 @@ import enum
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
@@ -120,25 +120,22 @@ def cat(
     decompress: Annotated[bool, typer.Option("--decompress", help="Undo the file's compression.")] = False,
 ) -> None:
     """Write the content of a file to standard output."""
+    if not decompress and sys.stdout.isatty():
+        _refuse_compressed(filename, label)
     with api.cat(filename, decompress=decompress, label=label) as source:
-        if not decompress and sys.stdout.isatty():
-            _refuse_compressed(source, filename)
         shutil.copyfileobj(source, sys.stdout.buffer, 1 << 18)
     sys.stdout.buffer.flush()
 
 
-def _refuse_compressed(source: BinaryIO, filename: str) -> None:
+def _refuse_compressed(filename: str, label: str | None) -> None:
     """Compressed bytes would only disturb a terminal."""
-    from ess.lake.content import compression_of
-
-    found = compression_of(source.read(512))
+    found = api.compression(filename, label=label)
     if found != "none":
         raise OptionError(
             f"its content is compressed ({found}) and standard output is a terminal",
             where=filename,
             hint="add --decompress, or send it to a file",
         )
-    source.seek(0)
 
 
 def lsa(
@@ -175,7 +172,7 @@ def summary(
         values = {
             Parameter.PKEY: item.pkey,
             Parameter.COLUMNSPEC: item.columnspec,
-            Parameter.DELIMITER: render.delimiter_text(item.delimiter),
+            Parameter.DELIMITER: item.shown_delimiter,
             Parameter.COMPRESSION: item.compression or item.found_compression,
             Parameter.PREPROCESS: item.preprocess,
         }

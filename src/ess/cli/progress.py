@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ess.cluster.delivery import Sink
-from ess.cluster.stream import Progress
-
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
+
+    from ess.cluster.delivery import Sink
+    from ess.cluster.stream import Progress
 
 
 class ProgressDisplay:

@@ -51,14 +51,11 @@ def human_size(size: int) -> str:
 
 def listing(files: Iterable[FileEntry], *, size: bool, date: bool) -> list[str]:
     """One line a file: its date, its size in bytes and its name, or what of these is wanted."""
-    from ess.lake.dates import date_text
-
     lines: list[str] = []
     for entry in files:
         parts: list[str] = []
         if date:
-            when = str(entry.number) if entry.number is not None else date_text(entry.date)
-            parts.append(f"{'' if entry.folder else when:<19}")
+            parts.append(f"{'' if entry.folder else entry.date_text:<19}")
         if size:
             parts.append(f"{'' if entry.folder else entry.size:>13}")
         lines.append("  ".join([*parts, shown(entry.path)]))
@@ -109,7 +106,7 @@ def category_summary(item: Category) -> list[str]:
         ("Date Regex", rule.text if rule.kind.value == "regex" else ""),
         ("Archive", ""),
         ("Compression", item.compression or item.found_compression),
-        ("Delimiter", delimiter_text(item.delimiter)),
+        ("Delimiter", item.shown_delimiter),
         ("# of files", str(stats.count)),
         ("Total size", human_size(stats.size)),
         ("File range", f"{stats.first} - {stats.last}" if stats.count else ""),
@@ -123,13 +120,6 @@ def category_summary(item: Category) -> list[str]:
     if item.lines:
         lines += ["", "First few lines:", *map(shown, item.lines)]
     return lines
-
-
-def delimiter_text(delimiter: str) -> str:
-    r"""A delimiter as ``sep=`` takes it: itself, or ``\xHH`` if it cannot be seen."""
-    from ess.lake.categories import shown_delimiter
-
-    return shown_delimiter(delimiter)
 
 
 def schema(item: Category) -> list[str]:
@@ -160,7 +150,7 @@ def probe_result(result: ProbeResult) -> list[str]:
         ("File", result.file.path if result.file else ""),
         ("Compression", result.compression),
         ("Format", found.format),
-        ("Delimiter", delimiter_text(found.delimiter)),
+        ("Delimiter", result.shown_delimiter),
         ("Header", "yes" if found.header else "no"),
         ("# columns", str(len(found.columns))),
         ("Column Spec", " ".join(found.columns)),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ess.cluster.report import Failure, Interrupted, StreamResult, reconciliation
+from ess import api
 from ess.errors import OptionError, UdbCommunicationError, UdbConnectError, printable
+
+if TYPE_CHECKING:
+    from ess.cluster.report import Failure, StreamResult
 
 #: So many failures are named one by one.
 _MOST_FAILURES = 20
@@ -38,37 +41,34 @@ def stream(
 ) -> None:
     """Run a command on each file of a category; the output comes in file order."""
     from ess.cli.progress import ProgressDisplay
-    from ess.cluster.stream import StreamOptions
-    from ess.cluster.stream import stream as run
 
     for wanted, option in ((bulk, "--bulk"), (archive, "--archive"), (s3out, "--s3out")):
         if wanted:
             raise OptionError("this option is not available yet", where=option, hint="leave it out")
     display = ProgressDisplay(always=progress)
     try:
-        result = run(
+        result = api.stream(
             category,
             lower,
             upper,
             command,
-            stdout=display.around(sys.stdout.buffer),
-            stderr=display.around(sys.stderr.buffer),
             exclude=exclude,
             limit=limit,
+            threads=threads,
+            master=master,
+            quit_on_error=quitonerror,
+            resume=resume,
+            all_messages=debug,
+            progress=display.show,
+            trace=_say if debug else None,
+            stdout=display.around(sys.stdout.buffer),
+            stderr=display.around(sys.stderr.buffer),
             label=label,
-            options=StreamOptions(
-                threads=threads,
-                master=master,
-                quit_on_error=quitonerror,
-                resume=resume,
-                all_messages=debug,
-                progress=display.show,
-                trace=_say if debug else None,
-            ),
-        )
-    except Interrupted as interrupted:
+        ).result
+    except KeyboardInterrupt as interrupted:
         display.clear()
-        _say(str(interrupted))
+        if str(interrupted):  # how far the job was, once it had begun
+            _say(str(interrupted))
         raise typer.Exit(130) from None
     finally:
         display.clear()
@@ -80,7 +80,7 @@ def stream(
     if result.not_run:
         files = "1 file was" if result.not_run == 1 else f"{result.not_run:,} files were"
         _say(f"{files} not run because of --quitonerror; --resume continues")
-    for text in reconciliation(result):
+    for text in result.reconciliation:
         _say(text)
     if _may_have_lost_rows(result):
         _say(
@@ -98,13 +98,11 @@ def execute(
     s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
 ) -> None:
     """Run a command on every node; the output comes in the order of the nodes."""
-    from ess.cluster.execute import execute as run
-
     if s3out:
         raise OptionError("this option is not available yet", where="--s3out", hint="leave it out")
-    result = run(
-        command, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, master=master, trace=_say if debug else None
-    )
+    result = api.execute(
+        command, master=master, trace=_say if debug else None, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer
+    ).result
     if result.nodes > 1:
         _tell_failures(result.failures)
     if result.exit_code:

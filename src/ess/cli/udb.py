@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ess import api
 from ess.cli.render import shown
 
 if TYPE_CHECKING:
@@ -42,96 +43,72 @@ def create_database(
     volatile: Annotated[bool, typer.Option("--volatile", help="keep it in memory only")] = False,
 ) -> None:
     """Make a database and use it."""
-    from ess.udb.admin import admin
-
-    admin.create_database(dbname, ports=ports, nodes=_hosts(), volatile=volatile)
+    api.create_database(dbname, ports=ports, volatile=volatile)
 
 
 @create.command("table")
 def create_table(name: _Name, columns: _Columns) -> None:
     """Make a table: any number of rows for a key."""
-    from ess.udb.admin import admin
-
-    admin.create_table(name, columns)
+    api.create_table(name, columns)
 
 
 @create.command("vector")
 def create_vector(name: _Name, columns: _Columns) -> None:
     """Make a vector: one row for a key, merged from what is imported."""
-    from ess.udb.admin import admin
-
-    admin.create_vector(name, columns)
+    api.create_vector(name, columns)
 
 
 @create.command("variable")
 def create_variable(columns: _Columns) -> None:
     """Make the database's variables, which belong to no key."""
-    from ess.udb.admin import admin
-
-    admin.create_variable(columns)
+    api.create_variable(columns)
 
 
 @drop.command("database")
 def drop_database(dbname: Annotated[str, typer.Argument(help="its name")]) -> None:
     """Remove a database, and what the servers hold of it."""
-    from ess.udb.admin import admin
-
-    admin.drop_database(dbname)
+    api.drop_database(dbname)
 
 
 @drop.command("table")
 def drop_table(name: _Name) -> None:
     """Remove a table, and its rows from the servers."""
-    from ess.udb.admin import admin
-
-    admin.drop_table(name)
+    api.drop_table(name)
 
 
 @drop.command("vector")
 def drop_vector(name: _Name) -> None:
     """Remove a vector, and its rows from the servers."""
-    from ess.udb.admin import admin
-
-    admin.drop_vector(name)
+    api.drop_vector(name)
 
 
 @drop.command("variable")
 def drop_variable() -> None:
     """Remove the database's variables."""
-    from ess.udb.admin import admin
-
-    admin.drop_variable()
+    api.drop_variable()
 
 
 def use(dbname: Annotated[str, typer.Argument(help="its name")]) -> None:
     """Choose the database that tables are created in."""
-    from ess.udb.admin import admin
-
-    admin.use(dbname)
+    api.use(dbname)
 
 
 @server.command()
 def reset() -> None:
     """Stop the servers and remove all databases."""
-    from ess.udb.admin import admin
-
-    _print(admin.server_reset())
+    api.server_reset(say=_print)
 
 
 @server.command("restart")
 def restart_servers() -> None:
     """Empty all databases: stop the servers, remove what they have, start them; the definitions stay."""
-    from ess.udb.admin import admin
-
-    _print(admin.server_restart(_hosts()))
+    api.server_restart(say=_print)
 
 
 @server.command()
 def commit() -> None:
     """Check the database definitions and make them known to the workers."""
-    from ess.udb.admin import admin
-
-    _print(admin.server_commit())
+    _print_all(api.server_commit())
 
 
 @server.command()
@@ -139,10 +116,8 @@ def summary(
     name: Annotated[str | None, typer.Option(help="the database to show, instead of all")] = None,
 ) -> None:
     """Show the databases and what runs."""
-    from ess.udb.admin import admin
-
-    _print(summary_lines(admin.server_summary(name)))
-    _print(admin.udbd("status"))
+    _print_all(summary_lines(api.server_summary(name)))
+    api.udbd("status", say=_print)
 
 
 @udbd.command()
@@ -194,18 +169,14 @@ def summary_lines(databases: Iterable[DatabaseSummary]) -> list[str]:
 
 
 def _udbd(verb: str) -> None:
-    from ess.udb.admin import admin
-
-    _print(admin.udbd(verb, _hosts()))
+    api.udbd(verb, say=_print)
 
 
-def _hosts() -> list[str]:
-    from ess.cluster.providers import nodes
-
-    return [node.host for node in nodes()]
-
-
-def _print(lines: Iterable[str]) -> None:
+def _print_all(lines: Iterable[str]) -> None:
     for line in lines:
-        # A tab between a table's name and its columns is ours.
-        typer.echo("\t".join(shown(part) for part in line.split("\t")))
+        _print(line)
+
+
+def _print(line: str) -> None:
+    # A tab between a table's name and its columns is ours.
+    typer.echo("\t".join(shown(part) for part in line.split("\t")))

@@ -38,10 +38,14 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """What ``ess cluster status`` shows; ``state.id`` None means there is no cluster."""
+    """What ``ess cluster status`` shows; ``state.id`` None means there is no cluster.
+
+    ``problems`` are the reasons why single workers could not be started just now.
+    """
 
     state: ClusterState
     nodes: tuple[NodeStatus, ...] = ()
+    problems: tuple[EssError, ...] = ()
 
 
 class Provider(Protocol):

@@ -58,6 +58,11 @@ class StreamResult:
         """Whether ``read = out + filtered + rejected`` for each stage."""
         return all(stage.counts.add_up() for stage in self.stages)
 
+    @property
+    def reconciliation(self) -> list[str]:
+        """The lines that account for all rows, see :func:`reconciliation`."""
+        return reconciliation(self)
+
 
 @dataclass(frozen=True)
 class ExecResult:

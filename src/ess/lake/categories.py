@@ -79,6 +79,11 @@ class Category:
         return " ".join(self.columns)
 
     @property
+    def shown_delimiter(self) -> str:
+        """The delimiter as text for people, see :func:`shown_delimiter`."""
+        return shown_delimiter(self.delimiter)
+
+    @property
     def pattern(self) -> str:
         """The patterns as a user would type them."""
         return " ".join(quote_pattern(text) for text in self.patterns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ess.lake.dates import NO_DATE, FileDate
+from ess.lake.dates import NO_DATE, FileDate, date_text
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class FileEntry:
     def file_date(self) -> FileDate:
         """The date or number in its name."""
         return FileDate(self.date, self.number)
+
+    @property
+    def date_text(self) -> str:
+        """The date or number in its name as text for people."""
+        return str(self.number) if self.number is not None else date_text(self.date)
 
     @property
     def order(self) -> tuple[datetime, int, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ess.errors import EssError, InputReadError, OptionError
 from ess.formats.dialect import Dialect, find_dialect
+from ess.lake.categories import shown_delimiter
 from ess.lake.content import COMPRESSIONS, compression_of, open_data, open_raw
 from ess.lake.entry import FileEntry
 
@@ -24,6 +25,11 @@ class ProbeResult:
     compression: str
     dialect: Dialect
     file: FileEntry | None
+
+    @property
+    def shown_delimiter(self) -> str:
+        """The delimiter as text for people, see :func:`shown_delimiter`."""
+        return shown_delimiter(self.dialect.delimiter)
 
 
 def probe_files(
