@@ -44,7 +44,7 @@ _PARTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
 @dataclass(frozen=True)
 class Credentials:
-    """What one party needs for mutual TLS: three PEM files.
+    """The files that one party needs for mutual TLS, all PEM.
 
     ``authority`` is what the party trusts, ``certificate`` and ``key`` are what it shows.
     """

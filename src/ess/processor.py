@@ -1,4 +1,4 @@
-"""What numpy must know of the processor before it is loaded.
+"""Facts about the processor that numpy must know before it is loaded.
 
 On processors of the kind AMD Zen 4, numpy sorts with AVX-512 instructions that are very slow there: 56 ns a row for 2.5
 million 64-bit numbers, and 11 ns with AVX2 (numpy 2.4; its makers know: numpy/numpy#32690, numpy/x86-simd-sort#6).
@@ -27,7 +27,7 @@ _LENGTH = 8192
 
 
 def sorts_slowly(description: str) -> bool:
-    r"""Whether a processor, as ``/proc/cpuinfo`` describes it, is of that kind.
+    r"""True if a processor, as ``/proc/cpuinfo`` describes it, is of that kind.
 
     Of AMD's family 25 only Zen 4 has AVX-512; Zen 5, of family 26, is fast.
 
@@ -61,7 +61,7 @@ def prepare() -> None:
 
 
 def restore() -> None:
-    """Make the environment again what the user has made it, for what else runs in this process."""
+    """Restore the environment that the user set, for other work in this process."""
     while _ours:
         os.environ.pop(_ours.pop(), None)
 

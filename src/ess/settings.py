@@ -85,17 +85,17 @@ def setting(variable: str) -> str:
 
 
 def cache_dir() -> Path:
-    """Where datastores and categories are kept (``ESS_CACHE_DIR``)."""
+    """The folder of datastores and categories (``ESS_CACHE_DIR``)."""
     return _folder("ESS_CACHE_DIR")
 
 
 def work_dir() -> Path:
-    """Where database and cluster settings are kept (``ESS_WORK_DIR``), seen from the current folder."""
+    """The folder of database and cluster settings (``ESS_WORK_DIR``), relative to the current folder."""
     return _folder("ESS_WORK_DIR")
 
 
 def aws_dir() -> Path:
-    """Where key files are kept (``ESS_AWS_DIR``)."""
+    """The folder of key files (``ESS_AWS_DIR``)."""
     return _folder("ESS_AWS_DIR")
 
 
@@ -112,7 +112,7 @@ def udb_port() -> int:
 
 
 def sort_memory() -> int:
-    """How many bytes of records ``aq_ord`` holds in memory (``ESS_SORT_MEMORY``, in megabytes).
+    """The bytes of records that ``aq_ord`` holds in memory (``ESS_SORT_MEMORY``, in megabytes).
 
     Raises:
         OptionError: If it is not a number above 0.
@@ -124,7 +124,7 @@ def sort_memory() -> int:
 
 
 def store_timeout() -> float:
-    """For how many seconds a store of objects may be silent (``ESS_STORE_TIMEOUT``).
+    """The seconds that an object store may be silent (``ESS_STORE_TIMEOUT``).
 
     Raises:
         OptionError: If it is not a number from 1 to 3600.
@@ -136,7 +136,7 @@ def store_timeout() -> float:
 
 
 def engine() -> str:
-    """Which engine runs the ``aq_*`` commands (``ESS_ENGINE``): ``auto``, ``row`` or ``columnar``.
+    """The engine that runs the ``aq_*`` commands (``ESS_ENGINE``): ``auto``, ``row`` or ``columnar``.
 
     Raises:
         OptionError: If it is none of these.

@@ -1,4 +1,4 @@
-"""What an engine promises to the pipeline."""
+"""The promises of an engine to the pipeline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one batch became.
+    """The result of one batch.
 
     ``final`` holds the rows that reached the end of the chain (all inputs and created slots,
     not the variables). ``written`` maps a sink to the batch for it. ``kept`` counts the rows

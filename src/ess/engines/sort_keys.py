@@ -128,7 +128,7 @@ def _varying(words: Words) -> _Piece:
 
 
 def _runs(bits: int) -> Iterator[tuple[int, int]]:
-    """Where the ones of a number stand together, from the lowest: their shift, and how many."""
+    """The runs of ones in a number, from the lowest: their shift and their length."""
     shift = 0
     while bits:
         zeros = (bits & -bits).bit_length() - 1

@@ -19,7 +19,7 @@ DEFAULT_RECORD_LIMIT = 65536
 
 
 class Format(enum.Enum):
-    """How records and their fields are told apart; the value is the attribute's name."""
+    """The ways to tell records and their fields apart; the value is the attribute's name."""
 
     SEPARATED = "csv"  #: ``csv``, ``sep=`` and ``tsv``
     FIXED = "fix"  #: columns of fixed byte lengths
@@ -32,18 +32,18 @@ class Format(enum.Enum):
 
     @property
     def is_arrow(self) -> bool:
-        """Whether it is an Arrow stream, not text."""
+        """True for an Arrow stream, False for text."""
         return self in (Format.BINARY, Format.AQ)
 
     @property
     def has_keys(self) -> bool:
-        """Whether a column stands where its key says, not in order."""
+        """True if columns are found by their keys, not by their order."""
         return self in (Format.JSON, Format.XML)
 
 
 @dataclass(frozen=True)
 class InputAttributes:
-    """What ``-f,...`` says about an input.
+    """The attributes of an input, ``-f,...``.
 
     Args:
         format: How fields are told apart.
@@ -84,7 +84,7 @@ class InputAttributes:
 
 @dataclass(frozen=True)
 class OutputAttributes:
-    """What ``-o,...`` says about an output.
+    """The attributes of an output, ``-o,...``.
 
     Args:
         format: How fields are told apart.

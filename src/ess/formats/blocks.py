@@ -10,7 +10,7 @@ from ess.errors import InputReadError
 
 
 class ByteSource(Protocol):
-    """What bytes can be read from."""
+    """An object that bytes can be read from."""
 
     def read(self, size: int, /) -> bytes:
         """The next bytes, at most ``size``; none at the end."""

@@ -45,7 +45,7 @@ _PAUSE = 0.1
 
 
 class _Decompressor(Protocol):
-    """What gzip, bzip2, xz and zstd decompressors have in common."""
+    """The common interface of the gzip, bzip2, xz and zstd decompressors."""
 
     @property
     def eof(self) -> bool: ...
@@ -89,7 +89,7 @@ _TAR_AT = 257
 
 
 def compression_of(head: bytes) -> str:
-    r"""What the first 262 bytes (or more) of a file show: gzip, bzip2, xz, zstd, zip, tar or none.
+    r"""The compression that the first 262 bytes (or more) of a file show: gzip, bzip2, xz, zstd, zip, tar or none.
 
     >>> compression_of(b"PK\x03\x04")
     'zip'

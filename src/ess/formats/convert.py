@@ -267,7 +267,7 @@ def _few_numbers(
 
 @lru_cache(maxsize=64)
 def _remembered(_column: Column) -> dict[bytes, tuple[Value, str]]:
-    """What the exact definition has said of fields of this column: dirt repeats itself from block to block."""
+    """The exact definition's answers for fields of this column: dirt repeats itself from block to block."""
     return {}
 
 

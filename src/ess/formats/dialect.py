@@ -1,4 +1,4 @@
-"""Finding out how the records of a file are laid out, from a sample of its bytes.
+"""Finding the layout of a file's records from a sample of its bytes.
 
 Pure functions: bytes in, :class:`Dialect` out. The guess is made once, when a category is made,
 and is careful: a column is only a number or an address if every non-blank value in the sample
@@ -65,7 +65,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How records are laid out.
+    """The layout of records.
 
     ``format`` is ``text`` (delimited, or one column a line), ``json``, ``xml``, ``binary`` or
     ``empty``. ``delimiter`` is one character, blank if there is one column or none.
@@ -225,14 +225,14 @@ def _named(delimiter: str) -> str:
 
 
 def _is_quoted_record(line: str, delimiter: str) -> bool:
-    r"""Whether quotes stand in ``line`` only around whole fields, so that ``"C:\","x"`` has two of them."""
+    r"""True if quotes are only around whole fields of ``line``, so that ``"C:\","x"`` has two of them."""
     inner = re.escape(delimiter)
     field = f'(?:"(?:[^"]|"")*"|[^"{inner}]*)'
     return re.fullmatch(f"{field}(?:{inner}{field})+", line) is not None
 
 
 def _is_header(records: Sequence[Sequence[str]], width: int) -> bool:
-    """Whether the first record names the columns: unlike the others, words and no values."""
+    """True if the first record names the columns: unlike the others, words and no values."""
     first = [field.strip() for field in records[0]]
     if len(first) != width or len({field.lower() for field in first}) != width:
         return False

@@ -1,4 +1,4 @@
-"""Where bytes come from and go to: files, named pipes and sockets.
+"""Ends of a stream of bytes: files, named pipes and sockets.
 
 ``fifo@Path`` is a named pipe, made if it is not there; ``connect@Host:Port`` a connection to a listener;
 ``listen@[Host:]Port`` one connection from somewhere (from anywhere, if no host is given). An IPv6 host stands in

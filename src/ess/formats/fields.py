@@ -1,4 +1,4 @@
-"""Where the fields of a block stand: what the splitters make and `ess.formats.convert` takes."""
+"""The positions of the fields of a block: splitters make them and `ess.formats.convert` takes them."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ class FieldsBuilder:
 
 
 def nothing_wrong(_line: int) -> tuple[int, str]:
-    """What is wrong with the records of a block without bad ones."""
+    """The ``why`` of a block without bad records."""
     raise AssertionError("no record of this block is without fields")
 
 
 def begins_after(ends: Positions) -> Positions:
-    """Where each of consecutive things begins, from where they end."""
+    """The beginnings of consecutive things, from their ends."""
     begins = np.empty_like(ends)
     begins[0] = 0
     begins[1:] = ends[:-1] + 1
@@ -114,6 +114,6 @@ def lines_with(found: Flags, begins: Positions) -> Positions:
 
 
 def line_bounds(view: NDArray[np.uint8], stops: Positions) -> tuple[Positions, Positions]:
-    """Where lines begin, and where their content ends, from where their LFs stand."""
+    """The beginnings of lines and the ends of their content, from the positions of their LFs."""
     begins = begins_after(stops)
     return begins, stops - ((stops > begins) & (view[stops - 1] == CR))

@@ -25,7 +25,7 @@ class BlockReject(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """What a block became: good rows, rejected records, and where the first unfinished record begins."""
+    """The result of a block: good rows, rejected records, and the beginning of the first unfinished record."""
 
     frame: Batch
     rejects: Sequence[BlockReject]

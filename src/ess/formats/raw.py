@@ -99,7 +99,7 @@ def choose_fields(batch: Batch, attributes: InputAttributes, numbers: Sequence[i
 
 
 def _content_length(record: bytes) -> int:
-    """How many bytes of a record precede its line end."""
+    """The number of bytes of a record before its line end."""
     return len(record) - (2 if record.endswith(b"\r\n") else 1)
 
 

@@ -172,7 +172,7 @@ def _parse_block(raw: RawBlock, start: int, *, layout: Layout) -> Block:
 
 
 def _after_skipped(raw: RawBlock, start: int, layout: Layout) -> int | None:
-    """Where the line or record after the one at ``start`` begins; None if that is in a later block."""
+    """The beginning of the line or record after the one at ``start``; None if that is in a later block."""
     if layout.attributes.skip_unit == "l":
         after = line_at(raw.data, start, raw.end)[0]
         return after if raw.final or raw.data[after - 1] == ord("\n") else None

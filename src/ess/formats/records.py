@@ -67,7 +67,7 @@ class Layout:
     keys: KeyTree | None = None
 
     def escapes(self, column: int) -> bool:
-        """Whether a backslash has a meaning in that column (also beyond the last)."""
+        """True if a backslash has a meaning in that column (also beyond the last)."""
         if self.attributes.escape:
             return True
         if column >= len(self.columns):
@@ -77,12 +77,12 @@ class Layout:
 
     @cached_property
     def any_escape(self) -> bool:
-        """Whether a backslash has a meaning somewhere."""
+        """True if a backslash has a meaning somewhere."""
         return any(self.escapes(index) for index in range(len(self.columns) + 1))
 
     @cached_property
     def any_length(self) -> bool:
-        """Whether a column has ``n=Len``."""
+        """True if a column has ``n=Len``."""
         return any(column.attributes.extract_length is not None for column in self.columns)
 
 
@@ -155,7 +155,7 @@ def parse_record(data: bytes, start: int, end: int, *, final: bool, layout: Layo
 
 
 def line_at(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """Where the next line begins, and where the line's content ends."""
+    """The beginning of the next line, and the end of this line's content."""
     newline = data.find(b"\n", start, end)
     next_start, content_end = (newline + 1, newline) if newline >= 0 else (end, end)
     if content_end > start and data[content_end - 1] == _CR:
@@ -169,7 +169,7 @@ def _too_long(next_start: int, layout: Layout) -> Record:
 
 @lru_cache
 def short_reason(found: int, width: int) -> str:
-    """What is wrong with a record that has too few fields."""
+    """The reason why a record with too few fields is rejected."""
     return f"the record has {found} of {width} fields"
 
 
@@ -244,7 +244,7 @@ def _extra_reason(width: int) -> str:
 
 
 def _closing_quote(data: bytes, position: int, end: int, escapes: bool) -> int:
-    """Where the quote that closes a field stands; -1 if it is not before ``end``."""
+    """The position of the quote that closes a field; -1 if it is not before ``end``."""
     while True:
         if escapes:
             match = _QUOTE_OR_BACKSLASH.search(data, position, end)
@@ -264,7 +264,7 @@ def _closing_quote(data: bytes, position: int, end: int, escapes: bool) -> int:
 
 
 def _bare_end(data: bytes, position: int, content_end: int, separator: bytes, escapes: bool) -> int:
-    """Where a field without quotes ends: at a separator or with the line."""
+    """The end of a field without quotes: at a separator or with the line."""
     if not escapes or data.find(b"\\", position, content_end) < 0:
         at = data.find(separator, position, content_end)
         return content_end if at < 0 else at

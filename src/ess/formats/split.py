@@ -64,7 +64,7 @@ class _Marks:
 
 @dataclass(frozen=True)
 class _Decision:
-    """Which lines are rows, and which of these are made of rewritten fields."""
+    """The lines that are rows, and those of them that are made of rewritten fields."""
 
     rows: Positions
     rewritten: list[tuple[int, Record]]

@@ -156,14 +156,14 @@ class _Finder:
         self._cursors: dict[int, Positions] = {}
 
     def stands_at(self, text: bytes, at: Positions) -> Flags:
-        """Whether a text stands at some place of each line; what reaches beyond the block may be called so, too."""
+        """True where a text is at some place of each line; a text that reaches beyond the block may count, too."""
         there = np.ones(len(at), dtype=np.bool_)
         for index, byte in enumerate(text):
             there &= self._view.take(at + index, mode="clip") == byte
         return there
 
     def next(self, text: bytes, at: Positions) -> Positions:
-        """Where a text that is not blank stands first from some place of each line on; beyond the line if nowhere."""
+        """The next position of a text that is not blank, from some place of each line; beyond the line if nowhere."""
         counts = [self._sample.count(text[index : index + 1]) for index in range(len(text))]
         rarest = counts.index(min(counts))
         return (self._by_places if counts[rarest] <= self._most else self._by_words)(text, rarest, at)

@@ -89,7 +89,7 @@ class TableParser:
                 yield cells, reason
 
     def _next_row(self, data: bytes, position: int, end: int, final: bool) -> tuple[int, bool]:
-        """Where the next row begins, or from where on it may."""
+        """The beginning of the next row, or the first place where it may begin."""
         while True:
             match = (self._until or _OUTSIDE).search(data, position, end)
             if match is None:

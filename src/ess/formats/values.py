@@ -1,4 +1,4 @@
-"""What a field's bytes mean: the one definition of numbers and addresses in input.
+"""The meaning of a field's bytes: the one definition of numbers and addresses in input.
 
 * Integer: an optional sign and digits, in the range of the column's type. With the ``hex``
   attribute hexadecimal digits, with or without ``0x``.
@@ -142,7 +142,7 @@ def to_address(raw: bytes) -> bytes:
 
 
 def address_text(packed: bytes) -> bytes:
-    """How an address is printed: dotted or colon text, blank for no bytes."""
+    """The printed form of an address: dotted or colon text, blank for no bytes."""
     if not packed:
         return b""
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed).encode("ascii")

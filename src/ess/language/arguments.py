@@ -45,7 +45,7 @@ def check_arguments(
 
 
 def _with_default_regex(checker: Checker, parameter: Parameter, argument: Argument) -> Argument:
-    """The attributes of ``-rx`` go to a regular expression whose own do not choose an engine."""
+    """Give the attributes of ``-rx`` to a regular expression whose own attributes choose no engine."""
     default = checker.scope.default_regex
     if not default or not isinstance(argument, Attributes) or "rx_extended" not in parameter.words:
         return argument
@@ -106,7 +106,7 @@ def _match(
 
 
 def _is_word_list(expression: syntax.Expression, parameter: Parameter, *, last: bool) -> bool:
-    """Whether an argument is meant as the optional word list.
+    """True if an argument is meant as the optional word list.
 
     The last argument of a call always is, unless a column follows in the group (then an unknown
     word is a column's name).

@@ -305,7 +305,7 @@ class Checker:
         return Call(result, function, arguments)
 
     def _row_count(self, call: syntax.Invocation) -> Node:
-        """How many rows of a table a key has; a database's scope knows them as a hidden column."""
+        """The number of rows that a key has in a table; a database's scope keeps it in a hidden column."""
         name = call.arguments[0] if len(call.arguments) == 1 else None
         if not isinstance(name, syntax.Name):
             raise self.error("function RowCount needs the name of a table", call.position, "write RowCount(TabName)")

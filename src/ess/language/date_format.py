@@ -44,7 +44,7 @@ _REMEMBERED = 50_000
 
 
 class FormatError(ValueError):
-    """A date format that makes no sense."""
+    """Raised for a date format that makes no sense."""
 
 
 def compile_date_format(spec: bytes, *, local: bool) -> ToTime:
@@ -187,7 +187,7 @@ def _seconds(day: tuple[int, int, int], hour: int, minute: int, second: int, beg
 
 
 def _by_minutes(names: list[str], match: Match, to_time: ToTime) -> ToTime:
-    """``to_time``, but a date is looked up by its text without the seconds: logs hold many of each minute."""
+    """``to_time`` with dates looked up by their text without the seconds: logs hold many of each minute."""
     second = names.index("second") + 1
     numbers = [n for n, name in enumerate(names, 1) if name in _NUMBERS and n < second]
     ends = second == len(names)  # nothing after the seconds counts
@@ -217,7 +217,7 @@ def _by_minutes(names: list[str], match: Match, to_time: ToTime) -> ToTime:
 
 
 def _by_parts(names: list[str], digits: int, match: Match, begin: DayBegin) -> ToTime:
-    """Each part of the text is read, and its range checked."""
+    """Read each part of the text and check its range."""
     unit = 10**digits
 
     def to_time(text: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What a function is: its signature, its row implementation, its help.
+"""The definition of a function: its signature, its row implementation, its help.
 
 ``FUNCTIONS`` in ``ess.language.functions`` is the one table of them. A row implementation is a
 Python callable over plain values: bytes for STRING and IP, int for INTEGER, float for FLOAT.
@@ -26,7 +26,7 @@ Specialize = Callable[[Sequence[Argument]], RowFunction]
 
 
 class ArgumentError(Exception):
-    """Raised by ``specialize`` for a fixed argument that does not make sense.
+    """Raised by ``specialize`` for a fixed argument that makes no sense.
 
     ``argument`` is its index in the call, for the error's position.
     """
@@ -39,7 +39,7 @@ class ArgumentError(Exception):
 
 
 class Form(enum.Enum):
-    """How an argument is written."""
+    """The way an argument is written."""
 
     VALUE = "an expression"
     CONSTANT = "a string constant"

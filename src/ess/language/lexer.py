@@ -13,7 +13,7 @@ from ess.errors import OptionError
 
 
 class TokenKind(enum.Enum):
-    """What a token is."""
+    """The kinds of tokens."""
 
     NUMBER = "number"
     STRING = "string"

@@ -1,4 +1,4 @@
-"""Functions of earlier versions, in the spelling of today."""
+"""Functions of earlier versions, translated to today's spelling."""
 
 from __future__ import annotations
 

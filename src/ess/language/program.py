@@ -76,7 +76,7 @@ class Quit:
 
 
 class Destination(enum.Enum):
-    """Where to go on in a database, whose rows belong to keys (see ``Goto``)."""
+    """The place in a database where a row continues; its rows belong to keys (see ``Goto``)."""
 
     NEXT_ROW = "next_row"
     NEXT_GROUP = "next_pp"

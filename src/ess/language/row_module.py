@@ -45,7 +45,7 @@ class ModuleSpec:
 
 @dataclass(frozen=True)
 class ModuleColumn:
-    """A column as a module sees it; ``writable`` is False for what it may only read, and ``what`` says what that is."""
+    """A column as a module sees it; if ``writable`` is False, ``what`` says why it may only be read."""
 
     name: str
     type: ColumnType
@@ -129,7 +129,7 @@ class Row:
         self._values[position] = _stored(column, value)
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is a column of that name."""
+        """True if there is a column of that name."""
         return name.lower() in self._positions
 
     def __iter__(self) -> Iterator[str]:
@@ -137,7 +137,7 @@ class Row:
         return (column.name for column in self._columns)
 
     def bytes(self, name: str) -> bytes:
-        """The value of a string column as the bytes that it is."""
+        """The value of a string column as bytes."""
         value = self._values[self._find(name)]
         if not isinstance(value, bytes):
             raise RowError(f"'{name}' is not a string column")
@@ -226,7 +226,7 @@ class RowModule:
 
     @property
     def makes_rows(self) -> bool:
-        """Whether ``row`` is a generator: it gives a row for each ``yield``."""
+        """True if ``row`` is a generator: it gives a row for each ``yield``."""
         return inspect.isgeneratorfunction(self._row)
 
     def function(self, name: str) -> Callable[..., object] | None:
@@ -242,7 +242,7 @@ class RowModule:
         self._started = True
 
     def one(self, values: Sequence[Value]) -> tuple[int, list[Value]]:
-        """What becomes of a row, and its values after ``row``.
+        """The fate of a row, and its values after ``row``.
 
         Raises:
             RecordError: If the module rejects the record.
@@ -280,7 +280,7 @@ class RowModule:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turns what the module raises into one line that names the place in the file."""
+        """Turn what the module raises into one line that names the place in the file."""
         try:
             yield
         except (EssError, RecordError):

@@ -115,7 +115,7 @@ class Scope:
         return f"known are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
 
     def row_count(self, name: str) -> Slot | None:
-        """What ``RowCount(name)`` means here; None where rows belong to no key."""
+        """The meaning of ``RowCount(name)`` here; None where rows belong to no key."""
         return None
 
     def next_random_site(self) -> int:

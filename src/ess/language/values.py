@@ -50,7 +50,7 @@ def divide(left: int, right: int) -> int:
 
 
 def remainder(left: int, right: int) -> int:
-    """What truncating division leaves; it has the sign of ``left``.
+    """The remainder of truncating division; it has the sign of ``left``.
 
     >>> remainder(-7, 2), remainder(7, -2)
     (-1, 1)

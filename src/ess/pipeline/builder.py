@@ -75,7 +75,7 @@ class ChainBuilder:
         return slot
 
     def target(self, word: str, *, where: str) -> Slot:
-        """What ``ColSpec|ColName`` means: a new column, or a column or variable that is there."""
+        """The slot that ``ColSpec|ColName`` means: a new column, or an existing column or variable."""
         if ":" in word:
             return self.create(word, where=where)
         slot = self.scope.find(word)
@@ -107,7 +107,7 @@ class ChainBuilder:
         return Write(output.sink, slots)
 
     def initial_text(self, variable: Slot) -> str:
-        """What a string variable starts with."""
+        """The initial value of a string variable."""
         value = next(v.initial for v in self.variables if v.slot.key == variable.key)
         assert isinstance(value, bytes)
         return value.decode("utf-8", "surrogateescape")

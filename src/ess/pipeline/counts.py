@@ -16,7 +16,7 @@ _IMPORTING = frozenset({"-imp", "-udb"})
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the records of a run.
+    """The records of a run, counted by what became of them.
 
     ``read = out + filtered + rejected`` always holds. ``out`` counts the records that reached the
     end of the chain or an output on the way; ``imported`` the rows that UDB committed (a record may be
@@ -30,7 +30,7 @@ class Counts:
     imported: int = 0
 
     def add_up(self) -> bool:
-        """Whether every record read is accounted for."""
+        """True if every record read is accounted for."""
         return self.read == self.out + self.filtered + self.rejected
 
 

@@ -56,7 +56,7 @@ class Intake:
 
     @property
     def rejected(self) -> int:
-        """How many records were rejected so far."""
+        """The number of records rejected so far."""
         return sum(policy.rejected for policy in self._policies)
 
     def counts(self) -> Counts:

@@ -137,7 +137,7 @@ def combine(builder: ChainBuilder, use: Use, *, checked: bool = False) -> Rule:
 
 @dataclass(frozen=True)
 class _Given:
-    """What stands behind an option: the files with their columns, and the words that are no input attributes."""
+    """The arguments of an option: the files with their columns, and the words that are no input attributes."""
 
     source: InputPlan
     words: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Tables in memory that are asked for one value or one key at a time."""
+"""Tables in memory that are asked about one value or one key at a time."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TextTable:
                 self._patterns.append((re.compile(expression, flags), result))
 
     def find(self, value: bytes) -> list[bytes]:
-        """What the entries that match have for a value, in order."""
+        """The values of all matching entries for a value, in order."""
         exact = self._exact.get(value.lower() if self._ignore_case else value, [])
         return exact + self._by_pattern(value) if self._patterns else exact
 

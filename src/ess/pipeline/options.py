@@ -53,7 +53,7 @@ class Option:
 
     @property
     def synopsis(self) -> str:
-        """How the option is written, ``-eval ColSpec|ColName Expr``."""
+        """The synopsis of the option, ``-eval ColSpec|ColName Expr``."""
         if self.shown:
             return self.shown
         words = [self.name + ("[,AtrLst]" if self.attributes else ""), *self.arguments]
@@ -190,7 +190,7 @@ class OptionTable:
         return f"did you mean {lower[near[0]]}?" if near else self._see_help()
 
     def _stray(self, word: str, uses: list[Use]) -> str:
-        """What a word without an option was meant for."""
+        """A hint about what a word without an option was meant for."""
         if uses:
             option = uses[-1].option
             if _CHECK in option.synopsis:
@@ -209,14 +209,14 @@ class OptionTable:
 
 
 def _as_attribute(option: Option, word: str) -> str:
-    """What to write if a word was meant as an attribute of an option, as its help explains it; else blank."""
+    """The words to write if a word was meant as an attribute of an option, from its help; else blank."""
     attribute = word.removeprefix("-")
     found = option.attributes and re.search(rf"(?<![A-Za-z]){re.escape(attribute)}(?=[][:,= ])", option.help)
     return f"attributes stand right behind the option: {option.name},{attribute}" if found else ""
 
 
 def is_option_word(word: str) -> bool:
-    """Whether a word starts an option: a dash and a letter.
+    """True if a word starts an option: a dash and a letter.
 
     >>> [is_option_word(word) for word in ("-f,+1", "-", "-5", "--", "x")]
     [True, False, False, False, False]

@@ -108,7 +108,7 @@ class Outputs:
 
 
 class _Feed(Protocol):
-    """What prints the batches of one or more sinks."""
+    """Prints the batches of one or more sinks."""
 
     def write(self, written: Mapping[int, Batch]) -> None:
         """Print what a batch sent to its sinks."""

@@ -19,7 +19,7 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 
 
 def help_text(table: OptionTable, words: Sequence[str]) -> str:
-    """What ``-h`` and the words after it ask for: the tool's page, or the entries of options and functions.
+    """The help that ``-h`` and the words after it ask for: the tool's page, or entries of options and functions.
 
     Raises:
         OptionError: If a word names neither.
@@ -84,7 +84,7 @@ def function_page(table: OptionTable, name: str) -> str:
 
 @dataclass(frozen=True)
 class FunctionEntry:
-    """What help and the reference page say of a function.
+    """The entry of a function in help and on the reference page.
 
     Args:
         signature: ``Name(A, B [, C])``.
@@ -149,7 +149,7 @@ def _written(character: str) -> str:
 
 
 def _types(function: Function) -> str:
-    """What each argument must be, and what comes out; words have a line of their own."""
+    """The types of the arguments and of the result; arguments that take words have a line of their own."""
     from ess.language.function import Form
     from ess.language.tree import ValueType
 

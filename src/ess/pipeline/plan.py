@@ -143,7 +143,7 @@ def _added_input(use: Use) -> InputPlan:
 
 
 def _require_stdin_once(sources: Sequence[InputPlan], uses: Sequence[Use]) -> None:
-    """Who reads the standard input second finds nothing there, and a table without rows is no error by itself."""
+    """Refuse a second reader of the standard input: it would find nothing there, which is no error by itself."""
     readers = [source.attributes.option for source in sources if source.rows is None and STDIN in source.files]
     for use in uses:
         if use.name in ("-cmb", "-sub", "-grep") and STDIN in use.arguments[use.name != "-cmb" :]:

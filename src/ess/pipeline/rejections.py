@@ -1,4 +1,4 @@
-"""What happens to a record that cannot be processed: ``eok``, its limits, and ``qui``.
+"""The handling of records that cannot be processed: ``eok``, its limits, and ``qui``.
 
 Without ``eok`` the first one ends the run. With it, each is counted and reported in one line on
 stderr, unless ``qui``; ``eok=Num`` and ``eok=Num/Rows`` bound how many a file may have.
@@ -30,7 +30,7 @@ class RejectionPolicy:
 
     @property
     def only_counts(self) -> bool:
-        """Whether the number is all that matters of the records that are still to be rejected in this file."""
+        """True if only the number matters of the records still to be rejected in this file."""
         attributes = self._attributes
         silent = attributes.quiet and self._reported >= attributes.messages
         return silent and attributes.errors_ok and attributes.error_limit is None

@@ -30,7 +30,7 @@ PROGRESS_STEP = 10_000_000
 
 @dataclass(frozen=True)
 class Streams:
-    """What a run reads and prints beside its files.
+    """The streams and callbacks of a run beside its files.
 
     ``stdin`` and ``stdout`` None are those of the process. ``report`` gets each message about a record that
     was left out, ``progress`` the number of records processed, every ``PROGRESS_STEP``. ``before_commit`` is called
@@ -80,7 +80,7 @@ class _Read:
 
     @property
     def is_large(self) -> bool:
-        """Whether reading the next ones in a thread of its own pays."""
+        """True if it pays to read the next ones in a thread of their own."""
         return self.batch.read >= _LARGE and self.source.rows is None
 
 
@@ -235,7 +235,7 @@ class _Run:
 
 
 def can_quit(rules: Sequence[Rule]) -> bool:
-    """Whether one of these rules, at any depth, ends the run."""
+    """True if one of these rules, at any depth, ends the run."""
     return any(
         isinstance(rule, Quit)
         or (isinstance(rule, Conditional) and any(can_quit(branch.body) for branch in rule.branches))

@@ -1,4 +1,4 @@
-"""What a chain of rules hands its rows to: descriptions of outputs, and the promise of an import.
+"""The targets of a chain's rows: descriptions of outputs, and the promise of an import.
 
 A sink has a number, its place in the chain; ``Write`` rules name it by that.
 """
@@ -57,7 +57,7 @@ class VariablesOutput:
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What ``-imp`` and the options behind it say; who injects the imports understands it.
+    """The words of ``-imp`` and the options behind it; only the module that provides imports understands them.
 
     Args:
         target: ``DbName[:TabName]``.
@@ -105,7 +105,7 @@ class ImportSink(Protocol):
 
 
 class ImportOpener(Protocol):
-    """How the pipeline gets an import without knowing the database."""
+    """Opens an import for the pipeline, which knows nothing of the database."""
 
     def __call__(self, request: ImportRequest) -> ImportSink:
         """Find the target and which slots it takes, without connecting."""

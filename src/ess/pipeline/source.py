@@ -1,4 +1,4 @@
-"""Where records come from: ``-f`` and ``-d``, ``-cat``, an export, and the reading of one file."""
+"""Sources of records: ``-f`` and ``-d``, ``-cat``, an export, and the reading of one file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RowSource(Protocol):
 
 @dataclass(frozen=True)
 class InputPlan:
-    """Where records come from.
+    """A source of records.
 
     ``files`` holds names as given, ``-`` for stdin; ``separators`` is for the ``div`` format (see ``InputColumns``).
     With ``rows``, they come from there, and ``files`` has one name for messages. ``started`` is the first file of an
@@ -61,10 +61,10 @@ class InputPlan:
 
 
 class RowSourceOpener(Protocol):
-    """How the pipeline gets rows from elsewhere without knowing from where."""
+    """Opens rows for the pipeline, which does not know where they come from."""
 
     def __call__(self, use: Use) -> RowSource:
-        """What an ``-exp`` or ``-cnt`` stands for, without connecting."""
+        """The source that an ``-exp`` or ``-cnt`` stands for; does not connect."""
         ...
 
 

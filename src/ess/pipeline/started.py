@@ -1,4 +1,4 @@
-"""Inputs that say themselves what their columns are: their beginning is read when the command line is checked."""
+"""Inputs that bring their own columns: their beginning is read when the command line is checked."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}\Z")
 
 @dataclass(frozen=True)
 class ColumnAttributes:
-    """What stands between the type and the colon.
+    """The attributes between the type and the colon.
 
     ``extract_length`` is ``n=Len`` in bytes. ``others`` holds, in lower case and in order, the
-    attributes that only some options know (``key``, ``cmb``, ``pkey``, ``+add`` ...); who reads
-    the spec says which of them it accepts.
+    attributes that only some options know (``key``, ``cmb``, ``pkey``, ``+add`` ...); the
+    reader of the spec says which of them it accepts.
     """
 
     extract_length: int | None = None
@@ -54,7 +54,7 @@ class Column:
 
 
 def valid_name(name: str) -> bool:
-    """Whether ``name`` can name a column: 1 to 31 letters, digits and ``_``, no digit first."""
+    """True if ``name`` can name a column: 1 to 31 letters, digits and ``_``, no digit first."""
     return _NAME.match(name) is not None
 
 

@@ -18,12 +18,12 @@ class ColumnType(enum.Enum):
 
     @property
     def is_integer(self) -> bool:
-        """Whether the column holds whole numbers."""
+        """True if the column holds whole numbers."""
         return self in INTEGER_RANGES
 
     @property
     def is_numeric(self) -> bool:
-        """Whether the column holds numbers."""
+        """True if the column holds numbers."""
         return self is ColumnType.F or self.is_integer
 
 

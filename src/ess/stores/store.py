@@ -1,4 +1,4 @@
-"""What can be done with an object store."""
+"""The interface of an object store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PIECE = 8 << 20
 
 
 class NoSuchObject(InputOpenError):
-    """There is no object under that key, or no bucket."""
+    """Raised if there is no object under that key, or no bucket."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Dates in the order of time: neighbours that differ in hour, minute and second only share the work on their day.
+"""Dates in order of time: neighbours that differ only in hour, minute and second share the work on their day.
 
 Logs are written as things happen, so a batch has few different days. The seconds of each day are computed
 once; a date adds its time of the day, by tables of two-digit numbers.

@@ -99,7 +99,7 @@ def _joined(count: int) -> pl.Expr:
 
 
 def _ahead(start: int, *, utc: bool) -> int | None:
-    """What the clock is ahead of GMT in the quarter from ``start``; None if that changes or has seconds."""
+    """The offset of local time from GMT in the quarter from ``start``; None if it changes or has seconds."""
     if utc:
         return 0
     begin, end = (calendar.timegm(time.localtime(moment)) - moment for moment in (start, start + _QUARTER - 1))

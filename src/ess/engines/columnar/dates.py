@@ -47,13 +47,13 @@ class _Layout:
 
     @property
     def has_zone(self) -> bool:
-        """Whether dates say how far they are from GMT."""
+        """True if dates say how far they are from GMT."""
         return "z" in dict(self.fields)
 
 
 @dataclass(frozen=True)
 class _Atom:
-    """Some bytes that are looked at together: two digits, a month's name, or one byte that is given or a sign."""
+    """Some bytes that are examined together: two digits, a month's name, or one literal byte or a sign."""
 
     name: str
     at: int
@@ -186,7 +186,7 @@ def _seconds(layout: _Layout) -> Callable[[pl.Series], pl.Series]:
 def _tests(
     word: pl.Expr, start: int, digits: Sequence[_Atom], literals: Sequence[_Atom], layout: _Layout
 ) -> list[pl.Expr]:
-    """Whether the digits of a word are digits, and the bytes that are given are these."""
+    """Conditions: the digits of a word are digits, and its literal bytes are the given ones."""
     tests = [_all_digits(word, [atom.at - start for atom in digits])] if digits else []
     if literals:
         given = {at: byte for byte, at in layout.literals}
@@ -213,7 +213,7 @@ def _total(codes: list[str]) -> pl.Expr:
 
 
 def _atoms(layout: _Layout) -> list[_Atom]:
-    """What is looked at together, by offset; ``y`` is the second half of the year, what is given has no name."""
+    """The bytes examined together, by offset; ``y`` is the second half of the year, literal bytes have no name."""
     atoms = [_Atom("", at, 1) for _, at in layout.literals]
     for code, at in layout.fields:
         if code == "b":
@@ -228,7 +228,7 @@ def _atoms(layout: _Layout) -> list[_Atom]:
 
 
 def _word_starts(layout: _Layout, atoms: Sequence[_Atom]) -> list[int]:
-    """Where to read eight bytes so that every atom lies within one reading."""
+    """Positions at which to read eight bytes, so that every atom lies within one read."""
     starts: list[int] = []
     for atom in atoms:
         if not starts or atom.at + atom.width > starts[-1] + _WORD:
@@ -237,7 +237,7 @@ def _word_starts(layout: _Layout, atoms: Sequence[_Atom]) -> list[int]:
 
 
 def _all_digits(word: pl.Expr, offsets: list[int]) -> pl.Expr:
-    """Whether the two bytes at each offset are ``0`` to ``9``."""
+    """True where the two bytes at each offset are ``0`` to ``9``."""
     high, six, zero = 0, 0, 0
     for offset in offsets:
         shift = 8 * offset
@@ -257,7 +257,7 @@ def _word_literal(number: int) -> pl.Expr:
 
 
 def _plain_date(month: pl.Expr, day: pl.Expr) -> pl.Expr:
-    """Whether the month surely has the day; the 29th of February is left to the row implementation."""
+    """True where the month surely has the day; the 29th of February is left to the row implementation."""
     long_month = ((month + month // 8) & 1) == 1
     return (day <= 28) | ((month != 2) & ((day <= 30) | long_month))
 
@@ -298,7 +298,7 @@ def _to_local(seconds: pl.Series) -> pl.Series:
 
 
 def _offset(start: int) -> int | None:
-    """What local time is ahead of GMT throughout the hour that begins at ``start`` in local time."""
+    """The offset of local time from GMT throughout the hour that begins at ``start`` in local time."""
     begin, end = (_mktime(moment) for moment in (start, start + 3599))
     # An hour on either side too, so that times which exist twice or not at all are found.
     before, after = (_mktime(moment) for moment in (start - 7200, start + 3599 + 7200))

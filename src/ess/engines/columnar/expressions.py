@@ -72,7 +72,7 @@ def value(node: Node, context: Context) -> pl.Expr:
 
 
 def truth(node: Node, context: Context) -> pl.Expr:
-    """Whether the node's value is true, as a Boolean expression."""
+    """The truth of the node's value, as a Boolean expression."""
     match node:
         case Compare():
             return _comparison(node, context)

@@ -93,7 +93,7 @@ class FirstMatch:
 
     @cached_property
     def _place(self) -> dict[Any, int]:
-        """Where the first record with a key stands in the table."""
+        """The position in the table of the first record with a key."""
         keys = self._keys_of(self._keys.get_columns())
         # From the last record to the first, so that the first one with a key is what stays.
         return dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
@@ -107,7 +107,7 @@ class FirstMatch:
         return hashed if hashed.distinct else None
 
     def _places_of(self, keys: Sequence[pl.Series]) -> pl.Series:
-        """For each key where its first record stands in the table; null if there is none."""
+        """For each key the position of its first record in the table; null if there is none."""
         if len(keys[0]) >= _FEW_ROWS and [key.dtype for key in keys] == self._keys.dtypes and self._hashed is not None:
             return self._hashed.places(keys)
         return pl.Series(list(map(self._place.get, self._keys_of(keys))), dtype=pl.UInt32)
@@ -155,7 +155,7 @@ class _HashedKeys:
         self._places = pl.Series(first.astype(np.uint32))
 
     def places(self, keys: Sequence[pl.Series]) -> pl.Series:
-        """For each key where its first record stands in the table; null if there is none."""
+        """For each key the position of its first record in the table; null if there is none."""
         wanted = pl.DataFrame([key.alias(name) for key, name in zip(keys, self._keys.columns, strict=True)])
         at = self._hashes.searchsorted(_hashes(wanted))
         at[at == len(self._hashes)] = 0

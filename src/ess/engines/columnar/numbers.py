@@ -67,7 +67,7 @@ FLOAT_OPERATORS: dict[ArithmeticOperator, Callable[[pl.Expr, pl.Expr], pl.Expr]]
 
 
 def scalar_is_exact(operator: ArithmeticOperator, constant: float) -> bool:
-    """Whether Polars may see a constant operand of a FLOAT operator as a scalar.
+    """True if Polars may see a constant operand of a FLOAT operator as a scalar.
 
     With a scalar it takes short cuts that IEEE 754 does not allow: it divides by multiplying with
     the reciprocal, computes 0.0 - x as -x, and x + 0.0 as x.
@@ -94,5 +94,5 @@ BIT_COMPARISONS: dict[CompareOperator, Callable[[pl.Expr, pl.Expr], pl.Expr]] = 
 
 
 def neither_nan(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    """Where a comparison of floats can hold at all."""
+    """True where a comparison of floats can hold at all: neither side is NaN."""
     return left.is_not_nan() & right.is_not_nan()

@@ -1,4 +1,4 @@
-"""What an expression compiles to: hidden columns to make first, checks, and a Polars expression.
+"""The compiled form of an expression: hidden columns to make first, checks, and a Polars expression.
 
 Nulls mean "this row does not get here": batches hold none, so a kernel may take a null argument
 for a row on which the language would not evaluate the call, and must answer null for it.
@@ -35,7 +35,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Context:
-    """Where an expression is compiled, and what its compilation leaves beside the expression.
+    """The place where an expression is compiled, and the by-products of its compilation.
 
     Args:
         reference: What a slot's value is at this point of the chain.
@@ -111,7 +111,7 @@ class Plan:
 
 
 def is_constant(expression: pl.Expr) -> bool:
-    """Whether an expression reads no column."""
+    """True if an expression reads no column."""
     return not expression.meta.root_names()
 
 

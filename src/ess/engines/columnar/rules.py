@@ -112,7 +112,7 @@ class Chain:
 
 @dataclass
 class _Facts:
-    """What compiling finds out on the way from the first rule to the last.
+    """Facts that compiling gathers on the way from the first rule to the last.
 
     ``present`` holds the keys of slots that are columns by now; a created slot becomes one when
     it is first set, and is a constant until then. ``pending`` has, for a variable that several rules set, how many
@@ -131,7 +131,7 @@ class _Facts:
 
 @dataclass(frozen=True)
 class _Block:
-    """Where a rule stands: ``mask`` names the hidden column of its rows, None at the top level."""
+    """The place of a rule: ``mask`` names the hidden column of its rows, None at the top level."""
 
     facts: _Facts
     mask: str | None = None
@@ -145,7 +145,7 @@ class _Block:
         return self.facts.constants.get(slot.key, blank_literal(slot.type))
 
     def context(self) -> Context:
-        """Where an expression of a rule in this block is compiled."""
+        """The context for compiling an expression of a rule in this block."""
         active = None if self.mask is None else pl.col(self.mask)
         return Context(self._reference, self._builtin, self.facts.names, active)
 
@@ -188,7 +188,7 @@ def compile_chain(program: Program, names: Iterator[str]) -> Chain:
 
 
 def _depth(rules: tuple[Rule, ...]) -> int:
-    """How deep groups nest in ``rules``."""
+    """The depth to which groups nest in ``rules``."""
     groups = [rule for rule in rules if isinstance(rule, Conditional)]
     return max((1 + _depth(branch.body) for group in groups for branch in group.branches), default=0)
 

@@ -39,7 +39,7 @@ from ess.schema.types import INTEGER_RANGES, ColumnType
 
 @dataclass(frozen=True)
 class Term:
-    """What a rule adds to a variable, or takes from it."""
+    """A term that a rule adds to a variable, or subtracts from it."""
 
     value: Node
     subtracted: bool
@@ -92,7 +92,7 @@ _GREATER = {
 
 
 def running_variables(program: Program) -> dict[str, Running]:
-    """How the variables, by key, that rules set in one of the known ways become columns."""
+    """The variables, by key, that rules set in one of the known ways, and how they become columns."""
     found: dict[str, Running] = {}
     for variable in program.variables:
         rules = [rule for rule in rules_of(program.rules) if _sets(rule, variable.slot)]
@@ -148,7 +148,7 @@ def _called_extreme(node: Node, slot: Slot) -> Extreme | None:
 
 
 def _compared(condition: Node, value: Node, slot: Slot, initial: bytes | int | float) -> Extreme | First | None:
-    """What an ``-if`` does whose condition compares the variable, and whose first rule sets it to ``value``."""
+    """The effect of an ``-if`` whose condition compares the variable and whose first rule sets it to ``value``."""
     if not isinstance(condition, Compare) or condition.ignore_case:
         return None
     left, right, turned = _bare(condition.left), _bare(condition.right), False
@@ -170,12 +170,12 @@ def _bare(node: Node) -> Node:
 
 
 def _is_storable(value: Node, slot: Slot) -> bool:
-    """Whether a value can be looked at as it will be stored."""
+    """True if a value can be examined in the form in which it will be stored."""
     return value.type is not ValueType.FLOAT or slot.type is ColumnType.F
 
 
 def _is_comparable(value: Node, slot: Slot) -> bool:
-    """Whether a value is compared in the type that the variable holds."""
+    """True if a value is compared in the type that the variable holds."""
     if slot.type is ColumnType.F:
         return value.type in (ValueType.INTEGER, ValueType.FLOAT)
     return slot.type.is_integer and value.type is ValueType.INTEGER
@@ -216,7 +216,7 @@ def _reads(node: Node, slot: Slot) -> bool:
 
 
 def neutral(value_type: ValueType) -> pl.Expr:
-    """What a row adds that the rule does not apply to: nothing, also to a negative zero."""
+    """The term added by a row that the rule does not apply to: nothing, also to a negative zero."""
     return pl.lit(-0.0, dtype=pl.Float64) if value_type is ValueType.FLOAT else pl.lit(0, dtype=pl.Int64)
 
 

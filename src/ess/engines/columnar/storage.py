@@ -72,5 +72,5 @@ def column_literal(value: bytes | int | float, column_type: ColumnType) -> pl.Ex
 
 
 def blank_literal(column_type: ColumnType) -> pl.Expr:
-    """What a slot holds that no rule has set."""
+    """The value of a slot that no rule has set."""
     return column_literal(blank(column_type), column_type)

@@ -1,4 +1,4 @@
-"""What the columnar engine compiles, and why it leaves the rest to the row engine.
+"""The constructs that the columnar engine compiles, and why it leaves the rest to the row engine.
 
 The compiler raises ``gap(name)`` for what it does not compile, so this table is the only place
 that names the gaps; the reference page is made from it, and a test tries every line of it.
@@ -70,7 +70,7 @@ def gap(name: str) -> Unsupported:
 
 
 def function_support(function: Function) -> Construct:
-    """How calls of ``function`` are computed."""
+    """The way calls of ``function`` are computed."""
     forms = {parameter.form for parameter in (*function.parameters, *function.repeated, *function.trailing)}
     name = f"{function.name}()"
     if forms & {Form.TARGET, Form.TARGET_OR_TYPE}:

@@ -49,7 +49,7 @@ class Code:
 
     @property
     def is_exact(self) -> bool:
-        """Whether its value cannot leave the 64-bit range."""
+        """True if its value cannot leave the 64-bit range."""
         return self.low >= SMALLEST and self.high <= LARGEST
 
     def exact(self) -> Code:

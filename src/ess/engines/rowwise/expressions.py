@@ -175,7 +175,7 @@ class ExpressionCompiler:
                 return Code("time_ns() // 1000", level.PRODUCT, 0, 2**60)
 
     def _chain(self, node: Arithmetic | Concatenate) -> Code:
-        """A chain of operators is deep on its left side, so that side is not recursed into."""
+        """The source of a chain of operators, without recursion into its left side, which may be deep."""
         spine: list[Arithmetic | Concatenate] = []
         first: Node = node
         while isinstance(first, Arithmetic | Concatenate):
@@ -200,7 +200,7 @@ class ExpressionCompiler:
         return result
 
     def _operand(self, node: Node, other: Node) -> Code:
-        """An operand; Python converts an integer itself if the other operand is a float."""
+        """An operand; Python itself converts an integer if the other operand is a float."""
         if isinstance(node, ToFloat) and not isinstance(other, ToFloat):
             return self.value(node.operand).exact()
         return self.value(node)
@@ -312,7 +312,7 @@ class ExpressionCompiler:
 
 
 def _depth(text: str) -> int:
-    """How many parentheses a piece of source begins with: its left side is where chains nest."""
+    """The number of parentheses that a piece of source begins with; chains nest on their left side."""
     return len(text) - len(text.lstrip("("))
 
 

@@ -44,7 +44,7 @@ _NEXT_KEY, _MAIN = 1, 2
 
 @dataclass(frozen=True)
 class Place:
-    """Where a slot's values are: the number of the column, and whether it has one value a key (else one a row)."""
+    """The place of a slot's values: the column's number, and True if it has one value a key (else one a row)."""
 
     column: int
     by_key: bool = False
@@ -80,7 +80,7 @@ class Section:
 
     @property
     def removes_rows(self) -> bool:
-        """Whether a rule deletes rows of its table."""
+        """True if a rule deletes rows of its table."""
         return self.table >= 0 and any(isinstance(r, Remove) and not r.whole_key for r in rules_of(self.rules))
 
 
@@ -110,7 +110,7 @@ class KeyedProgram:
 
     @property
     def keeps_keys(self) -> bool:
-        """Whether all rows of a key that gets to the main section pass, so that only keys are noted."""
+        """True if all rows of a key that reaches the main section pass, so that only keys are noted."""
         return self.main is None or (not self.main.rules and not self.hooks[1])
 
     def changed(self) -> set[int]:
@@ -147,7 +147,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """What became of a chunk; keys and rows are counted in it from 0.
+    """The result of a chunk; keys and rows are counted in it from 0.
 
     Args:
         kept: The rows of the main section that passed, or the keys (``KeyedProgram.keeps_keys``).
@@ -194,7 +194,7 @@ class KeyedFailure(Exception):
 
 
 class Hooks:
-    """What a module does; the base class does nothing."""
+    """The hooks of a module; those of the base class do nothing."""
 
     def begin(self, lists: Lists, variables: list[Value], removed: Sequence[bytearray]) -> None:
         """A chunk begins.

@@ -58,14 +58,14 @@ class Loop:
 
 @dataclass(frozen=True)
 class _Tail:
-    """What follows a sequence of rules: the function of ``rules``, or without ``name`` the end of the chain."""
+    """The continuation of a sequence of rules: the function of ``rules``, or without ``name`` the end of the chain."""
 
     name: str = ""
     rules: tuple[Rule, ...] = ()
 
 
 def expands_in_group(rules: tuple[Rule, ...]) -> bool:
-    """Whether a rule inside of a group makes several rows of one."""
+    """True if a rule inside a group makes several rows of one."""
     groups = [rule for rule in rules if isinstance(rule, Conditional)]
     return any(isinstance(rule, Expand) for rule in rules_of(groups))
 
@@ -105,7 +105,7 @@ class _LoopCompiler(Statements):
         self._rejects = False
 
     def _changes(self, slot: Slot) -> bool:
-        """Whether a slot's value in the loop may differ from the batch's."""
+        """True if a slot's value in the loop may differ from the batch's."""
         return slot.key in self._assigned or slot.key not in self._input_keys
 
     def loop(self) -> Loop:
@@ -131,7 +131,7 @@ class _LoopCompiler(Statements):
         )
 
     def _expression_slots(self) -> dict[str, Slot]:
-        """What expressions read; a slot that is only written out is taken from the batch."""
+        """The slots that expressions read; one that is only written out is taken from the batch."""
         rules = tuple(rule for rule in rules_of(self._program.rules) if isinstance(rule, Evaluate | Filter | Expand))
         return read_slots(Program((), (), (), rules))
 
@@ -182,7 +182,7 @@ class _LoopCompiler(Statements):
         return [*resets, *saved, "        try:", *statements, *self._handler(changing)]
 
     def _handler(self, changing: list[Slot]) -> list[str]:
-        """A rejected record leaves no trace: not in the variables, not in what was written."""
+        """The handler of a rejected record, which leaves no trace in variables or in what was written."""
         self._lines, self._indent = [], 2
         self._emit("except RecordError as error:")
         self._indent = 3

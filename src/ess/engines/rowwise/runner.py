@@ -102,7 +102,7 @@ class RowRunner:
         }
 
     def _count(self, rows: list[int] | None, written: list[list[int]], height: int) -> int:
-        """How many rows were kept: at the end of the chain or in any sink."""
+        """The number of rows that were kept: at the end of the chain or in any sink."""
         if rows is None or (len(rows) == height and not self._loop.expands):
             return height
         if not any(written) and not self._loop.expands:

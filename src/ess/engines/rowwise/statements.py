@@ -38,7 +38,7 @@ class Statements:
         return {number: self._options[int(mark[1])] for number, mark in marks if mark}
 
     def _at(self, rule: Rule | None) -> None:
-        """The lines that follow belong to ``rule``."""
+        """Mark the lines that follow as those of ``rule``."""
         self._mark = ""
         if isinstance(rule, Evaluate | Filter | Expand) and rule.where:
             self._mark = f"  # @{len(self._options)}"

@@ -1,1 +1,1 @@
-"""What tools do with whole tables instead of row by row: count, sort, pivot, find sessions."""
+"""Work on whole tables instead of row by row: counting, sorting, pivoting, finding sessions."""

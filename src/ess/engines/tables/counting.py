@@ -143,7 +143,7 @@ class KeyCounter:
 
 
 def counts_of_groups(groups: Sequence[str], rows: Batch, keys: Sequence[tuple[str, Batch]]) -> Batch:
-    """How many distinct keys of each kind each group has.
+    """The number of distinct keys of each kind in each group.
 
     Args:
         groups: The columns that make a group.

@@ -24,7 +24,7 @@ _MOST_RUNS = 64
 
 @dataclass(frozen=True)
 class Order:
-    """How rows are ordered; see ``ess.engines.ordering.sort_batch``."""
+    """The order of rows; see ``ess.engines.ordering.sort_batch``."""
 
     keys: tuple[Slot, ...]
     descending: bool = False

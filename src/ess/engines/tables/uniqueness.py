@@ -1,4 +1,4 @@
-"""How many different values there are, about: a sketch of constant size that can be stored and merged."""
+"""An estimate of how many different values there are: a sketch of constant size, to be stored and merged."""
 
 from __future__ import annotations
 

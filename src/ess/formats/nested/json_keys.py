@@ -1,4 +1,4 @@
-"""Where columns stand in a JSON or XML record: key specs such as ``user.tags[*].name``.
+"""The places of columns in a JSON or XML record: key specs such as ``user.tags[*].name``.
 
 A key spec is a list of elements with dots between them: a member name (case does not matter), ``[Num]`` for
 one value of an array, ``[*]`` for each of them, or a name with brackets after it.

@@ -76,7 +76,7 @@ class LongValue:
 
     @property
     def ended(self) -> bool:
-        """Whether its end was met."""
+        """True if its end was met."""
         return not self._open
 
     def scan(self, text: str, position: int, *, final: bool) -> int:
@@ -246,7 +246,7 @@ class LongValue:
 
 
 def _below(container: _Container, name: str) -> tuple[KeyNode | None, KeyNode | None]:
-    """What is wanted of a member or of an item by its number, and of an item because all are wanted."""
+    """The wanted part of a member or of an item by its number, and of an item because all are wanted."""
     node = container.node
     if node is None:
         return None, None

@@ -126,7 +126,7 @@ class JsonParser:
         return position, True
 
     def _of_array(self, root: KeyNode) -> bool:
-        """Whether what comes is an item of an outermost array whose items are wanted as such."""
+        """True if the next value is an item of an outermost array whose items are wanted as such."""
         return self._in_array and root.every is not None
 
     def _reject(self, what: str, text: str, position: int) -> None:

@@ -27,7 +27,7 @@ _DECODER = json.JSONDecoder(strict=False, parse_int=_Number, parse_float=_Number
 
 
 class BrokenRecordError(Exception):
-    """What is wrong with the text at a place."""
+    """Raised for invalid text at a place."""
 
 
 class LongValueError(Exception):
@@ -95,7 +95,7 @@ def walk(value: Any, node: KeyNode, found: KeyRows) -> bool:
 
 
 def text_of(value: Any) -> bytes:
-    """What a column gets of a JSON value."""
+    """The text that a column gets of a JSON value."""
     if value is None:
         return b""
     text = value if isinstance(value, str) else _compact(value)

@@ -1,4 +1,4 @@
-"""What the keys of an ``xml`` input want of each element: a small automaton over element names.
+"""The parts of each element that the keys of an ``xml`` input want: a small automaton over element names.
 
 An element may be several places of the key tree at once: ``list.item`` (any of that name), ``list.item[*]`` and
 ``list.item[0]``. Attributes are members whose name begins with ``@``.
@@ -12,7 +12,7 @@ from ess.formats.nested.json_keys import KeyNode, KeyTree
 
 
 class State:
-    """What is wanted of an element and of what is in it.
+    """The wanted parts of an element and of its content.
 
     ``columns`` take its text; ``repeated`` says that each such element makes a row (``[*]``), after which the columns
     ``below`` are blank again; ``attributes`` has the columns of each attribute. ``along`` says how far it is on the way

@@ -158,7 +158,7 @@ class XmlParser:
 
     @property
     def _place(self) -> int:
-        """Where the parser is: at the beginning of what it takes next."""
+        """The parser's position: the beginning of what it takes next."""
         return self._origin + max(0, self._parser.CurrentByteIndex)
 
     @property
@@ -311,7 +311,7 @@ class XmlParser:
             self._open(error.place, natural=False, within=tuple(element.name for element in self._elements[1:]))
 
     def _next_document(self, code: int, place: int) -> bool:
-        """Whether the error at ``place``, outside of elements, is only that another document begins."""
+        """True if the error at ``place``, outside of elements, only means that another document begins."""
         if self._natural:
             return False
         if code == _MISPLACED:
@@ -398,6 +398,6 @@ class XmlParser:
 
 
 def _beginning(names: list[str], more: bytes) -> re.Pattern[bytes]:
-    """Where an element of one of the names begins (the match's first group), or a document with declarations."""
+    """The beginning of an element of one of the names (the match's first group), or of a document with declarations."""
     choice = b"|".join(re.escape(name.encode()) for name in names)
     return re.compile(rb"<(?:(" + choice + rb")(?=[\s/>])|\?xml\s)" + more, re.IGNORECASE)

@@ -50,7 +50,7 @@ class TextCleaner:
 
 
 def original_bytes(value: bytes) -> bytes:
-    """What the bytes were before they were cleaned."""
+    """The bytes as they were before they were cleaned."""
     return _PRIVATE_BYTES.sub(_undone, value) if b"\xf4\x8f" in value else value
 
 

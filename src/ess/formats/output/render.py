@@ -81,7 +81,7 @@ class Renderer:
         return [b"".join(self.records(batch))]
 
     def trailer(self) -> bytes:
-        """What an output ends with; mostly nothing."""
+        """The end of an output; mostly nothing."""
         if self.attributes.format.is_arrow:
             from ess.formats.binary import END
 

@@ -23,7 +23,7 @@ class Writer:
 
     Raises:
         OutputWriteError: From ``write`` and ``close``, if the bytes cannot be written.
-        BrokenPipeError: From the same, if who reads the stream has gone away.
+        BrokenPipeError: From the same, if the reader of the stream has gone away.
     """
 
     def __init__(self, stream: BinaryIO, name: str, renderer: Renderer, *, nodelay: bool, owned: bool) -> None:

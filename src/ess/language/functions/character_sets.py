@@ -140,7 +140,7 @@ def _conversion(source: str, to: str, errors: str) -> _Conversion:
 
 
 def _convert_partly(value: bytes, codec: str, to: str) -> tuple[int, bytes]:
-    """What can be converted; the rest is left out."""
+    """Convert all that can be converted; the rest is left out."""
     lost = 0
     parts: list[str] = []
     position = 0

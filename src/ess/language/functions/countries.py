@@ -105,7 +105,7 @@ def _registry_lookup(ip: bytes) -> bytes:
 
 
 def _ip_to_country(_arguments: Sequence[Argument]) -> RowFunction:
-    """The setting is read when the expression is checked, so a file that is missing is said before any row."""
+    """Read the setting when the expression is checked, so a missing file is reported before any row."""
     name = setting(_COUNTRY_FILE)
     return _file_lookup(name) if name else _registry_lookup
 

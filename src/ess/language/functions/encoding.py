@@ -28,7 +28,7 @@ from ess.language.tree import ValueType
 
 @dataclass(frozen=True)
 class _Extraction:
-    """What to do with one key: its name and how to finish the value."""
+    """The handling of one key: its name and how to finish the value."""
 
     name: bytes
     zero: bool

@@ -1,4 +1,4 @@
-"""SearchKey: what somebody searched for, from the address of a search engine's page of results."""
+"""SearchKey: the search words in the address of a search engine's page of results."""
 
 from __future__ import annotations
 

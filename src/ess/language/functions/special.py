@@ -19,7 +19,7 @@ from ess.language.tree import Target, ValueType
 
 
 def _set(arguments: Sequence[Argument]) -> RowFunction:
-    """The checker appends every column that could be meant as a target."""
+    """The row implementation of ``Set``; the checker appends every column that could be meant as a target."""
     places: dict[bytes, int] = {}
     for index, argument in enumerate(a for a in arguments if isinstance(a, Target)):
         places[argument.slot.name.lower().encode("ascii")] = index

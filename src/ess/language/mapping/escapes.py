@@ -19,7 +19,7 @@ _HEXADECIMAL = b"0123456789abcdefABCDEF"
 
 
 def escape_at(text: bytes, position: int) -> tuple[bytes, int]:
-    r"""What the sequence at a backslash means, and where it ends; an unknown one is kept as it is.
+    r"""The meaning of the sequence at a backslash, and its end; an unknown one is kept as it is.
 
     >>> escape_at(rb"\x41b", 0), escape_at(rb"\%", 0), escape_at(rb"\q", 0)
     ((b'A', 4), (b'%', 2), (b'\\q', 2))
@@ -49,7 +49,7 @@ def unescape(text: bytes) -> bytes:
 
 
 def find_unescaped(text: bytes, wanted: bytes, start: int) -> int:
-    """Where ``wanted`` stands next without a backslash before it, or -1."""
+    """The position of the next ``wanted`` without a backslash before it, or -1."""
     position = start
     while position < len(text):
         if text[position : position + 1] == b"\\":

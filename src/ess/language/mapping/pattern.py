@@ -30,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z|\*\Z")
 
 
 class PatternError(ValueError):
-    """What is wrong with a pattern or a template."""
+    """Raised for a wrong pattern or template; the text says what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Pattern:
     names: tuple[str, ...]
 
     def extract(self, value: bytes) -> tuple[bytes, ...] | None:
-        """The variables' values if the whole value matches.
+        """The variables' values if the whole value matches, else None.
 
         Raises:
-            SlowPatternError: If finding that out takes too long.
+            SlowPatternError: If the search takes too long.
         """
         match = self.search(value)
         return None if match is None else match.groups(b"")
@@ -55,7 +55,7 @@ class Pattern:
 
 @dataclass
 class _Pieces:
-    """The expression as it is made: pieces that take what they can get, and what stands between them."""
+    """The expression under construction: pieces that take what they can get, and what is between them."""
 
     parts: list[bytes] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)
@@ -161,7 +161,7 @@ def compile_pattern(source: bytes, *, ignore_case: bool) -> Pattern:
 
 @dataclass(frozen=True)
 class _Taken:
-    """What a variable takes: an expression, its least and most bytes, and whether it takes as little as it can."""
+    """The bytes that a variable takes: an expression, its minimum and maximum, True if it takes as few as it can."""
 
     expression: bytes
     least: int

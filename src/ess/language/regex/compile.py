@@ -49,7 +49,7 @@ def compile_regex(pattern: bytes, words: Sequence[str], *, only_whether: bool = 
     Args:
         pattern: The pattern.
         words: The attributes.
-        only_whether: Whether it is only asked whether a value matches, not how; that is faster.
+        only_whether: Whether the caller only asks if a value matches, not how; that is faster.
 
     >>> compile_regex(rb"\([0-9]*\)x", []).search()(b"a12x").group(1)
     b'12'

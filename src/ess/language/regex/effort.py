@@ -1,4 +1,4 @@
-"""How long a backtracking engine may take over a pattern, judged while it is translated."""
+"""The effort of a backtracking engine for a pattern, judged while the pattern is translated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHORT = 20
 
 
 class Effort:
-    """Watches groups, alternatives and repetitions go by, in the order of the pattern."""
+    """A judge of effort: it is told of groups, alternatives and repetitions in the order of the pattern."""
 
     def __init__(self) -> None:
         self.alternatives = False
@@ -51,7 +51,7 @@ class Effort:
         self._varies[-1] = True
 
     def repeat(self, least: int, most: int | None, *, group: bool) -> None:
-        """What stands before, a group or a single byte, is repeated; None is without end."""
+        """Count a repetition of the group or byte before it; None means without end."""
         if group:
             self.repeated_group = True
             self._nested = self._nested or (self._closed and most != 0 and most != 1)
@@ -64,12 +64,12 @@ class Effort:
 
     @property
     def greedy_is_longest(self) -> bool:
-        """Whether the first match that a greedy engine finds is the longest, with the groups that POSIX wants."""
+        """True if a greedy engine's first match is the longest, with the groups that POSIX wants."""
         return not (self.alternatives or self.repeated_group or self.back_reference)
 
     @property
     def unwatched(self) -> int:
-        """The length of a value up to which the search ends soon; -1 if that is never sure."""
+        """The length of a value up to which a search ends soon; -1 if that is never certain."""
         if self.recursion:
             return -1
         if self._nested or self._choices > _MANY_CHOICES or (self.back_reference and self._endless):

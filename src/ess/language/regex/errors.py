@@ -1,4 +1,4 @@
-"""What is wrong with a regular expression, or with what it makes of a value."""
+"""Errors of regular expressions: in the pattern, or in what it makes of a value."""
 
 from __future__ import annotations
 

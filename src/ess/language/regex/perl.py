@@ -459,7 +459,7 @@ class _Translator:
         self._atom(made, firm=False)
 
     def _is_closed(self, name: bytes | None, text: bytes | None) -> bool:
-        """Whether a call is of a group that has ended before, so that it is no recursion."""
+        """True if a call is of a group that has ended before, so that it is no recursion."""
         if name:
             number = next(iter(self._names.numbers.get(name.decode(), ())), 0)
         elif text and text[:1] in b"+-":

@@ -46,7 +46,7 @@ MOST_TIMES = 65535
 
 @dataclass(frozen=True)
 class PerlOptions:
-    r"""What the attributes of the manual ask for.
+    r"""The attributes of the manual that concern Perl's expressions.
 
     Args:
         modes: The letters of ``caseless`` (i), ``dotall`` (s), ``multiline`` (m), ``extended`` (x), ``ungreedy`` (U)

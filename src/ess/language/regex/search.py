@@ -19,14 +19,14 @@ _SHOWN = 80
 
 
 class Match(Protocol):
-    """What is needed of a match."""
+    """The parts of a match object that the language uses."""
 
     def start(self) -> int:
-        """Where it begins, in bytes."""
+        """The position of its first byte."""
         ...
 
     def end(self) -> int:
-        """Where it ends, in bytes."""
+        """The position behind its last byte."""
         ...
 
     def group(self, group: int, /) -> bytes | None:
@@ -82,7 +82,7 @@ class _ShiftedMatch:
 
 @dataclass(frozen=True)
 class Engine:
-    """How to compile and run a translated pattern.
+    """The way to compile and run a translated pattern.
 
     Args:
         source: The pattern.
@@ -102,7 +102,7 @@ class Engine:
 
     @cached_property
     def quick(self) -> Any:
-        """The pattern for short values: compiled by ``re`` if it can do what is wanted, and that will not take long.
+        """The pattern for short values: compiled by ``re`` if that can do the work and will not take long.
 
         Raises:
             RegexError: If no engine takes the pattern.
@@ -119,7 +119,7 @@ class Engine:
 
     @cached_property
     def watched(self) -> Any:
-        """The pattern compiled by ``regex``, which can stop after a time.
+        """The pattern compiled by ``regex``, which can stop after some time.
 
         Raises:
             RegexError: If it does not take the pattern.
@@ -197,7 +197,7 @@ class Regex:
 
     @property
     def _special(self) -> bool:
-        """Whether matches need to be looked at before they are given out."""
+        """True if matches need checking before they are given out."""
         return self.engine.text or self.first_line or self.shifted
 
     def _checked_matches(self, found: Iterator[Any]) -> Iterator[Match]:
