@@ -159,7 +159,7 @@ def active_database() -> str:
 
 
 def server_summary(name: str | None = None) -> list[DatabaseSummary]:
-    """What databases there are, or about one of them.
+    """The summaries of all databases, or of one of them.
 
     Raises:
         OptionError: If there is none of that name, or a spec file is wrong.
@@ -455,7 +455,7 @@ def _define_on_servers(name: str, spec: Spec) -> None:
 
 
 def _clear_on_servers(name: str, spec: Spec, table: str) -> None:
-    """Servers that do not run and have nothing on disk hold nothing; the others must not go on holding what is dropped.
+    """Clear what is dropped on the servers; those that do not run and have nothing on disk hold nothing.
 
     Raises:
         EssError: If a server that has it cannot be reached, or refuses.

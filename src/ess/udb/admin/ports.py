@@ -1,4 +1,4 @@
-"""The words behind ``udbd start``: which ports, and which run directory."""
+"""The words behind ``udbd start``: ports and a run directory."""
 
 from __future__ import annotations
 

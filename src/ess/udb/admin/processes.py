@@ -53,7 +53,7 @@ _START_TOLERANCE = 3.0
 
 @dataclass(frozen=True)
 class StartOptions:
-    """How to start servers.
+    """Options for starting servers.
 
     Args:
         host: The address to listen on.
@@ -96,7 +96,7 @@ def known_ports(folder: Path) -> list[int]:
 
 
 def state(folder: Path, port: int) -> ServerState:
-    """Whether the server of a port runs."""
+    """The state of the server of a port, running or not."""
     process = _process(folder, port)
     if process is None:
         return ServerState(port, 0)
@@ -162,12 +162,12 @@ def log_tail(folder: Path, port: int, lines: int = 20) -> list[str]:
 
 
 def log_file(folder: Path, port: int) -> Path:
-    """Where a server's log is."""
+    """The log of a server."""
     return folder / f"udbd-{port}.log"
 
 
 def data_folder(folder: Path, port: int) -> Path:
-    """Where a server keeps what was committed to it."""
+    """The folder in which a server keeps committed rows."""
     return folder / f"udbd-{port}.data"
 
 
@@ -271,7 +271,7 @@ def _folder_of_ours(server: Server) -> str:
 
 
 def _reached_at(host: str) -> str:
-    """Where a server that listens on an address is reached from its own machine."""
+    """The address at which its own machine reaches a server that listens on an address."""
     return LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
 
 

@@ -1,4 +1,4 @@
-"""What ``udbd`` does with the servers of this machine, told in the lines that it prints."""
+"""The verbs of ``udbd`` for the servers of this machine, as the lines that they print."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def restart(folder: Path, ports: Sequence[int], options: StartOptions) -> Iterat
 
 
 def status(folder: Path, ports: Sequence[int]) -> Iterator[str]:
-    """What runs."""
+    """The servers that run."""
     found = [processes.state(folder, port) for port in ports or processes.known_ports(folder)]
     if not ports:
         found = [server for server in found if server.pid]
@@ -82,7 +82,7 @@ def status(folder: Path, ports: Sequence[int]) -> Iterator[str]:
 
 
 def memory(folder: Path, ports: Sequence[int]) -> Iterator[str]:
-    """How much memory the servers hold.
+    """The memory that the servers hold.
 
     Raises:
         EssError: If one does not answer.
@@ -106,7 +106,7 @@ def running_ports(folder: Path) -> list[int]:
 
 
 def all_running(folder: Path, ports: Sequence[int]) -> bool:
-    """Whether there is a server, and every one that was asked for runs."""
+    """True if there is a server, and every one that was asked for runs."""
     chosen = list(ports) or running_ports(folder)
     return bool(chosen) and all(processes.state(folder, port).pid for port in chosen)
 
@@ -186,7 +186,7 @@ def _memory_line(server: ServerState) -> str:
 
 
 def held_line(status: Mapping[str, Any]) -> str:
-    """What a server holds, from its answer to ``hello``."""
+    """A line about what a server holds, from its answer to ``hello``."""
     names = " ".join(status["databases"]) or "(none)"
     return f"{int(status['memory']) >> 20} MB, databases: {names}"
 

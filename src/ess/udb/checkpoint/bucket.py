@@ -37,17 +37,17 @@ class BucketLocation:
         self._key = address.key
 
     def at(self, *names: str) -> str:
-        """What is there under a name, as it stands in messages."""
+        """The name of an entry as messages show it."""
         return "/".join((self.address, *names))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Find out at once, not after the first table, that there is no bucket or no access."""
+        """Check the bucket and our access at once, not after the first table."""
         self._store.require(writing=True)
         yield
 
     def loading(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing: a store has no locks, so a load beside a save may find a file missing."""
+        """Do nothing: a store has no locks, so a load during a save may find a file missing."""
         return contextlib.nullcontext()
 
     def create(self, part: str, file: str) -> contextlib.AbstractContextManager[Sink]:
@@ -95,7 +95,7 @@ class BucketLocation:
 
     @contextlib.contextmanager
     def open(self, part: str, file: str) -> Iterator[BinaryIO]:
-        """A copy without a name: what is checked must be what is read then, and Parquet is not read in order."""
+        """Open a nameless copy: the checked bytes must be the ones that are read, and Parquet is not read in order."""
         where = self.at(part, file)
         with tempfile.TemporaryFile() as copy:
             try:

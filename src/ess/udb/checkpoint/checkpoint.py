@@ -136,7 +136,7 @@ def _load(target: Target, pool: Pool, location: Location) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """What one save writes, at its location."""
+    """The files of one save, at its location."""
 
     location: Location
     name: str
@@ -196,7 +196,7 @@ class _Summed:
         return len(data)
 
     def flush(self) -> None:
-        """Who has opened it does that at the end."""
+        """Do nothing; the opener of the file flushes it at the end."""
 
     def close(self) -> None:
         """See :meth:`flush`."""

@@ -1,4 +1,4 @@
-"""Where a checkpoint is: a folder of a disk here; :mod:`ess.udb.checkpoint.bucket` is the other one.
+"""The location of a checkpoint: a folder on a local disk; :mod:`ess.udb.checkpoint.bucket` is the other kind.
 
 A location holds ``manifest.json``, which is replaced in one step, and beside it a *part* for each save that it can
 name: a folder of files. Only the manifest says which part is a checkpoint.
@@ -26,7 +26,7 @@ LOCK = ".lock"
 
 
 class Location(Protocol):
-    """What a save and a load need. A part is named ``data-`` and 16 hexadecimal digits."""
+    """The operations that a save and a load need. A part is named ``data-`` and 16 hexadecimal digits."""
 
     #: As it stands in messages.
     address: str
@@ -34,7 +34,7 @@ class Location(Protocol):
     late: bool
 
     def at(self, *names: str) -> str:
-        """What is there under a name, as it stands in messages."""
+        """The name of an entry as messages show it."""
 
     def held(self) -> AbstractContextManager[None]:
         """Make it ready for a save."""
@@ -99,12 +99,12 @@ class Folder:
         self.address = str(self._path)
 
     def at(self, *names: str) -> str:
-        """What is there under a name, as it stands in messages."""
+        """The name of an entry as messages show it."""
         return str(self._path.joinpath(*names))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Let nobody else save there meanwhile: who comes to the end first would remove what the other one writes."""
+        """Lock out other saves: the first to finish would remove what the other one writes."""
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _private(self._path / LOCK, "ab") as file:
             try:
@@ -173,7 +173,7 @@ class Folder:
 
     @contextlib.contextmanager
     def _nobody_loads(self) -> Iterator[bool]:
-        """Whether what the manifest does not name any more can be removed; a load that begins now waits for that."""
+        """True if files that the manifest no longer names can be removed; a load that begins now waits for that."""
         handle = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             try:

@@ -70,7 +70,7 @@ def append_rows(target: str, rows: object, *, fill_missing: bool = False, identi
 
 
 def _known_names(piece: Batch, columns: Sequence[TableColumn], label: str, where: str) -> dict[str, str]:
-    """How the rows write each name, by the name in lower case.
+    """The spelling of each name in the rows, by the name in lower case.
 
     Raises:
         OptionError: If the table has no such column. It is not left out: a slip in a name would lose the values, and

@@ -61,7 +61,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class ImportIdentity:
-    """Who an import is: repeated with the same ``name`` it counts once; ``job`` and ``sequence`` put it in order."""
+    """The identity of an import: repeated with the same ``name`` it counts once; ``job`` and ``sequence`` order it."""
 
     name: str
     job: str = ""
@@ -229,7 +229,7 @@ class Import:
 
     @property
     def counted(self) -> bool:
-        """Whether ``commit`` has added the rows; False where an import of the same identity has counted before."""
+        """True if ``commit`` has added the rows; False if an import of the same identity has counted before."""
         return self._counted
 
     def abort(self) -> None:
@@ -283,7 +283,7 @@ class Import:
 def _match(
     columns: Sequence[TableColumn], available: Sequence[Slot], options: ImportOptions, where: str
 ) -> dict[str, Slot]:
-    """Which slot each column is taken from, by column key; columns to fill are left out."""
+    """The slot that each column is taken from, by column key; columns to fill are left out."""
     by_name = {slot.name.lower(): slot for slot in available}
     taken: dict[str, Slot] = {}
     for column in columns:

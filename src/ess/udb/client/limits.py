@@ -24,11 +24,11 @@ class Cut:
 
     @property
     def reach(self) -> int:
-        """How many rows from the front (or the back) it needs."""
+        """The number of rows from the front (or the back) that it needs."""
         return self.start - 1 + self.count
 
     def places(self, height: int) -> slice:
-        """Where it is in a result of so many rows; an empty part stands anywhere.
+        """Its slice of a result of so many rows; an empty part may be anywhere.
 
         >>> Cut(1, 10).places(4), Cut(3, 5, from_end=True).places(20), Cut(3, 5, from_end=True).places(4)
         (slice(0, 4, None), slice(13, 18, None), slice(0, 2, None))

@@ -53,8 +53,8 @@ class Pool:
 
         Args:
             database: Its name.
-            definition: The text of a spec: where only some servers have the database, and it is empty, because who
-                defined it did not come to the end, the others get it too.
+            definition: The text of a spec: where only some servers have the database, and it is empty, because its
+                creator did not finish, the others get it too.
 
         Raises:
             UdbConnectError: If one cannot be reached.
@@ -65,7 +65,7 @@ class Pool:
         held = [status["databases"][database] for status in self._statuses if database in status["databases"]]
         missing = [answer for answer in answers if isinstance(answer, UdbConnectError)]
         if missing:
-            # All of them are named: who starts one after the other would be told of the next each time.
+            # All of them are named, so that the user can start all of them at once.
             where = ", ".join(dict.fromkeys(answer.where for answer in missing))
             hint = missing[0].hint
             if any(each["volatile"] for each in held):
@@ -124,7 +124,7 @@ class Pool:
                 status["databases"].setdefault(database, dict(_NEW, volatile=volatile))["birth"] = birth
 
     def has(self, database: str) -> bool:
-        """Whether all servers had the database when they were last reached."""
+        """True if all servers had the database when they were last reached."""
         return all(self._birth(database, place) for place in range(len(self.connections)))
 
     def birth(self, database: str) -> str:

@@ -170,7 +170,7 @@ class StageStream:
 
 @contextlib.contextmanager
 def kept_alive(streams: Sequence[StageStream]) -> Iterator[None]:
-    """Say something on streams now and then while this is open: a server drops a client that it does not hear of."""
+    """Send a sign of life on streams now and then while this is open: a server drops a silent client."""
     ended = threading.Event()
 
     def say() -> None:

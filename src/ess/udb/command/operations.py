@@ -1,4 +1,4 @@
-"""What ``aq_udb`` is asked to do: its options become one checked operation; :mod:`ess.udb.command.perform` does it."""
+"""The command line of ``aq_udb`` as one checked operation; :mod:`ess.udb.command.perform` carries it out."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def _owner(slot: Slot, scope: TableScope) -> str:
 
 
 def _names(slot: Slot, scope: TableScope) -> tuple[str, ...]:
-    """What a column may be called when it is selected, in lower case."""
+    """The names, in lower case, by which a column may be selected."""
     column = scope.sources[slot.key].column.key
     tables = [table.key for table in scope.definition.tables]
     return (column, *(f"{owner}.{column}" for owner in (*tables, VAR, "")))

@@ -1,4 +1,4 @@
-"""Doing what ``aq_udb`` was asked to, over all servers of a database."""
+"""Carrying out an operation of ``aq_udb`` over all servers of a database."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def reach(operation: Operation) -> None:
 
 
 def memory(operation: Operation) -> list[tuple[str, int]]:
-    """The address of each server, and how many bytes of memory it holds.
+    """The address of each server and its resident memory in bytes.
 
     Raises:
         EssError: If one is not there.

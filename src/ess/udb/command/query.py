@@ -23,7 +23,7 @@ def export_batch(
     descending: bool = False,
     top: int | None = None,
 ) -> tuple[Batch, list[tuple[str, str, ColumnType]]]:
-    """What ``aq_udb -exp target`` would print.
+    """The rows that ``aq_udb -exp target`` would print.
 
     Args:
         target: ``DbName[:TabName]``.
@@ -60,7 +60,7 @@ def export_batch(
 
 
 def count_rows(target: str, *, filter: str | None = None) -> int:  # noqa: A002
-    """How many rows ``aq_udb -cnt target`` would print; for a database without a table, how many keys.
+    """The number of rows that ``aq_udb -cnt target`` would print; of keys, for a database without a table.
 
     Raises:
         EssError: As ``aq_udb``.

@@ -1,4 +1,4 @@
-"""What makes a database of one server survive the server: a log of what was prepared and committed, and snapshots.
+"""The durable copy of one server's database: a log of what was prepared and committed, and snapshots.
 
 A folder, readable by its owner only, holds ``log-N`` files, at most one complete ``snapshot-N``
 (the state at the beginning of ``log-N``) and ``rows-Attempt`` files for imports that are too
@@ -57,17 +57,17 @@ _NUMBERED = re.compile(r"(?P<kind>log|snapshot)-(?P<number>[0-9]+)\Z")
 
 @dataclass(frozen=True)
 class Position:
-    """Up to where a log must be safe on disk."""
+    """A position in a log up to which it must be safe on disk."""
 
     log: LogFile
     size: int
 
     def sync(self) -> None:
-        """Return when it is."""
+        """Return when the log is safe on disk up to here."""
         self.log.sync(self.size)
 
     def secure(self) -> None:
-        """Return when it is, in the file that a restart reads: what is acknowledged is there again then.
+        """Return when it is safe in the file that a restart reads: what is acknowledged is there again then.
 
         Raises:
             UdbRequestError: If that is not so.
@@ -127,7 +127,7 @@ class RowsFile:
             self.path.unlink()
 
     def take(self, data: bytes) -> int:
-        """What the IPC writer writes."""
+        """Take bytes from the IPC writer."""
         view = memoryview(data)
         while view:
             written = os.write(self._file, view)
@@ -178,7 +178,7 @@ class _Sink:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a ``prepared`` record says, besides its rows or changes."""
+    """The content of a ``prepared`` record, without its rows or changes."""
 
     request: StageRequest | SessionRequest
     rows: int = 0
@@ -237,11 +237,11 @@ class Journal:
     # Records ------------------------------------------------------------------------------------------------------
 
     def rows_file(self, attempt: str) -> RowsFile:
-        """A file for the rows of a large import."""
+        """Make a file for the rows of a large import."""
         return RowsFile(rows_path(self.folder, attempt))
 
     def prepared(self, prepared: Prepared, body: bytes) -> Position:
-        """An import or a session that may be committed."""
+        """Log an import or a session that may be committed."""
         fields: dict[str, Any] = {"is": "prepared", "rows": prepared.rows, "file": prepared.file}
         fields |= {"length": prepared.length, "checksum": prepared.checksum}
         kind = "import" if isinstance(prepared.request, StageRequest) else "session"
@@ -252,23 +252,23 @@ class Journal:
         return self._append(fields, body)
 
     def committed(self, attempt: str) -> Position:
-        """It counts, behind all that was committed before."""
+        """Log that it counts, after all that was committed before."""
         return self._append({"is": "committed", "attempt": attempt})
 
     def dropped(self, attempt: str) -> Position:
-        """It will never count."""
+        """Log that it will never count."""
         return self._append({"is": "dropped", "attempt": attempt})
 
     def changed(self, changes: Sequence[Change]) -> Position:
-        """Changes that count."""
+        """Log changes that count."""
         return self._append({"is": "changed"}, encode_changes(changes))
 
     def settled(self) -> Position:
-        """Imports are worked in here."""
+        """Log that imports are merged in here."""
         return self._append({"is": "settled"})
 
     def defined(self, definition: Definition) -> Position:
-        """The definition has more tables."""
+        """Log that the definition has more tables."""
         return self._append({"is": "defined", "definition": definition_text(definition), "birth": ""})
 
     def here(self) -> Position:
@@ -276,7 +276,7 @@ class Journal:
         return Position(self._log, self._log.size)
 
     def give_up(self) -> None:
-        """The database is cleared: from now on its files may be removed."""
+        """Stop using the log: the database is cleared, and its files may be removed from now on."""
         self._log.give_up()
 
     def _append(self, fields: dict[str, Any], body: bytes = b"") -> Position:
@@ -288,7 +288,7 @@ class Journal:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is time for a snapshot."""
+        """True if it is time for a snapshot."""
         return self._since_snapshot > max(LARGE_LOG, self._snapshot_size)
 
     @property
@@ -363,17 +363,17 @@ class Journal:
 
 
 def log_path(folder: Path, number: int) -> Path:
-    """Where a log is."""
+    """The path of a log."""
     return folder / f"log-{number}"
 
 
 def snapshot_path(folder: Path, number: int) -> Path:
-    """Where a snapshot is."""
+    """The path of a snapshot."""
     return folder / f"snapshot-{number}"
 
 
 def rows_path(folder: Path, attempt: str) -> Path:
-    """Where the rows of a large import are; attempts are words of letters and digits."""
+    """The path of a large import's rows; attempts are words of letters and digits."""
     return folder / f"rows-{attempt}"
 
 
@@ -442,7 +442,7 @@ def read_checked(path: Path, length: int, checksum: int) -> bytes:
 
 
 def read_snapshot_meta(folder: Path) -> dict[str, Any]:
-    """What a snapshot says about itself.
+    """The facts that a snapshot states about itself.
 
     Raises:
         SystemFailure: If it is damaged, or of another version.

@@ -39,7 +39,7 @@ _SEARCH_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Record:
-    """Where a record's body is in the file."""
+    """The position of a record's body in the file."""
 
     start: int
     length: int
@@ -124,7 +124,7 @@ class LogFile:
             self._safe = reached
 
     def require_in_place(self, *, exactly: bool = False) -> None:
-        """A restart reads the file of this name, so only what stands in that very file, behind all before, is safe.
+        """Check that the log is still the file of its name: a restart reads that file, so only what is in it is safe.
 
         Args:
             exactly: Nothing is being written now, so the file must not be longer either.
@@ -148,7 +148,7 @@ class LogFile:
             raise self._displaced("was written to by another program")
 
     def give_up(self) -> None:
-        """The database is cleared: from now on its files may be removed."""
+        """Stop using the log: the database is cleared, and its files may be removed from now on."""
         self._is_given_up = True
 
     def _take_back(self, cause: OSError) -> None:
@@ -255,14 +255,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def disk_failure(error: OSError, path: Path) -> SystemFailure:
-    """What a failed write means to the user."""
+    """The error that tells a user what a failed write means."""
     full = error.errno in _FULL
     hint = "make room on it; what was committed is still there" if full else "see to the disk"
     return SystemFailure(f"the server cannot write to its disk ({error.strerror})", where=str(path), hint=hint)
 
 
 def damaged(path: Path, offset: int | None = None) -> SystemFailure:
-    """A file of the server is not what was written.
+    """The error for a file of the server that is not what was written.
 
     Args:
         path: The file.
@@ -323,7 +323,7 @@ def _checksum(file: int, start: int, length: int) -> int:
 
 
 def _require_no_record_behind(file: int, salt: int, position: int, size: int, number: int, path: Path) -> None:
-    """A whole record behind a damaged one means that this one was whole once."""
+    """Refuse a whole record after a damaged one: it shows that the damaged one was whole once."""
     start = position + 1
     while start < size:
         part = os.pread(file, _SEARCH_BYTES + len(_MAGIC) - 1, start)

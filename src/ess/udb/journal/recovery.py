@@ -1,4 +1,4 @@
-"""Finding out, at the start of a server, what a database was: the last snapshot, and what the logs say since.
+"""Recovery of a database at the start of a server: the last snapshot, and the logs since then.
 
 The logs are read as they were written: what was committed is done in the order in which it was
 committed. What was prepared and not decided is dropped where this server decides, and else is in
@@ -60,7 +60,7 @@ class State:
     forgotten: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """What a snapshot says besides the rows."""
+        """The facts in a snapshot besides the rows."""
         return {"birth": self.birth, "commits": self.commits, "identities": list(self.identities.items())}
 
 
@@ -219,7 +219,7 @@ def import_of(definition: Definition, request: StageRequest, rows: tuple[Batch, 
 
 
 def broken(error: EssError) -> UdbRequestError:
-    """What every request to a database gets whose files are damaged."""
+    """The error that every request gets to a database whose files are damaged."""
     return UdbRequestError(
         f"the database could not be read at the start: {error.what}", where=error.where, hint=error.hint
     )

@@ -32,7 +32,7 @@ class Layout:
 
     @property
     def positions(self) -> dict[str, int]:
-        """Where each name stands among the columns."""
+        """The position of each name among the columns."""
         return {column.name.lower(): n for n, column in enumerate(self.columns)}
 
 
@@ -132,7 +132,7 @@ class ModuleHooks(Hooks):
 
     @property
     def looks(self) -> tuple[bool, bool]:
-        """Whether it looks at keys, and at rows."""
+        """Two flags: it looks at keys, it looks at rows."""
         return self._key_function is not None, self._row_function is not None
 
     def begin(self, lists: Lists, variables: list[Value], removed: Sequence[bytearray]) -> None:

@@ -61,7 +61,7 @@ class _Rows:
     frame: Batch
 
     def place(self, rows: Index) -> Index:
-        """Where some of them stand in the table."""
+        """The places in the table of some of them."""
         return rows if self.places is None else self.places[rows]
 
 
@@ -424,7 +424,7 @@ def _column(result: ChunkResult, chunk: Chunk, number: int) -> pl.Series:
 
 
 def _differs(old: pl.Series, new: pl.Series) -> npt.NDArray[np.bool_]:
-    """Where values differ; for floats where their bits do."""
+    """True where values differ; for floats where their bits do."""
     if old.dtype == pl.Float64:
         return np.asarray(old.to_numpy().view(np.int64) != new.to_numpy().view(np.int64))
     return (old != new).to_numpy()

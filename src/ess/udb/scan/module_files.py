@@ -1,4 +1,4 @@
-"""Where the modules of ``-mod`` are: files that the servers of a working folder may run, and no others.
+"""The modules of ``-mod``: files that the servers of a working folder may run, and no others.
 
 A module is code, and a server runs no code that a peer sends. It runs files of its own folder
 ``udb/modules`` below the working folder, which only its user can write. A client on that machine
@@ -19,7 +19,7 @@ _DIGITS = 16
 
 
 def modules_folder() -> Path:
-    """Where the modules of this working folder are."""
+    """The folder of the modules of this working folder."""
     return work_dir() / "udb" / "modules"
 
 

@@ -84,7 +84,7 @@ class Scan:
         return rows.select(names)
 
     def count(self) -> tuple[int, int]:
-        """How many keys have a row that passes, and how many rows pass."""
+        """The number of keys with a row that passes, and the number of rows that pass."""
         rows = self._limited(self._passed())
         numbers = rows[KEY_NUMBER].to_numpy()  # those of one key stand together
         return int(np.count_nonzero(numbers[1:] != numbers[:-1])) + (rows.height > 0), rows.height
@@ -148,7 +148,7 @@ def _load(request: ScanRequest, modules: Path | None) -> RowModule:
 
 
 def _by_key(rules: Rules) -> bool:
-    """Whether rules look beyond a single row, or ask for its number among those of its key."""
+    """True if rules look beyond a single row, or ask for its number among those of its key."""
     main = rules.main
     if rules.groups or main.resets or any(isinstance(rule, Goto | Remove) for rule in rules_of(main.rules)):
         return True

@@ -1,4 +1,4 @@
-"""A checked scan, and what both ways of going through the rows need of the shard."""
+"""A checked scan, and the parts of the shard that both ways of going through the rows need."""
 
 from __future__ import annotations
 
@@ -53,6 +53,6 @@ class ScanPlan:
 
 
 def row_counts(shard: Shard, table: str) -> npt.NDArray[np.int64]:
-    """How many rows each key has in a table; in a vector 1 where something was stored."""
+    """The number of rows of each key in a table; in a vector 1 where something was stored."""
     keys, rows = shard.contents()
     return np.bincount(rows[table][KEY_NUMBER].to_numpy(), minlength=keys.height).astype(np.int64)

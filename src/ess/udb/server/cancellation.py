@@ -1,4 +1,4 @@
-"""Ending the work on a request whose client is gone: nobody waits for it, and a module may loop for ever.
+"""Cancelling the work on a request whose client is gone: nobody waits for it, and a module may loop for ever.
 
 The work is done in a thread of its own, in which nothing but this work can be hit by the exception that ends it. The
 handler waits beside it and asks now and then whether somebody still wants the answer.
@@ -59,11 +59,11 @@ class _Work(Generic[Answer]):
             self._has_ended = True
 
     def wait(self, seconds: float) -> Callable[[], Answer] | None:
-        """What has come of it, if it is done within so many seconds."""
+        """The result of the work, if it is done within so many seconds."""
         return self._outcome if self._done.wait(seconds) else None
 
     def break_off(self) -> None:
-        """Until it has ended: raise an exception in it."""
+        """Raise an exception in it until it has ended."""
         while self.thread.is_alive():
             with self._ending:
                 if self._has_ended:
@@ -77,7 +77,7 @@ def while_wanted(work: Callable[[], Answer], is_gone: Callable[[], bool]) -> Ans
     """Do some work and return what comes of it, unless the client goes before.
 
     Args:
-        work: What it does must be nobody else's business, because it may end anywhere.
+        work: Nobody else may depend on it, because it may end anywhere.
         is_gone: Whether nobody waits for it any more.
 
     Raises:

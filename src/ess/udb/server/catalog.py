@@ -130,7 +130,7 @@ class Catalog:
             self._remove(database.name)
 
     def statuses(self) -> dict[str, dict[str, Any]]:
-        """What clients must know of each database: which one it is, and whether anything was ever committed to it."""
+        """The facts that clients need about each database: its identity, and whether anything was committed to it."""
         with self._lock:
             found: dict[str, dict[str, Any]] = {
                 name: {
@@ -146,7 +146,7 @@ class Catalog:
         return dict(sorted(found.items()))
 
     def verdict(self, request: VerdictRequest) -> Verdict:
-        """What this server has decided."""
+        """The verdict of this server."""
         with self._lock:
             forgotten = self._forgotten.get(request.database)
         if forgotten == request.attempt:

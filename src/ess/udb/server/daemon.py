@@ -28,7 +28,7 @@ SNAPSHOT_AT_END = 16 << 20
 
 
 def main(argv: list[str]) -> int:
-    """Serve until SIGTERM or SIGINT. What goes wrong stands in the last line of stderr, the server's log."""
+    """Serve until SIGTERM or SIGINT. A failure is the last line of stderr, the server's log."""
     arguments = _parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     signals = {signal.SIGTERM, signal.SIGINT}
@@ -85,7 +85,7 @@ def _only_server(lock: Path, host: str, port: int) -> Iterator[None]:
 
 
 def _require_free(host: str, port: int) -> None:
-    """The transport's own message about an occupied port would say nothing useful."""
+    """Refuse an occupied port with a useful message; the transport's own says nothing."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

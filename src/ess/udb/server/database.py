@@ -60,7 +60,7 @@ class Database:
 
     @property
     def commits(self) -> int:
-        """How often something was committed since it was defined."""
+        """The number of commits since it was defined."""
         return self._commits
 
     @property
@@ -70,16 +70,16 @@ class Database:
 
     @property
     def is_volatile(self) -> bool:
-        """Whether it is not logged."""
+        """True if it is not logged."""
         return self._journal is None
 
     @property
     def waiting(self) -> int:
-        """How many rows have not been worked in yet."""
+        """The number of committed rows that have not been merged in yet."""
         return self._shard.waiting
 
     def settle(self) -> None:
-        """Work imports in, which whoever looks next would wait for.
+        """Merge waiting imports in, so that the next reader need not wait for it.
 
         Raises:
             UdbRequestError: If the database is gone.
@@ -257,7 +257,7 @@ class Database:
             self._forget(pending)
 
     def end_of_stream(self, pending: Pending) -> Ending:
-        """The client has gone."""
+        """Take note that the client has gone."""
         with self._lock:
             stage = pending.stage
             if stage.phase is Phase.PREPARED and not stage.decides:
@@ -272,7 +272,7 @@ class Database:
         return ending
 
     def verdict(self, identity: str, attempt: str) -> Verdict:
-        """What has become of what this server decides."""
+        """The verdict on something that this server decides."""
         with self._lock:
             found = self._transactions.verdict(identity, attempt)
             position = self._here()
@@ -409,7 +409,7 @@ class Database:
             return True
 
     def _restored(self, doubt: Doubt) -> Pending:
-        """What was prepared when the server ended, and may have been committed by its decider."""
+        """The imports and sessions that were prepared when the server ended; their decider may have committed them."""
         request = doubt.request
         is_session = isinstance(request, SessionRequest)
         identity = session_identity(request) if isinstance(request, SessionRequest) else request.identity
@@ -435,7 +435,7 @@ class Database:
     # The end, and snapshots ---------------------------------------------------------------------------------------
 
     def end(self) -> None:
-        """The database is cleared as a whole; imports under way must not seem to succeed."""
+        """End the database, which is cleared as a whole; imports under way must not seem to succeed."""
         with self._lock:
             self._ended = self._ended or _cleared(self.name)
             # Not left to the collector of garbage: a log that is removed takes room on the disk as long as it is open.
@@ -444,12 +444,12 @@ class Database:
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether a session has cleared it as a whole."""
+        """True if a session has cleared it as a whole."""
         return self._ended is not None
 
     @property
     def wants_snapshot(self) -> bool:
-        """Whether its log has grown so much that a snapshot pays."""
+        """True if its log has grown so much that a snapshot pays."""
         return self._journal is not None and self._ended is None and self._journal.is_large
 
     def take_snapshot(self, *, least: int = 0) -> bool:

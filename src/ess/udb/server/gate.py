@@ -45,7 +45,7 @@ class Gate:
             )
 
     def lets(self, pending: Pending) -> bool:
-        """Whether something may be committed: nobody else holds the gate."""
+        """True if something may be committed: nobody else holds the gate."""
         return self.holder is None or self.holder is pending
 
     def wait_until_free(self) -> None:

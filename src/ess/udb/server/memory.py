@@ -1,4 +1,4 @@
-"""How much memory a server may use."""
+"""The limit on the memory of a server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MemoryLimit:
         self._process = psutil.Process()
 
     def usage(self) -> Usage:
-        """What is used now."""
+        """The present usage."""
         return Usage(self.used(), psutil.virtual_memory().available if self._margin else 0)
 
     def require(self, incoming: int, before: Usage | None = None) -> None:

@@ -28,17 +28,17 @@ class Pending:
 
     @property
     def is_session(self) -> bool:
-        """Whether it is a session, not an import."""
+        """True for a session, False for an import."""
         return isinstance(self.request, SessionRequest)
 
     @property
     def clears_all(self) -> bool:
-        """Whether it clears the database as a whole."""
+        """True if it clears the database as a whole."""
         return any(isinstance(change, Forget) for change in self.changes)
 
 
 def record_of(pending: Pending) -> tuple[Prepared, bytes]:
-    """What the log keeps of something prepared."""
+    """The log record of something prepared."""
     stage = pending.stage
     if pending.is_session:
         return Prepared(pending.request), encode_changes(pending.changes)

@@ -70,7 +70,7 @@ _METHODS = (flight.FlightMethod.DO_ACTION, flight.FlightMethod.DO_GET, flight.Fl
 
 
 class _TokenCheck(flight.ServerMiddlewareFactory):  # type: ignore[misc]  # the library is untyped
-    """Lets nobody in without the token, whatever they want, and to nothing that the service does not have."""
+    """Refuses every call without the token, and every method that the service does not have."""
 
     def __init__(self, token: str) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         return {}
 
     def _remove(self, body: bytes) -> dict[str, Any]:
-        """Whatever state it is in: the way out when a database is damaged, or is another one on each server."""
+        """Remove a database in any state: the way out when it is damaged, or differs between servers."""
         request = decode(DatabaseRequest, body)
         if not valid_name(request.database):
             raise UdbRequestError("bad database name")
@@ -316,7 +316,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def _errors_for_client(doing: str) -> Iterator[None]:
-    """What a handler raises becomes one line and an exit code for the client."""
+    """Turn what a handler raises into one line and an exit code for the client."""
     doing = errors.printable(doing[:40])
     try:
         yield

@@ -1,4 +1,4 @@
-"""Rows that a peer has sent: what they must be before anything looks into them.
+"""Validation of rows that a peer has sent, before anything reads them.
 
 The library that reads them checks how the buffers lie in the message, not what is in them. A string that ends beyond
 its buffer would end the server when somebody looks at it.

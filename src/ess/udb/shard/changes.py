@@ -1,4 +1,4 @@
-"""What an operation changes in a shard, as data: it is logged before it counts, and done again at a restart.
+"""The changes of an operation in a shard, as data: logged before they count, and done again at a restart.
 
 A change says what is to be stored, not how that was found, so that doing it again gives the same
 whatever an expression, a random sequence or a clock would say then. Rows and keys are named by
@@ -160,7 +160,7 @@ def encode_changes(changes: Sequence[Change]) -> bytes:
 
 
 def decode_changes(data: bytes) -> list[Change]:
-    """What :func:`encode_changes` made.
+    """The changes that :func:`encode_changes` made into bytes.
 
     Raises:
         UdbRequestError: If it is something else.

@@ -1,4 +1,4 @@
-"""Which rows agree in some columns: found by sorting hashes, which are numbers, and then looking at the values.
+"""Rows that agree in some columns: found by sorting hashes, which are numbers, and then comparing values.
 
 The upper bits of each row's hash and the row's number make one 64-bit integer. Sorted, rows of one hash lie together in
 their order; ten times as fast as a table of all different values. Whether the rows of a hash have the same values
@@ -59,7 +59,7 @@ def _by_hash(hashes: npt.NDArray[np.uint64]) -> tuple[Index, npt.NDArray[np.bool
 
 
 def _neighbours_that_differ(columns: Batch, order: pl.Series) -> npt.NDArray[np.bool_]:
-    """Whether each row but the first one, in this order, differs from the one before it."""
+    """True for each row but the first one, in this order, that differs from the one before it."""
     differ = np.zeros(columns.height - 1, dtype=np.bool_)
     for column in columns.get_columns():
         ordered = column.gather(order)

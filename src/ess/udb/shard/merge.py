@@ -143,7 +143,7 @@ def _accumulated(column: TableColumn, fold: np.ufunc, begin: Numbers, groups: In
 
 
 def is_zero(column: TableColumn, values: pl.Series) -> npt.NDArray[np.bool_]:
-    """Where values are 0 or blank."""
+    """True where values are 0 or blank."""
     if column.type is ColumnType.S:
         return (values.bin.size() == 0).to_numpy()
     if column.type is ColumnType.IP:

@@ -78,8 +78,8 @@ class Shard:
 
     Args:
         definition: The tables.
-        settled: Is called when imports of a job are about to be worked in. When that happens can decide about the order
-            of rows, so who keeps a log notes it.
+        settled: Is called when imports of a job are about to be worked in. The moment can decide the order of
+            rows, so a log's keeper notes it.
     """
 
     def __init__(self, definition: Definition, settled: Callable[[], None] | None = None) -> None:
@@ -141,12 +141,12 @@ class Shard:
 
     @property
     def waiting(self) -> int:
-        """How many rows have not been worked in yet."""
+        """The number of committed rows that have not been merged in yet."""
         return sum(rows.height for rows in self._pending)
 
     @property
     def is_worth_settling(self) -> bool:
-        """Whether so much is waiting that working it in pays before somebody looks.
+        """True if so many rows wait that it pays to merge them in before a reader needs them.
 
         So much that it at least doubles what is there: each row is worked in a few times at most, however small the
         imports are. Not imports of a job, whose order is decided when somebody looks.
@@ -203,7 +203,7 @@ class Shard:
         return found
 
     def has_variables(self) -> bool:
-        """Whether the Var vector has been given any value since it was cleared."""
+        """True if the Var vector has been given any value since it was cleared."""
         self.settle()
         var = self.definition.var
         return var is not None and self._rows[var.key].height > 0
@@ -356,7 +356,7 @@ class Shard:
         self.do(OrderKeys(tuple(column.key for column in columns), descending, ignore_case))
 
     def changes(self) -> tuple[Change, ...]:
-        """What has been changed by name."""
+        """The changes made by name."""
         return tuple(self._changes)
 
     def do(self, change: Change) -> None:
@@ -454,7 +454,7 @@ def empty_frame(columns: Sequence[TableColumn]) -> Batch:
 
 
 def empty_rows(table: Table) -> Batch:
-    """What a table stores when it is empty."""
+    """The stored rows of an empty table."""
     return empty_frame(table.values).insert_column(0, pl.Series(KEY_NUMBER, [], dtype=pl.UInt32))
 
 

@@ -1,4 +1,4 @@
-"""What a database is, before any server runs: its definition, its file, and where its keys go.
+"""The definition of a database, before any server runs: its parts, its file, and where its keys go.
 
 - ``spec``: keys, columns, tables, vectors and the Var vector as data; ``spec_file`` reads and writes ``udb.spec``.
 - ``placement``: which server holds a key; ``target``: from ``database:table`` to a definition and its servers.

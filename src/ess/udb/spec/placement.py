@@ -1,4 +1,4 @@
-"""Which server holds a key: a hash of its value, the same on every machine and in every version.
+"""The server that holds a key, chosen by a hash of its value: the same on every machine and in every version.
 
 The hash of a key is the CRC-32 (zlib's) over the bytes of its columns, one after the other: a
 string's or address's own bytes, a number's eight bytes, least significant first (a float's are
@@ -38,7 +38,7 @@ _WORD = 8
 
 @cache
 def _crc_tables() -> tuple[Hashes, Hashes, Hashes, Hashes]:
-    """What each pair of bytes of eight adds to the CRC of all eight, the first pair first."""
+    """The contribution of each pair of bytes of eight to the CRC of all eight, the first pair first."""
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = np.where(table & 1, np.uint32(0xEDB88320) ^ (table >> np.uint32(1)), table >> np.uint32(1))

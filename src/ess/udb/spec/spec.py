@@ -1,4 +1,4 @@
-"""What a database is: its key, tables, vectors and the Var vector, and the servers that hold it.
+"""A database as data: its key, tables, vectors and the Var vector, and the servers that hold it.
 
 Pure data with the rules that hold for it; :mod:`ess.udb.spec.spec_file` reads and writes the file format.
 """
@@ -23,7 +23,7 @@ VAR = "var"
 
 
 class Kind(enum.Enum):
-    """What a set of columns is; the value is its keyword in a spec file."""
+    """The kinds of column sets; the value is the keyword in a spec file."""
 
     TABLE = "Table"  #: any number of rows for a key
     VECTOR = "Vector"  #: one row for a key
@@ -31,7 +31,7 @@ class Kind(enum.Enum):
 
 
 class Merge(enum.Enum):
-    """What becomes of a column when a row is merged with one that is there."""
+    """The ways to merge a column of a row into an existing one."""
 
     FIRST = "+first"
     LAST = "+last"
@@ -86,7 +86,7 @@ class Table:
 
     @property
     def merges(self) -> bool:
-        """Whether an incoming row can be merged with one that is there."""
+        """True if an incoming row can be merged with an existing one."""
         return self.kind is not Kind.TABLE or any(column.merge_key for column in self.columns)
 
     @property
@@ -119,7 +119,7 @@ class Table:
 
     @property
     def label(self) -> str:
-        """How errors name it, ``table allsales``."""
+        """Its name in errors, ``table allsales``."""
         return "the Var vector" if self.kind is Kind.VAR else f"{self.kind.value.lower()} {self.name}"
 
 
@@ -145,7 +145,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Definition:
-    """What clients and servers must agree on: the key and everything that hangs on it."""
+    """The definition that clients and servers must agree on: the key and everything that belongs to it."""
 
     key: tuple[TableColumn, ...]
     tables: tuple[Table, ...]
@@ -174,7 +174,7 @@ class Definition:
         return tuple(table for table in self.tables if table.kind is kind)
 
     def extends(self, older: Definition) -> bool:
-        """Whether everything of ``older`` is here unchanged; there may be more.
+        """True if everything of ``older`` is here unchanged; there may be more.
 
         A definition that has no key yet, or only variables, says nothing about the key of another.
         """
@@ -186,7 +186,7 @@ class Definition:
         return Definition(self.key, tuple(table for table in self.tables if table.key != name.lower()))
 
     def joined(self, other: Definition) -> Definition | None:
-        """What is here and the tables that only ``other`` has; None if they contradict each other."""
+        """This definition with the tables that only ``other`` has; None if they contradict each other."""
         if self.key and other.key not in ((), self.key):
             return None
         found = [self.find(table.name) for table in other.tables]

@@ -14,7 +14,7 @@ from ess.udb.spec.spec import VAR, Definition, Kind, Table, TableColumn
 
 @dataclass(frozen=True)
 class Source:
-    """Where a slot's values are: a column of the target, of another vector, or of the Var vector.
+    """The source of a slot's values: a column of the target, of another vector, or of the Var vector.
 
     ``counted`` is the table whose rows of a key the slot counts; then there is no such column.
     """
@@ -77,7 +77,7 @@ class TableScope(Scope):
         return next(self._sites)
 
     def row_count(self, name: str) -> Slot | None:
-        """What ``RowCount`` of a table or vector means: a hidden column."""
+        """The hidden column that ``RowCount`` of a table or vector reads."""
         table = self.definition.find(name)
         if table is None or table.kind is Kind.VAR or (self.table is not None and self.table.kind is Kind.VAR):
             return None

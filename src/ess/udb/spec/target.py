@@ -44,7 +44,7 @@ class Target:
 
 
 def spec_path(database: str) -> Path:
-    """Where the spec of a database is kept."""
+    """The spec file of a database."""
     return work_dir() / f"{database}{SUFFIX}"
 
 
@@ -70,7 +70,7 @@ def load_spec(database: str, *, where: str) -> Spec:
 
 
 def find_target(text: str, *, where: str, spec_file: str = "") -> Target:
-    """What ``DbName[:TabName]`` means.
+    """The target that ``DbName[:TabName]`` means.
 
     Args:
         text: A table of ``.`` or none at all means the keys; no database means ``udb.spec`` in the
@@ -113,7 +113,7 @@ def spec_attribute(word: str, *, where: str) -> str:
 
 
 def _is_local_table(name: str) -> bool:
-    """Whether a name that is no database is that of a table of ``udb.spec``, as in ``aq_udb -exp var``."""
+    """True if a name that is no database is a table of ``udb.spec``, as in ``aq_udb -exp var``."""
     if not valid_name(name) or spec_path(name).is_file() or not Path(LOCAL_SPEC).is_file():
         return False
     return read_spec(Path(LOCAL_SPEC)).definition.find(name) is not None
@@ -147,7 +147,7 @@ def chosen_servers(
 
 
 def is_local(server: Server) -> bool:
-    """Whether a server's address, or its alternate one, is of this machine.
+    """True if a server's address, or its alternate one, is of this machine.
 
     >>> is_local(Server("127.0.0.1", 10010)), is_local(Server("192.0.2.1", 10010))
     (True, False)
@@ -194,7 +194,7 @@ def _of_node(servers: tuple[Server, ...], text: str) -> tuple[Server, ...]:
 
 @functools.cache
 def _is_of_this_machine(host: str) -> bool:
-    """Whether a name or address is of this machine: only of those the system lets a socket be bound to."""
+    """True if a name or address is of this machine: one that the system lets a socket be bound to."""
     if host.lower() in ("localhost", socket.gethostname().lower()):
         return True
     try:

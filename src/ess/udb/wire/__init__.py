@@ -1,4 +1,4 @@
-"""How clients and servers talk: requests, access, connections, and the protocol of a commit.
+"""The talk between clients and servers: requests, access, connections, and the protocol of a commit.
 
 - ``protocol``: the requests as JSON of fixed form, and how errors travel.
 - ``access``: authority, certificate and token of a working folder; ``connection``: one client at one server.

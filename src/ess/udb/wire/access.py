@@ -1,4 +1,4 @@
-"""Who may talk to the servers of a working folder: its authority, its certificate, its token.
+"""Access to the servers of a working folder: its authority, its certificate, its token.
 
 They are made once for a working folder (``ESS_WORK_DIR``), in ``udb/access`` below it, readable
 by the owner only. Servers and clients of that folder share them; so whoever may read the folder
@@ -22,7 +22,7 @@ _TRUSTED = "trusted.pem"
 
 @dataclass(frozen=True)
 class Access:
-    """What a client needs: the authority to trust, as PEM, and the token to show."""
+    """The access of a client: the authority to trust, as PEM, and the token to show."""
 
     authority: bytes
     token: str
@@ -30,7 +30,7 @@ class Access:
 
 @dataclass(frozen=True)
 class ServerAccess:
-    """What a server needs: certificate and key to show, as PEM, what its clients have, and where its modules are."""
+    """The access of a server: certificate and key to show, as PEM, its clients' access, and the modules' folder."""
 
     certificate: bytes
     key: bytes
@@ -39,12 +39,12 @@ class ServerAccess:
 
 
 def udb_folder() -> Path:
-    """Where the servers' files of this working folder are."""
+    """The folder of the servers' files in this working folder."""
     return work_dir() / "udb"
 
 
 def access_folder() -> Path:
-    """Where the access files of this working folder are."""
+    """The folder of the access files of this working folder."""
     return udb_folder() / "access"
 
 

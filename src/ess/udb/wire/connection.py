@@ -38,7 +38,7 @@ MESSAGE_ROWS = 65536
 
 
 def rows_per_message(rows: pa.Table) -> int:
-    """How many rows of a table to send at once; the transport cannot take messages of any size.
+    """The number of rows of a table to send at once; the transport cannot take messages of any size.
 
     >>> rows_per_message(pa.table({"a": [1, 2, 3]}))
     65536
@@ -49,7 +49,7 @@ def rows_per_message(rows: pa.Table) -> int:
 
 @contextlib.contextmanager
 def _quiet_transport() -> Iterator[None]:
-    """Where the transport may start, which reads its settings then.
+    """Silence the transport's own log while it starts, which is when it reads its settings.
 
     A process of the tool server has got the caller's environment since this module was loaded.
     """
@@ -106,7 +106,7 @@ class Connection:
         return self.aside(lambda: _only(self._client.do_action(message, options)))
 
     def aside(self, work: Callable[[], Answer], give_up: Callable[[], None] | None = None) -> Answer:
-        """Wait for what the library cannot be told to give up: in another thread, which is left behind then.
+        """Wait in another thread for work that the library cannot be told to give up; that thread is left behind then.
 
         Args:
             work: What may take any time.
@@ -205,7 +205,7 @@ class Connection:
         return UdbCommunicationError("the server does not answer any more", where=where, hint=IF_ENDED)
 
     def answers(self, seconds: float) -> bool:
-        """Whether it answers, on another connection: this one may be full of what was sent."""
+        """True if it answers on another connection: this one may be full of sent data."""
         other = Connection(self.server, self._access)
         try:
             other.hello(seconds)
@@ -226,7 +226,7 @@ class Connection:
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
-    """What a failure of the transport means to the user."""
+    """The error that tells a user what a failure of the transport means."""
     where = f"server {server.address}"
     extra = getattr(error, "extra_info", None)
     ours = decode_error(bytes(extra), server=server.address) if extra else None

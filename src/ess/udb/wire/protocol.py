@@ -1,4 +1,4 @@
-"""What clients and servers say to each other: JSON requests of fixed form, and errors.
+"""The messages between clients and servers: JSON requests of fixed form, and errors.
 
 Expressions travel as the text the user wrote and are parsed and checked by the server; nothing a
 peer sends is unpickled or evaluated. Every request carries the protocol's number, and a server
@@ -183,7 +183,7 @@ STORING = ("set", "keydec", "kdec", "qrydec", "qryparmext", "rxmap", "rxreplace"
 
 
 def changes_nothing(request: ScanRequest) -> bool:
-    """Whether a scan only looks; of any other it must be assumed that it changes what is stored.
+    """True if a scan only reads; any other scan must be assumed to change stored rows.
 
     >>> changes_nothing(ScanRequest("db", "", "log", rules=(("-filt", "a == 1"),)))
     True
@@ -272,7 +272,7 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
 
 
 def _is_sound(value: str | bool | int) -> bool:
-    """Whether a value can be one of ours: JSON has numbers of any size, and half characters."""
+    """True if a value can be one of ours: JSON allows numbers of any size, and half characters."""
     if isinstance(value, str):
         try:
             value.encode("utf-8", "surrogateescape")

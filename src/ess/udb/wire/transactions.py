@@ -33,7 +33,7 @@ ONCE = ("once:", "session:")
 
 
 class Phase(enum.Enum):
-    """How far a stage has come."""
+    """The progress of a stage."""
 
     STAGING = "staging"
     PREPARED = "prepared"
@@ -41,7 +41,7 @@ class Phase(enum.Enum):
 
 
 class Ending(enum.Enum):
-    """What the end of a stream means."""
+    """The meaning of the end of a stream."""
 
     DROPPED = "dropped"
     IN_DOUBT = "in doubt"
@@ -49,7 +49,7 @@ class Ending(enum.Enum):
 
 
 class Verdict(enum.Enum):
-    """What a decider says about an attempt."""
+    """The answer of a decider about an attempt."""
 
     COMMITTED = "committed"
     OPEN = "open"
@@ -129,7 +129,7 @@ class Transactions:
         stage.phase = Phase.PREPARED
 
     def will_count(self, stage: Stage) -> bool:
-        """Whether the rows of a prepared stage would count if it were committed now.
+        """True if the rows of a prepared stage would count if it were committed now.
 
         Raises:
             UdbRequestError: If it has not been prepared.
@@ -151,11 +151,11 @@ class Transactions:
         return stage.outcome
 
     def prepared(self) -> list[Stage]:
-        """What is prepared and not decided."""
+        """The stages that are prepared and not decided."""
         return [stage for stage in self._stages.values() if stage.phase is Phase.PREPARED]
 
     def silent(self, since: float) -> list[Stage]:
-        """What could be dropped, of clients that have not been heard of since some moment."""
+        """The stages that could be dropped: their clients have not been heard of since some moment."""
         return [
             stage
             for stage in self._stages.values()
@@ -181,7 +181,7 @@ class Transactions:
         stage.batches.clear()
 
     def verdict(self, identity: str, attempt: str) -> Verdict:
-        """What has become, or may still become, of an attempt, on the server that decides."""
+        """The verdict on an attempt, on the server that decides: committed, still open, or never."""
         if self._committed.get(identity) == attempt:
             return Verdict.COMMITTED
         stage = self._stages.get(attempt)
@@ -189,7 +189,7 @@ class Transactions:
         return Verdict.OPEN if stage is not None and stage.decides else Verdict.NEVER
 
     def open_stages(self) -> int:
-        """How many imports are under way."""
+        """The number of imports under way."""
         return len(self._stages)
 
     def _end(self, stage: Stage) -> None:

@@ -55,7 +55,7 @@ class Watch:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Something waits for the server while this is open; meanwhile, and only then, it is asked."""
+        """Ask the server now and then while this is open, because something waits for it."""
         self._waits += 1
         self._is_waiting = True
         try:
@@ -64,11 +64,11 @@ class Watch:
             self._is_waiting = False
 
     def end(self) -> None:
-        """Nothing will wait any more."""
+        """Stop: nothing will wait any more."""
         self._ended.set()
 
     def run(self) -> None:
-        """Until it is ended, or the server is given up."""
+        """Ask until it is ended, or the server is given up."""
         patience, about = Patience(self._answers), 0
         while not self._ended.wait(ASK_EVERY_SECONDS):
             if not self._is_waiting:
