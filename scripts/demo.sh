@@ -17,7 +17,7 @@ mkdir -p "$place"
 export PATH="$root/.venv/bin:$PATH"
 # State, settings and ports of its own: the demo must not touch what the user already has.
 export ESS_CACHE_DIR="$place/.ess" ESS_WORK_DIR="$place/.conf"
-ESS_UDB_PORT=$(python "$root/scripts/left_over.py" free-ports)
+ESS_UDB_PORT=${DEMO_PORT:-$(python "$root/scripts/left_over.py" free-ports)}
 export ESS_UDB_PORT
 cd "$place"
 scripts=$(realpath --relative-to=. "$root/scripts")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from places import free_port_base, own_places
+from tests.places import own_places, ports_in_a_row
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ESS_SHARED", ROOT.parent / "shared"))
@@ -41,9 +41,10 @@ def shared() -> Path:
 
 
 @pytest.fixture
-def port_base() -> int:
-    """The first of twelve free TCP ports in a row; with ``places``, also ``ESS_UDB_PORT``."""
-    return free_port_base()
+def port_base() -> Iterator[int]:
+    """The first of twelve TCP ports in a row that are this test's own; with ``places``, also ``ESS_UDB_PORT``."""
+    with ports_in_a_row() as base:
+        yield base
 
 
 @pytest.fixture

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import os
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+#: How many ports in a row a test gets.
+PORTS = 12
+#: From here on ports are given out, and below here: Linux takes ports for outgoing connections from 32768 on.
+FIRST, END = 12_000, 32_000
 
-def free_port_base() -> int:
-    """The first of twelve TCP ports in a row that are free now, in a range of this test process alone.
 
-    The ranges lie below those from which Linux takes ports for outgoing connections (32768 and up).
+@contextmanager
+def ports_in_a_row() -> Iterator[int]:
+    """The first of twelve TCP ports in a row that nobody else's tests on this machine are given meanwhile.
+
+    The kernel keeps them apart, also those of another checkout or user: whoever is given a row holds the name of a
+    socket, which goes with its process, however that ends. A name counts where a port does, in one network namespace.
     """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-    first = 12000 + 1200 * (int(worker) % 15 if worker else 15)
-    start = first + 12 * (os.getpid() % 50)
-    for base in [*range(start, first + 1200, 12), *range(first, start, 12)]:
-        if all(is_free(port) for port in range(base, base + 12)):
-            return base
-    pytest.fail("no twelve free ports in a row")
+    with ExitStack() as held:
+        for base in range(FIRST, END, PORTS):
+            mark = socket.socket(socket.AF_UNIX)
+            try:
+                mark.bind(f"\0essentia tests, ports from {base}")
+            except OSError:
+                mark.close()
+                continue
+            held.enter_context(mark)
+            if all(is_free(port) for port in range(base, base + PORTS)):
+                break
+        else:
+            pytest.fail(f"no {PORTS} free ports in a row")
+        yield base
 
 
 def is_free(port: int) -> bool:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import ports_in_a_row
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def demo(folder: Path, *words: str) -> str:
+def demo(folder: Path, port: int, *words: str) -> str:
     """What the demo prints on both streams, in order."""
     done = subprocess.run(
         ["bash", str(ROOT / "scripts" / "demo.sh"), *words],
-        env={**os.environ, "DEMO_DIR": str(folder), "ESS_WARM": "1"},
+        env={**os.environ, "DEMO_DIR": str(folder), "DEMO_PORT": f"{port}", "ESS_WARM": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -39,8 +41,9 @@ def answer(said: str) -> list[tuple[str, str, str]]:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """The demo without and with a cluster."""
-    alone = demo(tmp_path_factory.mktemp("alone") / "demo", "--embedded")
-    return alone, demo(tmp_path_factory.mktemp("cluster") / "demo")
+    with ports_in_a_row() as port:
+        alone = demo(tmp_path_factory.mktemp("alone") / "demo", port, "--embedded")
+        return alone, demo(tmp_path_factory.mktemp("cluster") / "demo", port)
 
 
 def test_the_answer_does_not_depend_on_the_cluster(runs: tuple[str, str]) -> None:

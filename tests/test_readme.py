@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from places import own_places
+from tests.places import own_places
 
 ROOT = Path(__file__).resolve().parent.parent
 PATTERN = "/data/shop/*sales*.gz"

@@ -39,7 +39,8 @@ def _write(folder: Path, *contents: bytes) -> list[Path]:
     ],
 )
 def test_outputs_that_say_the_same_are_equal(tmp_path: Path, one: bytes, other: bytes, columns: Columns) -> None:
-    require_equal(*_write(tmp_path, one, other), columns)
+    ours, theirs = _write(tmp_path, one, other)
+    require_equal(ours, theirs, columns)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +62,9 @@ def test_outputs_that_say_the_same_are_equal(tmp_path: Path, one: bytes, other: 
     ],
 )
 def test_a_difference_is_found_and_named(tmp_path: Path, one: bytes, other: bytes, columns: Columns, says: str) -> None:
+    ours, theirs = _write(tmp_path, one, other)
     with pytest.raises(BenchError, match=says):
-        require_equal(*_write(tmp_path, one, other), columns)
+        require_equal(ours, theirs, columns)
 
 
 def test_the_data_are_the_same_each_time_and_of_the_size_asked_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import gzip
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ import pytest
 from ess.cli.app import run
 
 RULE = "-" * 72
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def logs(places, tmp_path: Path) -> Path:
+def logs(places: dict[str, str], tmp_path: Path) -> Path:
     folder = tmp_path / "logs"
     folder.mkdir()
     for day in range(1, 4):
@@ -26,7 +28,7 @@ def logs(places, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ess(logs, capfdbinary):
+def ess(logs: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
     """Run ``ess`` with arguments; returns (exit code, stdout, stderr)."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -38,7 +40,7 @@ def ess(logs, capfdbinary):
     return call
 
 
-def test_the_tutorial(ess, logs):
+def test_the_tutorial(ess: Command, logs: Path) -> None:
     code, out, err = ess("category", "add", "browse", f"{logs}/*browse*")
     assert (code, err) == (0, "")
     assert "browse: 3 files" in out
@@ -57,7 +59,7 @@ def test_the_tutorial(ess, logs):
     ]
 
 
-def test_dirt_is_told(ess, logs):
+def test_dirt_is_told(ess: Command, logs: Path) -> None:
     (logs / "dirty.csv").write_text("a,b\n" + "1,2\n" * 9 + "1,T\x1bD\n")
     code, out, err = ess("category", "add", "dirty", f"{logs}/dirty*")
     assert (code, out.splitlines()[1]) == (0, "columns: I:a S:b")
@@ -65,7 +67,7 @@ def test_dirt_is_told(ess, logs):
     assert err.count("\n") == 1
 
 
-def test_the_summary_of_a_category(ess, logs):
+def test_the_summary_of_a_category(ess: Command, logs: Path) -> None:
     ess("category", "add", "browse", f"{logs}/*browse*", "--comment", "tab\there")
     code, out, err = ess("summary", "browse")
     size = sum(path.stat().st_size for path in logs.iterdir())
@@ -106,12 +108,12 @@ def test_the_summary_of_a_category(ess, logs):
         ("preprocess", "cat\n"),
     ],
 )
-def test_one_parameter_of_a_category(ess, logs, parameter, expected):
+def test_one_parameter_of_a_category(ess: Command, logs: Path, parameter: str, expected: str) -> None:
     ess("category", "add", "browse", f"{logs}/*browse*", "--pkey", "userID", "--preprocess", "cat")
     assert ess("summary", "browse", parameter) == (0, expected, "")
 
 
-def test_scan_updates_the_numbers(ess, logs):
+def test_scan_updates_the_numbers(ess: Command, logs: Path) -> None:
     ess("category", "add", "browse", f"{logs}/*browse*")
     (logs / "browse_20140905.gz").write_bytes(b"12345")
     assert " 3 " in ess("summary")[1]
@@ -121,7 +123,7 @@ def test_scan_updates_the_numbers(ess, logs):
     assert "2014-09-05" in ess("summary")[1]
 
 
-def test_ls(ess, logs, monkeypatch):
+def test_ls(ess: Command, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(logs)
     (logs / "deep").mkdir()
     (logs / "deep" / "x.csv").write_text("hello")
@@ -143,12 +145,12 @@ def test_ls(ess, logs, monkeypatch):
     assert ess("ls", "-r", "--cat", "browse", "--nameonly", "*2.gz")[1] == f"{logs}/browse_20140902.gz\n"
 
 
-def test_odd_names_are_shown_on_one_line(ess, logs):
+def test_odd_names_are_shown_on_one_line(ess: Command, logs: Path) -> None:
     (logs / "a\nb\udcff\x1b[31m\u00e9").touch()
     assert ess("ls", f"{logs}/a*", "--nameonly")[1] == f"{logs}/a\\nb\\xff\\x1b[31mé\n"
 
 
-def test_cat_gives_bytes(logs, places):
+def test_cat_gives_bytes(logs: Path, places: dict[str, str]) -> None:
     path = logs / "browse_20140901.gz"
     command = [sys.executable, "-c", "from ess.cli import main; main()"]
     subprocess.run([*command, "select", "local"], env=places, check=True, stdout=subprocess.DEVNULL)
@@ -158,7 +160,7 @@ def test_cat_gives_bytes(logs, places):
     assert done.stdout == gzip.decompress(path.read_bytes())
 
 
-def test_lsa(ess, logs):
+def test_lsa(ess: Command, logs: Path) -> None:
     with zipfile.ZipFile(logs / "a.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo("x/one.csv", (2014, 9, 1, 2, 3, 4)), "12345")
         archive.writestr("two.txt", "1")
@@ -170,7 +172,7 @@ def test_lsa(ess, logs):
     assert ess("lsa", f"{logs}/browse_20140901.gz")[0] == 2
 
 
-def test_changing_a_category(ess, logs):
+def test_changing_a_category(ess: Command, logs: Path) -> None:
     ess("category", "add", "browse", f"{logs}/*browse*")
     for arguments in (
         ("columnspec", "browse", "S:eventDate S:userID I:articleID"),
@@ -188,7 +190,7 @@ def test_changing_a_category(ess, logs):
     assert "other" in ess("summary")[1]
 
 
-def test_probe_and_repository_and_purge(ess, logs):
+def test_probe_and_repository_and_purge(ess: Command, logs: Path) -> None:
     ess("category", "add", "browse", f"{logs}/*browse*")
     assert "Header:      yes\n" in ess("probe", "browse")[1]
     assert ess("repository")[1].splitlines()[2].split() == ["*", "local", "local", "local"]
@@ -230,7 +232,7 @@ def test_probe_and_repository_and_purge(ess, logs):
         ("select local --region x", "--region: "),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(ess, arguments, words):
+def test_wrong_usage_is_one_line_and_exit_code_2(ess: Command, arguments: str, words: str) -> None:
     code, out, err = ess(*arguments.split())
     assert (code, out) == (2, "")
     assert words in err
@@ -241,12 +243,12 @@ def test_wrong_usage_is_one_line_and_exit_code_2(ess, arguments, words):
 @pytest.mark.parametrize(
     ("arguments", "code"), [("cat /nosuch", 11), ("cat /", 11), ("ls /nosuch/file", 11), ("lsa /nosuch", 11)]
 )
-def test_other_failures_keep_their_codes(ess, arguments, code):
+def test_other_failures_keep_their_codes(ess: Command, arguments: str, code: int) -> None:
     found, out, err = ess(*arguments.split())
     assert (found, out, err.count("\n")) == (code, "", 1)
 
 
-def test_help_and_version(ess):
+def test_help_and_version(ess: Command) -> None:
     code, out, err = ess("--help")
     assert (code, err) == (0, "")
     assert "category" in out
@@ -255,7 +257,7 @@ def test_help_and_version(ess):
     assert ess("--version")[1].startswith("essentia ")
 
 
-def test_help_loads_nothing_heavy(places):
+def test_help_loads_nothing_heavy(places: dict[str, str]) -> None:
     code = "import sys; from ess.cli.app import run; run(['summary']); print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], env=places, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
@@ -263,7 +265,7 @@ def test_help_loads_nothing_heavy(places):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_closed_pipe_is_quiet(places, logs, unbuffered):
+def test_a_closed_pipe_is_quiet(places: dict[str, str], logs: Path, unbuffered: str) -> None:
     for number in range(3000):
         (logs / f"{number}-{'x' * 100}").touch()
     places["PYTHONUNBUFFERED"] = unbuffered
@@ -278,7 +280,7 @@ def test_a_closed_pipe_is_quiet(places, logs, unbuffered):
     assert done.stderr == ""
 
 
-def test_a_full_disk_is_one_line(places, logs):
+def test_a_full_disk_is_one_line(places: dict[str, str], logs: Path) -> None:
     command = [sys.executable, "-c", "from ess.cli import main; main()"]
     subprocess.run([*command, "select", "local"], env=places, check=True, stdout=subprocess.DEVNULL)
     with Path("/dev/full").open("wb") as full:
@@ -292,13 +294,13 @@ def test_a_full_disk_is_one_line(places, logs):
     assert "Traceback" not in done.stderr
 
 
-def test_a_closed_stdout_is_one_line(places):
+def test_a_closed_stdout_is_one_line(places: dict[str, str]) -> None:
     command = f"{sys.executable} -c 'from ess.cli import main; main()' repository >&-"
     done = subprocess.run(["bash", "-c", command], env=places, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (21, 1)
 
 
-def test_nothing_compressed_goes_to_a_terminal(ess, logs, monkeypatch):
+def test_nothing_compressed_goes_to_a_terminal(ess: Command, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (logs / "plain").write_text("x\n" * 300)
     name = str(logs / "browse_20140901.gz")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -310,11 +312,11 @@ def test_nothing_compressed_goes_to_a_terminal(ess, logs, monkeypatch):
     assert ess("cat", str(logs / "plain"))[:2] == (0, "x\n" * 300)
 
 
-def test_one_file_is_not_files(ess, logs):
+def test_one_file_is_not_files(ess: Command, logs: Path) -> None:
     assert ess("category", "add", "one", f"{logs}/*01.gz")[1].startswith("one: 1 file, ")
 
 
-def test_a_doubtful_delimiter_is_told(ess, logs):
+def test_a_doubtful_delimiter_is_told(ess: Command, logs: Path) -> None:
     (logs / "odd.txt").write_text("1;2;3\n" * 15 + "4;5\n" * 5)
     code, _, err = ess("category", "add", "odd", f"{logs}/odd.txt")
     assert code == 0

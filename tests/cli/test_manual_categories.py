@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "categories.md"
 
 
 @pytest.fixture
-def data(places, tmp_path: Path, monkeypatch) -> Path:
+def data(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "data"
     (folder / "logs" / "old").mkdir(parents=True)
     for name, rows in (
@@ -29,7 +29,7 @@ def data(places, tmp_path: Path, monkeypatch) -> Path:
     return folder
 
 
-def test_the_page(data):
+def test_the_page(data: Path) -> None:
     text = PAGE.read_text()
     commands = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}"}

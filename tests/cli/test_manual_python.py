@@ -14,7 +14,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "python.md"
 
 
 @pytest.mark.usefixtures("places")
-def test_the_page(tmp_path, monkeypatch):
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for day, rows in (("1", "ann,2.5\nbob,1\n"), ("2", "ann,0.25\nbob,TBD\n"), ("3", "bob,1\n")):
         (tmp_path / f"sale_2014090{day}.csv").write_text("who,price\n" + rows)
     monkeypatch.chdir(tmp_path)
@@ -27,7 +27,7 @@ def test_the_page(tmp_path, monkeypatch):
         ess.server_reset()
 
 
-def test_the_table_names_every_function():
+def test_the_table_names_every_function() -> None:
     words = set(re.findall(r"`([A-Za-z_.]+)`", PAGE.read_text()))
     short = {name for name in ess.__all__ if name.startswith(("drop_", "category_change_"))}
     assert {"drop_...", "..._comment"} <= words

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from running import marked, wait_until
 
 from ess import api
 from ess.cli import app
+from tests.cluster.running import marked, wait_until
 
 ESS = str(Path(sys.executable).with_name("ess"))
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import listening, make_files, marked, wait_until
 
 from ess.cluster import ledger, providers, state
 from ess.cluster.execute import execute
@@ -25,6 +24,7 @@ from ess.cluster.state import Daemon
 from ess.cluster.stream import Source, StreamOptions, stream_source
 from ess.errors import InitializationError, OptionError
 from ess.lake.entry import FileEntry
+from tests.cluster.running import listening, make_files, marked, wait_until
 
 DEFAULT = StreamOptions()
 

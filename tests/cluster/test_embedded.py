@@ -12,7 +12,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from running import make_files, marked, wait_until
 
 from ess.cluster import ledger
 from ess.cluster.execute import execute
@@ -24,6 +23,7 @@ from ess.cluster.work import Outcome, run_bundle
 from ess.errors import OptionError
 from ess.lake.entry import FileEntry
 from ess.pipeline.counts import Counts, leave_counts
+from tests.cluster.running import make_files, marked, wait_until
 
 pytestmark = pytest.mark.usefixtures("places")
 

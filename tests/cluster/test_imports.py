@@ -9,12 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from running import listening, make_files, marked, wait_until
 
 from ess.cluster import providers, state
 from ess.cluster.execute import execute
 from ess.cluster.stream import Source, StreamOptions, stream_source
 from ess.udb.admin import admin
+from tests.cluster.running import listening, make_files, marked, wait_until
 
 ROWS = [[(f"key{row % 7}", 100 * number + row) for row in range(20)] for number in range(3)]
 

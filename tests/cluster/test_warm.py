@@ -6,12 +6,12 @@ import io
 from pathlib import Path
 
 import pytest
-from running import marked, wait_until
 
 from ess.cluster.commands import Setting, run_command
 from ess.cluster.groups import Groups
 from ess.cluster.user_environment import surroundings
 from ess.cluster.warm import WITHOUT, WarmTools
+from tests.cluster.running import marked, wait_until
 
 
 def test_commands_use_it_once_it_is_ready_and_it_dies_with_its_owner(

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from columnar.zones import time_zone
 from ess.engines.columnar.date_runs import day_runs
 from ess.engines.columnar.dates import date_kernel
 from ess.engines.columnar.distinct import row_kernel
 from ess.language.date_format import compile_date_format
+from tests.columnar.zones import time_zone
 
 _DAYS = st.dates(datetime.date(1960, 1, 1), datetime.date(2110, 1, 1))
 _TIMES = st.one_of(

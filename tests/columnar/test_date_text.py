@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from columnar.zones import time_zone
 from ess.engines.columnar.date_text import date_text_kernel, split_format
 from ess.engines.columnar.distinct import row_kernel
 from ess.engines.columnar.plan import Kernel
 from ess.language.function import RowFunction
 from ess.language.functions import FUNCTIONS
 from ess.language.tree import Constant, ValueType
+from tests.columnar.zones import time_zone
 
 _ZONES = ["UTC0", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from columnar.zones import time_zone
 from ess.engines.columnar.dates import date_kernel, fixed_layout
 from ess.engines.columnar.distinct import row_kernel
 from ess.language.date_format import compile_date_format
+from tests.columnar.zones import time_zone
 
 
 def _fail(arguments: tuple[pl.Series, ...]) -> pl.Series:

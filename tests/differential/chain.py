@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.differential.data import COLUMNS
-
 from ess.language.checker import check_constant, check_expression, check_filter, fit
 from ess.language.program import (
     Branch,
@@ -26,6 +24,7 @@ from ess.language.program import (
 from ess.language.scope import Scope
 from ess.language.tree import Slot
 from ess.schema import Column, parse_column
+from tests.differential.data import COLUMNS
 
 Option = tuple[str, ...]
 

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+from ess.formats.reader import read_input
+from ess.tools import aq_pp
+from ess.tools.process import exit_code
 from tests.differential.chain import Option
 from tests.differential.command_input import make_input
 from tests.differential.command_rules import GENERATOR, MODULE, MORE, NUMBERS, TABLE, CommandRules
 from tests.differential.data import generate_rows
 from tests.differential.generate import generate_chain
-
-from ess.formats.reader import read_input
-from ess.tools import aq_pp
-from ess.tools.process import exit_code
 
 _DEFAULTS: dict[str, object] = read_input.__kwdefaults__ or {}
 
@@ -139,7 +138,7 @@ def _inside(folder: str, engine: str, data: bytes) -> Iterator[tuple[io.BytesIO,
     before = os.environ.get("ESS_ENGINE"), Path.cwd(), sys.stdin, sys.stdout, sys.stderr
     os.environ["ESS_ENGINE"] = engine
     os.chdir(folder)
-    sys.stdin = SimpleNamespace(buffer=io.BytesIO(data))  # type: ignore[assignment]
+    sys.stdin = SimpleNamespace(buffer=io.BytesIO(data))
     # Write-through, so that the buffers need no flush; the wrappers must outlive the swap.
     sys.stdout = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
     sys.stderr = io.TextIOWrapper(err, encoding="utf-8", errors="backslashreplace", write_through=True)

@@ -8,10 +8,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.differential.data import COLUMNS, Row
-
 from ess.formats.values import address_text
 from ess.schema import ColumnType
+from tests.differential.data import COLUMNS, Row
 
 _DIRT = [b"TBD", b"", b'"', b'a"b', b"99999999999999999999", b"-1", b"1.5", b"\xff\xfe", b" 7 ", b"0x1F", b"1e999"]
 _DIRT += [b'"x,y"', b'"un""quoted"', b"\0", b"4294967296", b"18446744073709551616", b"nan", b"-inf", b"<", b"&amp;"]

@@ -7,14 +7,13 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.differential.chain import Option, build_program
-from tests.differential.data import Row, batch_of
-
 from ess.engines.base import Runner, Unsupported
 from ess.engines.columnar import compile_columnar
 from ess.engines.rowwise import compile_rowwise
 from ess.errors import EssError
 from ess.language.program import Program
+from tests.differential.chain import Option, build_program
+from tests.differential.data import Row, batch_of
 
 #: Rows a batch; None puts all into one. Single rows are slow, so only the first few go one by one.
 BATCH_SIZES: tuple[int | None, ...] = (None, 7, 1)

@@ -8,6 +8,7 @@ import io
 import lzma
 import random
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ess.errors import EssError
@@ -62,13 +63,16 @@ class Garbage:
     size: int
 
 
+_COMPRESSIONS: list[Callable[[bytes], bytes]] = [gzip.compress, bz2.compress, lzma.compress]
+
+
 def make_garbage(seed: int, number: int) -> Garbage:
     """Case ``number`` of ``seed``."""
     source = random.Random(f"garbage {seed}/{number}")
     attributes, columns = source.choice(_FORMS)
     data = _damaged(_stream(), source) if attributes == "bin" and source.random() < 0.7 else _mixture(source)
     if source.random() < 0.15:
-        data = source.choice([gzip.compress, bz2.compress, lzma.compress])(data)
+        data = source.choice(_COMPRESSIONS)(data)
         data = _damaged(data, source) if source.random() < 0.7 else data
     return Garbage(attributes, columns, data, source.choice([1, 3, 17, 100]))
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import random
 
-from tests.differential.chain import Option, build_program
-from tests.differential.data import COLUMNS
-
 from ess.errors import OptionError
 from ess.language.function import Form, Function, Parameter
 from ess.language.functions import FUNCTIONS
 from ess.language.tree import ValueType
 from ess.schema import ColumnType
+from tests.differential.chain import Option, build_program
+from tests.differential.data import COLUMNS
 
 _KINDS = {
     "S": ValueType.STRING,
@@ -136,7 +135,9 @@ class Generator:
         roll = self.source.random()
         if roll < 0.08:
             return ("-eval", "-", self.expression(self.source.choice(list(ValueType)), 2))
-        numbers = [(name, kind) for name, kind in self.variables if kind in (ValueType.INTEGER, ValueType.FLOAT)]
+        numbers: list[tuple[str, ValueType]] = [
+            (n, kind) for n, kind in self.variables if kind in (ValueType.INTEGER, ValueType.FLOAT)
+        ]
         if numbers and roll < 0.3:
             name, kind = self.source.choice(numbers)
             return ("-eval", name, f"{name} {self.source.choice('++-')} ({self.expression(kind, 1)})")

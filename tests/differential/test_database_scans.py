@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-from tests.differential.chain import Option
-from tests.differential.data import COLUMNS, Row
-from tests.differential.fuzz import make_case
 
 from ess.engines.base import Unsupported
 from ess.engines.columnar import compile_columnar
@@ -22,6 +19,9 @@ from ess.udb.scan.scan_plan import ScanPlan
 from ess.udb.shard.shard import Import, Shard
 from ess.udb.spec.spec import Definition
 from ess.udb.spec.spec_file import parse_definition
+from tests.differential.chain import Option
+from tests.differential.data import COLUMNS, Row
+from tests.differential.fuzz import make_case
 
 SHARES, CASES_A_SHARE = 4, 25
 

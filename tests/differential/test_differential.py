@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.differential.chain import build_program
 from tests.differential.command import command_difference, make_command
 from tests.differential.compare import columnar_reason, difference

@@ -17,7 +17,7 @@ def columns(*samples: bytes) -> str:
     return " ".join(find_dialect(samples).columns)
 
 
-def test_the_tutorial_data():
+def test_the_tutorial_data() -> None:
     found = find_dialect([BROWSE])
     assert (found.format, found.delimiter, found.header) == ("text", ",", True)
     assert found.columns == ("S:eventDate", "I:userID", "S:articleID")
@@ -25,25 +25,25 @@ def test_the_tutorial_data():
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t", "|", ";", "\x01"])
-def test_delimiters(delimiter):
+def test_delimiters(delimiter: str) -> None:
     data = delimiter.join(["day", "who", "sum"]) + "\n" + "\n".join(delimiter.join(["1", "a b", "2.5"]) for _ in "abc")
     found = find_dialect([data.encode() + b"\n"])
     assert (found.delimiter, found.columns) == (delimiter, ("I:day", "S:who", "F:sum"))
 
 
-def test_types_are_careful():
+def test_types_are_careful() -> None:
     rows = b"a,b,c,d,e,f,g,h,i\n1,-1,5000000000,-5000000000,1.5,10.0.0.1,02139,+3,\n,,,,3,,,,\n"
     assert columns(rows) == "I:a IS:b L:c LS:d F:e IP:f S:g S:h S:i"
     assert columns(b"a,b\n1,10.0.0.1\n2,x\n3,::1\n") == "I:a S:b"
     assert columns(b"a,b\n1,3000000000\n2,99999999999999999999\n") == "I:a S:b"
 
 
-def test_dirt_in_any_sample_makes_a_string():
+def test_dirt_in_any_sample_makes_a_string() -> None:
     assert columns(b"a,b\n1,2\n", b"a,b\n1,2\n") == "I:a I:b"
     assert columns(b"a,b\n1,2\n", b"a,b\n1,TBD\n") == "I:a S:b"
 
 
-def test_a_little_dirt_is_remarked_on():
+def test_a_little_dirt_is_remarked_on() -> None:
     rows = b"a,b\n" + b"1,2\n" * 9 + b"1,TBD\n"
     found = find_dialect([rows])
     assert found.columns == ("I:a", "S:b")
@@ -51,16 +51,16 @@ def test_a_little_dirt_is_remarked_on():
     assert find_dialect([b"a,b\n1,x\n2,y\n3,4\n"]).remarks == ()
 
 
-def test_long_identifiers_keep_their_digits():
+def test_long_identifiers_keep_their_digits() -> None:
     assert columns(b"a,b\n1.5,1\n123456789012345678,1\n") == "S:a I:b"
     assert columns(b"a,b\n123456789012345678901234,1\n") == "S:a I:b"
 
 
-def test_short_and_long_records_do_not_count():
+def test_short_and_long_records_do_not_count() -> None:
     assert columns(b"a,b\n1,2\nx\n3,4\ny,y,y\n5,6\n7,8\n9,10\n") == "I:a I:b"
 
 
-def test_data_without_a_header():
+def test_data_without_a_header() -> None:
     found = find_dialect([b"2014-09-01,7\n2014-09-02,8\n"])
     assert (found.header, found.columns) == (False, ("S:col_1", "I:col_2"))
     assert not find_dialect([b"bob,paris\nann,rome\nbob,rome\n"]).header
@@ -78,33 +78,33 @@ def test_data_without_a_header():
         (",b", "col_1 b"),
     ],
 )
-def test_titles_may_have_any_characters(titles, names):
+def test_titles_may_have_any_characters(titles: str, names: str) -> None:
     found = find_dialect([f"{titles}\n1,x\n2,y\n".encode("latin-1")])
     assert found.header
     assert [spec.partition(":")[2] for spec in found.columns] == names.split()
 
 
 @pytest.mark.parametrize("first", ["7,n", "2014,n", "-,n", "2014-09-01,n", "10.0.0.1,n", "\x02a,n"])
-def test_what_is_a_value_or_no_word_is_no_title(first):
+def test_what_is_a_value_or_no_word_is_no_title(first: str) -> None:
     assert not find_dialect([f"{first}\n1,x\n2,y\n".encode()]).header
 
 
-def test_titles_among_text_are_words():
+def test_titles_among_text_are_words() -> None:
     assert find_dialect([b"Who?,Town/City\nbob,paris\nann,rome\n"]).columns == ("S:Who", "S:Town_City")
     assert not find_dialect([b"http://x/a,x\nhttp://x/b,y\n"]).header
 
 
-def test_quotes_hold_delimiters_and_line_ends():
+def test_quotes_hold_delimiters_and_line_ends() -> None:
     found = find_dialect([b'name,note\n"a, b","line\nline"\n"c","say ""x"""\n'])
     assert (found.delimiter, found.columns) == (",", ("S:name", "S:note"))
 
 
-def test_a_stray_quote_costs_one_record():
+def test_a_stray_quote_costs_one_record() -> None:
     rows = b"".join(b"%d,%d\n" % (n, n) for n in range(100))
     assert columns(b'a,b\n"1,2\n' + rows) == "I:a I:b"
 
 
-def test_log_lines_are_split_at_spaces_and_prose_is_not():
+def test_log_lines_are_split_at_spaces_and_prose_is_not() -> None:
     line = b'10.0.0.1 - - [05/Oct/2014:03:24:27 -0700] "GET / HTTP/1.0" 301 17 "-" "Mozilla (x y)"\n'
     found = find_dialect([line * 20])
     assert (found.delimiter, len(found.columns), found.columns[0]) == (" ", 10, "IP:col_1")
@@ -124,26 +124,26 @@ def test_log_lines_are_split_at_spaces_and_prose_is_not():
         (b"{a},{b}\n", "text"),
     ],
 )
-def test_formats(sample, kind):
+def test_formats(sample: bytes, kind: str) -> None:
     found = find_dialect([sample])
     assert found.format == kind
     assert bool(found.columns) == (kind == "text")
 
 
-def test_a_byte_order_mark_is_not_part_of_a_name():
+def test_a_byte_order_mark_is_not_part_of_a_name() -> None:
     assert columns(b"\xef\xbb\xbfa,b\n1,2\n") == "I:a I:b"
 
 
 @pytest.mark.parametrize("naming", [CATEGORY, LOGINF])
 @given(st.lists(st.text(max_size=40), max_size=20))
-def test_column_names_are_valid_and_unique(naming: Naming, labels: list[str]):
+def test_column_names_are_valid_and_unique(naming: Naming, labels: list[str]) -> None:
     names = naming.names(labels)
     assert len({name.lower() for name in names}) == len(labels)
     assert all(valid_name(name) for name in names)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=3))
-def test_any_bytes_have_a_dialect_with_valid_columns(samples):
+def test_any_bytes_have_a_dialect_with_valid_columns(samples: list[bytes]) -> None:
     found = find_dialect(samples)
     for spec in found.columns:
         assert parse_column(spec, where="test").wanted
@@ -153,7 +153,7 @@ ACCESS = '10.0.0.{n} - - [05/Oct/2014:03:24:27 -0700] "GET /a;b,c HTTP/1.0" 301 
 
 
 @pytest.mark.parametrize("agent", ["Mozilla/5.0 (X; y)", "a; b, c | d", r"Moz (X; \"y\")", r"\"a; b\" c"])
-def test_what_stands_only_inside_quotes_is_no_delimiter(agent):
+def test_what_stands_only_inside_quotes_is_no_delimiter(agent: str) -> None:
     lines = "".join(ACCESS.format(n=n, agent=agent) for n in range(1, 60))
     found = find_dialect([lines.encode()])
     assert (found.delimiter, found.columns[0]) == (" ", "IP:col_1")
@@ -164,7 +164,7 @@ def test_what_stands_only_inside_quotes_is_no_delimiter(agent):
     assert find_dialect([rb'"C:\",7' b"\n" rb'"D:\",8' b"\n"]).columns == ("S:col_1", "I:col_2")
 
 
-def test_a_guess_is_told():
+def test_a_guess_is_told() -> None:
     sure = find_dialect([b"1;2;3\n" * 19 + b"4\n"])
     assert (sure.delimiter, sure.doubt) == (";", "")
     guess = find_dialect([b"1;2;3\n" * 15 + b"4;5\n" * 5])

@@ -8,18 +8,18 @@ import os
 import random
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ess
 from ess import settings
 from ess.errors import EssError, InitializationError, InputOpenError, InputReadError, OptionError
-from ess.lake import listing as listing_module
 from ess.lake.categories import parse_columnspec, parse_delimiter
 
 
 @pytest.fixture
-def logs(places, tmp_path: Path) -> Path:
+def logs(places: dict[str, str], tmp_path: Path) -> Path:
     folder = tmp_path / "some logs"
     folder.mkdir()
     for day in range(1, 6):
@@ -30,11 +30,12 @@ def logs(places, tmp_path: Path) -> Path:
     return folder
 
 
-def state() -> dict[str, object]:
-    return json.loads((settings.cache_dir() / "datastores" / "local" / "categories.json").read_text())
+def state() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((settings.cache_dir() / "datastores" / "local" / "categories.json").read_text())
+    return found
 
 
-def test_adding_finds_files_dates_and_layout(logs):
+def test_adding_finds_files_dates_and_layout(logs: Path) -> None:
     made = ess.category_add("browse", f"'{logs}'/*browse*")
     assert made.columnspec == "S:eventDate I:userID S:articleID"
     assert (made.compression, made.found_compression, made.delimiter, made.header) == ("", "gzip", ",", True)
@@ -43,7 +44,7 @@ def test_adding_finds_files_dates_and_layout(logs):
     assert state()["categories"]["browse"]["columns"] == ["S:eventDate", "I:userID", "S:articleID"]
 
 
-def test_a_relative_pattern_keeps_its_meaning_in_another_folder(logs, monkeypatch):
+def test_a_relative_pattern_keeps_its_meaning_in_another_folder(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(logs.parent)
     made = ess.category_add("browse", "'some logs'/br*")
     monkeypatch.chdir("/")
@@ -51,7 +52,7 @@ def test_a_relative_pattern_keeps_its_meaning_in_another_folder(logs, monkeypatc
     assert len(ess.files("browse")) == 5
 
 
-def test_a_range_gives_the_files_in_order(logs):
+def test_a_range_gives_the_files_in_order(logs: Path) -> None:
     ess.category_add("browse", f"'{logs}'/*browse*")
     assert [Path(e.path).name for e in ess.files("browse", "2014-09-02", "2014-09-03")] == [
         "browse_20140902.gz",
@@ -61,7 +62,7 @@ def test_a_range_gives_the_files_in_order(logs):
     assert ess.files("browse", "2013", "2013") == []
 
 
-def test_new_and_deleted_files_are_seen_at_the_next_use(logs):
+def test_new_and_deleted_files_are_seen_at_the_next_use(logs: Path) -> None:
     ess.category_add("browse", f"'{logs}'/*browse*")
     (logs / "browse_20140905.gz").unlink()
     (logs / "browse_20140910.gz").write_bytes(gzip.compress(b"x"))
@@ -71,7 +72,7 @@ def test_new_and_deleted_files_are_seen_at_the_next_use(logs):
     assert (ess.category("browse").stats.count, ess.category("browse").stats.last) == (6, "2014-09-11")
 
 
-def test_a_cached_list_stays_until_it_is_scanned(logs):
+def test_a_cached_list_stays_until_it_is_scanned(logs: Path) -> None:
     made = ess.category_add("browse", f"'{logs}'/*browse*", usecache=True)
     before = ess.files("browse")
     (logs / "browse_20140910.gz").write_bytes(gzip.compress(b"x"))
@@ -84,7 +85,7 @@ def test_a_cached_list_stays_until_it_is_scanned(logs):
     assert made.usecache
 
 
-def test_a_file_name_of_any_bytes_survives_the_cached_list(logs):
+def test_a_file_name_of_any_bytes_survives_the_cached_list(logs: Path) -> None:
     name = os.fsencode(logs) + b"/odd\n\"'\xff _20140930"
     Path(os.fsdecode(name)).write_bytes(b"a,b\n1,2\n")
     ess.category_add("odd", f"'{logs}'/odd*", usecache=True)
@@ -96,7 +97,7 @@ def test_a_file_name_of_any_bytes_survives_the_cached_list(logs):
         assert file.read() == b"a,b\n1,2\n"
 
 
-def test_options_in_place_of_what_probing_finds(logs):
+def test_options_in_place_of_what_probing_finds(logs: Path) -> None:
     pattern = f"'{logs}'/*browse*"
     assert ess.category_add("a", pattern, alls=True).columnspec == "S:eventDate S:userID S:articleID"
     assert ess.category_add("x", pattern, allx=True).columnspec == "X:eventDate X:userID X:articleID"
@@ -108,7 +109,7 @@ def test_options_in_place_of_what_probing_finds(logs):
     assert (raw.columns, raw.compression, raw.stats.count, raw.probed) == ((), "", 5, False)
 
 
-def test_a_preprocess_command_is_run_before_the_sample_is_looked_at(logs):
+def test_a_preprocess_command_is_run_before_the_sample_is_looked_at(logs: Path) -> None:
     made = ess.category_add("p", f"'{logs}'/*browse*", preprocess="cut -d, -f2,3 | tr , '|'")
     assert (made.delimiter, made.columnspec) == ("|", "I:userID S:articleID")
     with pytest.raises(OptionError, match="--preprocess: the command fails with exit code 3: oh no"):
@@ -129,18 +130,20 @@ def test_a_preprocess_command_is_run_before_the_sample_is_looked_at(logs):
         ({"exclude": "'x"}, "--exclude"),
     ],
 )
-def test_options_that_do_not_fit_are_option_errors_and_nothing_is_stored(logs, options, words):
+def test_options_that_do_not_fit_are_option_errors_and_nothing_is_stored(
+    logs: Path, options: dict[str, bool] | dict[str, str], words: str
+) -> None:
     with pytest.raises(OptionError, match=words.replace("*", r"\*")):
         ess.category_add("browse", f"'{logs}'/*browse*", **options)
     assert ess.summary().categories == ()
 
 
-def test_compression_none_takes_the_bytes_as_they_are(logs):
+def test_compression_none_takes_the_bytes_as_they_are(logs: Path) -> None:
     made = ess.category_add("raw", f"'{logs}'/*browse*", compression="none")
     assert (made.compression, made.columns) == ("none", ())
 
 
-def test_each_files_first_bytes_decide_unless_the_compression_is_forced(logs):
+def test_each_files_first_bytes_decide_unless_the_compression_is_forced(logs: Path) -> None:
     (logs / "browse_20140906.csv").write_text("eventDate,userID,articleID\n2014-09-06T00:00:02,6,1\n")
     made = ess.category_add("mixed", f"'{logs}'/*browse*")
     assert (made.compression, made.found_compression) == ("", "mixed")
@@ -154,7 +157,7 @@ def test_each_files_first_bytes_decide_unless_the_compression_is_forced(logs):
     assert ess.stream("raw", "2014-09-05", "2014-09-05", "cat").output == packed
 
 
-def test_a_pattern_without_files_is_an_error_unless_nothing_is_probed(logs):
+def test_a_pattern_without_files_is_an_error_unless_nothing_is_probed(logs: Path) -> None:
     with pytest.raises(OptionError, match="no file matches") as caught:
         ess.category_add("none", f"{logs}/*browse*")  # the space in the folder's name is not quoted
     assert "a space separates patterns" in str(caught.value)
@@ -162,7 +165,7 @@ def test_a_pattern_without_files_is_an_error_unless_nothing_is_probed(logs):
     assert ess.files("none") == []
 
 
-def test_names(logs):
+def test_names(logs: Path) -> None:
     for bad in ("", "a b", "a/b", ".hidden", "a:b", "x" * 101, "a\n"):
         with pytest.raises(OptionError, match=r"category name"):
             ess.category_add(bad, "/x/*", noprobe=True)
@@ -172,7 +175,7 @@ def test_names(logs):
     assert ess.category_add("日本_1.x-y", "/y/*", noprobe=True, overwrite=True).patterns == ("/y/*",)
 
 
-def test_changing_copying_and_deleting(logs):
+def test_changing_copying_and_deleting(logs: Path) -> None:
     ess.category_add("browse", f"'{logs}'/*browse*")
     assert ess.category_change_columnspec("browse", "S:a  I:b").columnspec == "S:a I:b"
     assert ess.category_change_comment("browse", "two\nlines").comment == "two\nlines"
@@ -200,12 +203,14 @@ def test_changing_copying_and_deleting(logs):
         ess.category("othr")
 
 
-def test_probing_shows_and_stores_nothing(logs):
+def test_probing_shows_and_stores_nothing(logs: Path) -> None:
     ess.category_add("browse", f"'{logs}'/*browse*", columnspec="S:a")
     found = ess.probe("browse")
     assert found.dialect.columns == ("S:eventDate", "I:userID", "S:articleID")
     assert ess.category("browse").columnspec == "S:a"
-    assert ess.probe("browse", file=f"{logs}/browse_20140903.gz").file.date.day == 3
+    chosen = ess.probe("browse", file=f"{logs}/browse_20140903.gz").file
+    assert chosen is not None
+    assert chosen.date.day == 3
     assert ess.probe("browse", size=40).dialect.columns == ("S:eventDate", "S:userID", "S:articleID")
     with pytest.raises(OptionError, match="no such file"):
         ess.probe("browse", file="/etc/passwd")
@@ -213,12 +218,12 @@ def test_probing_shows_and_stores_nothing(logs):
         ess.probe("browse", size=0)
 
 
-def test_a_last_line_without_a_line_end_counts(logs):
+def test_a_last_line_without_a_line_end_counts(logs: Path) -> None:
     (logs / "short.csv").write_text("a,b\n1,2\n3,x")
     assert ess.category_add("short", f"'{logs}'/short.csv").columnspec == "I:a S:b"
 
 
-def test_damaged_files(logs):
+def test_damaged_files(logs: Path) -> None:
     rows = random.Random(1)
     whole = gzip.compress(b"".join(b"%d,%d\n" % (rows.randrange(10**6), rows.randrange(10**6)) for _ in range(9999)))
     (logs / "cut_1.gz").write_bytes(whole[: len(whole) // 2])
@@ -229,17 +234,17 @@ def test_damaged_files(logs):
     assert ess.category_add("both", f"'{logs}'/bad* '{logs}'/cut*").columns == ("I:col_1", "I:col_2")
 
 
-def test_a_folder_that_cannot_be_read_is_never_a_smaller_answer(logs, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_never_a_smaller_answer(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ess.category_add("browse", f"'{logs}'/*browse*")
     (logs / "secret").mkdir()
     scandir = os.scandir
 
-    def refuse(folder):
+    def refuse(folder: str) -> Any:
         if str(folder).endswith("secret/"):
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
-    monkeypatch.setattr(listing_module.os, "scandir", refuse)
+    monkeypatch.setattr("ess.lake.listing.os.scandir", refuse)
     with pytest.raises(InputOpenError, match="secret"):
         ess.files("browse")
     ess.category_add("cached", f"'{logs}'/*browse*", usecache=True)
@@ -250,7 +255,7 @@ def test_a_folder_that_cannot_be_read_is_never_a_smaller_answer(logs, monkeypatc
     assert len(ess.files("browse")) == 5
 
 
-def test_settings_that_cannot_be_written_do_not_stop_reading(logs, monkeypatch):
+def test_settings_that_cannot_be_written_do_not_stop_reading(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ess.category_add("browse", f"'{logs}'/*browse*")
     (logs / "browse_20140910.gz").write_bytes(b"x")
 
@@ -262,14 +267,14 @@ def test_settings_that_cannot_be_written_do_not_stop_reading(logs, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ['{"version": 1, "categories": {"a": {}}}', '{"version": 1, "categories": 3}'])
-def test_damaged_settings_are_named(logs, content):
+def test_damaged_settings_are_named(logs: Path, content: str) -> None:
     ess.category_add("browse", f"'{logs}'/*browse*")
     (settings.cache_dir() / "datastores" / "local" / "categories.json").write_text(content)
     with pytest.raises(InitializationError, match=r"categories\.json: the settings file is damaged"):
         ess.summary()
 
 
-def test_columnspecs_and_delimiters():
+def test_columnspecs_and_delimiters() -> None:
     assert parse_columnspec('ip:ip sep:" [" s,clf:a X', where="") == ("ip:ip", 'sep:" ["', "s,clf:a", "X")
     assert parse_columnspec("s:a:b.c", where="") == ("s:a:b.c",)
     for bad in ("", " ", 'sep:"', "S:1a"):
@@ -281,7 +286,7 @@ def test_columnspecs_and_delimiters():
             parse_delimiter(bad)
 
 
-def test_every_error_is_one_line(logs):
+def test_every_error_is_one_line(logs: Path) -> None:
     with pytest.raises(EssError) as caught:
         ess.category_add("x", "/no\nsuch\x1b[31m/*")
     assert "\n" not in str(caught.value)

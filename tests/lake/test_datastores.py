@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ess import settings
@@ -12,12 +14,12 @@ from ess.lake.organize import CategoryOptions, add
 pytestmark = pytest.mark.usefixtures("places")
 
 
-def test_without_a_selection_the_error_says_what_to_do():
+def test_without_a_selection_the_error_says_what_to_do() -> None:
     with pytest.raises(InitializationError, match="ess select local"):
         datastores.datastore()
 
 
-def test_a_label_is_another_datastore_with_its_own_categories(tmp_path):
+def test_a_label_is_another_datastore_with_its_own_categories(tmp_path: Path) -> None:
     datastores.select("local")
     add("one", str(tmp_path / "*"), CategoryOptions(noprobe=True))
     datastores.select("local", label="mine")
@@ -38,19 +40,19 @@ def test_a_label_is_another_datastore_with_its_own_categories(tmp_path):
         ("locl", "did you mean 'local'"),
     ],
 )
-def test_sources_that_do_not_work_are_errors(source, words):
+def test_sources_that_do_not_work_are_errors(source: str, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         datastores.select(source)
     assert datastores.repository().datastores == {}
 
 
 @pytest.mark.parametrize("label", ["", "a/b", "..", ".x", "a b", "x" * 65, "a\n"])
-def test_a_label_is_a_plain_name(label):
+def test_a_label_is_a_plain_name(label: str) -> None:
     with pytest.raises(OptionError, match="--label"):
         datastores.select("local", label=label)
 
 
-def test_purge_forgets_the_categories_and_keeps_the_files(tmp_path):
+def test_purge_forgets_the_categories_and_keeps_the_files(tmp_path: Path) -> None:
     datastores.select("local")
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     add("one", str(tmp_path / "*.csv"), CategoryOptions())
@@ -64,7 +66,7 @@ def test_purge_forgets_the_categories_and_keeps_the_files(tmp_path):
         datastores.purge("x")
 
 
-def test_damaged_settings_are_one_clear_error():
+def test_damaged_settings_are_one_clear_error() -> None:
     datastores.select("local")
     path = settings.cache_dir() / "repository.json"
     path.write_text('{"version": 1, "datastores": {"local": 3}}')

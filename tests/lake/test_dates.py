@@ -39,7 +39,7 @@ WORDS = st.text("abc_-. ", max_size=6)
         ("log_99-2014-09-01", "2014-09-01"),
     ],
 )
-def test_automatic_dates(name, expected):
+def test_automatic_dates(name: str, expected: str) -> None:
     assert automatic_date(name) == datetime.fromisoformat(expected)
 
 
@@ -59,19 +59,19 @@ def test_automatic_dates(name, expected):
         "2014-9-1",
     ],
 )
-def test_what_is_no_date(name):
+def test_what_is_no_date(name: str) -> None:
     assert automatic_date(name) is None
 
 
 @given(A_DATE, WORDS, WORDS)
-def test_a_date_is_found_between_any_words(date, before, after):
+def test_a_date_is_found_between_any_words(date: datetime, before: str, after: str) -> None:
     assert automatic_date(f"{before}{date:%Y%m%d%H%M%S}{after}") == date
     assert automatic_date(f"{before}{date:%Y-%m-%d}x{after}") == datetime(date.year, date.month, date.day)
     assert automatic_date(f"{before}{date:%Y-%m-%dT%H-%M-%S}{after}") == date
 
 
 @given(st.text("0123456789", min_size=1, max_size=20))
-def test_a_run_of_digits_is_a_date_only_at_the_four_lengths(digits):
+def test_a_run_of_digits_is_a_date_only_at_the_four_lengths(digits: str) -> None:
     found = automatic_date(f"a{digits}b")
     if found is not None:
         form = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}[len(digits)]
@@ -79,12 +79,12 @@ def test_a_run_of_digits_is_a_date_only_at_the_four_lengths(digits):
 
 
 @given(st.text(max_size=40))
-def test_any_name_gives_a_date_or_none(name):
+def test_any_name_gives_a_date_or_none(name: str) -> None:
     found = automatic_date(name)
     assert found is None or 1900 <= found.year <= 2099
 
 
-def test_folders_count_only_below_the_fixed_part_of_the_pattern():
+def test_folders_count_only_below_the_fixed_part_of_the_pattern() -> None:
     finder = DateFinder(date_rule(None, None))
     path = "/backup-20201111/logs/2014/09/01/x.gz"
     assert finder.find(path, len("/backup-20201111/logs/")).date == datetime(2014, 9, 1)
@@ -110,14 +110,14 @@ def test_folders_count_only_below_the_fixed_part_of_the_pattern():
         ("q[:%Y:]", "20140901", "1970-01-01"),
     ],
 )
-def test_dateregex(dateregex, name, expected):
+def test_dateregex(dateregex: str, name: str, expected: str) -> None:
     assert DateFinder(date_rule(dateregex, None)).find("/folder/" + name).date == datetime.fromisoformat(expected)
 
 
 @pytest.mark.parametrize(
     ("dateregex", "number"), [("[:%f:{8,}]_", 12345678), ("account[:%f:{8,}]", 12345678), ("account[:%f:{4,4}]", 1234)]
 )
-def test_numbers_in_names(dateregex, number):
+def test_numbers_in_names(dateregex: str, number: int) -> None:
     finder = DateFinder(date_rule(dateregex, None))
     assert finder.numbers
     assert finder.find("/logs/account12345678_20140609.csv").number == number
@@ -134,11 +134,11 @@ def test_numbers_in_names(dateregex, number):
         ("YMDThms", "20140901T130559", "2014-09-01 13:05:59"),
     ],
 )
-def test_dateformat(dateformat, name, expected):
+def test_dateformat(dateformat: str, name: str, expected: str) -> None:
     assert DateFinder(date_rule(None, dateformat)).find(name).date == datetime.fromisoformat(expected)
 
 
-def test_dateformat_numbers():
+def test_dateformat_numbers() -> None:
     assert DateFinder(date_rule(None, "#_")).find("account12345678_20140609.csv").number == 12345678
     assert DateFinder(date_rule(None, "account#")).find("account12345678_20140609.csv").number == 12345678
 
@@ -158,13 +158,13 @@ def test_dateformat_numbers():
         ("auto", "auto"),
     ],
 )
-def test_a_bad_rule_is_an_option_error(dateregex, dateformat):
+def test_a_bad_rule_is_an_option_error(dateregex: str | None, dateformat: str | None) -> None:
     with pytest.raises(OptionError):
         date_rule(dateregex, dateformat)
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_any_rule_is_refused_or_works(text, name):
+def test_any_rule_is_refused_or_works(text: str, name: str) -> None:
     try:
         finder = DateFinder(DateRule(DateRuleKind.FORMAT, text))
     except OptionError:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.errors import OptionError
-from ess.lake import listing as listing_module
 from ess.lake.dates import NO_DATE, date_rule
 from ess.lake.listing import list_files, list_level
 from ess.lake.patterns import compile_exclude, parse_patterns
@@ -37,7 +37,7 @@ def names(root: Path, text: str, *, level: bool = False, exclude: str | None = N
     return [entry.path.removeprefix(f"{root}/") for entry in found.files]
 
 
-def test_files_come_by_date_and_path_with_size_and_date(tree):
+def test_files_come_by_date_and_path_with_size_and_date(tree: Path) -> None:
     found = list_files(parse_patterns("logs/*", folder=str(tree), where=""), label="here")
     assert [(Path(e.path).name, e.date.day, e.size) for e in found.files] == [
         ("b", 1, 6),
@@ -51,33 +51,38 @@ def test_files_come_by_date_and_path_with_size_and_date(tree):
     assert found.files[0].modified == pytest.approx(time.time(), abs=3600)
 
 
-def test_a_star_crosses_folders_and_several_patterns_list_a_file_once(tree):
+def test_a_star_crosses_folders_and_several_patterns_list_a_file_once(tree: Path) -> None:
     assert names(tree, "*a_*3.gz") == ["logs/deep/er/a_20140903.gz"]
     assert names(tree, "logs/b other/*.txt l*/b") == ["logs/b", "other/a.txt"]
     assert names(tree, "logs/deep") == ["logs/deep/er/a_20140903.gz"]
     assert names(tree, "nosuch/* logs/nosuch") == []
 
 
-def test_excluded_files_and_folders_are_left_out(tree):
+def test_excluded_files_and_folders_are_left_out(tree: Path) -> None:
     assert names(tree, "*", exclude="deep/* *.txt") == ["logs/b", "logs/a_20140901.gz", "logs/a_20140902.gz"]
 
 
-def test_one_level_is_listed_like_a_shell_does(tree):
+def test_one_level_is_listed_like_a_shell_does(tree: Path) -> None:
     assert names(tree, "*", level=True) == ["logs/", "other/"]
     assert names(tree, "logs", level=True) == names(tree, "logs/*", level=True)
     assert set(names(tree, "logs/", level=True)) == {"logs/a_20140901.gz", "logs/a_20140902.gz", "logs/b", "logs/deep/"}
     assert names(tree, "*/a*t", level=True) == ["other/a.txt"]
 
 
-def test_only_folders_that_can_match_are_read(tree, monkeypatch):
+def test_only_folders_that_can_match_are_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     scandir = os.scandir
-    monkeypatch.setattr(listing_module.os, "scandir", lambda folder: (read.append(str(folder)), scandir(folder))[1])
+
+    def noted(folder: str) -> Any:
+        read.append(str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr("ess.lake.listing.os.scandir", noted)
     names(tree, "logs/d*er*")
     assert sorted(read) == [f"{tree}/logs/", f"{tree}/logs/deep/", f"{tree}/logs/deep/er/"]
 
 
-def test_links_are_followed_but_not_in_circles(tree):
+def test_links_are_followed_but_not_in_circles(tree: Path) -> None:
     (tree / "logs" / "up").symlink_to(tree / "logs")
     (tree / "logs" / "side").symlink_to(tree / "other")
     (tree / "logs" / "gone").symlink_to(tree / "nothing")
@@ -85,20 +90,20 @@ def test_links_are_followed_but_not_in_circles(tree):
     assert found == ["logs/side/a.txt", "logs/up/side/a.txt"]
 
 
-def test_pipes_are_no_files(tree):
+def test_pipes_are_no_files(tree: Path) -> None:
     os.mkfifo(tree / "logs" / "pipe")
     assert names(tree, "logs/p*") == []
 
 
-def test_a_folder_that_fails_is_reported(tree, monkeypatch):
+def test_a_folder_that_fails_is_reported(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scandir = os.scandir
 
-    def refuse(folder):
+    def refuse(folder: str) -> Any:
         if str(folder).endswith("deep/"):
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
-    monkeypatch.setattr(listing_module.os, "scandir", refuse)
+    monkeypatch.setattr("ess.lake.listing.os.scandir", refuse)
     found = list_files(parse_patterns("logs/*", folder=str(tree), where=""), label="local")
     assert found.unreadable == (f"{tree}/logs/deep/",)
     assert len(found.files) == 3
@@ -108,7 +113,7 @@ NAME = st.binary(min_size=1, max_size=20).filter(lambda b: b"/" not in b and b"\
 
 
 @given(name=NAME)
-def test_a_name_of_any_bytes_is_found_and_opens(tmp_path_factory, name):
+def test_a_name_of_any_bytes_is_found_and_opens(tmp_path_factory: pytest.TempPathFactory, name: bytes) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / os.fsdecode(name)).write_bytes(name)
     for found in (
@@ -120,7 +125,7 @@ def test_a_name_of_any_bytes_is_found_and_opens(tmp_path_factory, name):
 
 
 @given(text=st.text("ab*?[]!-' \"\\./\n", max_size=10))
-def test_any_pattern_is_refused_or_lists(tmp_path_factory, text):
+def test_any_pattern_is_refused_or_lists(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.getbasetemp() / "few"
     (folder / "a" / "b").mkdir(parents=True, exist_ok=True)
     (folder / "a" / "ab").touch()
@@ -133,7 +138,7 @@ def test_any_pattern_is_refused_or_lists(tmp_path_factory, text):
     assert level <= files <= {f"{folder}/a/ab"}
 
 
-def test_many_files_are_listed_quickly(tmp_path):
+def test_many_files_are_listed_quickly(tmp_path: Path) -> None:
     for folder in range(20):
         (tmp_path / f"d{folder}").mkdir()
         for number in range(250):

@@ -36,7 +36,7 @@ def covers(lower: str, upper: str, date: str) -> bool:
         ("20140901", "2014/9/2", "2014-09-02 10:00:00", True),
     ],
 )
-def test_a_bound_covers_what_it_names(lower, upper, date, expected):
+def test_a_bound_covers_what_it_names(lower: str, upper: str, date: str, expected: bool) -> None:
     assert covers(lower, upper, date) is expected
 
 
@@ -55,7 +55,7 @@ def test_a_bound_covers_what_it_names(lower, upper, date, expected):
         ("**", "*"),
     ],
 )
-def test_a_bad_bound_is_one_line_with_exit_code_2(lower, upper):
+def test_a_bad_bound_is_one_line_with_exit_code_2(lower: str, upper: str) -> None:
     with pytest.raises(OptionError) as caught:
         parse_range(lower, upper)
     assert caught.value.exit_code == 2
@@ -63,19 +63,19 @@ def test_a_bad_bound_is_one_line_with_exit_code_2(lower, upper):
 
 
 @given(DATES, DATES, DATES)
-def test_a_range_of_days_is_the_days(one, two, date):
+def test_a_range_of_days_is_the_days(one: datetime, two: datetime, date: datetime) -> None:
     first, last = sorted((one.date(), two.date()))
     assert covers(str(first), str(last), str(date)) == (first <= date.date() <= last)
 
 
 @given(DATES)
-def test_a_range_of_one_second_holds_only_that_second(date):
+def test_a_range_of_one_second_holds_only_that_second(date: datetime) -> None:
     assert covers(str(date), str(date), str(date))
     assert not covers(str(date), str(date), str(date + timedelta(seconds=1)))
     assert covers("*", "*", str(date))
 
 
-def test_numbered_files_have_numbers_as_bounds():
+def test_numbered_files_have_numbers_as_bounds() -> None:
     span = parse_range("10", "200", numbers=True)
     assert [n for n in (9, 10, 99, 200, 201) if span.covers(FileDate(number=n))] == [10, 99, 200]
     assert not span.covers(FileDate())

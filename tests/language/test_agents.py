@@ -1,5 +1,7 @@
 """AgentParse over the kinds of agents that logs hold."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 
@@ -34,7 +36,7 @@ WEBKIT = b"AppleWebKit/537.36 (KHTML, like Gecko)"
         (b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", "IE:Windows:PC:"),
     ],
 )  # fmt: skip
-def test_browsers(agent, code):
+def test_browsers(agent: bytes, code: str) -> None:
     assert agent_code(agent).decode() == code
     assert not is_crawler(agent_code(agent))
     assert user_id(agent) > 2
@@ -49,27 +51,29 @@ def test_browsers(agent, code):
         (b"python-requests/2.31.0", b"python-requests"),
     ],
 )
-def test_crawlers(agent, name):
+def test_crawlers(agent: bytes, name: bytes) -> None:
     assert agent_code(agent) == name
     assert is_crawler(name) == 1
     assert user_id(agent) == 2
 
 
 @pytest.mark.parametrize("agent", [b"", b" ", b"-", b"\xff\xfe", b"a:b:c"])
-def test_nothing_known_is_blank(agent):
+def test_nothing_known_is_blank(agent: bytes) -> None:
     assert agent_code(agent) == b""
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=80))
-def test_any_bytes_give_four_components_or_none(agent):
+def test_any_bytes_give_four_components_or_none(agent: bytes) -> None:
     code = agent_code(b"Mozilla/5.0 " + agent)
     assert code.count(b":") in (0, 3)
     if not is_crawler(code) and code:
-        assert FUNCTIONS["agentname"].row(code)
+        name_of = FUNCTIONS["agentname"].row
+        assert name_of is not None
+        assert name_of(code)
 
 
-def test_the_rules_load_only_when_an_agent_is_parsed():
+def test_the_rules_load_only_when_an_agent_is_parsed() -> None:
     code = (
         "import sys; from ess.language.functions import FUNCTIONS;"
         "FUNCTIONS['agentname'].row(b'a:b:c:d');"

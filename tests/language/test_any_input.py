@@ -1,5 +1,7 @@
 """Row implementations take any values: they give their declared type or reject the record, and raise nothing else."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from ess.language import checker, values
 from ess.language.functions import FUNCTIONS
 from ess.language.parser import parse
 from ess.language.scope import Scope
-from ess.language.tree import Call, ValueType
+from ess.language.tree import Call, ValueType, value_type
 from ess.schema import parse_column
 
 EDGES = [0, 1, -1, 10, 2**31, 2**63 - 1, -(2**63)]
@@ -34,7 +36,7 @@ TYPES = {ValueType.STRING: bytes, ValueType.INTEGER: int, ValueType.FLOAT: float
 COLUMNS = ("s:Str1", "s:Str2", "i:Int1", "is:Int2", "f:Float1", "ip:Ip1")
 
 
-def call_of(expression):
+def call_of(expression: str) -> Call | None:
     """The checked call of an example, before constants are folded; None for a call within another expression."""
     scope = Scope()
     for spec in COLUMNS:
@@ -51,18 +53,18 @@ CALLS = [
 ]
 
 
-def right(value, kind):
-    return type(value) is TYPES[kind] and (kind is not ValueType.INTEGER or -(2**63) <= value < 2**63)
+def right(value: bytes | float, kind: ValueType) -> bool:
+    return type(value) is TYPES[kind] and (not isinstance(value, int) or -(2**63) <= value < 2**63)
 
 
 @pytest.mark.parametrize("call", CALLS)
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
-def test_any_values(call, data):
+def test_any_values(call: Call, data: st.DataObject) -> None:
     row = call.function.bind(call.arguments)
     given_values = [data.draw(VALUES[node.type]) for node in call.function.evaluated(call.arguments)]
     targets = call.function.targets(call.arguments)
-    present = [data.draw(VALUES[checker.value_type(target.slot.type)]) for target in targets]
+    present = [data.draw(VALUES[value_type(target.slot.type)]) for target in targets]
     try:
         result = row(*given_values, *present)
     except values.RecordError:

@@ -1,6 +1,9 @@
 """Any text is an expression or an error of one line, and any expression gives a value or rejects the record."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +17,7 @@ from ess.language.functions import FUNCTIONS
 from ess.language.lexer import COMPARISONS
 from ess.language.program import Evaluate, Program
 from ess.language.scope import Scope
-from ess.language.tree import ValueType
+from ess.language.tree import Slot, ValueType
 from ess.schema import ColumnType, parse_column
 from ess.schema.batch import make_batch
 
@@ -30,7 +33,7 @@ OPERATORS = st.sampled_from([*COMPARISONS, *"+-*/%&|^", "&&", "||"])
 FUNCTION_NAMES = st.sampled_from([function.name for function in FUNCTIONS.values()])
 
 
-def larger(inner):
+def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return (
         st.tuples(inner, OPERATORS, inner).map(" ".join)
         | inner.map("({})".format)
@@ -47,7 +50,7 @@ NOISE = st.sampled_from(
 
 
 @st.composite
-def mutations(draw):
+def mutations(draw: st.DrawFn) -> str:
     """Examples of functions, with parts cut out, doubled, exchanged and put in."""
     text = draw(st.sampled_from(EXAMPLES))
     for _ in range(draw(st.integers(1, 3))):
@@ -57,12 +60,12 @@ def mutations(draw):
     return text
 
 
-def scope_and_inputs():
+def scope_and_inputs() -> tuple[Scope, tuple[Slot, ...]]:
     scope = Scope()
     return scope, tuple(scope.add(parse_column(spec, where="-d")) for spec in COLUMNS)
 
 
-def failure_of(check, *arguments, where):
+def failure_of(check: Callable[..., object], *arguments: object, where: str) -> str | None:
     """What is wrong; None if nothing is. Anything but an EssError fails the test."""
     try:
         check(*arguments, where=where)
@@ -71,7 +74,7 @@ def failure_of(check, *arguments, where):
     return None
 
 
-def run(text):
+def run(text: str) -> None:
     """Check a text as a filter and as an expression, and compute it for a row."""
     for check, where in ((check_filter, "-filt"), (check_expression, "-eval")):
         failure = failure_of(check, text, scope_and_inputs()[0], where=where)
@@ -89,30 +92,30 @@ def run(text):
 
 @settings(max_examples=250, deadline=None)
 @given(GRAMMAR)
-def test_expressions_from_the_grammar(text):
+def test_expressions_from_the_grammar(text: str) -> None:
     run(text)
 
 
 @settings(max_examples=250, deadline=None)
 @given(mutations())
-def test_examples_that_were_damaged(text):
+def test_examples_that_were_damaged(text: str) -> None:
     run(text)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=30) | st.lists(NOISE | OPERATORS | ATOMS, max_size=8).map("".join))
-def test_any_text(text):
+def test_any_text(text: str) -> None:
     run(text)
 
 
 @given(st.text(max_size=12), st.sampled_from(ColumnType))
-def test_any_text_as_the_value_of_a_variable(text, kind):
+def test_any_text_as_the_value_of_a_variable(text: str, kind: ColumnType) -> None:
     failure = failure_of(check_constant, text, kind, where="-var")
     assert failure is None or re.fullmatch("-var: [^\n]+", failure)
 
 
 @given(st.binary(max_size=10), st.binary(max_size=20))
-def test_any_date_format(spec, text):
+def test_any_date_format(spec: bytes, text: bytes) -> None:
     try:
         to_time = compile_date_format(spec, local=True)
     except FormatError:
@@ -123,5 +126,5 @@ def test_any_date_format(spec, text):
 @pytest.mark.parametrize(
     "text", ["(" * 5000, "!" * 5000, "-(" * 3000, "Abs(" * 3000, "1" + "+1" * 5000, '"a" ' * 5000, "'" * 9999]
 )
-def test_long_and_deep_texts(text):
+def test_long_and_deep_texts(text: str) -> None:
     run(text)

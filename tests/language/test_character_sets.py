@@ -1,5 +1,7 @@
 """IConv: names of character sets, and which conversion is taken."""
 
+from __future__ import annotations
+
 import codecs
 
 import pytest
@@ -34,20 +36,21 @@ from ess.schema import parse_column
         ("", None),
     ],
 )
-def test_names(name, codec):
+def test_names(name: str, codec: str | None) -> None:
     assert codec_name(name) == codec
 
 
-def test_every_alias_is_a_codec():
+def test_every_alias_is_a_codec() -> None:
     assert {codecs.lookup(codec).name == codec_name(name) for name, codec in _ALIASES.items()} == {True}
 
 
-def convert(value, codes, to):
+def convert(value: bytes, codes: str, to: str) -> bytes:
     scope = Scope()
     scope.add(parse_column("s:v", where="-d"))
     call = check_expression(f'IConv(v, "{codes}", "{to}")', scope, where="-eval")
     assert isinstance(call, Call)
-    return call.function.bind(call.arguments)(value)
+    converted: bytes = call.function.bind(call.arguments)(value)
+    return converted
 
 
 SJIS, EUC = "日本".encode("shift_jis"), "日本".encode("euc_jp")
@@ -64,22 +67,24 @@ SJIS, EUC = "日本".encode("shift_jis"), "日本".encode("euc_jp")
         (b"", "utf8", ""),
     ],
 )
-def test_the_first_that_converts_all_is_taken_else_the_one_that_converts_most(value, codes, result):
+def test_the_first_that_converts_all_is_taken_else_the_one_that_converts_most(
+    value: bytes, codes: str, result: str
+) -> None:
     assert convert(value, codes, "utf8") == result.encode()
 
 
-def test_a_dot_keeps_the_value():
+def test_a_dot_keeps_the_value() -> None:
     assert convert(b"\xff", "sjis;euc-jp;.", "utf8") == b"\xff"
 
 
-def test_a_record_that_no_set_fits_is_rejected():
+def test_a_record_that_no_set_fits_is_rejected() -> None:
     with pytest.raises(RecordError, match="IConv cannot convert from sjis;euc-jp"):
         convert(b"\xff", "sjis;euc-jp", "utf8")
     with pytest.raises(RecordError):
         convert("日".encode(), "utf8", "latin1")
 
 
-def test_what_the_target_lacks_can_be_left_out():
+def test_what_the_target_lacks_can_be_left_out() -> None:
     assert convert("a日b".encode(), "utf8", "latin1//IGNORE") == b"ab"
     with pytest.raises(OptionError, match="unknown suffix '//TRANSLIT' of a character set"):
         convert(b"", "utf8", "latin1//TRANSLIT")

@@ -1,6 +1,9 @@
 """DateToTime and TimeToDate against the C library."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,7 @@ NEW_YORK = "EST5EDT,M3.2.0,M11.1.0"
 
 
 @pytest.fixture(params=["UTC0", BERLIN, NEW_YORK, "JST-9", "NST3:30NDT,M3.2.0,M11.1.0"])
-def zone(request, monkeypatch):
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield request.param
@@ -22,7 +25,7 @@ def zone(request, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", ["%Y-%m-%d %H:%M:%S", "%d/%b/%Y:%H:%M:%S", "%Y%m%d%H%M%S", "%H:%M:%S %d.%m.%Y"])
-def test_local_dates_come_back(zone, shape):
+def test_local_dates_come_back(zone: str, shape: str) -> None:
     to_time = compile_date_format(shape.encode(), local=True)
     starts = (1395968400, 1414278000, 1394348400, 1414900000, 1410739200, 86399, 4_000_000_000)
     for start in starts:
@@ -34,7 +37,7 @@ def test_local_dates_come_back(zone, shape):
             assert got == (seconds - 3600 if twice else seconds), text
 
 
-def test_a_skipped_hour_is_read_as_standard_time(monkeypatch):
+def test_a_skipped_hour_is_read_as_standard_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", BERLIN)
     time.tzset()
     try:
@@ -46,7 +49,7 @@ def test_a_skipped_hour_is_read_as_standard_time(monkeypatch):
 
 
 @given(st.integers(0, 2**33), st.integers(0, 999))
-def test_gmt_dates_come_back(seconds, thousandths):
+def test_gmt_dates_come_back(seconds: int, thousandths: int) -> None:
     text = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds)).encode()
     assert compile_date_format(b"Y.m.d.H.M.S", local=False)(text) == seconds
     assert compile_date_format(b"%Y-%m-%d.%H:%M:%S", local=False)(text + b" and more") == seconds
@@ -60,14 +63,14 @@ def test_gmt_dates_come_back(seconds, thousandths):
         st.sampled_from([b"2014-09-15 01:02:03", b"2014-9-15 1:2:3", b"2014-09-15 01:02:3", b"x", b""]), max_size=8
     )
 )
-def test_the_cache_does_not_mix_shapes_up(texts):
+def test_the_cache_does_not_mix_shapes_up(texts: list[bytes]) -> None:
     to_time = compile_date_format(b"Y.m.d.H.M.S", local=False)
     for text in texts:
         assert to_time(text) == (1410742923 if text[:1] == b"2" else 0)
 
 
 @given(st.binary(max_size=12), st.sampled_from([b"Y.m.d.H.M.S", b"YmdHMS", b"H.M.S.p", b"%d%b%y", b"m.d.z"]))
-def test_any_bytes_give_a_number(text, spec):
+def test_any_bytes_give_a_number(text: bytes, spec: bytes) -> None:
     assert isinstance(compile_date_format(spec, local=False)(text), int)
 
 
@@ -93,11 +96,11 @@ def test_any_bytes_give_a_number(text, spec):
         (b"100%% %S", b"100% 07", 7),
     ],
 )
-def test_parts(spec, text, seconds):
+def test_parts(spec: bytes, text: bytes, seconds: int) -> None:
     assert compile_date_format(spec, local=False)(text) == seconds
 
 
 @pytest.mark.parametrize("spec", [b"", b"...", b"%Q", b"%Y%Y", b"%", b"%b%m"])
-def test_senseless_formats(spec):
+def test_senseless_formats(spec: bytes) -> None:
     with pytest.raises(FormatError):
         compile_date_format(spec, local=False)

@@ -1,5 +1,7 @@
 """Every function's help has examples, and they run as help says."""
 
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -7,10 +9,11 @@ import pytest
 from ess.engines.rowwise import compile_rowwise
 from ess.errors import OptionError
 from ess.language.checker import check_expression
+from ess.language.function import Example, Function
 from ess.language.functions import FUNCTIONS
 from ess.language.program import Evaluate, Program
 from ess.language.scope import Scope
-from ess.language.tree import ValueType
+from ess.language.tree import Constant, ValueType
 from ess.pipeline.page import function_entry
 from ess.schema import parse_column
 from ess.schema.batch import blank, make_batch
@@ -21,7 +24,7 @@ CASES = [(function, example) for function in FUNCTIONS.values() for example in f
 
 
 @pytest.mark.parametrize(("function", "example"), CASES, ids=[example.expression for _, example in CASES])
-def test_the_example_gives_what_help_says(function, example):
+def test_the_example_gives_what_help_says(function: Function, example: Example) -> None:
     scope = Scope()
     inputs = tuple(scope.add(parse_column(spec, where="-d")) for spec in COLUMNS)
     node = check_expression(example.expression, scope, where="-eval")
@@ -37,7 +40,7 @@ def test_the_example_gives_what_help_says(function, example):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
-def test_a_function_has_examples_or_works_only_somewhere(function):
+def test_a_function_has_examples_or_works_only_somewhere(function: Function) -> None:
     assert function.summary
     if not function.only_in:
         assert function.examples
@@ -46,13 +49,14 @@ def test_a_function_has_examples_or_works_only_somewhere(function):
         check_expression(f"{function.name}(x)", Scope(), where="-eval")
 
 
-def test_infinite_results_are_floats():
+def test_infinite_results_are_floats() -> None:
     node = check_expression("Pow(0, -1)", Scope(), where="-eval")
+    assert isinstance(node, Constant)
     assert node.value == math.inf
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
-def test_help_is_printable_and_tells_types(function):
+def test_help_is_printable_and_tells_types(function: Function) -> None:
     entry = function_entry(function)
     assert all(example.isprintable() for example in entry.examples)
     assert "result: a" in entry.types
@@ -60,5 +64,5 @@ def test_help_is_printable_and_tells_types(function):
         assert parameter.words or function.only_in or f"{parameter.name}: " in entry.types
 
 
-def test_addresses_in_help_are_those_of_expressions():
+def test_addresses_in_help_are_those_of_expressions() -> None:
     assert "ToIP('1.2.3.4')  =>  1.2.3.4" in function_entry(FUNCTIONS["toip"]).examples

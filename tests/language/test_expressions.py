@@ -1,5 +1,7 @@
 """What expressions mean, and what is said about wrong ones."""
 
+from __future__ import annotations
+
 import pytest
 
 from ess.errors import OptionError
@@ -9,7 +11,7 @@ from ess.language.tree import Constant, Not, ToFloat, ToInteger, ValueType
 from ess.schema import ColumnType, parse_column
 
 
-def scope_of(*specs):
+def scope_of(*specs: str) -> Scope:
     scope = Scope()
     for spec in specs:
         scope.add(parse_column(spec, where="-d"))
@@ -48,7 +50,7 @@ COLUMNS = ("s:name", "i:count", "f:price", "ip:host", "s:Other")
         ("SearchKey2('www.google.com', '/search?q=a+b')", b"a b"),
     ],
 )
-def test_constants(text, value):
+def test_constants(text: str, value: bytes | float) -> None:
     node = check_expression(text, Scope(), where="-eval")
     assert isinstance(node, Constant)
     assert node.value == value
@@ -67,8 +69,10 @@ def test_constants(text, value):
         ("'\udcff\u00e9'", b"\xff\xc3\xa9"),
     ],
 )
-def test_string_constants(text, value):
-    assert check_expression(text, Scope(), where="-eval").value == value
+def test_string_constants(text: str, value: bytes) -> None:
+    node = check_expression(text, Scope(), where="-eval")
+    assert isinstance(node, Constant)
+    assert node.value == value
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_string_constants(text, value):
         ("name == dec=1", "unexpected '='"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(text, message):
+def test_what_is_wrong_is_said_in_one_line(text: str, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         check_expression(text, scope_of(*COLUMNS), where="-eval x")
     line = str(caught.value)
@@ -139,7 +143,7 @@ def test_what_is_wrong_is_said_in_one_line(text, message):
     assert "\n" not in line
 
 
-def test_a_message_shows_a_part_of_a_long_expression():
+def test_a_message_shows_a_part_of_a_long_expression() -> None:
     text = "count + " * 100 + "cuont" + " + count" * 100
     with pytest.raises(OptionError) as caught:
         check_expression(text, scope_of(*COLUMNS), where="-eval x")
@@ -149,7 +153,7 @@ def test_a_message_shows_a_part_of_a_long_expression():
     assert len(line) < 300
 
 
-def test_names_have_no_case():
+def test_names_have_no_case() -> None:
     scope = scope_of(*COLUMNS)
     assert check_expression("SLENG(NAME) + sleng(other) + $ROWNUM", scope, where="-eval").type is ValueType.INTEGER
 
@@ -167,11 +171,11 @@ def test_names_have_no_case():
         "Eval($Random % 100) == 0",
     ],
 )
-def test_filters_that_are_fine(text):
+def test_filters_that_are_fine(text: str) -> None:
     assert check_filter(text, scope_of(*COLUMNS), where="-filt").type is ValueType.INTEGER
 
 
-def test_negation_covers_the_comparison():
+def test_negation_covers_the_comparison() -> None:
     node = check_filter("!count == 1", scope_of(*COLUMNS), where="-filt")
     assert isinstance(node, Not)
 
@@ -180,12 +184,12 @@ def test_negation_covers_the_comparison():
     ("text", "kind", "wrapper"),
     [("price", ColumnType.I, ToInteger), ("count", ColumnType.F, ToFloat)],
 )
-def test_numbers_fit_into_any_numeric_column(text, kind, wrapper):
+def test_numbers_fit_into_any_numeric_column(text: str, kind: ColumnType, wrapper: type) -> None:
     node = check_expression(text, scope_of(*COLUMNS), where="-eval")
     assert isinstance(fit(node, kind, where="-eval"), wrapper)
 
 
-def test_a_string_does_not_fit_into_a_number():
+def test_a_string_does_not_fit_into_a_number() -> None:
     node = check_expression("name", scope_of(*COLUMNS), where="-eval")
     with pytest.raises(OptionError, match=r"cannot be stored in a column of type I; convert it with ToI\(\)"):
         fit(node, ColumnType.I, where="-eval i:x")
@@ -203,28 +207,28 @@ def test_a_string_does_not_fit_into_a_number():
         ("1.2.3.4", ColumnType.IP, b"\x01\x02\x03\x04"),
     ],
 )
-def test_variables_start_with_a_constant(text, kind, value):
+def test_variables_start_with_a_constant(text: str, kind: ColumnType, value: bytes | float) -> None:
     got = check_constant(text, kind, where="-var")
     assert got == value
     assert type(got) is type(value)
 
 
-def test_an_unquoted_string_constant_says_how_to_quote_it():
+def test_an_unquoted_string_constant_says_how_to_quote_it() -> None:
     with pytest.raises(OptionError, match=r"'first\.csv' is not a string constant; quote it once more"):
         check_constant("first.csv", ColumnType.S, where="-var")
 
 
 class TestScope:
-    def test_a_name_cannot_be_defined_twice(self):
+    def test_a_name_cannot_be_defined_twice(self) -> None:
         with pytest.raises(OptionError, match="column 'NAME' is defined already"):
             scope_of("s:name", "s:NAME")
 
-    def test_an_alias_means_the_same_slot(self):
+    def test_an_alias_means_the_same_slot(self) -> None:
         scope = scope_of("s:name")
         assert scope.alias("Name", "Other") == scope.find("OTHER") == scope.find("name")
         assert [name for name, _ in scope.names()] == ["name", "Other"]
 
-    def test_a_renamed_column_keeps_its_key_and_frees_its_name(self):
+    def test_a_renamed_column_keeps_its_key_and_frees_its_name(self) -> None:
         scope = scope_of("s:name", "i:count")
         scope.rename("name", "Title")
         fresh = scope.add(parse_column("f:Name", where="-eval"))
@@ -232,19 +236,19 @@ class TestScope:
         assert len({slot.key for slot in scope.columns()}) == 3
         assert scope.find("name") == fresh
 
-    def test_renaming_an_alias_keeps_the_column(self):
+    def test_renaming_an_alias_keeps_the_column(self) -> None:
         scope = scope_of("s:name")
         scope.alias("name", "other")
         scope.rename("other", "third")
         assert scope.find("other") is None
         assert scope.find("third") == scope.find("name")
 
-    def test_an_unknown_name_lists_what_there_is(self):
+    def test_an_unknown_name_lists_what_there_is(self) -> None:
         with pytest.raises(OptionError, match="unknown column 'zzz'; known are name, count"):
             scope_of("s:name", "i:count").get("zzz", where="-c")
 
 
-def test_the_older_way_to_decode_a_key():
+def test_the_older_way_to_decode_a_key() -> None:
     scope = scope_of(*COLUMNS)
     today = check_expression("KeyDec(name, Other, 'I', price)", scope, where="-eval")
     assert check_expression("KDec(name, 'Other;I:;price')", scope, where="-eval") == today

@@ -1,5 +1,7 @@
 """The examples of docs/manual/expressions.md."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from ess.language import values
 from ess.language.checker import check_constant, check_expression
 from ess.language.program import Evaluate, Program
 from ess.language.scope import Scope
-from ess.language.tree import ValueType
+from ess.language.tree import Slot, ValueType
 from ess.schema import ColumnType, parse_column
 from ess.schema.batch import make_batch
 
@@ -28,13 +30,13 @@ COLUMNS = {
 RESULTS = {ValueType.STRING: "s", ValueType.INTEGER: "ls", ValueType.FLOAT: "f", ValueType.IP: "ip"}
 
 
-def scope_and_inputs():
+def scope_and_inputs() -> tuple[Scope, tuple[Slot, ...]]:
     scope = Scope()
     return scope, tuple(scope.add(parse_column(spec, where="-d")) for spec in COLUMNS)
 
 
 @pytest.mark.parametrize(("expression", "expected"), EXAMPLES, ids=[expression for expression, _ in EXAMPLES])
-def test_an_example_of_the_manual(expression, expected):
+def test_an_example_of_the_manual(expression: str, expected: str) -> None:
     scope, inputs = scope_and_inputs()
     node = check_expression(expression, scope, where="-eval")
     out = scope.add(parse_column(f"{RESULTS[node.type]}:out", where="-eval"))
@@ -48,13 +50,13 @@ def test_an_example_of_the_manual(expression, expected):
         assert got == check_constant(expected, out.type, where="the page")
 
 
-def test_the_message_is_the_one_of_the_manual():
+def test_the_message_is_the_one_of_the_manual() -> None:
     with pytest.raises(OptionError) as caught:
         check_expression("ToS(cuont)", scope_and_inputs()[0], where="-eval x")
     assert f"aq_pp: {caught.value}\n" in PAGE.read_text("utf-8")
 
 
-def test_there_are_examples():
+def test_there_are_examples() -> None:
     assert len(EXAMPLES) > 30
     assert all(len(example) == 2 for example in EXAMPLES)
     assert ColumnType.S.value in PAGE.read_text("utf-8")

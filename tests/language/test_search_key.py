@@ -1,10 +1,12 @@
 """SearchKey over the forms of addresses that logs hold."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ess.language.functions.search import ENGINES, search_key
+from ess.language.functions.search import ENGINES, SearchEngine, search_key
 
 
 @pytest.mark.parametrize(
@@ -29,12 +31,12 @@ from ess.language.functions.search import ENGINES, search_key
         ((b"", b"/search?q=x"), b""),
     ],
 )
-def test_forms_of_addresses(arguments, key):
+def test_forms_of_addresses(arguments: tuple[bytes, ...], key: bytes) -> None:
     assert search_key(*arguments) == key
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.hosts[0])
-def test_every_host_and_parameter_of_the_table_is_found(engine):
+def test_every_host_and_parameter_of_the_table_is_found(engine: SearchEngine) -> None:
     for host in engine.hosts:
         name = host.replace("*.", "de.") if host.startswith("*.") else host
         for country in ("com", "fr", "co.jp") if name.endswith(".*") else ("",):
@@ -44,5 +46,5 @@ def test_every_host_and_parameter_of_the_table_is_found(engine):
 
 
 @given(st.binary(max_size=60), st.none() | st.binary(max_size=60))
-def test_any_bytes_give_a_key(site, path):
+def test_any_bytes_give_a_key(site: bytes, path: bytes | None) -> None:
     assert isinstance(search_key(site, path), bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ class FakeImport:
 
     request: ImportRequest
     wanted: tuple[str, ...] = ("k",)
-    events: list[object] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
     fail_to_connect: bool = False
 
     @property

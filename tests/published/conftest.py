@@ -12,20 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from places import free_port_base, own_places
-from published.shell import Shell
+from tests.places import own_places, ports_in_a_row
+from tests.published.shell import Shell
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["embedded", "two workers"])
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """A shell in an empty folder with the commands on PATH; its servers and cluster end with the tests of the file."""
+    with ports_in_a_row() as port:
+        yield from _machine(request.param, tmp_path_factory, port)
+
+
+def _machine(workers: int, tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("machine")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {**own_places(folder, free_port_base()), "PATH": path, "TZ": "UTC"}
+    own = {**own_places(folder, port), "PATH": path, "TZ": "UTC"}
     # As a user has it, with the tool server; the one that a command outside of a stream starts ends soon.
     runtime = tempfile.mkdtemp(prefix="ess-")  # the path of a socket must be short
     warm = {"ESS_WARM": "1", "ESS_WARM_IDLE": "5", "ESS_RUNTIME_DIR": runtime}
-    shell = Shell(folder, {**os.environ, **own, **warm}, request.param)
+    shell = Shell(folder, {**os.environ, **own, **warm}, workers)
     try:
         if shell.workers:
             shell.run(f"ess cluster create --number {shell.workers}")

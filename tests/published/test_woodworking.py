@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from published.shell import Shell, unpacked
+from tests.published.shell import Shell, unpacked
 
 PURCHASE_COLUMNS = "S:purchaseDate S:userID I:articleID f:price I:refID"
 RECORDS, CLEAN, REJECTED = 41_031, 40_373, 658

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from published.shell import Shell
+from tests.published.shell import Shell
 
 
 def test_the_most_frequent_words_are_the_published_ones(machine: Shell, shared: Path) -> None:

@@ -4,20 +4,26 @@ The interpreter works on one row at a time and on the same kind of rules, but re
 expressions from Python functions that stand beside the expressions' text.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ess.language.function import Function, anything
-from ess.language.program import Branch, Conditional, Constantly, Expand, Quit, Skip
+from ess.language.program import Branch, Conditional, Constantly, Expand, Quit, Rule, Skip
 from ess.language.tree import Call, Reference, ValueType
-from rowwise.chains import Chain
+from tests.rowwise.chains import Chain
+
+Values = dict[str, int]
 
 # (target, expression, the same in Python); None is a division by zero
-EVALUATIONS = [
+EVALUATIONS: list[tuple[str, str, Callable[[Values], int | None]]] = [
     ("y", "x + 1", lambda v: v["x"] + 1),
     ("y", "y * 2 + z", lambda v: v["y"] * 2 + v["z"]),
     ("z", "$RowNum", lambda v: v["#"]),
@@ -25,7 +31,7 @@ EVALUATIONS = [
     ("total", "total + x", lambda v: v["total"] + v["x"]),
     ("z", "total % 7", lambda v: int(math.fmod(v["total"], 7))),
 ]
-CONDITIONS = [
+CONDITIONS: list[tuple[str, Callable[[Values], bool]]] = [
     ("x > 2", lambda v: v["x"] > 2),
     ("!(y == 1 || z != 0)", lambda v: v["y"] != 1 and v["z"] == 0),
     ("total & 1", lambda v: bool(v["total"] & 1)),
@@ -34,7 +40,7 @@ CONDITIONS = [
 NAMES = ("x", "y", "z", "total")
 
 
-def several(x):
+def several(x: int) -> list[tuple[int]]:
     """What a row becomes: a row for each value of y."""
     return [(n,) for n in range(x % 4)]
 
@@ -46,7 +52,7 @@ SEVERAL = Function("Several", (anything("Val"),), ValueType.INTEGER, "", row=sev
 class Step:
     kind: str
     choice: int = 0
-    branches: tuple = ()
+    branches: tuple[tuple[Step | None, bool, tuple[Step, ...]], ...] = ()
 
 
 SIMPLE = st.builds(Step, st.sampled_from(["eval", "eval", "filt", "write"]), st.integers(0, 23)) | st.builds(
@@ -55,7 +61,7 @@ SIMPLE = st.builds(Step, st.sampled_from(["eval", "eval", "filt", "write"]), st.
 CHECKS = st.builds(Step, st.sampled_from(["filt", "filt", "eval", "true", "false", "write"]), st.integers(0, 23))
 
 
-def conditionals(inner):
+def conditionals(inner: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
     body = st.lists(inner, max_size=3).map(tuple)
     checked = st.tuples(CHECKS, st.booleans(), body)
     last = st.none() | st.tuples(st.none(), st.just(False), body)
@@ -69,7 +75,7 @@ def conditionals(inner):
 STEPS = st.lists(SIMPLE | conditionals(SIMPLE | conditionals(SIMPLE)), max_size=5)
 
 
-def compiled(chain, step):
+def compiled(chain: Chain, step: Step) -> Rule:
     match step.kind:
         case "eval":
             return chain.set(*EVALUATIONS[step.choice % len(EVALUATIONS)][:2])
@@ -85,7 +91,7 @@ def compiled(chain, step):
         case "quit" | "after":
             return Quit(step.kind == "after")
         case "expand":
-            x, y = (chain.scope.find(name) for name in "xy")
+            x, y = (chain.scope.get(name, where="-emod") for name in "xy")
             return Expand(Call(ValueType.INTEGER, SEVERAL, (Reference(ValueType.INTEGER, x),)), (y,))
         case _:
             return Conditional(
@@ -96,7 +102,7 @@ def compiled(chain, step):
             )
 
 
-def rules(chain, steps):
+def rules(chain: Chain, steps: Sequence[Step]) -> tuple[Rule, ...]:
     return tuple(compiled(chain, step) for step in steps)
 
 
@@ -113,17 +119,20 @@ class Reject(Exception):
 
 
 class Interpreter:
-    def __init__(self):
+    def __init__(self, program: Sequence[Step]) -> None:
+        self.program = program
         self.total = 5
-        self.sinks = {0: [], 1: []}
-        self.rows = []
+        self.sinks: dict[int, list[tuple[int, ...]]] = {0: [], 1: []}
+        self.rows: list[tuple[int, ...]] = []
         self.kept = self.processed = 0
-        self.rejected = []
+        self.rejected: list[int] = []
         self.stopped = False
 
-    def row(self, number, x):
+    def row(self, number: int, x: int) -> None:
         values = {"x": x, "y": 0, "z": 0, "total": self.total, "#": number}
-        self.written, self.reached, self.last = [], [], False
+        self.written: list[tuple[int, tuple[int, ...]]] = []
+        self.reached: list[tuple[int, ...]] = []
+        self.last = False
         try:
             with suppress(Leave):
                 self.steps(self.program, values, self.reach)
@@ -139,7 +148,7 @@ class Interpreter:
             self.processed += 1
         self.stopped = self.last
 
-    def finish(self, values):
+    def finish(self, values: dict[str, int]) -> None:
         for sink, row in self.written:
             self.sinks[sink].append(row)
         self.rows += self.reached
@@ -147,10 +156,10 @@ class Interpreter:
         self.processed += 1
         self.total = values["total"]
 
-    def reach(self, values):
+    def reach(self, values: dict[str, int]) -> None:
         self.reached.append((values["x"], values["y"], values["z"]))
 
-    def steps(self, steps, values, then):
+    def steps(self, steps: Sequence[Step], values: Values, then: Callable[[Values], None]) -> None:
         """Run some steps and what follows them."""
         for number, step in enumerate(steps):
             rest = steps[number + 1 :]
@@ -166,7 +175,7 @@ class Interpreter:
             if step.kind == "if":
                 for check, negated, body in step.branches:
                     if check is None or self.step(check, values) != negated:
-                        self.steps(body, values, lambda values, rest=rest: self.steps(rest, values, then))
+                        self.steps(body, values, partial(self.steps_then, rest, then))
                         break
                 else:
                     self.steps(rest, values, then)
@@ -175,7 +184,10 @@ class Interpreter:
                 raise Leave
         then(values)
 
-    def step(self, step, values):
+    def steps_then(self, rest: Sequence[Step], then: Callable[[Values], None], values: Values) -> None:
+        self.steps(rest, values, then)
+
+    def step(self, step: Step, values: dict[str, int]) -> bool:
         """Run one step; its truth as a check."""
         match step.kind:
             case "eval":
@@ -202,14 +214,13 @@ class Interpreter:
 
 @settings(max_examples=200, deadline=None)
 @given(STEPS, st.lists(st.integers(0, 6), max_size=8), st.integers(1, 8))
-def test_chains_do_what_the_interpreter_does(steps, numbers, size):
+def test_chains_do_what_the_interpreter_does(steps: list[Step], numbers: list[int], size: int) -> None:
     chain = Chain("ls:x")
     total = chain.variable("ls:total", 5)
     chain.new("ls:y")
     chain.new("ls:z")
     runner = chain.runner(*rules(chain, steps))
-    plain = Interpreter()
-    plain.program = steps
+    plain = Interpreter(steps)
     for start in range(0, len(numbers), size):
         before = len(plain.rows), plain.kept, plain.processed, {s: len(r) for s, r in plain.sinks.items()}
         plain.rejected = []

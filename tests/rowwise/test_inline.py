@@ -1,6 +1,10 @@
 """Calls that become expressions of Python give what the functions' own row implementations give."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -8,10 +12,11 @@ from hypothesis import strategies as st
 
 from ess.engines.rowwise import compile_rowwise
 from ess.engines.rowwise.inline import _INLINE, inline_of
+from ess.engines.rowwise.runner import RowRunner
 from ess.language.checker import check_expression, check_filter
 from ess.language.program import Evaluate, Filter, Program
 from ess.language.scope import Scope
-from ess.language.tree import Call, Constant, Truth, ValueType
+from ess.language.tree import Call, Constant, Node, Slot, Truth, ValueType
 from ess.schema import parse_column
 from ess.schema.batch import make_batch
 
@@ -51,26 +56,28 @@ CALLED = [
 RESULTS = {ValueType.STRING: "s", ValueType.INTEGER: "ls"}
 
 
-def scope_and_inputs():
+def scope_and_inputs() -> tuple[Scope, tuple[Slot, ...]]:
     scope = Scope()
     return scope, tuple(scope.add(parse_column(spec, where="-d")) for spec in COLUMNS)
 
 
-def node_of(text):
-    return check_expression(text, scope_and_inputs()[0], where="-eval")
+def node_of(text: str) -> Call:
+    node = check_expression(text, scope_and_inputs()[0], where="-eval")
+    assert isinstance(node, Call)
+    return node
 
 
 @pytest.mark.parametrize("text", INLINED)
-def test_an_inlined_call(text):
+def test_an_inlined_call(text: str) -> None:
     assert inline_of(node_of(text)) is not None
 
 
 @pytest.mark.parametrize("text", CALLED)
-def test_a_call_that_stays_one(text):
+def test_a_call_that_stays_one(text: str) -> None:
     assert inline_of(node_of(text)) is None
 
 
-def test_every_inlined_function_is_tried():
+def test_every_inlined_function_is_tried() -> None:
     assert {text.partition("(")[0].lower() for text in INLINED} == set(_INLINE)
 
 
@@ -78,12 +85,12 @@ TEXTS = st.text("abAB*", max_size=5).map(str.encode) | st.binary(max_size=4)
 ROWS = st.lists(st.tuples(TEXTS, TEXTS, st.integers(-(2**63), 2**63 - 1)), max_size=12)
 
 
-def constant_of(argument):
+def constant_of(argument: Node) -> bytes | int | float:
     assert isinstance(argument, Constant)
     return argument.value
 
 
-def arguments_of(text, call, a, b, n):
+def arguments_of(text: str, call: Call, a: bytes, b: bytes, n: int) -> list[Any]:
     """The values of a call's arguments in a row."""
     doubled = (2 * n + 2**63) % 2**64 - 2**63
     known = {"a": a, "b": b, "a + b": a + b, "b + 'a'": b + b"a", "n": n, "n + n": doubled}
@@ -93,7 +100,7 @@ def arguments_of(text, call, a, b, n):
 
 
 @cache
-def compiled(text):
+def compiled(text: str) -> tuple[Call, Callable[..., Any], tuple[Slot, ...], RowRunner, RowRunner]:
     """The call, its row implementation, and runners that evaluate it and filter by it."""
     scope, inputs = scope_and_inputs()
     call = check_expression(text, scope, where="-eval")
@@ -114,7 +121,7 @@ def compiled(text):
 @pytest.mark.parametrize("text", [*INLINED, *CALLED])
 @settings(max_examples=8, deadline=None)
 @given(rows=ROWS)
-def test_it_gives_what_the_call_gives(text, rows):
+def test_it_gives_what_the_call_gives(text: str, rows: list[tuple[bytes, bytes, int]]) -> None:
     call, function, inputs, evaluate, keep = compiled(text)
     expected = [function(*arguments_of(text, call, *row)) for row in rows]
     columns = list(zip(*rows, strict=True)) or [(), (), ()]

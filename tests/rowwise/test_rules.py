@@ -1,6 +1,9 @@
 """Chains of rules in the row engine."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -13,13 +16,14 @@ from ess.language.program import (
     Conditional,
     Constantly,
     Quit,
+    Rule,
     Skip,
 )
 from ess.schema.types import INTEGER_RANGES
-from rowwise.chains import Chain
+from tests.rowwise.chains import Chain
 
 
-def test_a_running_sum_over_batches():
+def test_a_running_sum_over_batches() -> None:
     chain = Chain("i:x")
     total = chain.variable("ls:total", 5)
     chain.new("ls:so_far")
@@ -32,7 +36,7 @@ def test_a_running_sum_over_batches():
     assert runner.variables() == {total: 14}
 
 
-def test_conditions_nest_and_unset_columns_are_blank():
+def test_conditions_nest_and_unset_columns_are_blank() -> None:
     chain = Chain("i:x")
     chain.new("s:what")
     chain.new("f:y")
@@ -52,7 +56,7 @@ def test_conditions_nest_and_unset_columns_are_blank():
     assert result.kept == 3
 
 
-def test_sinks_get_the_values_of_their_moment():
+def test_sinks_get_the_values_of_their_moment() -> None:
     chain = Chain("i:x", "s:name")
     runner = chain.runner(
         chain.write(0, "name", "x"),
@@ -68,7 +72,7 @@ def test_sinks_get_the_values_of_their_moment():
     assert result.kept == 2
 
 
-def test_a_rejected_record_leaves_no_trace():
+def test_a_rejected_record_leaves_no_trace() -> None:
     chain = Chain("i:x")
     total = chain.variable("i:total", 0)
     chain.new("i:y")
@@ -82,7 +86,7 @@ def test_a_rejected_record_leaves_no_trace():
     assert (result.kept, result.processed) == (2, 3)
 
 
-def test_a_program_can_stop_at_its_first_rejection():
+def test_a_program_can_stop_at_its_first_rejection() -> None:
     chain = Chain("i:x")
     runner = chain.runner(chain.set("x", "1 / x"), stop_at_rejection=True)
     result = runner.run(chain.batch((1,), (0,), (0,), (1,)), 1)
@@ -92,7 +96,7 @@ def test_a_program_can_stop_at_its_first_rejection():
 @pytest.mark.parametrize(
     ("after", "rows", "processed"), [(False, [1], 1), (True, [1, 2], 2)], ids=["quit", "quitafter"]
 )
-def test_quitting(after, rows, processed):
+def test_quitting(after: bool, rows: list[int], processed: int) -> None:
     chain = Chain("i:x")
     runner = chain.runner(Conditional((Branch(chain.filter("x == 2"), False, (Quit(after),)),)))
     result = runner.run(chain.batch((1,), (2,), (3,)), 1)
@@ -100,21 +104,21 @@ def test_quitting(after, rows, processed):
     assert (result.stopped, result.processed, result.kept) == (True, processed, processed)
 
 
-def test_quitafter_holds_for_a_row_that_is_filtered_later():
+def test_quitafter_holds_for_a_row_that_is_filtered_later() -> None:
     chain = Chain("i:x")
     runner = chain.runner(Quit(after_row=True), chain.filter("x > 1"))
     result = runner.run(chain.batch((1,), (2,)), 1)
     assert (result.stopped, result.processed, result.kept) == (True, 1, 0)
 
 
-def test_a_quit_counts_its_row_if_it_was_written():
+def test_a_quit_counts_its_row_if_it_was_written() -> None:
     chain = Chain("i:x")
     runner = chain.runner(chain.write(7, "x"), Quit())
     result = runner.run(chain.batch((1,), (2,)), 1)
     assert (result.processed, result.kept, result.written[7].rows()) == (1, 1, [(1,)])
 
 
-def test_row_numbers_and_random_numbers_do_not_depend_on_batches():
+def test_row_numbers_and_random_numbers_do_not_depend_on_batches() -> None:
     chain = Chain("i:x")
     chain.new("i:n")
     chain.new("i:r")
@@ -130,7 +134,7 @@ def test_row_numbers_and_random_numbers_do_not_depend_on_batches():
     assert chain.runner(*rules, random_seed=2).run(chain.batch(*rows), 1).final.rows() != whole
 
 
-def test_the_clock_is_read_for_each_row():
+def test_the_clock_is_read_for_each_row() -> None:
     chain = Chain("i:x")
     chain.new("ls:seconds")
     chain.new("ls:micro")
@@ -144,7 +148,7 @@ def test_the_clock_is_read_for_each_row():
     assert rows[0][2] <= rows[1][2]
 
 
-def test_targets_are_stored_in_order_and_only_when_reached():
+def test_targets_are_stored_in_order_and_only_when_reached() -> None:
     chain = Chain("s:url")
     chain.new("s:a")
     chain.new("i:found")
@@ -157,7 +161,7 @@ def test_targets_are_stored_in_order_and_only_when_reached():
     assert result.final.rows() == [(b"/x?k=%41", b"A", 1), (b"/y", b"kept!", 0)]
 
 
-def test_unsigned_columns_keep_their_high_bit():
+def test_unsigned_columns_keep_their_high_bit() -> None:
     chain = Chain("l:x", "i:y")
     total = chain.variable("l:top", 2**64 - 1)
     chain.new("l:z")
@@ -167,14 +171,14 @@ def test_unsigned_columns_keep_their_high_bit():
     assert runner.variables() == {total: 2**64 - 1}
 
 
-def test_an_empty_batch_and_an_empty_chain():
+def test_an_empty_batch_and_an_empty_chain() -> None:
     chain = Chain("s:x")
     result = chain.runner().run(chain.batch((b"a",)), 1)
     assert (result.final.rows(), result.kept, result.processed) == ([(b"a",)], 1, 1)
     assert chain.runner(chain.filter("x")).run(chain.batch(), 1).final.rows() == []
 
 
-def test_long_chains_compile():
+def test_long_chains_compile() -> None:
     chain = Chain("i:x", "s:s")
     terms = " || ".join(f"s == 'v{n}'" for n in range(400))
     added = " + ".join(["x"] * 400)
@@ -189,14 +193,14 @@ def test_long_chains_compile():
     assert result.final.rows() == [(2, b"v399", 800, expected)]
 
 
-def test_what_python_cannot_express_is_an_error():
+def test_what_python_cannot_express_is_an_error() -> None:
     chain = Chain("i:x")
     text = "x"
     for _ in range(30):
         text = f"(((({text} + 1) * 2 + 1) * 2 + 1) * 2 + 1)" if _ % 3 == 0 else f"(1 / ({text}) * 2)"
     with pytest.raises(OptionError):
         chain.runner(chain.set("x", text))
-    rule = chain.set("x", "1")
+    rule: Rule = chain.set("x", "1")
     for _ in range(70):
         rule = Conditional((Branch(chain.filter("x"), False, (rule,)),))
     with pytest.raises(OptionError, match="conditions nest more than 60 deep"):
@@ -205,7 +209,8 @@ def test_what_python_cannot_express_is_an_error():
 
 # Integer arithmetic: the engine wraps only where it must; here every step is wrapped.
 
-OPERATORS = {
+Tree = int | str | tuple["Tree", str, "Tree"]
+OPERATORS: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -220,7 +225,7 @@ LEAVES = st.sampled_from(["l", "ls", "i", "is"]) | st.sampled_from([n for n in E
 TREES = st.recursive(LEAVES, lambda inner: st.tuples(inner, st.sampled_from(sorted(OPERATORS)), inner), max_leaves=12)
 
 
-def text_of(tree):
+def text_of(tree: Tree) -> str:
     return (
         f"({text_of(tree[0])} {tree[1]} {text_of(tree[2])})"
         if isinstance(tree, tuple)
@@ -228,7 +233,7 @@ def text_of(tree):
     )
 
 
-def value_of(tree, row):
+def value_of(tree: Tree, row: dict[str, int]) -> int:
     if isinstance(tree, tuple):
         return values.wrap(OPERATORS[tree[1]](value_of(tree[0], row), value_of(tree[2], row)))
     return values.wrap(row[tree]) if isinstance(tree, str) else tree
@@ -236,7 +241,7 @@ def value_of(tree, row):
 
 @settings(max_examples=150, deadline=None)
 @given(TREES, st.sampled_from(["l", "ls", "i", "is"]), st.tuples(*[st.sampled_from(EDGES) | st.integers()] * 4))
-def test_integers_wrap_as_if_after_every_step(tree, kind, numbers):
+def test_integers_wrap_as_if_after_every_step(tree: Tree, kind: str, numbers: tuple[int, ...]) -> None:
     kinds = ("l", "ls", "i", "is")
     chain = Chain(*(f"{k}:{k.replace('l', 'l_')}" for k in kinds))
     chain.new(f"{kind}:out")

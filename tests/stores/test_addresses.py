@@ -9,7 +9,7 @@ import pytest
 from ess.errors import EssError, OptionError, OutputWriteError
 from ess.stores.address import Address, open_store, parse_address
 from ess.stores.s3 import explain
-from store_servers import FOREIGN
+from tests.store_servers import FOREIGN
 
 SECRET = "c2VjcmV0LXNlY3JldA"
 

@@ -12,7 +12,7 @@ import pytest
 
 from ess.tools import aq_pp
 from ess.tools.process import exit_code
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 
 @pytest.fixture

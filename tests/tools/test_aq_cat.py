@@ -17,7 +17,7 @@ from ess.formats.attributes import parse_input_attributes
 from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_cat
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ess.engines.tables import counting
 from ess.engines.tables.counting import KeyCounter
 from ess.tools import aq_cnt
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 SALES = "ann,x,3\nbob,x,1\nann,y,5\nann,x,4\n"
 COLUMNS = ("-d", "s:Name", "s:Kind", "i:Count")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ess.tools import aq_cat, aq_cnt, aq_ord, aq_pp, aq_rst, aq_sess
-from tools.outcome import Outcome
+from tests.tools.outcome import Outcome
 
 TOOLS = {tool.__name__.rpartition(".")[2]: tool.main for tool in (aq_cat, aq_cnt, aq_ord, aq_pp, aq_rst, aq_sess)}
 SPECS = ("-d", "s:name", "i:n", "f:x", "ip:ip", "ls,trm:z")

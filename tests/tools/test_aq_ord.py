@@ -18,7 +18,7 @@ from ess.language.tree import Slot
 from ess.schema.batch import join_batches, make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_ord
-from tools.outcome import Outcome
+from tests.tools.outcome import Outcome
 
 Ord = Callable[..., Outcome]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.outcome import Tool
+from tests.tools.outcome import Tool
 
 NUMBERS = "1\n2\n3\n4\n5\n"
 

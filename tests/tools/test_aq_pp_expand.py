@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.outcome import Tool
+from tests.tools.outcome import Tool
 
 JOIN = ("-cmb,all", "t.csv", "i:k", "i:v")
 

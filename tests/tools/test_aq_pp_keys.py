@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.outcome import Tool
+from tests.tools.outcome import Tool
 
 COLUMNS = ("-d", "s:a", "i:b", "ip:c", "-kenc", "s:k", "a", "b", "c")
 DATA = "x,7,1.2.3.4\n,0,::1\n"

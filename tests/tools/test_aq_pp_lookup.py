@@ -12,7 +12,7 @@ from ess.formats.attributes import InputAttributes
 from ess.pipeline.lookup_merge import MergedTable
 from ess.pipeline.source import input_of_files
 from ess.schema.types import ColumnType
-from tools.outcome import Tool
+from tests.tools.outcome import Tool
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +155,9 @@ def test_tables_are_loaded_by_a_thorough_test_only(pp: Tool) -> None:
     assert pp("-test", "-test", *argv).code == 11
 
 
-def test_a_table_is_read_once_where_the_columnar_engine_gives_the_chain_up(pp, tmp_path, monkeypatch):
+def test_a_table_is_read_once_where_the_columnar_engine_gives_the_chain_up(
+    pp: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Behind -cmb stands what only the row engine does; the table comes through a pipe, which is empty then."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub.csv").write_text("abc,x\n")
@@ -171,7 +173,7 @@ def test_a_table_is_read_once_where_the_columnar_engine_gives_the_chain_up(pp, t
     assert outcome.err == f"aq_pp: /dev/fd/{reading}: record 2, column name: the record has 1 of 2 fields\n"
 
 
-def test_a_bad_record_of_a_table_names_its_option(pp, tmp_path, monkeypatch):
+def test_a_bad_record_of_a_table_names_its_option(pp: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "table.csv").write_text("a\n")
     outcome = pp("-d", "s:c", "-cmb,ncas", "table.csv", "s:c", "s:name", stdin="jp\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.outcome import Tool
+from tests.tools.outcome import Tool
 
 
 def test_parts_of_several_columns_make_a_new_one(pp: Tool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.outcome import Tool
+from tests.tools.outcome import Tool
 
 MISTAKES = [
     # A string without its quotes, and other languages' words.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 ADD = """
 def init(column, step=1):

@@ -15,7 +15,7 @@ from ess.engines.tables.pivoting import Pivot
 from ess.language.tree import Slot
 from ess.schema.types import ColumnType
 from ess.tools import aq_rst
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 SHAPE = ("-key", "name", "-lab", "kind", "-val", "count")
 DATA = "zoe,pear,1\nann,apple,2\nann,pear,3\nzoe,pear,4\n"
@@ -88,9 +88,9 @@ def test_the_table_agrees_with_python_whatever_the_batches(
         for start in range(0, len(rows), size):
             pivot.add(pl.DataFrame(rows[start : start + size], schema=schema, orient="row"))
         labels, table = pivot.result(ordered=ordered, default=77)
-    expected: dict[bytes, dict[bytes, int]] = {}
-    for key, label, value in rows:
-        expected.setdefault(key, {})[label] = value
-    assert labels == sorted({label for _, label, _ in rows})
+    expected: dict[bytes, dict[object, int]] = {}
+    for key, labelled, value in rows:
+        expected.setdefault(key, {})[labelled] = value
+    assert labels == sorted({labelled for _, labelled, _ in rows})
     keys = sorted(expected) if ordered else list(expected)
     assert table.rows() == [(key, *(expected[key].get(label, 77) for label in labels)) for key in keys]

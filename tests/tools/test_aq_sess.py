@@ -14,7 +14,7 @@ from ess.language.tree import Slot
 from ess.schema.batch import make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_sess
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 ARGUMENTS = ("-d", "i:Time", "s:User", "-t", "time", "-k", "user", "-tout", "10")
 EVENTS = "100,a\n105,b\n110,a\n116,b\n121,a\n150,b\n"

@@ -16,7 +16,7 @@ from ess.engines.tables.uniqueness import DistinctSketch
 from ess.tools import aq_pp, loginf
 from ess.tools.loginf.profile import ColumnProfile
 from ess.tools.loginf.report import column_type
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 DATA = 'name,"a, note",count\nann,"x ""y"", z",3\nbob,,5\nzo\xeb,"two\nlines",4.5\n'.encode()
 

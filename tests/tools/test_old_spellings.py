@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ess.tools import aq_ord, aq_sess
-from tools.outcome import Outcome, Tool
+from tests.tools.outcome import Outcome, Tool
 
 ROWS = "k,v\na-b,1\nc,2\n"
 

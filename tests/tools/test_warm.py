@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -344,7 +345,7 @@ class _EndedConnection:
 
 
 def test_command_that_ends_at_once_is_not_taken_for_one_that_has_not_begun() -> None:
-    client._send(_EndedConnection(), b"request", [])
+    client._send(cast(socket.socket, _EndedConnection()), b"request", [])
 
 
 def test_byte_that_is_no_signal_harms_no_command(server: subprocess.Popen[bytes]) -> None:
@@ -516,7 +517,7 @@ def test_the_environment_is_the_callers(
 )
 def test_launcher_minds_no_setting_of_perl(server: subprocess.Popen[bytes], changes: dict[str, str]) -> None:
     arguments = ("-d", "s:a", "-eval", "a", 'a + "é"', "-o,notitle", "-")
-    assert _run(LAUNCHER, *arguments, **changes) == (0, '"1é"\n'.encode(), b"")
+    assert _run(LAUNCHER, *arguments, stdin=b"1,2\n", **changes) == (0, '"1é"\n'.encode(), b"")
 
 
 def test_nothing_is_said_beside_the_error_about_a_foreign_server(

@@ -84,7 +84,8 @@ class State:
             for key, count in sums_rows(task):
                 sums[key] = sums.get(key, 0) + count
             return replace(self, sums=sums)
-        return _CHANGES.get(task.kind, lambda state, _task: state)(self, task)
+        change = _CHANGES.get(task.kind)
+        return change(self, task) if change else self
 
 
 def _changed(state: State, _task: Task) -> State:

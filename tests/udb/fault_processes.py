@@ -69,13 +69,14 @@ def serve(work_folder: str, port: int, dies_at: int, file_bytes: int, silent_sec
     from ess.udb.server import catalog, daemon, database, server
 
     _redirect(log_file(udb_folder(), port))
-    journal.LARGE_LOG = 30_000
-    database.LARGE_IMPORT = 8_000  # type: ignore[attr-defined]
-    daemon.SNAPSHOT_AT_END = 10_000
-    server.housekeeping = functools.partial(catalog.housekeeping, seconds=0.03)  # type: ignore[assignment,attr-defined]
+    patch = pytest.MonkeyPatch()
+    patch.setattr(journal, "LARGE_LOG", 30_000)
+    patch.setattr(database, "LARGE_IMPORT", 8_000)
+    patch.setattr(daemon, "SNAPSHOT_AT_END", 10_000)
+    patch.setattr(server, "housekeeping", functools.partial(catalog.housekeeping, seconds=0.03))
     if silent_seconds:
-        catalog.SILENT_SECONDS = silent_seconds
-        _tell_what_is_open()
+        patch.setattr(catalog, "SILENT_SECONDS", silent_seconds)
+        _tell_what_is_open(patch)
     if file_bytes:
         limit_files(file_bytes)
     _let_syncs_fail(sync_fails(port))
@@ -97,11 +98,11 @@ def _let_syncs_fail(while_there: Path) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(file)
 
-    os.fdatasync = functools.partial(failing, fdatasync)  # type: ignore[assignment]
-    os.fsync = functools.partial(failing, fsync)  # type: ignore[assignment]
+    os.fdatasync = functools.partial(failing, fdatasync)
+    os.fsync = functools.partial(failing, fsync)
 
 
-def _tell_what_is_open() -> None:
+def _tell_what_is_open(patch: pytest.MonkeyPatch) -> None:
     """Let the server add to its status how many imports and sessions are under way."""
     from ess.udb.server import daemon, server
 
@@ -110,7 +111,7 @@ def _tell_what_is_open() -> None:
             opened = sum(each._transactions.open_stages() for each in self.catalog._all())
             return {**super()._hello(body), "open": opened}
 
-    daemon.UdbServer = Telling  # type: ignore[misc]
+    patch.setattr(daemon, "UdbServer", Telling)
 
 
 def daemon_arguments(port: int) -> list[str]:

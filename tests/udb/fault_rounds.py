@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ess.errors import EssError
 from tests.udb.fault_model import (
     CLIENTS,
     DEFINITION,
@@ -25,8 +26,6 @@ from tests.udb.fault_model import (
     look,
 )
 from tests.udb.fault_processes import Command, Servers
-
-from ess.errors import EssError
 
 #: What two_phases says when it is not known whether something counts, and when it counts in spite of the error.
 _OPEN = "before it said whether what was sent counts"
@@ -107,8 +106,8 @@ class Campaign:
         self._strike(generator)
         self._ended.set()
         if generator.random() < 0.5:
-            for client in range(CLIENTS):
-                self._kill(client)
+            for number in range(CLIENTS):
+                self._kill(number)
         for thread in threads:
             thread.join()
         assert not any(client.wrong for client in self.clients), (self.where, [c.wrong for c in self.clients])

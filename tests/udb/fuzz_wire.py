@@ -22,11 +22,6 @@ from typing import Any
 import psutil
 import pyarrow as pa
 from pyarrow import flight
-from tests.udb import http2
-from tests.udb.fault_processes import Servers
-from tests.udb.faults import operation, put
-from tests.udb.fuzz_input import Damage, bad_rows, good_rows
-from tests.udb.http2 import Http2
 
 from ess.errors import EssError
 from ess.udb.admin.processes import log_file
@@ -36,6 +31,11 @@ from ess.udb.spec.spec import Server
 from ess.udb.wire.access import read_access, udb_folder
 from ess.udb.wire.connection import Connection, translate
 from ess.udb.wire.protocol import CERTIFICATE_NAME, encode
+from tests.udb import http2
+from tests.udb.fault_processes import Servers
+from tests.udb.faults import operation, put
+from tests.udb.fuzz_input import Damage, bad_rows, good_rows
+from tests.udb.http2 import Http2
 
 DEFINITION = """
 @Table:log      s,pkey:user i,tkey:time is:n f:price ip:from

@@ -14,8 +14,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.udb.fault_processes import Command, Servers
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError, InputDataError, InputOpenError, OutputWriteError
 from ess.stores.store import Store
@@ -25,7 +23,9 @@ from ess.udb.checkpoint.bucket import BucketLocation
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.spec.spec import Server
-from store_servers import ALONE, AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, FOREIGN, StoreServer, store_server
+from tests.store_servers import ALONE, AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, FOREIGN, StoreServer, store_server
+from tests.udb.fault_processes import Command, Servers
+from tests.udb.faults import operation, put
 
 DEFINITION = """
 @Table:log      s,pkey:user i:n i:value
@@ -203,7 +203,7 @@ def test_a_save_that_ends_at_any_request_leaves_one_of_two_whole_checkpoints(
     save(address)
     old = store.get("a/manifest.json")
     fill(20)
-    opened = checkpoint_location.open_store
+    opened = vars(checkpoint_location)["open_store"]
     seen = set()
     for requests in range(100):
         dying: list[DyingStore] = []

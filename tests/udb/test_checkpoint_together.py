@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.udb.faults import operation, put
 
 from ess.errors import InputOpenError
 from ess.udb.checkpoint import checkpoint
@@ -15,6 +14,7 @@ from ess.udb.checkpoint.location import LOCK
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.spec.spec import Server
+from tests.udb.faults import operation, put
 
 DEFINITION = "\n@Table:log s,pkey:user i:n\n@Table:more s,pkey:user i:n\n"
 

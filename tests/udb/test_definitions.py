@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.udb.fault_processes import Servers
-from tests.udb.faults import operation, put
 
 from ess.errors import UdbRequestError
 from ess.udb.admin import admin
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.spec.target import spec_path
+from tests.udb.fault_processes import Servers
+from tests.udb.faults import operation, put
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError, UdbRequestError
 from ess.udb.command.perform import perform
@@ -19,6 +18,7 @@ from ess.udb.journal import log_file
 from ess.udb.journal.log_file import HEAD_BYTES, read_records
 from ess.udb.server.server import UdbServer
 from ess.udb.wire.access import read_server_access
+from tests.udb.faults import operation, put
 
 DEFINITION = """
 @Table:log      s,pkey:user i:n i:value

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError, UdbRequestError
 from ess.udb.command.perform import perform
@@ -16,6 +15,7 @@ from ess.udb.command.query import export_batch
 from ess.udb.server import database
 from ess.udb.server.server import UdbServer
 from ess.udb.wire.access import read_server_access
+from tests.udb.faults import operation, put
 
 Restart = Callable[[], UdbServer]
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError, SystemFailure, UdbRequestError
 from ess.udb.command.perform import perform
@@ -21,6 +20,7 @@ from ess.udb.server import database
 from ess.udb.server.server import UdbServer
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import read_server_access
+from tests.udb.faults import operation, put
 
 DEFINITION = """
 @Table:log      s,pkey:user i:n i:value

@@ -15,16 +15,17 @@ SEED = os.environ.get("FAULT_SEED", "1")
 
 
 def rounds(campaign: Campaign, count: int) -> None:
+    done = 0
     try:
         campaign.begin()
-        for number in range(count):
-            if number % 10 == 9:
+        for done in range(1, count + 1):
+            if done % 10 == 0:
                 campaign.remove_checkpoints()
-            campaign.round(number)
+            campaign.round(done - 1)
     finally:
         campaign.servers.stop()
         print(
-            f"{number + 1} rounds, {campaign.done} things done, {campaign.refused} refused, "
+            f"{done} rounds, {campaign.done} things done, {campaign.refused} refused, "
             f"{campaign.doubtful} begun when killed, {campaign.loaded} checkpoints loaded"
         )
     assert campaign.done > 0

@@ -13,8 +13,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.udb.fault_processes import Command, Servers
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError
 from ess.language.tree import Slot
@@ -25,6 +23,8 @@ from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.spec.target import find_target
 from ess.udb.wire.access import udb_folder
+from tests.udb.fault_processes import Command, Servers
+from tests.udb.faults import operation, put
 
 DEFINITION = "\n@Table:log s,pkey:user i:n i:value\n"
 

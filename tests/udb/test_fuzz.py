@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import flight
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError, OptionError, UdbRequestError
 from ess.udb.client import stage_stream
@@ -25,6 +24,7 @@ from ess.udb.server import catalog as catalog_module
 from ess.udb.spec.spec import Server
 from ess.udb.spec.spec_file import format_spec, parse_spec
 from ess.udb.wire.protocol import PROTOCOL
+from tests.udb.faults import operation, put
 
 # Spec files -----------------------------------------------------------------------------------------------------------
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.udb.faults import put
-from tests.udb.fuzz_input import Damage
-from tests.udb.fuzz_wire import ACTIONS, DEFINITION
 
 from ess.errors import EssError
 from ess.udb.scan.scan import Scan
 from ess.udb.server.server import UdbServer
 from ess.udb.wire.protocol import ScanRequest, decode
+from tests.udb.faults import put
+from tests.udb.fuzz_input import Damage
+from tests.udb.fuzz_wire import ACTIONS, DEFINITION
 
 REQUESTS = int(os.environ.get("UDB_FUZZ_REQUESTS", "1000"))
 SEED = os.environ.get("UDB_FUZZ_SEED", "1")

@@ -11,17 +11,17 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
+
+from ess.udb.admin.processes import log_file
+from ess.udb.command.query import export_batch
+from ess.udb.wire.access import read_access, udb_folder
+from ess.udb.wire.protocol import DatabaseRequest, OrderRequest, ScanRequest, SessionRequest, StageRequest, encode
 from tests.udb import http2
 from tests.udb.fault_processes import Servers
 from tests.udb.faults import put
 from tests.udb.fuzz_input import good_rows
 from tests.udb.fuzz_wire import SILENT_SECONDS, Campaign, Held, ipc
 from tests.udb.http2 import Http2
-
-from ess.udb.admin.processes import log_file
-from ess.udb.command.query import export_batch
-from ess.udb.wire.access import read_access, udb_folder
-from ess.udb.wire.protocol import DatabaseRequest, OrderRequest, ScanRequest, SessionRequest, StageRequest, encode
 
 ATTACKS = int(os.environ.get("UDB_FUZZ_ATTACKS", "60"))
 SEED = os.environ.get("UDB_FUZZ_SEED", "1")

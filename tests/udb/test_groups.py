@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.udb.shards import ALL, make_shard, scan
 
 from ess.errors import InputDataError, OptionError
 from ess.udb.shard.shard import Shard
+from tests.udb.shards import ALL, make_shard, scan
 
 
 @pytest.fixture

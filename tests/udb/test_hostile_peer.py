@@ -10,8 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import flight
-from tests.udb.faults import put
-from tests.udb.fuzz_input import good_rows
 
 from ess.errors import EssError, UdbRequestError
 from ess.udb.client.pool import Pool
@@ -30,6 +28,8 @@ from ess.udb.wire.protocol import (
     StageRequest,
     encode,
 )
+from tests.udb.faults import put
+from tests.udb.fuzz_input import good_rows
 
 DEFINITION = """
 @Table:log      s,pkey:user i,tkey:time is:n f:price ip:from

@@ -123,7 +123,8 @@ def test_sorted_and_cut_results_do_not_depend_on_the_number_of_servers(
     keys = st.sampled_from([b"a", b"B", b"c", b"d", b"e", b"\xff"])
     row = st.tuples(keys, st.integers(0, 3), st.integers(-2, 2), st.sampled_from([0.5, -1.0]), st.just(b""))
     rows = data.draw(st.lists(row, max_size=20, unique_by=lambda r: (r[1], r[2])))
-    asked = {"sort": data.draw(sorts), "descending": data.draw(st.booleans())}
+    sort = data.draw(sorts)
+    asked: dict[str, Any] = {"sort": sort, "descending": data.draw(st.booleans())}
     cut = data.draw(st.sampled_from([None, Cut(1, 3), Cut(2, 4), Cut(1, 3, True), Cut(3, 2, True)]))
     names = ("user", "time", "n", "price", "totals.count")
     results = []
@@ -134,7 +135,7 @@ def test_sorted_and_cut_results_do_not_depend_on_the_number_of_servers(
         put(servers, "log", rows)
         put(servers, "totals", [(r[0], 1, 0.0, b"") for r in rows])
         found = get(servers, "log", cut=cut, outputs=names, **asked)
-        results.append([tuple(r[names.index(name)] for name in asked["sort"]) for r in found])
+        results.append([tuple(r[names.index(name)] for name in sort) for r in found])
         # Where the servers sort for a cut, and where the client sorts all rows, equal rows stand alike.
         whole = get(servers, "log", outputs=names, **asked)
         assert whole == get(servers, "log", cut=Cut(1, 100), outputs=names, **asked)
@@ -146,7 +147,7 @@ def test_filters_changes_and_variables(start_server: Any, write_spec: Any) -> No
     servers = write_spec(start_server())
     put(servers, "log", LOG)
     put(servers, "totals", [(b"a", 7, 1.5, b"x"), (b"b", 9, 2.5, b"y")])
-    rules = (("-filt", "totals.count > 8 || n == 4"),)
+    rules: tuple[tuple[str, ...], ...] = (("-filt", "totals.count > 8 || n == 4"),)
     assert [row[2] for row in get(servers, "log", rules=rules)] == [1, 3, 4]
     # A filter behind a change hides rows, but the change is stored for them too.
     rules = (("-eval", "n", "n * 10"), ("-filt", "time == 1"), ("-eval", "price", "0"), ("-eval", "seen", "seen + 1"))
@@ -200,6 +201,7 @@ def test_variables_are_held_by_each_server_and_merged_at_export(start_server: An
     servers = write_spec(start_server(), start_server())
     put(servers, "log", LOG)
     target = find_target("db:var", where="")
+    assert target.table is not None
     asked = ScanRequest("db", text_of(target), "var", outputs=("seen", "word"))
     with Pool(servers) as pool:
         assert export_variables(pool, asked, target.table, separately=False).rows() == [(0, b"")]

@@ -6,13 +6,13 @@ import functools
 from collections.abc import Callable
 
 import pytest
-from tests.udb.conftest import Starter
 
 from ess.errors import OptionError
 from ess.tools import aq_udb
 from ess.tools.process import exit_code
 from ess.udb.client.importing import parse_import_attributes
 from ess.udb.spec.spec import Server
+from tests.udb.conftest import Starter
 
 HUGE, LARGEST = "99999999999999999999", "9223372036854775807"
 LARGEST_SEGMENT = str(2**31 - 1)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.udb.machines import Machine, machines
 
 PORT = 10010

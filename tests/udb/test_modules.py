@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.udb.shards import ALL, make_shard, scan, words
 
 from ess.errors import EssError, InputDataError, OptionError, UdbRequestError
 from ess.udb.scan.module_files import find, install, modules_folder
 from ess.udb.scan.scan import Scan
 from ess.udb.shard.shard import Shard
 from ess.udb.wire.protocol import ScanRequest, changes_nothing
+from tests.udb.shards import ALL, make_shard, scan, words
 
 Run = Callable[..., list[tuple[object, ...]]]
 

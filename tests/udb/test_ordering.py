@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cmp_to_key
+from typing import Any
 
 import polars as pl
 import pytest
@@ -37,18 +38,18 @@ def frame(rows: int, longest: int) -> pl.DataFrame:
 def expected(
     rows: pl.DataFrame, by: list[TableColumn], *, descending: bool, ignore_case: bool, first: str = ""
 ) -> list[int]:
-    def value(row: dict[str, object], column: TableColumn) -> object:
+    def value(row: dict[str, Any], column: TableColumn) -> Any:
         found = row[column.key]
         if column is REAL:
             return (found != found, 0.0 if found != found else found)
         return found.lower() if ignore_case and isinstance(found, bytes) else found
 
-    def compare(left: dict[str, object], right: dict[str, object]) -> int:
+    def compare(left: dict[str, Any], right: dict[str, Any]) -> int:
         if first and left[first] != right[first]:
-            return -1 if left[first] < right[first] else 1  # type: ignore[operator]
+            return -1 if left[first] < right[first] else 1
         a = [value(left, column) for column in by]
         b = [value(right, column) for column in by]
-        return (a > b) - (a < b) if not descending else (a < b) - (a > b)  # type: ignore[operator]
+        return (a > b) - (a < b) if not descending else (a < b) - (a > b)
 
     return [row["place"] for row in sorted(rows.to_dicts(), key=cmp_to_key(compare))]
 

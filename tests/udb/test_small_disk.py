@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError
 from ess.udb.admin.processes import state
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.wire.access import make_access, udb_folder
+from tests.udb.faults import operation, put
 
 DEFINITION = "\n@Table:log s,pkey:user i:n i:value\n"
 _UDBD = Path(sys.executable).parent / "udbd"

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.udb.fault_processes import Servers, sync_fails
-from tests.udb.faults import operation, put
 
 from ess.errors import EssError, UdbRequestError
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
+from tests.udb.fault_processes import Servers, sync_fails
+from tests.udb.faults import operation, put
 
 DEFINITION = "\n@Table:log s,pkey:user i:n i:value\n"
 
