@@ -20,7 +20,7 @@ def _is_switch(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a whole number, also one of numpy or Polars."""
+    """True for a whole number, also one of numpy or Polars."""
     return hasattr(value, "__index__") and not isinstance(value, bool)
 
 

@@ -64,7 +64,7 @@ def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
 
 
 def cluster_status() -> ClusterStatus:
-    """What runs; without a cluster, ``state.desired`` is None and commands run in this process.
+    """The processes that run; without a cluster, ``state.desired`` is None and commands run in this process.
 
     >>> import ess
     >>> ess.cluster_status().state.desired is None

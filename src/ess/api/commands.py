@@ -43,7 +43,7 @@ def attributes_of(option: Option) -> dict[str, str]:
 
 
 def udbd_verbs() -> tuple[str, ...]:
-    """What ``udbd`` can be told to do."""
+    """The verbs of ``udbd``."""
     from ess.tools.udbd import VERBS
 
     return VERBS

@@ -189,7 +189,7 @@ def cat(filename: str, *, decompress: bool = False, label: str | None = None) ->
 
 @checked
 def compression(filename: str, *, label: str | None = None) -> str:
-    """How a file of the datastore is compressed, as its first bytes show: ``gzip``, ``zip`` ..., or ``none``.
+    """The compression of a file of the datastore, from its first bytes: ``gzip``, ``zip`` ..., or ``none``.
 
     Args:
         filename: Its path, absolute or seen from the current folder.

@@ -1,4 +1,4 @@
-"""What the functions of :mod:`ess.api` return, where the parts below have no type for it."""
+"""The results of the functions of :mod:`ess.api` that the parts below have no type for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DatastoreSummary:
 
 @dataclass(frozen=True)
 class StreamOutput:
-    """What a stream wrote and what it came to.
+    """The output of a stream, and its result.
 
     ``output`` and ``messages`` are the commands' standard output and error output, blank where
     they went to a file of the caller. ``result`` has the exit code, the files that failed, and
@@ -50,7 +50,7 @@ class StreamOutput:
 
 @dataclass(frozen=True)
 class ExecOutput:
-    """What a command wrote and what it came to; as :class:`StreamOutput`."""
+    """The output of a command, and its result; as :class:`StreamOutput`."""
 
     output: bytes
     messages: bytes

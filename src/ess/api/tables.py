@@ -73,7 +73,7 @@ class Table:
         yield from self.frame(columns=columns, filter=condition).rechunk().to_arrow().to_batches(max_chunksize=rows)
 
     def count(self, filter: str | None = None) -> int:  # noqa: A002
-        """How many rows there are, or pass a filter; counted by the servers."""
+        """The number of rows, or of those that pass a filter; counted by the servers."""
         from ess.udb.command.query import count_rows
 
         return count_rows(self.target, filter=filter)

@@ -1,4 +1,4 @@
-"""The command ``ess``: its subcommands, and what becomes of errors and signals.
+"""The command ``ess``: its subcommands, and the handling of errors and signals.
 
 Whatever goes wrong is one line on stderr that says where, what and what to try. Wrong usage
 exits with 2, other failures with the code of their class in :mod:`ess.errors`, Ctrl-C with 130.

@@ -20,7 +20,7 @@ cluster = typer.Typer(help="Make, watch and end a cluster of worker nodes.", no_
 
 
 class Mode(enum.StrEnum):
-    """What provides the nodes."""
+    """The providers of nodes."""
 
     LOCAL = "local"
     CLOUD = "cloud"

@@ -120,7 +120,7 @@ def _row(option: Option) -> str:
 
 
 def attribute_word(name: str) -> str:
-    """What is offered for an attribute: ``sep=`` for ``sep=c``, ``eok`` for ``eok[=Num]``, ``+1`` for ``+Num``."""
+    """The word offered for an attribute: ``sep=`` for ``sep=c``, ``eok`` for ``eok[=Num]``, ``+1`` for ``+Num``."""
     word, equals, _ = name.partition("[")[0].partition("=")
     return "+1" if word.startswith("+") else word + equals
 

@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the categ
 
 
 class Parameter(enum.StrEnum):
-    """What ``ess summary CATEGORY`` can be narrowed to."""
+    """The parts to which ``ess summary CATEGORY`` can be narrowed."""
 
     PKEY = "pkey"
     COLUMNSPEC = "columnspec"

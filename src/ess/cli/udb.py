@@ -157,7 +157,7 @@ def cklog() -> None:
 
 
 def summary_lines(databases: Iterable[DatabaseSummary]) -> list[str]:
-    """How ``ess server summary`` shows databases."""
+    """The lines of ``ess server summary`` about databases."""
     lines: list[str] = []
     for database in databases:
         lines.append(f"DATABASE : {database.name}{' (active)' if database.active else ''}")

@@ -1,4 +1,4 @@
-"""Which files go together: runs of neighbours of about equal bytes."""
+"""Grouping of files: runs of neighbours of about equal bytes."""
 
 from __future__ import annotations
 

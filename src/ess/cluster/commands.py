@@ -40,7 +40,7 @@ class ToolRun:
 
 @dataclass(frozen=True)
 class Reports:
-    """What the ``aq_*`` commands of a pipeline left: their rows, and the exit codes of those that failed."""
+    """The reports of a pipeline's ``aq_*`` commands: their rows, and the exit codes of those that failed."""
 
     runs: tuple[ToolRun, ...] = ()
     exit_codes: tuple[int, ...] = ()
@@ -48,7 +48,7 @@ class Reports:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended.
+    """The end of a command.
 
     ``exit_code`` is the shell's, or that of the error if the input could not be read.
     ``problem`` says what went wrong apart from the command itself. ``stopped`` means that it
@@ -64,7 +64,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a command sees around it: the caller's environment, folder and umask."""
+    """The surroundings of a command: the user's environment, folder and umask."""
 
     environment: Mapping[str, str]
     folder: str
@@ -230,7 +230,7 @@ def _finish(process: subprocess.Popen[bytes], groups: Groups, *, kill: bool) -> 
 
 
 def read_reports(path: Path) -> Reports:
-    """What the ``aq_*`` commands wrote (JSON lines, :mod:`ess.pipeline.counts`); other lines are passed over."""
+    """The reports of ``aq_*`` commands (JSON lines, :mod:`ess.pipeline.counts`); other lines are skipped."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

@@ -15,7 +15,7 @@ _NOT_SIMPLE = "()`"
 
 
 def asks_whole_database(command: str) -> bool:
-    """Whether a command consists of plain ``aq_udb`` calls only: one, or several after each other.
+    """True if a command consists only of plain ``aq_udb`` calls: one, or several after each other.
 
     Redirections and variables are allowed, pipelines and anything else that runs another command
     are not.

@@ -18,7 +18,7 @@ _CHUNK = 1 << 20
 
 
 class Sink(Protocol):
-    """Where output goes: a binary stream, or what stands before one."""
+    """The target of output: a binary stream, or an object in front of one."""
 
     def write(self, data: bytes, /) -> object:
         """Write all of ``data``."""

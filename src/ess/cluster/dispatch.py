@@ -1,4 +1,4 @@
-"""Which bundle runs where: a state machine fed with what happened, and what a runtime must offer it.
+"""The assignment of bundles to nodes: a state machine fed with events, and the interface of a runtime.
 
 It knows no processes and no network, so that losing nodes at any moment is a plain test.
 """
@@ -26,7 +26,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Finished:
-    """A bundle came to its end in ``slot``, with one outcome for each of its tasks."""
+    """The end of a bundle in ``slot``, with one outcome for each of its tasks."""
 
     slot: Slot
     bundle: int
@@ -36,7 +36,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class NodeLost:
-    """A node is gone, with all it was running."""
+    """The loss of a node, with all it was running."""
 
     node_id: int
 
@@ -45,7 +45,7 @@ Event = Finished | NodeLost
 
 
 class Runtime(Protocol):
-    """Where bundles run: in this process, or on a cluster."""
+    """The slots that bundles run in: in this process, or on a cluster."""
 
     def slots(self) -> Sequence[Slot]:
         """The places there are now; nodes may be lost and replaced."""
@@ -56,7 +56,7 @@ class Runtime(Protocol):
         ...
 
     def wait(self, seconds: float) -> list[Event]:
-        """What happened; returns early when something did."""
+        """The events so far; returns early as soon as there is one."""
         ...
 
     def stop(self) -> None:
@@ -82,12 +82,12 @@ class Dispatch:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing waits or runs any more."""
+        """True if nothing waits or runs any more."""
         return len(self._done) == len(self._nodes)
 
     @property
     def running(self) -> int:
-        """How many bundles run."""
+        """The number of bundles that run."""
         return len(self._running)
 
     def assign(self, slots: Iterable[Slot]) -> list[tuple[Slot, int, int]]:
@@ -110,11 +110,11 @@ class Dispatch:
         return assigned
 
     def runs(self, slot: Slot, bundle: int, attempt: int) -> bool:
-        """Whether a bundle runs in that slot; False if it was given to another node meanwhile."""
+        """True if a bundle runs in that slot; False if it was given to another node meanwhile."""
         return self._running.get(slot) == bundle and self._tried[bundle] == attempt
 
     def finished(self, slot: Slot, bundle: int, attempt: int) -> bool:
-        """Take a bundle's end; False if :meth:`runs` is."""
+        """Record a bundle's end; False if :meth:`runs` is."""
         if not self.runs(slot, bundle, attempt):
             return False
         del self._running[slot]
@@ -122,12 +122,12 @@ class Dispatch:
         return True
 
     def lost(self, node_id: int) -> list[int]:
-        """Take the loss of a node: its bundles wait again; returns those given up, which count as done."""
+        """Record the loss of a node: its bundles wait again; returns those given up, which count as done."""
         slots = [slot for slot in self._running if slot.node_id == node_id]
         return [bundle for slot in slots for bundle in self.broken_off(slot)]
 
     def broken_off(self, slot: Slot) -> list[int]:
-        """Take that the bundle in a slot was not run to its end: as :meth:`lost`."""
+        """Record that the bundle in a slot was not run to its end: as :meth:`lost`."""
         bundle = self._running.pop(slot)
         if self._tried[bundle] < self._most:
             bisect.insort(self._waiting, bundle)

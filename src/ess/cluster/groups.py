@@ -18,7 +18,7 @@ from ess.errors import InitializationError
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has ended; it stays to be reaped by :meth:`Groups.finish`."""
+    """True if a process has ended; it stays to be reaped by :meth:`Groups.finish`."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 

@@ -65,7 +65,7 @@ class Done:
 
 @dataclass(frozen=True)
 class History:
-    """What the ledger of a job tells. ``exit_code`` is None if the job did not come to its end."""
+    """The facts in the ledger of a job. ``exit_code`` is None if the job did not come to its end."""
 
     job: str
     folder: Path
@@ -76,12 +76,12 @@ class History:
 
     @property
     def resumable(self) -> bool:
-        """Whether something is left to do: it broke off (and its process is gone), or some file failed."""
+        """True if something is left to do: it broke off (and its process is gone), or some file failed."""
         return self.exit_code != 0 if self.exit_code is not None else not alive(self.owner)
 
 
 def jobs_folder() -> Path:
-    """Where the jobs of this user are."""
+    """The folder of this user's jobs."""
     return settings.cache_dir() / "jobs"
 
 
@@ -103,7 +103,7 @@ class Ledger:
         self._file = os.fdopen(handle, "ab", buffering=0)
 
     def begin(self, description: str, name: str) -> None:
-        """Write the header: what is run (for a person), its hash, and who runs it."""
+        """Write the header: the command (for a person), its hash, and the process that runs it."""
         owner = this_process()
         self._write(
             {

@@ -1,4 +1,4 @@
-"""What a cluster shall be, what it is, and the steps from one to the other: pure decisions."""
+"""The desired and the observed state of a cluster, and the steps from one to the other: pure decisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class Health(enum.Enum):
-    """How a process of a cluster is."""
+    """The health of a process of a cluster."""
 
     RUNNING = "running"
     LOST = "lost"  #: it was started and is gone without having been told to
@@ -17,7 +17,7 @@ class Health(enum.Enum):
 
 @dataclass(frozen=True)
 class Desired:
-    """What the user asked for. A stopped cluster keeps its size and its certificates."""
+    """The cluster that the user asked for. A stopped cluster keeps its size and its certificates."""
 
     workers: int
     running: bool = True
@@ -25,7 +25,7 @@ class Desired:
 
 @dataclass(frozen=True)
 class Observed:
-    """What there is; ``workers`` by node number. A worker of an earlier scheduler counts as lost."""
+    """The cluster as found; ``workers`` by node number. A worker of an earlier scheduler counts as lost."""
 
     scheduler: Health
     workers: Mapping[int, Health]
@@ -59,7 +59,7 @@ Step = StartScheduler | EndScheduler | StartWorker | EndWorker
 
 
 def steps(desired: Desired, observed: Observed) -> list[Step]:
-    """The steps, in order, that make a cluster what it shall be; none if it is that already.
+    """The steps, in order, from the observed to the desired state; none if they are the same.
 
     >>> steps(Desired(2), Observed(Health.RUNNING, {0: Health.RUNNING, 1: Health.LOST}))
     [EndWorker(node_id=1), StartWorker(node_id=1)]

@@ -52,7 +52,7 @@ class LocalProvider:
             issue(folder, party)
 
     def observe(self) -> Observed:
-        """Which processes there are."""
+        """The processes that there are."""
         scheduler = state.read_daemon("scheduler")
         health = Health.ABSENT
         if scheduler is not None:

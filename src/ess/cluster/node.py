@@ -1,4 +1,4 @@
-"""What runs inside a worker process for a job."""
+"""The part of a job that runs inside a worker process."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def stop(run_id: str) -> None:
 
 
 def running(run_id: str) -> int:
-    """How many bundles of a runtime run in this process."""
+    """The number of bundles of a runtime that run in this process."""
     return sum(1 for key in list(_running) if key.startswith(run_id))

@@ -1,4 +1,4 @@
-"""Which runtime a job gets: the cluster if there is one, else this process."""
+"""The choice of a job's runtime: the cluster if there is one, else this process."""
 
 from __future__ import annotations
 

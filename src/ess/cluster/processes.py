@@ -30,7 +30,7 @@ def identify(pid: int) -> ProcessId | None:
 
 
 def alive(process: ProcessId) -> bool:
-    """Whether the very process still runs."""
+    """True if this very process still runs."""
     return identify(process.pid) == process
 
 

@@ -1,4 +1,4 @@
-"""Where nodes come from: the user's cluster and its life, whatever provides its machines."""
+"""The user's cluster and its life, on machines of any kind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """What ``ess cluster status`` shows; ``state.id`` None means there is no cluster.
+    """The content of ``ess cluster status``; ``state.id`` None means there is no cluster.
 
     ``problems`` are the reasons why single workers could not be started just now.
     """
@@ -49,7 +49,7 @@ class ClusterStatus:
 
 
 class Provider(Protocol):
-    """What a kind of machines must offer. Steps are decided by :func:`ess.cluster.lifecycle.steps`."""
+    """The operations that every kind of machines must offer, on the steps of :func:`ess.cluster.lifecycle.steps`."""
 
     @property
     def host(self) -> str:
@@ -61,7 +61,7 @@ class Provider(Protocol):
         ...
 
     def observe(self) -> Observed:
-        """What there is."""
+        """The processes that there are."""
         ...
 
     def apply(self, steps: list[Step]) -> list[EssError]:
@@ -73,7 +73,7 @@ class Provider(Protocol):
         ...
 
     def remove_all(self) -> None:
-        """End everything, also what was forgotten."""
+        """End everything, also processes that no file knows."""
         ...
 
 
@@ -165,7 +165,7 @@ def create(workers: int, *, add: bool = False) -> list[EssError]:
 
 
 def start() -> list[EssError]:
-    """Bring the cluster to what it shall be: start it, and replace what was lost."""
+    """Bring the cluster to its desired state: start it, and replace what was lost."""
     return _want(True)
 
 

@@ -1,4 +1,4 @@
-"""How bash reads each character of a command: the quoting that a substituted value has to respect.
+"""The quoting that bash sees around each character of a command; a substituted value has to respect it.
 
 Only what decides about quoting is followed: quotes, escapes, comments and nesting ``$(...)``,
 ``(...)``, ``${...}`` and backquotes. Where this reading and bash's differ (here-documents, ``case``
@@ -12,7 +12,7 @@ import enum
 
 
 class Quoting(enum.Enum):
-    """What surrounds a character."""
+    """The kinds of quoting around a character."""
 
     PLAIN = "plain"
     ESCAPED = "escaped"  #: the character after a backslash, and the backslash

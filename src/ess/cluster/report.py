@@ -1,4 +1,4 @@
-"""What a job came to, in numbers and in lines for a person."""
+"""The result of a job, in numbers and in lines for a person."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What ``ess stream`` did.
+    """The result of ``ess stream``.
 
     ``exit_code`` is that of the first failing file in file order, or 0. ``files`` counts the
     files that were run, ``resumed`` those an earlier run had done, ``not_run`` those left out
@@ -55,7 +55,7 @@ class StreamResult:
 
     @property
     def adds_up(self) -> bool:
-        """Whether ``read = out + filtered + rejected`` for each stage."""
+        """True if ``read = out + filtered + rejected`` for each stage."""
         return all(stage.counts.add_up() for stage in self.stages)
 
     @property
@@ -66,7 +66,7 @@ class StreamResult:
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What ``ess exec`` did: the exit code of the first failing node or 0, and on how many nodes it ran."""
+    """The result of ``ess exec``: the exit code of the first failing node or 0, and how many nodes it ran on."""
 
     exit_code: int
     nodes: int

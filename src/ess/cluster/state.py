@@ -24,7 +24,7 @@ MODES = ("local", "cloud", "custom")
 
 @dataclass(frozen=True)
 class ClusterState:
-    """What is known of the user's cluster.
+    """The known state of the user's cluster.
 
     ``mode`` is what ``ess cluster set`` chose. ``id`` and ``desired`` are None if there is no cluster.
     """
@@ -46,12 +46,12 @@ class Daemon:
 
 
 def cluster_folder() -> Path:
-    """Where the files are."""
+    """The folder of the cluster's files."""
     return settings.cache_dir() / "cluster"
 
 
 def certificates_folder() -> Path:
-    """Where the cluster's authority and certificates are."""
+    """The folder of the cluster's authority and certificates."""
     return cluster_folder() / "tls"
 
 
@@ -89,7 +89,7 @@ def write_cluster(state: ClusterState) -> None:
 
 
 def read_daemon(name: str) -> Daemon | None:
-    """What the process ``name`` wrote about itself; None if nothing (usable)."""
+    """The facts that the process ``name`` wrote about itself; None if nothing (usable)."""
     try:
         content = settings.read_state(_daemon_path(name), VERSION)
         return Daemon(
@@ -136,7 +136,7 @@ def clear(*, everything: bool) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What must be equal in all processes of a cluster, because they exchange Python objects."""
+    """The versions that must be equal in all processes of a cluster, because they exchange Python objects."""
     # The number of the version says little while the program is being worked on.
     files = sorted(Path(__file__).parent.glob("*.py"))
     code = "\n".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)

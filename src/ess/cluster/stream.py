@@ -30,7 +30,7 @@ WARM_FROM = 4
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is: files and bytes done, of all."""
+    """The progress of a job: files and bytes done, of all."""
 
     files: int
     all_files: int
@@ -40,7 +40,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """How to run a stream.
+    """Options of a stream.
 
     Attributes:
         threads: So many files at a time on each node. One keeps the commands of a machine in file order.

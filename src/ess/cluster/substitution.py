@@ -39,7 +39,7 @@ _PATTERN = re.compile("|".join(sorted(SUBSTITUTIONS, key=len, reverse=True)))
 
 @dataclass(frozen=True)
 class Place:
-    """Where a command runs; nodes and threads count from 0."""
+    """The place where a command runs; nodes and threads count from 0."""
 
     node_id: int = 0
     num_nodes: int = 1
@@ -49,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True)
 class FileValues:
-    """What a command can ask about its file. ``columns`` are the words of the column spec."""
+    """The facts about a file that a command can ask for. ``columns`` are the words of the column spec."""
 
     path: str
     columns: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ def variables(file: FileValues) -> dict[str, str]:
 
 
 def uses_columns(command: str) -> bool:
-    """Whether the command asks for the column spec."""
+    """True if the command asks for the column spec."""
     return "%cols" in command
 
 

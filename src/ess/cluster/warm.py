@@ -40,7 +40,7 @@ class WarmTools:
         self._useless = os.environ.get("ESS_WARM") == "0"
 
     def environment(self) -> dict[str, str]:
-        """What makes a command use the server, or run directly as long as the server is not ready."""
+        """The variables that make a command use the server, or run directly while the server is not ready."""
         with self._lock:
             self._ensure()
             if self._folder is None or self._server is None or not any(self._folder.glob("*.sock")):

@@ -1,4 +1,4 @@
-"""What a node does: run a job's command on the files of a bundle, one after the other.
+"""The work of a node: run a job's command on the files of a bundle, one after the other.
 
 Everything here is plain data and functions, so that it can run in the process of ``ess stream``
 as well as in a worker.
@@ -22,7 +22,7 @@ from ess.lake.entry import FileEntry
 
 @dataclass(frozen=True)
 class Job:
-    """What all tasks of one ``ess stream`` or ``ess exec`` share.
+    """The facts that all tasks of one ``ess stream`` or ``ess exec`` share.
 
     ``folder`` takes the output of the commands until it is delivered. ``columns``, ``delimiter``,
     ``compression`` and ``preprocess`` are those of the category. With ``quit_on_error``, a bundle
@@ -56,7 +56,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended, where, and where its output lies."""
+    """The end of a task: how, where, and where its output is."""
 
     index: int
     ended: Ended

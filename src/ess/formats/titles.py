@@ -15,7 +15,7 @@ _WORDS = re.compile(r"[A-Za-z_][\w .()%#&/?'+-]{0,40}\Z", re.ASCII)
 
 
 def is_title(field: str) -> bool:
-    """Whether a field may be the title of a column.
+    """True if a field may be the title of a column.
 
     >>> [is_title(field) for field in ("h2?", "Siblings/Spouses Aboard", "% of all", "-", "2014", "")]
     [True, True, True, False, False, False]
@@ -24,7 +24,7 @@ def is_title(field: str) -> bool:
 
 
 def is_words(field: str) -> bool:
-    """Whether a field looks like a title even among other text.
+    """True if a field looks like a title even among other text.
 
     >>> is_words("Name of the guest?"), is_words("http://x/y")
     (True, False)
@@ -34,7 +34,7 @@ def is_words(field: str) -> bool:
 
 @dataclass(frozen=True)
 class Naming:
-    """How a title becomes a name.
+    """The ways to make a name of a title.
 
     Args:
         between: What takes the place of characters that a name cannot have; none at the beginning and the end.

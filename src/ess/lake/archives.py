@@ -1,4 +1,4 @@
-"""What is in an archive: ``ess lsa``."""
+"""The files in an archive: ``ess lsa``."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _SPEC_WORD = re.compile(r'(?:[^\s"]|"(?:\\.|[^"\\])*")+')
 
 @dataclass(frozen=True)
 class Stats:
-    """How many files a category had when it was last looked at, their bytes, and the range of their dates.
+    """The number of files of a category at the last scan, their bytes, and the range of their dates.
 
     ``first`` and ``last`` are dates, or whole numbers if the files are numbered, as text for people.
     """
@@ -163,7 +163,7 @@ def _path(store: Datastore) -> Path:
 
 
 def index_path(category: Category, store: Datastore) -> Path:
-    """Where the cached file list of a ``--usecache`` category is kept."""
+    """The cached file list of a ``--usecache`` category."""
     return store.folder / "index" / f"{category.name}.json"
 
 

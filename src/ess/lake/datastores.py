@@ -32,7 +32,7 @@ class Datastore:
 
     @property
     def folder(self) -> Path:
-        """Where its categories are kept."""
+        """The folder of its categories."""
         return settings.cache_dir() / "datastores" / self.label
 
 

@@ -50,7 +50,7 @@ _MONTH_NAME = "(?:" + "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True)) + 
 
 
 class DateRuleKind(enum.Enum):
-    """How the date of a file is found."""
+    """The ways to find the date of a file."""
 
     AUTO = "auto"
     NONE = "none"
@@ -60,7 +60,7 @@ class DateRuleKind(enum.Enum):
 
 @dataclass(frozen=True)
 class DateRule:
-    """How to find the date, or the number, in a path. ``text`` is the regex or format as typed."""
+    """A rule for finding the date, or the number, in a path. ``text`` is the regex or format as typed."""
 
     kind: DateRuleKind
     text: str = ""
@@ -71,7 +71,7 @@ AUTO = DateRule(DateRuleKind.AUTO)
 
 @dataclass(frozen=True)
 class FileDate:
-    """What a path says: a date, or the number that ``[:%f:]`` found."""
+    """The result for a path: a date, or the number that ``[:%f:]`` found."""
 
     date: datetime = NO_DATE
     number: int | None = None
@@ -289,7 +289,7 @@ class DateFinder:
 
     @property
     def numbers(self) -> bool:
-        """Whether the rule finds numbers in place of dates."""
+        """True if the rule finds numbers instead of dates."""
         return self._pattern is not None and "ess_f" in self._pattern.groupindex
 
     def find(self, path: str, base_length: int = 0) -> FileDate:

@@ -10,7 +10,7 @@ from ess.lake.dates import NO_DATE, FileDate, date_text
 
 @dataclass(frozen=True)
 class FileEntry:
-    """What a listing knows about a file.
+    """A file in a listing.
 
     ``path`` is absolute; bytes that are not UTF-8 stand in it as ``os.fsdecode`` leaves them, so
     it opens as it is. ``size`` counts bytes, ``modified`` seconds since 1970 (with a fraction).
@@ -29,7 +29,7 @@ class FileEntry:
 
     @property
     def modified_at(self) -> datetime:
-        """When it was changed, in UTC."""
+        """The time of its last change, in UTC."""
         return datetime.fromtimestamp(self.modified, UTC)
 
     @property

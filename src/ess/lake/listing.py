@@ -32,7 +32,7 @@ class Listing:
 
 @dataclass
 class _Walk:
-    """What a walk has found so far."""
+    """The findings of a walk so far."""
 
     label: str
     exclude: re.Pattern[str] | None

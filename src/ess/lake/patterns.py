@@ -37,7 +37,7 @@ class Pattern:
 
     @property
     def has_wildcard(self) -> bool:
-        """Whether it can name more than one file."""
+        """True if it can name more than one file."""
         return _WILD.search(self.text) is not None
 
     @property

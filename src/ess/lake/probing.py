@@ -20,7 +20,7 @@ _PREPROCESS_SECONDS = 60
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What probing found: the compression by name (or ``mixed``), the dialect, and the file whose lines it shows."""
+    """The result of probing: the compression by name (or ``mixed``), the dialect, the file whose lines it shows."""
 
     compression: str
     dialect: Dialect

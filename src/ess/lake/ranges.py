@@ -32,7 +32,7 @@ class DateRange:
     end: datetime | None
 
     def covers(self, date: FileDate) -> bool:
-        """Whether a file of that date is in the range."""
+        """True if a file of that date is in the range."""
         return (self.start is None or self.start <= date.date) and (self.end is None or date.date < self.end)
 
 
@@ -44,7 +44,7 @@ class NumberRange:
     highest: int | None
 
     def covers(self, date: FileDate) -> bool:
-        """Whether a file of that number is in the range."""
+        """True if a file of that number is in the range."""
         if date.number is None:
             return self.lowest is None and self.highest is None
         return (self.lowest is None or self.lowest <= date.number) and (

@@ -1,4 +1,4 @@
-"""Which files of a category a command works on.
+"""The selection of a category's files that a command works on.
 
 Every use of a category looks at the disk anew and refreshes the numbers that ``ess summary``
 shows, except for ``--usecache`` categories: these have their file list in a file, made when it
@@ -99,7 +99,7 @@ def scan(category: Category) -> Listing:
     """All files of a category, from the disk; refreshes its cached list and the numbers of ``ess summary``."""
     listing = look(category)
     stats = stats_of(listing.files)
-    # The numbers are a convenience: who may only read the settings can still use the category.
+    # The numbers are a convenience: a user who can only read the settings can still use the category.
     with contextlib.suppress(EssError, OSError):
         if category.usecache:
             write_index(category, listing)
@@ -127,7 +127,7 @@ def _index_path(category: Category) -> Path:
 
 
 def write_index(category: Category, listing: Listing) -> None:
-    """Keep the list of files of a ``--usecache`` category, unless a folder could not be read: that must not be lost."""
+    """Keep the file list of a ``--usecache`` category, but not if a folder could not be read: that must not be lost."""
     if listing.unreadable:
         return
     # One line a file, so that a person can read it and it stays small.

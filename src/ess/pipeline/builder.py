@@ -1,4 +1,4 @@
-"""What grows from left to right while a chain of rules is built: names, created slots, outputs and imports.
+"""The objects that a chain of rules adds to while it is built: names, created slots, outputs and imports.
 
 :mod:`ess.pipeline.chain` has the registry of options and the grammar; the functions behind its rows
 (:mod:`keys <ess.pipeline.keys>`, :mod:`lookup <ess.pipeline.lookup>` and others) get a `ChainBuilder`.
@@ -35,7 +35,7 @@ class OpenedImport:
 
 
 class ChainBuilder:
-    """What the rules of one command line refer to; `ess.pipeline.chain.build_chain` fills it.
+    """The objects that the rules of one command line refer to; `ess.pipeline.chain.build_chain` fills it.
 
     Args:
         scope: The input's columns; names that the options define are added to it.

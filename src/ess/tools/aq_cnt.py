@@ -129,7 +129,7 @@ class _Summary:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a command line asks for.
+    """The plan of a command line.
 
     ``reports`` holds what is printed, in that order; ``counts`` says which columns of an ``aq`` input hold counts
     and statistics.
@@ -304,7 +304,7 @@ def _require_distinct_names(keys: Sequence[_Key]) -> None:
 
 
 def _is_named(key: _Key) -> bool:
-    """Whether the summary shows the key."""
+    """True if the summary shows the key."""
     return key.name not in ("", "-")
 
 

@@ -66,7 +66,7 @@ NAME = OPTIONS.tool
 
 @dataclass(frozen=True)
 class _Target:
-    """Where a table is printed."""
+    """The target of a table."""
 
     file: str
     attributes: OutputAttributes
@@ -80,7 +80,7 @@ class _Target:
 
 @dataclass(frozen=True)
 class _Shape:
-    """What the table is made of."""
+    """The parts of a table."""
 
     keys: tuple[Slot, ...]
     label: Slot

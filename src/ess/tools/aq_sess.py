@@ -69,7 +69,7 @@ NAME = OPTIONS.tool
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a command line asks for."""
+    """The plan of a command line."""
 
     sources: tuple[InputPlan, ...]
     time: Slot

@@ -55,7 +55,7 @@ def exit_code(name: str, work: Callable[[], int]) -> int:
 
 
 def asks_for_help(argv: list[str]) -> bool:
-    """Whether the command line is ``-h`` and what help is asked for."""
+    """True if the command line begins with ``-h`` or ``--help``."""
     return bool(argv) and argv[0] in ("-h", "--help")
 
 
@@ -81,7 +81,7 @@ def flush_stdout() -> None:
 
 
 def _flush_rows_before(error: EssError) -> None:
-    """Rows before a bad record have been output by definition, so they come before its message."""
+    """Print the rows before a bad record first: they have been output by definition."""
     if isinstance(error, OutputWriteError):
         return
     with contextlib.suppress(EssError, BrokenPipeError):
@@ -101,7 +101,7 @@ def _report(name: str, error: EssError) -> int:
 
 
 def _die_of_broken_pipe() -> int:
-    """Where SIGPIPE was not the death already (a socket, say), make it so."""
+    """End the process by SIGPIPE where that has not happened by itself (a socket, say)."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGPIPE)
     return 128 + signal.SIGPIPE  # not reached unless the signal is blocked

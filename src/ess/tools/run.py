@@ -70,7 +70,7 @@ def run_plan(
 
 
 def check_outputs(plan: Plan) -> None:
-    """Whether each output's format can print its columns, without opening it."""
+    """Check that each output's format can print its columns, without opening it."""
     from ess.formats.output.render import Renderer
     from ess.pipeline.outputs import columns_of
 

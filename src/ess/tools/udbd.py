@@ -128,7 +128,7 @@ def _version() -> str:
 
 
 def _parse(argv: list[str]) -> _Request:
-    """A verb and ports may look like options (``-10011``), so the table's parser is only asked for real ones."""
+    """The request of a command line; only words before the verb are options: ports may look like them (``-10011``)."""
     place = next((n for n, word in enumerate(argv) if word in VERBS), len(argv))
     if place == len(argv):
         other = next((word for word in argv[-1:] if not is_option_word(word)), "")

@@ -47,7 +47,7 @@ class OutputLayout:
 
     @property
     def quoted(self) -> bool:
-        """Whether strings and labels stand in quotes."""
+        """True if strings and labels are in quotes."""
         return self.attributes.format is Format.SEPARATED and self.attributes.quoted
 
 

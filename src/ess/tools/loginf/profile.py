@@ -1,4 +1,4 @@
-"""What is known of a data set: counts, lengths, kinds of values, uniqueness; parts can be merged."""
+"""The profile of a data set: counts, lengths, kinds of values, uniqueness; parts can be merged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORMAT_VERSION = 1
 
 @dataclass
 class Spread:
-    """How many there are of something with a size, and the smallest, largest and total size."""
+    """The number of things with a size, and the smallest, largest and total size."""
 
     count: int = 0
     least: int = 0
@@ -172,7 +172,7 @@ def kind_of(value: bytes) -> tuple[str, int | float | None]:
 
 
 def can_be_labels(record: Sequence[bytes]) -> bool:
-    """Whether the first record may name the columns; one with a number or an address is data, and so is a blank one.
+    """True if the first record may name the columns: it has no number or address, and is not blank.
 
     >>> can_be_labels([b"city", b""]), can_be_labels([b"Ngou", b"26"])
     (True, False)

@@ -1,4 +1,4 @@
-"""What ``loginf`` prints of a profile: the JSON report, column specs, the description of the format."""
+"""The output of ``loginf`` for a profile: the JSON report, column specs, the description of the format."""
 
 from __future__ import annotations
 

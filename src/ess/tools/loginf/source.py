@@ -30,7 +30,7 @@ _TABLE = "HTML Table"
 
 @dataclass(frozen=True)
 class Shape:
-    """How an input is read.
+    """The way to read an input.
 
     Args:
         description: What ``-o_typ`` prints.
@@ -49,7 +49,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be analysed.
+    """The request for an analysis.
 
     Args:
         attributes: Those of ``-f``.
@@ -86,7 +86,7 @@ class Counted:
 
     @property
     def lines(self) -> int:
-        """How many lines were read; a last one without line end counts."""
+        """The number of lines read; a last one without line end counts."""
         return self.line_ends + (self._last not in (b"", b"\n"))
 
     def sample(self, size: int) -> bytes:

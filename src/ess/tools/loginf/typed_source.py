@@ -93,7 +93,7 @@ def analyse_table(
 
 
 def sizes(rows: Sequence[Sequence[bytes]]) -> Counter[int]:
-    """How often each size of a record occurs: the bytes of its values, and one between two of them."""
+    """The number of records of each size: the bytes of the values, and one between two of them."""
     return Counter(sum(map(len, row)) + max(0, len(row) - 1) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""What a command that runs on the tool server knows of its caller.
+"""The caller of a command that runs on the tool server: the command can ask whether it still lives.
 
 A group of processes that is killed dies at one blow, so a filter in it never takes the death of the
 one before it for the end of the input. A command on the tool server is not in its caller's group:

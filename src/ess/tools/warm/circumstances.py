@@ -1,4 +1,4 @@
-"""What a command inherits from its caller beside arguments, folder and descriptors."""
+"""The inheritance of a command from its caller, besides arguments, folder and descriptors."""
 
 # ruff: noqa: PTH123
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CHANGING_PREFIX = b"ESS_"
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What must be the same for two commands that run in one process, one after the other.
+    """The circumstances that two commands must share to run in one process, one after the other.
 
     Attributes:
         environment: The entries of the environment, ``NAME=value``, sorted, without those that may change.
@@ -41,12 +41,12 @@ class Circumstances:
 
     @property
     def lasting(self) -> bool:
-        """Whether a process can serve several commands: not where the kernel adds up their processor time."""
+        """True if a process can serve several commands: not if the kernel adds up their processor time."""
         return all(soft == resource.RLIM_INFINITY for number, soft, _ in self.limits if number == resource.RLIMIT_CPU)
 
 
 def circumstances_of(process: int, environment: list[bytes]) -> Circumstances:
-    """What a living process has, with the environment that it sent.
+    """The circumstances of a living process, with the environment that it sent.
 
     Raises:
         OSError: If the kernel does not tell; the process belongs to somebody else, or is not seen from here.

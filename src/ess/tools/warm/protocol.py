@@ -1,4 +1,4 @@
-"""Where the tool server listens, and how a command travels to it.
+"""The address of the tool server, and the form in which a command travels to it.
 
 A request is a byte string of sections, each a list of byte strings behind their counts and
 lengths; the caller's open descriptors travel beside it (SCM_RIGHTS), after ``OWN_DESCRIPTORS``.
@@ -72,7 +72,7 @@ def socket_path() -> str:
 
 
 def is_private(directory: str) -> bool:
-    """Whether ``directory`` is a real folder of ours that nobody else can enter."""
+    """True if ``directory`` is a real folder of ours that nobody else can enter."""
     try:
         status = os.lstat(directory)
     except OSError:

@@ -279,7 +279,7 @@ def _program_paths() -> list[str]:
 
 
 def _last_changes(paths: list[str]) -> list[int]:
-    """When each file was last changed, in nanoseconds (0: it is gone)."""
+    """The time of each file's last change, in nanoseconds (0: it is gone)."""
     changed = []
     for path in paths:
         try:

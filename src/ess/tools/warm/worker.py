@@ -210,12 +210,12 @@ def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
 
 
 def has_room(process: int, numbers: list[int]) -> bool:
-    """Whether a worker can take a caller's descriptors with these numbers; its threads may need one of them."""
+    """True if a worker can take a caller's descriptors with these numbers; its threads may need one of them."""
     return not any((_target(number, process) or "").startswith(_OF_THREADS) for number in numbers)
 
 
 def _target(descriptor: int, process: int | str = "self") -> str | None:
-    """What a descriptor is open on, as the kernel names it ("" where it cannot); None if it is not open."""
+    """The target of a descriptor as the kernel names it ("" if it cannot); None if it is not open."""
     try:
         return os.readlink(f"/proc/{process}/fd/{descriptor}")
     except FileNotFoundError:
