@@ -9,7 +9,8 @@ import pytest
 from ess import settings
 from ess.errors import InitializationError, OptionError
 from ess.lake import categories, datastores
-from ess.lake.organize import CategoryOptions, add
+from ess.lake.category_options import CategoryOptions
+from ess.lake.organize import add
 
 pytestmark = pytest.mark.usefixtures("places")
 

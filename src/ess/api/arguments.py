@@ -45,6 +45,8 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Sequence[str]": (_is_texts, "a list or tuple of str"),
     "Sink": (_is_sink, "a binary file open for writing"),
     "Callable": (callable, "a function"),
+    # Which of the two is told by the option that it is for.
+    "str | bool": (_is_anything, "a str or True or False"),
     # Dates have rules of their own (ess.lake.ranges.bound_text).
     "str | date": (_is_anything, "a date"),
 }
@@ -60,13 +62,15 @@ def checked(function: F) -> F:
     """
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    kinds = {name: _kind(function.__annotations__[name]) for name in names}
+    kinds = {name: function.__annotations__[name] for name in names}
+    for annotation in kinds.values():
+        _kind(annotation)
 
     # Not a plumbing of options: what comes in goes on unchanged.
     def call(*arguments: object, **options: object) -> object:
         for name, value in [*zip(names, arguments, strict=False), *options.items()]:
             if name in kinds:
-                _refuse_other(function.__name__, name, value, kinds[name])
+                refuse_other(function.__name__, name, value, kinds[name])
         return function(*arguments, **options)
 
     call.__name__ = function.__name__
@@ -83,8 +87,13 @@ def _kind(annotation: str) -> tuple[Callable[[Any], bool], str, bool]:
     return (*_KINDS["Callable" if plain.startswith("Callable[") else plain], plain != annotation)
 
 
-def _refuse_other(function: str, name: str, value: object, kind: tuple[Callable[[Any], bool], str, bool]) -> None:
-    accepts, description, may_be_none = kind
+def refuse_other(function: str, name: str, value: object, annotation: str) -> None:
+    """Refuse a value that is not what an argument's annotation says.
+
+    Raises:
+        OptionError: It names the function and the argument.
+    """
+    accepts, description, may_be_none = _kind(annotation)
     if (value is None and may_be_none) or accepts(value):
         return
     from ess.errors import OptionError

@@ -1,16 +1,28 @@
-"""The options of the ``aq_*`` commands, ``loginf`` and ``udbd``, for programs that complete or describe them."""
+"""The options of commands, for programs that take, complete or describe them."""
 
 from __future__ import annotations
 
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ess.lake.category_options import OptionRow
     from ess.pipeline.options import Option, OptionTable
 
-__all__ = ["attributes_of", "option_tables", "udbd_verbs"]
+__all__ = ["attributes_of", "category_options", "option_tables", "udbd_verbs"]
 
 #: The options whose attributes are those of -o.
 _PRINTING = ("-o", "-ovar", "-olab", "-kx", "-kX")
+
+
+def category_options() -> tuple[OptionRow, ...]:
+    """The options of ``ess category add``; those with ``change`` are also the verbs of ``ess category change``.
+
+    >>> [row.name for row in category_options() if row.change]
+    ['dateregex', 'dateformat', 'columnspec', 'comment', 'usecache']
+    """
+    from ess.lake.category_options import OPTION_ROWS
+
+    return OPTION_ROWS
 
 
 def option_tables() -> list[OptionTable]:

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked
+from ess.api.arguments import checked, refuse_other
 
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
-    from typing import BinaryIO
+    from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
     from ess.api.results import DatastoreSummary
     from ess.lake.archives import Member
     from ess.lake.categories import Category
+    from ess.lake.category_options import CategoryOptions
     from ess.lake.datastores import Datastore, Repository
     from ess.lake.entry import FileEntry
     from ess.lake.listing import Listing
     from ess.lake.probing import ProbeResult
 
+    P = ParamSpec("P")
+    Result = TypeVar("Result")
+
+    def _with_arguments_of(
+        kind: Callable[P, object],
+    ) -> Callable[[Callable[..., Result]], Callable[Concatenate[str, str, P], Result]]: ...
+
+    with_category_options = _with_arguments_of(CategoryOptions)
+else:
+
+    def with_category_options(function):
+        """The function; type checkers see the options of ``CategoryOptions`` as its arguments."""
+        return function
+
+
 __all__ = [
     "cat",
     "category",
     "category_add",
+    "category_change",
     "category_change_columnspec",
     "category_change_comment",
     "category_change_dateformat",
@@ -226,50 +244,16 @@ def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) 
 # --- categories -----------------------------------------------------------------------------
 
 
+@with_category_options
 @checked
-def category_add(
-    name: str,
-    pattern: str,
-    *,
-    exclude: str | None = None,
-    dateregex: str | None = None,
-    dateformat: str | None = None,
-    archive: str | None = None,
-    compression: str | None = None,
-    delimiter: str | None = None,
-    columnspec: str | None = None,
-    preprocess: str | None = None,
-    alls: bool = False,
-    allx: bool = False,
-    overwrite: bool = False,
-    comment: str | None = None,
-    noprobe: bool = False,
-    usecache: bool = False,
-    pkey: str | None = None,
-    label: str | None = None,
-) -> Category:
+def category_add(name: str, pattern: str, **options: Any) -> Category:
     r"""Group the files that a pattern names, and find out how their data is laid out.
 
     Args:
         name: Letters, digits, ``_``, ``-`` and ``.``.
         pattern: Globs separated by spaces; ``*`` also stands for ``/``.
-        exclude: Globs of files to leave out.
-        dateregex: How to find the date in a name: ``auto``, ``none``, or a regular expression
-            with ``[:%Y:]``, ``[:%m:]`` ... or ``[:%f:{min,max}]``.
-        dateformat: The older way to say it, such as ``*Y-M-D*``.
-        archive: Not available yet.
-        compression: What the compression must be; ``none`` takes the bytes as they are.
-        delimiter: One character, ``\t`` or ``\xHH``, in place of the one that is found.
-        columnspec: Column specs in place of those that are found.
-        preprocess: A shell command that each file's data goes through first.
-        alls: Make every column a string.
-        allx: Leave every column out.
-        overwrite: Replace a category of that name.
-        comment: A note for people.
-        noprobe: Do not look into the files; the layout stays unknown.
-        usecache: Keep the list of files until it is scanned again.
-        pkey: The column that ``ess summary NAME pkey`` shows.
-        label: The datastore, if not the selected one.
+        options: Those of ``ess category add`` under their names, e.g. ``columnspec="S:day I:user"``,
+            ``noprobe=True``; see the reference page of ``ess``, or ``ess category add --help``.
 
     Raises:
         OptionError: If the name is taken, no file matches, or an argument is not valid.
@@ -283,65 +267,60 @@ def category_add(
     'S:day I:user'
     """
     from ess.lake import organize
+    from ess.lake.category_options import OPTION_ROWS, CategoryOptions
 
-    options = organize.CategoryOptions(
-        exclude=exclude,
-        dateregex=dateregex,
-        dateformat=dateformat,
-        archive=archive,
-        compression=compression,
-        delimiter=delimiter,
-        columnspec=columnspec,
-        preprocess=preprocess,
-        alls=alls,
-        allx=allx,
-        overwrite=overwrite,
-        comment=comment,
-        noprobe=noprobe,
-        usecache=usecache,
-        pkey=pkey,
-    )
-    return organize.add(name, pattern, options, label=label)
+    for row in OPTION_ROWS:
+        if row.name in options:
+            refuse_other("category_add", row.name, options[row.name], "bool" if row.is_switch else "str | None")
+    return organize.add(name, pattern, CategoryOptions(**options))
+
+
+@checked
+def category_change(name: str, option: str, value: str | bool, *, label: str | None = None) -> Category:
+    """Give an option of a category another value.
+
+    Args:
+        name: The category.
+        option: ``columnspec``, ``dateregex``, ``dateformat``, ``usecache`` or ``comment``.
+        value: As :func:`category_add` takes it.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If the category does not exist, the option cannot be changed, or the value is not valid.
+    """
+    from ess.lake import organize
+
+    return organize.change(name, option, value, label=label)
 
 
 @checked
 def category_change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
     """Give a category other columns, e.g. ``"S:eventDate S:userID I:articleID"``."""
-    from ess.lake import organize
-
-    return organize.change_columnspec(name, columnspec, label=label)
+    return category_change(name, "columnspec", columnspec, label=label)
 
 
 @checked
 def category_change_dateregex(name: str, dateregex: str, *, label: str | None = None) -> Category:
     """Give a category another ``dateregex``: ``auto``, ``none`` or a pattern."""
-    from ess.lake import organize
-
-    return organize.change_date_rule(name, dateregex=dateregex, label=label)
+    return category_change(name, "dateregex", dateregex, label=label)
 
 
 @checked
 def category_change_dateformat(name: str, dateformat: str, *, label: str | None = None) -> Category:
     """Give a category another ``dateformat``: ``auto``, ``none`` or a pattern."""
-    from ess.lake import organize
-
-    return organize.change_date_rule(name, dateformat=dateformat, label=label)
+    return category_change(name, "dateformat", dateformat, label=label)
 
 
 @checked
 def category_change_usecache(name: str, usecache: bool, *, label: str | None = None) -> Category:
     """Let a category keep its list of files, or look at the disk each time."""
-    from ess.lake import organize
-
-    return organize.change_usecache(name, usecache, label=label)
+    return category_change(name, "usecache", usecache, label=label)
 
 
 @checked
 def category_change_comment(name: str, comment: str, *, label: str | None = None) -> Category:
     """Give a category another comment."""
-    from ess.lake import organize
-
-    return organize.change_comment(name, comment, label=label)
+    return category_change(name, "comment", comment, label=label)
 
 
 @checked

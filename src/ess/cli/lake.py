@@ -6,12 +6,14 @@ import enum
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ess import api
+from ess.api.commands import category_options
 from ess.cli import render
+from ess.cli.category_options import change_of, with_category_options
 from ess.errors import OptionError
 
 Label = Annotated[str | None, typer.Option("--label", metavar="LABEL", help="Datastore to use.", show_default=False)]
@@ -197,50 +199,10 @@ def category_add(
     pattern: Annotated[
         str, typer.Argument(help="Patterns, separated by spaces; * crosses folders.", show_default=False)
     ],
-    exclude: Annotated[str | None, typer.Option(help="Patterns of files to leave out.")] = None,
-    dateregex: Annotated[
-        str | None, typer.Option(help="Where the date stands in a name: auto, none or a pattern.")
-    ] = None,
-    dateformat: Annotated[str | None, typer.Option(help="The older form of --dateregex, e.g. *Y-M-D*.")] = None,
-    archive: Annotated[str | None, typer.Option(help="Not available yet.")] = None,
-    compression: Annotated[
-        str | None, typer.Option(help="What the compression must be; none: take bytes as they are.")
-    ] = None,
-    delimiter: Annotated[str | None, typer.Option(help=r"One character, \t or \xHH.")] = None,
-    columnspec: Annotated[str | None, typer.Option(help="Columns, e.g. 'S:day I:user X'.")] = None,
-    preprocess: Annotated[str | None, typer.Option(help="Shell command that the data goes through first.")] = None,
-    alls: Annotated[bool, typer.Option("--alls", help="Make all columns strings.")] = False,
-    allx: Annotated[bool, typer.Option("--allx", help="Leave all columns out.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a category of that name.")] = False,
-    label: Label = None,
-    comment: Annotated[str | None, typer.Option(help="A note about the category.")] = None,
-    noprobe: Annotated[bool, typer.Option("--noprobe", help="Do not look into the files.")] = False,
-    usecache: Annotated[
-        bool, typer.Option("--usecache", help="Keep the list of files until it is scanned again.")
-    ] = False,
-    pkey: Annotated[str | None, typer.Option(help="Name of the key column.")] = None,
+    **options: Any,
 ) -> None:
     """Group the files that patterns name, and find out how their data is laid out."""
-    made = api.category_add(
-        name,
-        pattern,
-        exclude=exclude,
-        dateregex=dateregex,
-        dateformat=dateformat,
-        archive=archive,
-        compression=compression,
-        delimiter=delimiter,
-        columnspec=columnspec,
-        preprocess=preprocess,
-        alls=alls,
-        allx=allx,
-        overwrite=overwrite,
-        comment=comment,
-        noprobe=noprobe,
-        usecache=usecache,
-        pkey=pkey,
-        label=label,
-    )
+    made = api.category_add(name, pattern, **options)
     stats = made.stats
     for remark in made.remarks:
         _note(remark)
@@ -269,69 +231,17 @@ def category_delete(category: Name, label: Label = None) -> None:
     api.category_delete(category, label=label)
 
 
-def change_columnspec(
-    category: Name,
-    columnspec: Annotated[str, typer.Argument(help="Columns, e.g. 'S:day I:user X'.", show_default=False)],
-    label: Label = None,
-) -> None:
-    """Change the columns."""
-    api.category_change_columnspec(category, columnspec, label=label)
-
-
-def change_dateformat(
-    category: Name,
-    dateformat: Annotated[str, typer.Argument(help="auto, none, or e.g. *Y-M-D*.", show_default=False)],
-    label: Label = None,
-) -> None:
-    """Change where the date stands in a name, in the older form."""
-    api.category_change_dateformat(category, dateformat, label=label)
-
-
-def change_dateregex(
-    category: Name,
-    dateregex: Annotated[str, typer.Argument(help="auto, none, or a pattern with [:%Y:] ...", show_default=False)],
-    label: Label = None,
-) -> None:
-    """Change where the date stands in a name."""
-    api.category_change_dateregex(category, dateregex, label=label)
-
-
-def change_usecache(
-    category: Name,
-    usecache: Annotated[
-        bool | None,
-        typer.Option("--usecache/--nocache", help="Keep the list of files, or look at the disk each time."),
-    ] = None,
-    label: Label = None,
-) -> None:
-    """Change whether the list of files is kept."""
-    if usecache is None:
-        raise OptionError("nothing to change to", where="category change usecache", hint="add --usecache or --nocache")
-    api.category_change_usecache(category, usecache, label=label)
-
-
-def change_comment(
-    category: Name,
-    comment: Annotated[str, typer.Argument(help="The comment.", show_default=False)],
-    label: Label = None,
-) -> None:
-    """Change the comment."""
-    api.category_change_comment(category, comment, label=label)
-
-
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to ``ess``."""
     for command in (select, summary, repository, probe, purge, ls, cat, lsa):
         app.command(command.__name__, rich_help_panel="Data lake")(command)
     category = typer.Typer(help="Make and change categories: groups of files.")
-    category.command("add")(category_add)
+    category.command("add")(with_category_options(category_add))
     category.command("copy")(category_copy)
     category.command("delete")(category_delete)
     change = typer.Typer(help="Change a setting of a category.")
-    change.command("columnspec")(change_columnspec)
-    change.command("dateformat")(change_dateformat)
-    change.command("dateregex")(change_dateregex)
-    change.command("usecache")(change_usecache)
-    change.command("comment")(change_comment)
+    for row in category_options():
+        if row.change:
+            change.command(row.name, help=row.change)(change_of(row))
     category.add_typer(change, name="change")
     app.add_typer(category, name="category", rich_help_panel="Data lake")

@@ -286,24 +286,21 @@ def _to_json(content: Category) -> dict[str, Any]:
 
 
 def _from_json(name: str, label: str, state: Mapping[str, Any]) -> Category:
-    rule, stats = state["date_rule"], state["stats"]
-    return Category(
-        name=name,
-        datastore=label,
-        patterns=tuple(map(str, state["patterns"])),
-        exclude=state["exclude"],
-        date_rule=DateRule(DateRuleKind(rule["kind"]), str(rule["text"])),
-        compression=str(state["compression"]),
-        found_compression=str(state.get("found_compression", "")),
-        delimiter=str(state["delimiter"]),
-        header=bool(state["header"]),
-        columns=tuple(map(str, state["columns"])),
-        preprocess=str(state["preprocess"]),
-        pkey=str(state["pkey"]),
-        usecache=bool(state["usecache"]),
-        comment=str(state["comment"]),
-        probed=bool(state["probed"]),
-        lines=tuple(map(str, state["lines"])),
-        remarks=tuple(map(str, state.get("remarks", ()))),
-        stats=Stats(int(stats["count"]), int(stats["size"]), str(stats["first"]), str(stats["last"])),
-    )
+    """A category from its state; an attribute that an older version did not write has its default."""
+    known = {
+        item.name: _READ[str(item.type)](state[item.name])
+        for item in dataclasses.fields(Category)
+        if item.name in state and item.name not in ("name", "datastore")
+    }
+    return Category(name=name, datastore=label, **known)
+
+
+#: How an attribute of each type is read from the state.
+_READ: dict[str, Callable[[Any], Any]] = {
+    "str": str,
+    "str | None": lambda value: None if value is None else str(value),
+    "bool": bool,
+    "tuple[str, ...]": lambda values: tuple(map(str, values)),
+    "DateRule": lambda rule: DateRule(DateRuleKind(rule["kind"]), str(rule["text"])),
+    "Stats": lambda stats: Stats(int(stats["count"]), int(stats["size"]), str(stats["first"]), str(stats["last"])),
+}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ess.errors import InputOpenError, OptionError, SystemFailure
 from ess.lake import categories
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
+from ess.lake.category_options import OPTION_ROWS, CategoryOptions
 from ess.lake.datastores import datastore
 from ess.lake.dates import date_rule
 from ess.lake.entry import FileEntry
@@ -21,28 +22,7 @@ from ess.lake.select import check_limit, files_in_use, look, scan, with_new_file
 from ess.schema import parse_column
 
 
-@dataclass(frozen=True)
-class CategoryOptions:
-    """The options of ``ess category add``, as typed."""
-
-    exclude: str | None = None
-    dateregex: str | None = None
-    dateformat: str | None = None
-    archive: str | None = None
-    compression: str | None = None
-    delimiter: str | None = None
-    columnspec: str | None = None
-    preprocess: str | None = None
-    alls: bool = False
-    allx: bool = False
-    overwrite: bool = False
-    comment: str | None = None
-    noprobe: bool = False
-    usecache: bool = False
-    pkey: str | None = None
-
-
-def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None = None) -> Category:
+def add(name: str, pattern: str, options: CategoryOptions) -> Category:
     """Make a category.
 
     Raises:
@@ -51,7 +31,7 @@ def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None 
     """
     where = "category add"
     check_name(name, where=where)
-    store = datastore(label)
+    store = datastore(options.label)
     if name in categories.categories(store) and not options.overwrite:
         raise categories.taken(name)
     if options.archive is not None:
@@ -92,7 +72,7 @@ def add(name: str, pattern: str, options: CategoryOptions, *, label: str | None 
     if new.probed:
         new = _with_layout(new, _probe(new, listing.files, SAMPLE_BYTES), options)
     _check_pkey(new)
-    categories.put(new, label=label, overwrite=options.overwrite)
+    categories.put(new, label=options.label, overwrite=options.overwrite)
     if new.usecache:
         write_index(new, listing)
     return new
@@ -157,30 +137,41 @@ def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) ->
     )
 
 
-def change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
-    """Give a category other columns."""
-    columns = parse_columnspec(columnspec, where="category change columnspec")
-    return categories.change(name, lambda now: dataclasses.replace(now, columns=columns, remarks=()), label=label)
+def change(name: str, option: str, value: str | bool, *, label: str | None = None) -> Category:
+    """Give an option of a category another value.
+
+    Raises:
+        OptionError: If the category does not exist, the option cannot be changed, or the value is not valid.
+    """
+    where = f"category change {option}"
+    row = next((row for row in OPTION_ROWS if row.name == option and row.change), None)
+    if row is None:
+        known = " ".join(row.name for row in OPTION_ROWS if row.change)
+        raise OptionError(
+            f"'{option}' of a category cannot be changed",
+            where="category change",
+            hint=f"change one of {known}, or make the category anew: ess category add --overwrite",
+        )
+    if isinstance(value, bool) != row.is_switch:
+        wanted = "True or False" if row.is_switch else "text"
+        raise OptionError(f"the value must be {wanted}, not {value!r}", where=where)
+    attributes = _CHANGES[option](value)
+    changed = categories.change(name, lambda now: dataclasses.replace(now, **attributes), label=label)
+    looks_again = "date_rule" in attributes or attributes.get("usecache", False)
+    return with_new_files(changed, scan(changed)) if looks_again else changed
 
 
-def change_date_rule(
-    name: str, *, dateregex: str | None = None, dateformat: str | None = None, label: str | None = None
-) -> Category:
-    """Give a category another rule for the dates of its files."""
-    rule = date_rule(dateregex, dateformat)
-    changed = categories.change(name, lambda now: dataclasses.replace(now, date_rule=rule), label=label)
-    return with_new_files(changed, scan(changed))
-
-
-def change_usecache(name: str, usecache: bool, *, label: str | None = None) -> Category:
-    """Let a category keep its file list, or look at the disk each time."""
-    changed = categories.change(name, lambda now: dataclasses.replace(now, usecache=usecache), label=label)
-    return with_new_files(changed, scan(changed)) if usecache else changed
-
-
-def change_comment(name: str, comment: str, *, label: str | None = None) -> Category:
-    """Give a category another comment."""
-    return categories.change(name, lambda now: dataclasses.replace(now, comment=comment), label=label)
+#: What the options that can be changed do to the attributes of a category.
+_CHANGES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "columnspec": lambda text: {
+        "columns": parse_columnspec(text, where="category change columnspec"),
+        "remarks": (),
+    },
+    "dateregex": lambda text: {"date_rule": date_rule(text, None)},
+    "dateformat": lambda text: {"date_rule": date_rule(None, text)},
+    "usecache": lambda on: {"usecache": on},
+    "comment": lambda text: {"comment": text},
+}
 
 
 def list_by_pattern(

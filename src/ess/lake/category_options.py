@@ -1,0 +1,89 @@
+"""The options of a category, in one table.
+
+The options of ``ess category add``, the arguments of ``ess.category_add``, the verbs of ``ess category change``, the
+completion and the reference page are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class OptionRow:
+    """One row of the table.
+
+    Args:
+        name: Of the option, without dashes, and of the argument in Python.
+        default: What holds if the option is not given; False for a switch.
+        help: What it does.
+        change: What ``ess category change`` with its name does; blank: it stays as the category was made.
+        change_help: The help of the new value there; for a switch, of the two words.
+        off: The word that turns a switch off there.
+        metavar: What stands for its value in the help, if not the type.
+    """
+
+    name: str
+    default: str | bool | None
+    help: str
+    change: str
+    change_help: str
+    off: str
+    metavar: str | None
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is on or off, and has no value."""
+        return isinstance(self.default, bool)
+
+
+def _row(text: str, *, change: str = "", change_help: str = "", metavar: str | None = None) -> Any:
+    """A row for an option with a value."""
+    about = {"default": None, "help": text, "change": change, "change_help": change_help or text, "off": ""}
+    return field(default=None, metadata={**about, "metavar": metavar})
+
+
+def _switch(text: str, *, change: str = "", change_help: str = "", off: str = "") -> Any:
+    """A row for a switch."""
+    about = {"default": False, "help": text, "change": change, "change_help": change_help or text, "off": off}
+    return field(default=False, metadata={**about, "metavar": None})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryOptions:
+    """What a category is made with, as typed."""
+
+    exclude: str | None = _row("Patterns of files to leave out.")
+    dateregex: str | None = _row(
+        "Where the date stands in a name: auto, none or a pattern.",
+        change="Change where the date stands in a name.",
+        change_help="auto, none, or a pattern with [:%Y:] ...",
+    )
+    dateformat: str | None = _row(
+        "The older form of --dateregex, e.g. *Y-M-D*.",
+        change="Change where the date stands in a name, in the older form.",
+        change_help="auto, none, or e.g. *Y-M-D*.",
+    )
+    archive: str | None = _row("Not available yet.")
+    compression: str | None = _row("What the compression must be; none: take bytes as they are.")
+    delimiter: str | None = _row(r"One character, \t or \xHH.")
+    columnspec: str | None = _row("Columns, e.g. 'S:day I:user X'.", change="Change the columns.")
+    preprocess: str | None = _row("Shell command that the data goes through first.")
+    alls: bool = _switch("Make all columns strings.")
+    allx: bool = _switch("Leave all columns out.")
+    overwrite: bool = _switch("Replace a category of that name.")
+    label: str | None = _row("Datastore to use.", metavar="LABEL")
+    comment: str | None = _row("A note about the category.", change="Change the comment.", change_help="The comment.")
+    noprobe: bool = _switch("Do not look into the files.")
+    usecache: bool = _switch(
+        "Keep the list of files until it is scanned again.",
+        change="Change whether the list of files is kept.",
+        change_help="Keep the list of files, or look at the disk each time.",
+        off="nocache",
+    )
+    pkey: str | None = _row("Name of the key column.")
+
+
+#: The table, in the order of the help page.
+OPTION_ROWS = tuple(OptionRow(item.name, **item.metadata) for item in fields(CategoryOptions))

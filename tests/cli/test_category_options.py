@@ -1,0 +1,117 @@
+"""The options of a category stand in one table: commands, arguments and stored categories follow it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+
+import ess
+from ess import settings
+from ess.api.commands import category_options
+from ess.cli.app import app, run
+from ess.errors import OptionError
+from ess.lake.category_options import CategoryOptions
+from ess.lake.organize import change
+
+pytestmark = pytest.mark.usefixtures("places")
+
+ROWS = {row.name: row for row in category_options()}
+
+
+def group(*path: str) -> TyperGroup:
+    found: Any = typer.main.get_command(app)
+    for name in path:
+        found = found.commands[name]
+    assert isinstance(found, TyperGroup)
+    return found
+
+
+@pytest.fixture
+def browse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "browse_20140901.csv").write_text("day,user\n2014-09-01,7\n")
+    ess.select("local")
+    ess.category_add("browse", "browse*")
+    return settings.cache_dir() / "datastores" / "local" / "categories.json"
+
+
+def test_every_row_is_an_option_of_the_command() -> None:
+    given = {parameter.name: parameter for parameter in group("category").commands["add"].params}
+    assert list(given) == ["name", "pattern", *ROWS]
+    for name, row in ROWS.items():
+        assert given[name].opts == [f"--{name}"]
+        assert (given[name].default, getattr(given[name], "help", "")) == (row.default, row.help)
+
+
+def test_the_verbs_of_change_are_the_rows_that_can_be_changed() -> None:
+    verbs = group("category", "change").commands
+    assert sorted(verbs) == sorted(name for name, row in ROWS.items() if row.change)
+    for name, command in verbs.items():
+        assert command.help == ROWS[name].change
+        assert hasattr(ess, f"category_change_{name}")
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.change])
+def test_what_can_be_changed_can_be_changed(browse: Path, name: str) -> None:
+    value = True if ROWS[name].is_switch else {"columnspec": "S:a S:b", "dateformat": "_YMD"}.get(name, "none")
+    before = json.loads(browse.read_text())["categories"]["browse"]
+    changed = ess.category_change("browse", name, value)
+    assert ess.category("browse") == changed
+    assert json.loads(browse.read_text())["categories"]["browse"] != before
+    with pytest.raises(OptionError, match=f"category change {name}: the value must be"):
+        ess.category_change("browse", name, "" if ROWS[name].is_switch else True)
+
+
+@pytest.mark.parametrize("name", [*(name for name, row in ROWS.items() if not row.change), "nothing", "stats"])
+def test_nothing_else_can_be_changed(browse: Path, name: str) -> None:
+    before = browse.read_text()
+    with pytest.raises(OptionError, match=f"'{name}' of a category cannot be changed; change one of dateregex"):
+        change("browse", name, True)
+    assert browse.read_text() == before
+
+
+def test_the_switch_of_change(browse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["category", "change", "usecache", "browse", "--usecache"]) == 0
+    assert ess.category("browse").usecache
+    assert run(["category", "change", "usecache", "browse", "--nocache"]) == 0
+    assert not ess.category("browse").usecache
+    assert run(["category", "change", "usecache", "browse"]) == OptionError.exit_code
+    said = "ess: category change usecache: nothing to change to; add --usecache or --nocache\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_value_of_a_wrong_type_is_named(name: str) -> None:
+    wanted = "True or False" if ROWS[name].is_switch else "a str or None"
+    wrong: dict[str, Any] = {name: 5}
+    with pytest.raises(OptionError) as failure:
+        ess.category_add("a", "*", **wrong)
+    assert str(failure.value) == f"ess.category_add: {name} must be {wanted}, not int"
+
+
+def test_an_option_that_there_is_not_is_a_mistake_of_the_program() -> None:
+    with pytest.raises(TypeError, match="colspec"):
+        ess.category_add("a", "*", colspec="S:a")  # type: ignore[call-arg]
+
+
+def test_options_as_they_are_when_nothing_is_given() -> None:
+    assert {name: getattr(CategoryOptions(), name) for name in ROWS} == {n: row.default for n, row in ROWS.items()}
+
+
+def test_a_stored_category_has_all_attributes_and_comes_back_without_those_of_later_versions(browse: Path) -> None:
+    made = ess.category("browse")
+    state = json.loads(browse.read_text())
+    stored = state["categories"]["browse"]
+    attributes = {item.name: item for item in dataclasses.fields(made)}
+    assert set(stored) == set(attributes) - {"name", "datastore"}
+    for name in set(stored) - {"patterns"}:
+        older = {**state, "categories": {"browse": {k: v for k, v in stored.items() if k != name}}}
+        browse.write_text(json.dumps(older))
+        default: dict[str, Any] = {name: attributes[name].default}
+        assert ess.category("browse") == dataclasses.replace(made, **default)
