@@ -194,6 +194,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # a umask may have left nothing
             file.write(content)
         temporary.replace(path)
     except OSError as error:

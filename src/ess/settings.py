@@ -9,6 +9,7 @@ it), and are refused when somebody else could have written them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -21,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from ess.errors import InitializationError, OptionError, SystemFailure
+
+#: So many links are followed, as by the system.
+_MOST_LINKS = 40
 
 
 @dataclass(frozen=True)
@@ -156,16 +160,18 @@ def _folder(variable: str) -> Path:
 
 
 def make_private_folder(folder: Path) -> Path:
-    """Make ``folder`` (and its parents) if need be, readable by its owner only; return it.
+    """Make ``folder`` (and its parents) if need be, for its owner only whatever the umask; return it.
 
     Raises:
-        InitializationError: If it cannot be made, or others can write to it.
+        InitializationError: If it cannot be made, or others could write to it or put another one in its place.
     """
-    if not folder.is_dir():
+    check_way(folder)
+    for each in reversed([each for each in (folder, *folder.parents) if not each.is_dir()]):
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
+            each.mkdir(mode=0o700)
+            each.chmod(0o700)  # a umask takes rights away from the owner too
+        except FileExistsError:
+            pass  # somebody else makes it at this moment; who, is checked below
         except OSError as error:
             raise InitializationError(
                 f"cannot make the folder ({error.strerror})", where=str(folder), hint="check its permissions"
@@ -177,18 +183,97 @@ def make_private_folder(folder: Path) -> Path:
 
 
 def check_private(path: Path) -> None:
-    """Refuse a settings file or folder that other users could have changed.
+    """Refuse a settings file or folder that other users could have changed, or put in the place of ours.
 
     Raises:
-        InitializationError: If everybody can write to it, or it belongs to another user.
+        InitializationError: If everybody can write to it or to a folder above, or it belongs to another user.
     """
+    check_way(path)
     status = path.stat()
     if status.st_mode & stat.S_IWOTH:
         raise InitializationError(
             "every user of this machine can write to it", where=str(path), hint=f"run: chmod o-w {path}"
         )
-    if os.geteuid() != 0 and status.st_uid not in (os.geteuid(), 0):
-        raise InitializationError("it belongs to another user", where=str(path), hint="point the settings to your own")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise _of_another(path, status.st_uid)
+
+
+def check_way(path: Path) -> None:
+    """Refuse a path that another user could lead elsewhere, whether or not there is something at its end.
+
+    In a folder that every user can write to, as ``/tmp``, only what is ours or root's can be relied on, and that
+    only if the folder keeps users from replacing each other's files (the sticky bit). Links are followed the same way.
+
+    Raises:
+        InitializationError: If another user could.
+    """
+    absolute = path.absolute()
+    here, ahead, links = Path("/"), list(reversed(absolute.parts[1:])), 0
+    while ahead:
+        name = ahead.pop()
+        if name == "..":
+            here = here.parent
+            continue
+        try:
+            above = here.stat()
+            if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
+                raise InitializationError(
+                    f"every user of this machine can put another one in its place, for {here} is open to all",
+                    where=str(path),
+                    hint=f"run: chmod +t {here}; or choose another place",
+                )
+            found = (here / name).lstat()
+        except OSError:
+            return  # whoever uses the path hears what is wrong
+        if above.st_mode & stat.S_IWOTH and found.st_uid not in (os.geteuid(), 0):
+            raise _of_another(here / name, found.st_uid)
+        if stat.S_ISLNK(found.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise InitializationError("its links lead nowhere", where=str(path), hint="remove them")
+            target = (here / name).readlink()
+            here = Path("/") if target.is_absolute() else here
+            ahead.extend(reversed(target.parts[1:] if target.is_absolute() else target.parts))
+        else:
+            here = here / name
+
+
+def _of_another(path: Path, user: int) -> InitializationError:
+    return InitializationError(
+        f"it belongs to another user (number {user})", where=str(path), hint="point the settings to your own folders"
+    )
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file in a folder of ours, made for its owner only whatever the umask; its descriptor.
+
+    Args:
+        path: The file.
+        flags: As those of ``os.open``; ``O_CREAT`` is added.
+
+    Raises:
+        InitializationError: If it is a link, a pipe or the like, or a file of another user.
+        OSError: If the system refuses.
+    """
+    made = os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        handle = os.open(path, flags | made | os.O_NONBLOCK, 0o600)  # nobody waits for the other end of a pipe
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise InitializationError("it is a link or a pipe, not a file", where=str(path), hint="remove it") from None
+        raise
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise InitializationError("it is not a file", where=str(path), hint="remove it")
+        if status.st_uid not in (os.geteuid(), 0):
+            raise _of_another(path, status.st_uid)
+        if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != 0o600:
+            os.fchmod(handle, 0o600)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -199,8 +284,9 @@ def write_private(path: Path, content: bytes) -> None:
     """
     make_private_folder(path.parent)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
+            os.fchmod(handle, 0o600)  # a umask may have left nothing
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
@@ -276,7 +362,7 @@ def lock(folder: Path, *, seconds: float = 30.0) -> Iterator[None]:
     make_private_folder(folder)
     path = folder / ".lock"
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_private(path, os.O_RDWR)
     except OSError as error:
         raise SystemFailure(
             f"cannot lock the settings ({error.strerror})", where=str(folder), hint="check its rights"

@@ -19,6 +19,7 @@ Running one command, on whatever node:
     - ``substitution``: ``%file`` and the like, put in as data; ``quoting``: how bash reads the text around them.
     - ``user_environment``: environment, folder and umask of the user; ``warm``: a tool server, so that ``aq_*`` start
       faster.
+    - ``leftovers``: folders of processes that are gone.
     - ``groups``: a session for each command; ``reaper``: the process that ends them when their worker is killed.
 
 The machines:

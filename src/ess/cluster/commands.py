@@ -19,6 +19,7 @@ from ess.cluster.groups import Groups
 from ess.cluster.reaper import session_members, wait_for_readers_to_go
 from ess.errors import EssError, SystemFailure
 from ess.pipeline.counts import Counts
+from ess.settings import open_private
 
 #: How often a running command is checked for a request to stop, in seconds.
 STOP_INTERVAL = 0.1
@@ -190,7 +191,7 @@ def run_command(
 
 def _create(path: Path) -> BinaryIO:
     try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        return os.fdopen(open_private(path, os.O_WRONLY | os.O_TRUNC), "wb")
     except OSError as error:
         raise SystemFailure(
             f"cannot write ({error.strerror})", where=str(path), hint="check space and rights"

@@ -18,6 +18,7 @@ from distributed import Scheduler, Worker
 
 from ess.cluster import node, state
 from ess.cluster.groups import Groups
+from ess.cluster.leftovers import new_folder
 from ess.cluster.processes import alive, identify, this_process
 from ess.cluster.security import security
 from ess.errors import EssError, InitializationError
@@ -57,6 +58,7 @@ class _Worker(_NoHttp, Worker):
 
 async def _run_scheduler() -> None:
     async with _Scheduler(host=HOST, port=0, protocol="tls", security=security("scheduler"), dashboard=False) as server:
+        _leave_path()
         state.write_daemon("scheduler", state.Daemon(this_process(), server.address, state.versions()))
         await server.finished()
 
@@ -77,19 +79,24 @@ async def _run_worker(node_id: int) -> None:
     groups = Groups()
     node.set_groups(groups)
     options: dict[str, Any] = {"memory_limit": 0, "nthreads": MOST_THREADS, "death_timeout": 30}
-    scratch = state.cluster_folder() / "scratch" / str(os.getpid())
     async with _Worker(
         scheduler,
         name=str(node_id),
         host=HOST,
         security=security(name),
-        local_directory=str(scratch),
         dashboard=False,
         **options,
     ) as server:
+        _leave_path()
         reaper = identify(groups.reaper_pid)
         state.write_daemon(name, state.Daemon(this_process(), server.address, state.versions(), reaper, scheduler))
         await server.finished()
+
+
+def _leave_path() -> None:
+    """Take Dask's scratch folder off Python's path: what is imported is what was installed."""
+    scratch = str(state.scratch_folder())
+    sys.path[:] = [folder for folder in sys.path if not folder.startswith(scratch)]
 
 
 def main(arguments: list[str]) -> int:
@@ -97,6 +104,8 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     dask.config.set(_CONFIGURATION)
     try:
+        # Dask's own choice would be a folder of one name for all users of the machine, in the temporary folder.
+        dask.config.set({"temporary-directory": str(new_folder(state.scratch_folder()))})
         # The last argument only marks the process, see ess.cluster.local.
         if arguments[0] == "scheduler":
             asyncio.run(_run_scheduler())

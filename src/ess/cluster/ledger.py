@@ -97,7 +97,7 @@ class Ledger:
         self.job = job
         self.folder = folder
         try:
-            handle = os.open(folder / _NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            handle = settings.open_private(folder / _NAME, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
             raise SystemFailure(f"cannot write ({error.strerror})", where=str(folder / _NAME)) from error
         self._file = os.fdopen(handle, "ab", buffering=0)

@@ -130,7 +130,7 @@ def _spawn(name: str, arguments: list[str]) -> Callable[[], ProcessId | None]:
     # Dask would take settings of the user from the environment; the cluster's are fixed.
     environment = {key: value for key, value in surroundings().environment.items() if not key.startswith("DASK_")}
     environment["ESS_CACHE_DIR"] = str(settings.cache_dir())
-    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+    with os.fdopen(settings.open_private(log, os.O_WRONLY | os.O_APPEND), "ab") as file:
         # A shell in between ends at once, so that the daemon belongs to no command that runs on.
         done = subprocess.run(
             [
@@ -139,6 +139,7 @@ def _spawn(name: str, arguments: list[str]) -> Callable[[], ProcessId | None]:
                 'umask 077; "$@" >&2 & echo $!',
                 "sh",
                 sys.executable,
+                "-P",  # nothing is imported from the folder it starts in
                 "-m",
                 _MODULE,
                 *arguments,
@@ -198,9 +199,10 @@ def _strays(folder: Path, arguments: Sequence[str] = ()) -> list[ProcessId]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if mark in words and wanted == words[2 : 2 + len(wanted)] and entry.stat().st_uid == os.getuid():
+            at = words.index(wanted[0])
+            if mark in words and wanted == words[at : at + len(wanted)] and entry.stat().st_uid == os.getuid():
                 process = identify(int(entry.name))
                 if process is not None:
                     found.append(process)

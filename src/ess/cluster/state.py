@@ -55,6 +55,11 @@ def certificates_folder() -> Path:
     return cluster_folder() / "tls"
 
 
+def scratch_folder() -> Path:
+    """Where the processes of the cluster keep what nobody needs when they are gone."""
+    return cluster_folder() / "scratch"
+
+
 def log_path(name: str) -> Path:
     """The log of the process ``name`` (``scheduler``, ``worker-0`` ...)."""
     return cluster_folder() / "logs" / f"{name}.log"

@@ -12,12 +12,15 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
+from ess import settings
 from ess.cluster.groups import Groups, has_ended
+from ess.cluster.leftovers import new_folder
+from ess.errors import EssError
+from ess.tools.warm import protocol
 
 #: What commands get that shall not use a server, and shall not start one either.
 WITHOUT = {"ESS_WARM": "0"}
@@ -26,6 +29,16 @@ WITHOUT = {"ESS_WARM": "0"}
 _EARLY = 10.0
 
 _IDLE_SECONDS = "60"
+
+#: The name of a socket has at most so many bytes, of which some are those of the process's folder.
+_NAME_BYTES = 107 - len("/4194304.123456789012.abcd/")
+
+
+def _parent() -> Path:
+    """Where the folders of sockets are: below our settings; where that name is too long, below that of the run time."""
+    ours = settings.cache_dir() / "run"
+    fits = len(os.fsencode(ours)) + len(Path(protocol.socket_path()).name) <= _NAME_BYTES
+    return ours if fits else Path(protocol.runtime_directory()).absolute() / "jobs"
 
 
 class WarmTools:
@@ -65,14 +78,17 @@ class WarmTools:
         if self._server is not None or self._useless:
             return
         if self._folder is None:
-            # Short, because the name of a socket is limited to 107 bytes.
-            self._folder = Path(tempfile.mkdtemp(prefix="ess-"))
+            try:
+                self._folder = new_folder(_parent())
+            except EssError:  # the same commands take longer, and that is all
+                self._useless = True
+                return
             self._groups.delete_at_end(self._folder)
         kept = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         self._started = time.monotonic()
         self._server = self._groups.start(
-            f"exec {shlex.quote(sys.executable)} -m ess.tools.warm.server",
+            f"exec {shlex.quote(sys.executable)} -P -m ess.tools.warm.server",
             environment=environment | {"ESS_RUNTIME_DIR": str(self._folder), "ESS_WARM_IDLE": _IDLE_SECONDS},
             folder="/",
             umask=0o077,

@@ -6,6 +6,9 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from ess.settings import open_private
 
 #: Names the file that gets one JSON line for each run of a tool; the task runner sets it.
 COUNTS_VARIABLE = "ESS_COUNTS"
@@ -72,7 +75,7 @@ def _append(line: dict[str, object]) -> None:
     if not path:
         return
     # Several tools of one pipeline append to the same file: one write to a file opened for appending stays whole.
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    handle = open_private(Path(path), os.O_WRONLY | os.O_APPEND)
     try:
         os.write(handle, (json.dumps(line) + "\n").encode("ascii"))
     finally:

@@ -8,7 +8,7 @@ only what is compiled into the interpreter, for the reason ``protocol`` gives; `
 """
 
 # pathlib costs more to import than the whole rest of a warm start:
-# ruff: noqa: PTH102, PTH120, PTH208
+# ruff: noqa: PTH101, PTH102, PTH120, PTH208
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # no stubs; `signal` is this, wrapped in enums
@@ -186,6 +186,7 @@ def _start_server(path: str) -> None:
     directory = os.path.dirname(path)
     try:
         os.mkdir(directory, 0o700)
+        os.chmod(directory, 0o700)  # a umask takes rights away from the owner too
     except FileExistsError:
         if not protocol.is_private(directory):
             return

@@ -72,10 +72,13 @@ def socket_path() -> str:
 
 
 def is_private(directory: str) -> bool:
-    """True if ``directory`` is a real folder of ours that nobody else can enter."""
+    """True if ``directory`` is a real folder of ours that nobody else can enter or replace."""
     try:
         status = os.lstat(directory)
+        above = os.stat(os.path.join(directory, ".."))
     except OSError:
+        return False
+    if above.st_uid not in (0, os.getuid()) or above.st_mode & 0o1002 == 0o0002:
         return False
     is_folder = (status.st_mode & 0o170000) == 0o040000
     return is_folder and status.st_uid == os.getuid() and (status.st_mode & 0o077) == 0

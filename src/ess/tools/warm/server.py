@@ -69,11 +69,12 @@ def main() -> None:
     """Serve until idle. Ends at once, and quietly, if another server is there already."""
     os.closerange(3, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)
     os.chdir("/")  # no folder is kept from being unmounted
+    os.umask(0o077)  # that of who started it may leave nothing; each command gets its caller's
     path = protocol.socket_path()
     directory = os.path.dirname(path)
     if not protocol.is_private(directory):
         return
-    lock = os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    lock = os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

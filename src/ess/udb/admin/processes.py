@@ -22,7 +22,7 @@ import psutil
 
 from ess import processor
 from ess.errors import EssError, InitializationError, UdbConnectError
-from ess.settings import SETTINGS, make_private_folder, write_private
+from ess.settings import SETTINGS, make_private_folder, open_private, write_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import make_access, read_access, udb_folder
@@ -206,7 +206,7 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
     # What the task runner sets for one command must not live on in a server.
     inherited = {k: v for k, v in os.environ.items() if k not in SETTINGS or not SETTINGS[k].internal}
     inherited = {**_ALLOCATORS, **processor.without_ours(inherited)}
-    log = os.open(log_file(folder, port), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log = open_private(log_file(folder, port), os.O_WRONLY | os.O_APPEND)
     try:
         # A session of its own: it must outlive the terminal, and the task of a worker that starts it.
         child = subprocess.Popen(

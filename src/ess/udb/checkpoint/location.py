@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ess.errors import InputOpenError, OutputWriteError
-from ess.settings import write_private
+from ess.settings import make_private_folder, open_private, write_private
 from ess.stores.address import open_store, parse_address
 from ess.stores.store import Sink
 
@@ -105,7 +105,7 @@ class Folder:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Lock out other saves: the first to finish would remove what the other one writes."""
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._path)
         with _private(self._path / LOCK, "ab") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when this process ends, however
@@ -132,7 +132,7 @@ class Folder:
     def create(self, part: str, file: str) -> Iterator[Sink]:
         """Write a file, or write it anew."""
         path = self._path / part / file
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(path.parent)
         with _private(path, "wb") as opened:
             yield opened
             opened.flush()
@@ -201,6 +201,6 @@ class Folder:
 
 def _private(path: Path, mode: str) -> BinaryIO:
     """Open a file to write; a new one is for its owner only, as the rows in memory are."""
-    opened = open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+    opened = open(path, mode, opener=lambda _name, flags: open_private(path, flags))  # noqa: SIM115
     assert isinstance(opened, io.BufferedWriter)
     return opened

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ess.errors import EssError, InitializationError
+from ess.settings import open_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
 from ess.udb.server.memory import MemoryLimit
 from ess.udb.server.server import UdbServer
@@ -30,6 +31,7 @@ SNAPSHOT_AT_END = 16 << 20
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM or SIGINT. A failure is the last line of stderr, the server's log."""
     arguments = _parse(argv)
+    os.umask(0o077)  # whatever that of the user is: what a server writes is for its owner
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     signals = {signal.SIGTERM, signal.SIGINT}
     # Blocked before any thread is made, so that only sigwait below ever gets them.
@@ -72,7 +74,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 @contextlib.contextmanager
 def _only_server(lock: Path, host: str, port: int) -> Iterator[None]:
     """Make sure that the port is ours: one server a port and run directory, and nobody else on it."""
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = open_private(lock, os.O_RDWR)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
