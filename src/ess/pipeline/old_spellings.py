@@ -29,18 +29,27 @@ _OUTPUTS = ("-o", "-ovar")
 #: The options that name a table of a database.
 _ON_TABLES = ("-imp", "-exp", "-cnt", "-scn", "-ord", "-clr")
 
+#: A row for every tool that reads records.
+BUFFER = Option("-bz", "The old form of -f,bz=BufSize.", ("BufSize",), obsolete=True)
+
 #: Rows for the table of every tool that reads records and prints some.
 COMMON = (
     Option("-notitle", "The old form of -o,notitle.", obsolete=True),
-    Option("-bz", "The old form of -f,bz=BufSize.", ("BufSize",), obsolete=True),
+    BUFFER,
 )
+
+#: A row for tools that sort.
+DESCENDING = Option("-dec", "The old form of -sort,dec.", obsolete=True)
+
+#: A row for tools whose tables are of one database.
+DATABASE = Option("-db", "The old form of -imp DbName:TabName.", ("DbName",), obsolete=True)
 
 #: Rows for tools with imports.
 IMPORTS = (
     Option("-udb", "The old way to begin an import.", more="DbName", obsolete=True),
     Option("-ddef", "The old form of -imp,ddef.", obsolete=True),
     Option("-spec", "The old form of -imp,spec=UdbSpec.", ("UdbSpec",), obsolete=True),
-    Option("-db", "The old form of -imp DbName:TabName.", ("DbName",), obsolete=True),
+    DATABASE,
     Option("-seg", "The old form of -imp,seg=N1-N2/N.", ("Segments",), obsolete=True),
     Option("-nobnk", "The old form of -imp,nobnk.", obsolete=True),
     Option("-nonew", "The old form of -imp,nonew.", obsolete=True),

@@ -1,6 +1,11 @@
-"""Option rows that several tools have."""
+"""Option rows that several tools have.
+
+A tool whose option says a little more, or stands under another heading, takes a copy with that changed.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.pipeline.options import Option
@@ -8,6 +13,8 @@ from ess.pipeline.options import Option
 GLOBAL = "Global options"
 INPUT = "Input"
 OUTPUT = "Output"
+RULES = "Rules, done for each row in the order of the command line"
+GROUPS = "Conditional groups"
 
 
 def listed(attributes: dict[str, str]) -> str:
@@ -59,12 +66,44 @@ SELECT = Option(
 )
 
 
+SEED = Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group="Preparation")
+EVALUATE = Option(
+    "-eval",
+    "Store the value of an expression in a new column, in a column or variable that is there, or nowhere (-).",
+    ("ColSpec|ColName|-", "Expr"),
+    group=RULES,
+)
+FILTER = Option("-filt", "Let only the rows go on for which the condition holds.", ("FilterSpec",), group=RULES)
+CONDITIONS = (
+    Option(
+        "-if",
+        "Start a group; its rules run for the rows that pass the check. Groups may stand within groups.",
+        group=GROUPS,
+        shown="-if RuleToCheck Rule ...",
+    ),
+    Option("-ifnot", "As -if, for the rows that do not pass.", group=GROUPS, shown="-ifnot RuleToCheck Rule ..."),
+    Option(
+        "-elif", "What to check for the rows that no check took so far.", group=GROUPS, shown="-elif RuleToCheck ..."
+    ),
+    Option("-elifnot", "As -elif, for the rows that do not pass.", group=GROUPS, shown="-elifnot RuleToCheck ..."),
+    Option("-else", "The rules for the rows that no check took.", group=GROUPS),
+    Option("-endif", "End the group.", group=GROUPS),
+)
+SERVERS = (
+    Option(
+        "-server",
+        "The servers to use, instead of those in the database's spec; in aq_pp, for the -imp before it.",
+        ("AdrSpec",),
+        more="AdrSpec",
+        group=OUTPUT,
+    ),
+    Option("-local", "Use this machine's servers only; in aq_pp, for the -imp before it.", group=OUTPUT),
+)
+
+
 def result_to(what: str) -> Option:
     """The row of ``-o`` for a tool whose output has columns of its own."""
-    return Option(
-        "-o",
-        f"Print the {what} to a file, - for the standard output (default). Attributes are as for aq_pp.",
-        ("File",),
-        attributes=True,
-        group=OUTPUT,
+    return replace(
+        ROWS_TO,
+        help=f"Print the {what} to a file, - for the standard output (default). Attributes are as for aq_pp.",
     )

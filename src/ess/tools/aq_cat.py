@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from ess.errors import OptionError
@@ -18,7 +18,7 @@ from ess.formats.attributes import (
 )
 from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.old_spellings import parse_command_line
-from ess.pipeline.options import Option, OptionTable, Use
+from ess.pipeline.options import OptionTable, Use
 from ess.pipeline.page import help_text
 from ess.pipeline.plan import plan_chain, target_identity
 from ess.pipeline.sinks import STDOUT
@@ -41,21 +41,15 @@ OPTIONS = OptionTable(
         shared_options.TEST,
         shared_options.FILES,
         shared_options.COLUMNS,
-        Option(
-            "-o",
-            "Print the records to a file, - for the standard output: all columns, or those of a -c right behind it. "
-            "Attributes are as for aq_pp; without -d only app and nodelay.",
-            ("File",),
-            attributes=True,
-            group=shared_options.OUTPUT,
+        replace(
+            shared_options.ROWS_TO,
+            help="Print the records to a file, - for the standard output: all columns, or those of a -c right behind "
+            "it. Attributes are as for aq_pp; without -d only app and nodelay.",
         ),
-        Option(
-            "-c",
-            "Select the columns of the -o before it, or print them to the standard output: as for aq_pp, or without -d "
-            "by their numbers and ranges of numbers, from 1.",
-            ("ColName",),
-            more="ColName",
-            group=shared_options.OUTPUT,
+        replace(
+            shared_options.SELECT,
+            help="Select the columns of the -o before it, or print them to the standard output: as for aq_pp, or "
+            "without -d by their numbers and ranges of numbers, from 1.",
             shown="-c ColName[,n=Len][:NewName][+NumPrintFormat] ... | Num[-Num] ...",
         ),
         *old_spellings.COMMON,

@@ -85,13 +85,10 @@ OPTIONS = OptionTable(
             attributes=True,
             group=_COUNTS,
         ),
-        Option(
-            "-o",
-            "Print the summary: the number of rows, and how many combinations each key has. It goes to the standard "
-            "output if there is a -k, or nothing else to output, and no -o.",
-            ("File",),
-            attributes=True,
-            group=shared_options.OUTPUT,
+        replace(
+            shared_options.ROWS_TO,
+            help="Print the summary: the number of rows, and how many combinations each key has. It goes to the "
+            "standard output if there is a -k, or nothing else to output, and no -o.",
         ),
         *old_spellings.COMMON,
     ),

@@ -57,7 +57,7 @@ OPTIONS = OptionTable(
         shared_options.ROWS_TO,
         shared_options.SELECT,
         *old_spellings.COMMON,
-        Option("-dec", "The old form of -sort,dec.", obsolete=True),
+        old_spellings.DESCENDING,
     ),
 )
 

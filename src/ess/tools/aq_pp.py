@@ -16,9 +16,7 @@ from ess.tools.process import asks_for_help, run_tool
 from ess.tools.run import run_plan
 from ess.udb.spec.import_attributes import IMPORT_ATTRIBUTES
 
-_PREPARE = "Preparation"
-_RULES = "Rules, done for each row in the order of the command line"
-_GROUPS = "Conditional groups"
+_PREPARE = shared_options.SEED.group
 
 OPTIONS = OptionTable(
     "aq_pp",
@@ -58,7 +56,7 @@ OPTIONS = OptionTable(
             shown="-cnt[,AtrLst] DbName[:TabName] [ExpOpts ...] --",
             until="--",
         ),
-        Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_PREPARE),
+        shared_options.SEED,
         Option(
             "-rx",
             "The attributes of the regular expressions in functions whose own attributes choose no engine, e.g. pcre.",
@@ -73,19 +71,14 @@ OPTIONS = OptionTable(
         ),
         Option("-alias", "Let a column be known by another name too.", ("ColName", "AltName"), group=_PREPARE),
         Option("-renam", "Give a column another name.", ("ColName", "NewName"), group=_PREPARE),
-        Option(
-            "-eval",
-            "Store the value of an expression in a new column, in a column or variable that is there, or nowhere (-).",
-            ("ColSpec|ColName|-", "Expr"),
-            group=_RULES,
-        ),
-        Option("-filt", "Let only the rows go on for which the condition holds.", ("FilterSpec",), group=_RULES),
+        shared_options.EVALUATE,
+        shared_options.FILTER,
         Option(
             "-kenc",
             "Pack columns of any types into a string column, which holds binary data then.",
             ("ColSpec|ColName", "ColName"),
             more="ColName",
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-kdec",
@@ -93,7 +86,7 @@ OPTIONS = OptionTable(
             "it. A + behind a spec packs that part into the string again, which then holds only those.",
             ("ColName", "ColSpec|ColName[+]"),
             more="ColSpec|ColName[+]",
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-mapf",
@@ -102,14 +95,14 @@ OPTIONS = OptionTable(
             "(ignore case) and those of regular expressions, whose groups are the parts %%0%%, %%1%% and so on.",
             ("ColName", "MapFrom"),
             attributes=True,
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-mapc",
             "Render a template into a string column: literals, and %%Name[:b64|:url[Num]][[:start]:length][,brks]%% "
             "for what -mapf has extracted; blank where it has not matched.",
             ("ColSpec|ColName", "MapTo"),
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-map",
@@ -117,7 +110,7 @@ OPTIONS = OptionTable(
             "not match.",
             ("ColName", "MapFrom", "MapTo"),
             attributes=True,
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-sub",
@@ -127,7 +120,7 @@ OPTIONS = OptionTable(
             ("ColName", "File"),
             more="File|ColSpec",
             attributes=True,
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-grep",
@@ -136,7 +129,7 @@ OPTIONS = OptionTable(
             ("ColName", "File"),
             more="File|ColSpec",
             attributes=True,
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-cmb",
@@ -148,7 +141,7 @@ OPTIONS = OptionTable(
             ("File",),
             more="File|ColSpec",
             attributes=True,
-            group=_RULES,
+            group=shared_options.RULES,
         ),
         Option(
             "-pmod",
@@ -159,31 +152,16 @@ OPTIONS = OptionTable(
             "parts count unless noblank is given.",
             ("ModSpec",),
             more="ModSrc",
-            group=_RULES,
+            group=shared_options.RULES,
             shown='-pmod ModName("Arg1", "Arg2", ...) [ModSrc]',
         ),
-        Option(
-            "-if",
-            "Start a group; its rules run for the rows that pass the check. Groups may stand within groups.",
-            group=_GROUPS,
-            shown="-if RuleToCheck Rule ...",
-        ),
-        Option("-ifnot", "As -if, for the rows that do not pass.", group=_GROUPS, shown="-ifnot RuleToCheck Rule ..."),
-        Option(
-            "-elif",
-            "What to check for the rows that no check took so far.",
-            group=_GROUPS,
-            shown="-elif RuleToCheck ...",
-        ),
-        Option("-elifnot", "As -elif, for the rows that do not pass.", group=_GROUPS, shown="-elifnot RuleToCheck ..."),
-        Option("-else", "The rules for the rows that no check took.", group=_GROUPS),
-        Option("-endif", "End the group.", group=_GROUPS),
-        Option("-true", "A check that holds.", group=_GROUPS),
-        Option("-false", "A check that fails; as a rule it drops the row.", group=_GROUPS),
-        Option("-skip", "The row goes no further.", group=_GROUPS),
-        Option("-quit", "Stop everything now, without this row.", group=_GROUPS),
-        Option("-quitafter", "Stop everything once this row is through.", group=_GROUPS),
-        Option("-top", "Stop everything once so many rows have got here.", ("NumRows",), group=_GROUPS),
+        *shared_options.CONDITIONS,
+        Option("-true", "A check that holds.", group=shared_options.GROUPS),
+        Option("-false", "A check that fails; as a rule it drops the row.", group=shared_options.GROUPS),
+        Option("-skip", "The row goes no further.", group=shared_options.GROUPS),
+        Option("-quit", "Stop everything now, without this row.", group=shared_options.GROUPS),
+        Option("-quitafter", "Stop everything once this row is through.", group=shared_options.GROUPS),
+        Option("-top", "Stop everything once so many rows have got here.", ("NumRows",), group=shared_options.GROUPS),
         shared_options.ROWS_TO,
         shared_options.SELECT,
         Option(
@@ -202,14 +180,7 @@ OPTIONS = OptionTable(
             attributes=True,
             group=shared_options.OUTPUT,
         ),
-        Option(
-            "-server",
-            "The servers of the -imp before it, instead of those in the database's spec.",
-            ("AdrSpec",),
-            more="AdrSpec",
-            group=shared_options.OUTPUT,
-        ),
-        Option("-local", "The -imp before it uses this machine's servers only.", group=shared_options.OUTPUT),
+        *shared_options.SERVERS,
         Option(
             "-mod",
             "Pass the rows of the -imp before it through the function row(row) of a Python file, as -pmod does for "

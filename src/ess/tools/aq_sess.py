@@ -35,7 +35,12 @@ OPTIONS = OptionTable(
         shared_options.VERB,
         shared_options.STAT,
         shared_options.TEST,
-        Option("-bz", "The longest record in bytes; as the attribute bz of -f.", ("BufSize",), group="Global options"),
+        replace(
+            old_spellings.BUFFER,
+            help="The longest record in bytes; as the attribute bz of -f.",
+            group=shared_options.GLOBAL,
+            obsolete=False,
+        ),
         shared_options.FILES,
         shared_options.COLUMNS,
         Option("-t", "The column with the time of an event, an integer.", ("ColName",), group=_SESSION),
@@ -60,7 +65,7 @@ OPTIONS = OptionTable(
             group=_SESSION,
         ),
         shared_options.result_to("sessions"),
-        *(option for option in old_spellings.COMMON if option.name != "-bz"),
+        *(option for option in old_spellings.COMMON if option is not old_spellings.BUFFER),
     ),
 )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from ess.errors import OptionError
-from ess.pipeline import shared_options
+from ess.pipeline import old_spellings, shared_options
 from ess.pipeline.counts import Counts, leave_counts
 from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
@@ -28,16 +28,9 @@ OPTIONS = OptionTable(
     "without it, or with '.', the primary keys are meant.",
     (
         shared_options.VERB,
-        Option("-stat", "Print a line with the number of rows to stderr at the end.", group=shared_options.GLOBAL),
+        replace(shared_options.STAT, help="Print a line with the number of rows to stderr at the end."),
         shared_options.TEST,
-        Option(
-            "-server",
-            "The servers to talk to, instead of those in the database's spec.",
-            ("AdrSpec",),
-            more="AdrSpec",
-            group=shared_options.GLOBAL,
-        ),
-        Option("-local", "Talk to this machine's servers only.", group=shared_options.GLOBAL),
+        *(replace(option, group=shared_options.GLOBAL) for option in shared_options.SERVERS),
         Option("-crt", "Define the database on its servers; the first import does it too.", ("DbName",), "", True, _DO),
         Option(
             "-alt",
@@ -120,9 +113,9 @@ OPTIONS = OptionTable(
             group=_DO,
         ),
         Option("-scn", "Go through the rows, for what the rules change.", (_DATABASE,), attributes=True, group=_DO),
-        Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group=_RULES),
+        replace(shared_options.SEED, group=_RULES),
         Option("-var", "Set a column of the Var vector before the first row.", ("ColName", "Val"), group=_RULES),
-        *(dataclasses.replace(option, group=_RULES) for option in (*RULE_OPTIONS, *GROUP_OPTIONS)),
+        *(replace(option, group=_RULES) for option in (*RULE_OPTIONS, *GROUP_OPTIONS)),
         Option(
             "-mod",
             "Run a module on the servers: a Python file with a function key(key), called for each key before its rows, "
@@ -141,15 +134,15 @@ OPTIONS = OptionTable(
             attributes=True,
             group=_RESULT,
         ),
-        Option("-dec", "The old form of -sort,dec.", obsolete=True),
-        Option("-db", "The old form of -exp DbName:TabName.", ("DbName",), obsolete=True),
+        old_spellings.DESCENDING,
+        replace(old_spellings.DATABASE, help="The old form of -exp DbName:TabName."),
         Option("-lim_usr", "The old name of -lim_key.", ("Num",), obsolete=True),
         Option("-lim_key", "About so many keys at most, dealt out to the servers.", ("Num",), group=_RESULT),
         Option("-lim_rec", "About so many rows at most, dealt out to the servers.", ("Num",), group=_RESULT),
         Option("-key_rec", "At most so many rows of each key.", ("Num",), group=_RESULT),
         Option("-top", "The first Num rows, or M rows from the N-th on.", ("Num|N:M",), group=_RESULT),
         Option("-last", "The last Num rows, or M rows up to the N-th from the end.", ("Num|N:M",), group=_RESULT),
-        Option("-o", shared_options.ROWS_TO.help, ("File",), "", True, _RESULT),
+        replace(shared_options.ROWS_TO, group=_RESULT),
         Option(
             "-c",
             "Select the columns: ColName, Vec.ColName or Var.ColName, each also with a new label or a printf format; * "

@@ -6,11 +6,13 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ess.errors import InputOpenError, InputReadError, OptionError, OutputOpenError, OutputWriteError
 from ess.formats.attributes import Format, parse_input_attributes
+from ess.pipeline import shared_options
 from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
@@ -30,8 +32,8 @@ OPTIONS = OptionTable(
     "types and ranges of its values, samples, and about how many different values it has (the error is below 2 % "
     "nearly always). Without an output option it prints the report.",
     (
-        Option("-verb", "Print a line to stderr for every file.", group="Global options"),
-        Option("-cmax", "How many columns a record may have (default 4096).", ("Num",), group="Global options"),
+        replace(shared_options.VERB, help="Print a line to stderr for every file."),
+        Option("-cmax", "How many columns a record may have (default 4096).", ("Num",), group=shared_options.GLOBAL),
         Option(
             "-f",
             "Analyze the files, - for the standard input, which is also read when there is neither -f nor -f_raw. "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
 from ess.language.checker import check_constant
 from ess.language.program import Destination, Goto, Remove, Rule, Variable
+from ess.pipeline import shared_options
 from ess.pipeline.builder import ChainBuilder
 from ess.pipeline.chain import RuleMaker, build_chain
 from ess.pipeline.options import Option, Use, split_attributes
@@ -18,16 +19,16 @@ from ess.udb.spec.table_scope import TableScope
 #: The rules of ``aq_udb``.
 RULE_OPTIONS = (
     Option("-bvar", "Set a column of the Var vector as each key begins, before the other rules.", ("ColName", "Val")),
-    Option(
-        "-eval",
-        "Store the value of Expr in ColName, a column of the table or of the Var vector: it changes what is stored.",
-        ("ColName", "Expr"),
+    replace(
+        shared_options.EVALUATE,
+        help="Store the value of Expr in ColName, a column of the table or of the Var vector: it changes what is "
+        "stored.",
+        arguments=("ColName", "Expr"),
     ),
-    Option(
-        "-filt",
-        "Let only rows through for which FilterSpec is true. In a group over a vector or the keys, a key whose row "
-        "is held back is passed over as a whole.",
-        ("FilterSpec",),
+    replace(
+        shared_options.FILTER,
+        help=f"{shared_options.FILTER.help} In a group over a vector or the keys, a key whose row is held back is "
+        "passed over as a whole.",
     ),
     Option(
         "-goto",
@@ -37,12 +38,7 @@ RULE_OPTIONS = (
     ),
     Option("-del_row", "Delete the row; post=DestSpec: where to go on (default next_row).", attributes=True),
     Option("-del_key", "Delete the key with all its rows, and go on with the next.", attributes=True),
-    Option("-if", "Begin a conditional group; a rule to check follows.", shown="-if RuleToCheck Rule ..."),
-    Option("-ifnot", "As -if, negated.", shown="-ifnot RuleToCheck Rule ..."),
-    Option("-elif", "Another check of the group.", shown="-elif RuleToCheck Rule ..."),
-    Option("-elifnot", "As -elif, negated.", shown="-elifnot RuleToCheck Rule ..."),
-    Option("-else", "What to do when no check of the group held."),
-    Option("-endif", "End the group."),
+    *shared_options.CONDITIONS,
 )
 
 #: The options that begin and end groups.
