@@ -74,6 +74,11 @@ DIFFERENCES: dict[tuple[str, str, str], str] = {
     ("aq-input", "formats", "aq"): _ARROW,
     ("aq-output", "attributes of -o", "bin"): _ARROW,
     ("aq-output", "attributes of -o", "aq"): _ARROW,
+    (
+        "aq-output",
+        "attributes of -o",
+        "jsn",
+    ): "without the blank after { that the page shows: so are the published outputs",
     ("loginf", "formats of our own", "bin"): _ARROW,
     ("loginf", "formats of our own", "aq"): _ARROW,
     ("aq_sess", "attributes of -o", "bin"): _ARROW,

@@ -153,8 +153,8 @@ FRUIT = [
         ("esc,notitle,fmt_g", b'"big \\"red\\" apple",1.41,3\n,nan,-40\n"\xff\xfe\\,pear",-2,0\n'),
         (
             "jsn",
-            b'{ "Name":"big \\"red\\" apple","Price":1.4099999999999999,"Count":3}\n'
-            b'{ "Name":"","Price":null,"Count":-40}\n{ "Name":"\xff\xfe,pear","Price":-2,"Count":0}\n',
+            b'{"Name":"big \\"red\\" apple","Price":1.4099999999999999,"Count":3}\n'
+            b'{"Name":"","Price":null,"Count":-40}\n{"Name":"\xff\xfe,pear","Price":-2,"Count":0}\n',
         ),
     ],
 )
@@ -176,22 +176,22 @@ def test_fixed_lengths(fruit: Batch) -> None:
         render("fix", FRUIT, fruit)
 
 
-def test_length_of_csv_fields_counts_quotes_and_keeps_pairs(fruit: Batch) -> None:
+def test_length_of_csv_fields_counts_quotes_keeps_pairs_and_pads(fruit: Batch) -> None:
     columns = [
         OutputColumn("name", "Name", ColumnType.S, length=7),
         OutputColumn("count", "C", ColumnType.IS, length=3),
     ]
-    assert render("", columns, fruit) == b'"Name","C"\n"big ",3\n,-40\n"\xff\xfe,pe",0\n'
+    assert render("", columns, fruit) == b'"Name" ,"C"\n"big " ,3  \n       ,-40\n"\xff\xfe,pe",0  \n'
 
 
 def test_a_negative_length_keeps_the_last_bytes() -> None:
     batch = make_batch([("a", ColumnType.S, [b'x"y', b"abcdef"]), ("n", ColumnType.IS, [-1234, 5])], 2)
     columns = [OutputColumn("a", "Label", ColumnType.S, length=-4), OutputColumn("n", "N", ColumnType.IS, length=-3)]
-    assert render("", columns, batch) == b'"el","N"\n"y",234\n"ef",5\n'
-    assert render("sep=;", columns, batch) == b'abel;N\nx"y;234\ncdef;5\n'
+    assert render("", columns, batch) == b'"el","N"\n "y",234\n"ef",  5\n'
+    assert render("sep=;", columns, batch) == b'abel;  N\n x"y;234\ncdef;  5\n'
     assert render("fix", columns, batch) == b'abel  N\n x"y234\ncdef  5\n'
     columns = [OutputColumn("a", "Label", ColumnType.S, length=-2)]
-    assert render("sep=;,esc", columns, batch) == b"el\ny\nef\n"
+    assert render("sep=;,esc", columns, batch) == b"el\n y\nef\n"
 
 
 def test_json_is_json() -> None:

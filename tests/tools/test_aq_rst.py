@@ -53,6 +53,13 @@ def test_labels_and_keys_of_any_type(rst: Tool, tmp_path: Path) -> None:
     assert done.out.splitlines()[:2] == ['"a","v","0.10000000000000001","0.5","9"', '10.0.0.2,"a",0,1,0']
 
 
+def test_labels_on_the_standard_output_come_before_the_table(rst: Tool) -> None:
+    done = rst("-d", "s:Name", "s:Kind", "i:Count", *SHAPE, "-olab", "-", stdin=DATA)
+    assert (done.code, done.out) == (0, '"Kind"\n"apple"\n"pear"\n"Name","apple","pear"\n"zoe",0,4\n"ann",2,3\n')
+    done = rst("-d", "s:Name", "s:Kind", "i:Count", *SHAPE, "-o", "-", "-olab,notitle", "-", "-ord", stdin=DATA)
+    assert done.out == '"apple"\n"pear"\n"Name","apple","pear"\n"ann",2,3\n"zoe",0,4\n'
+
+
 def test_nothing_in_only_the_keys_out(rst: Tool) -> None:
     assert rst("-d", "s:Name", "s:Kind", "i:Count", *SHAPE, "-olab", "labels").out == '"Name"\n'
 
@@ -63,7 +70,7 @@ def test_nothing_in_only_the_keys_out(rst: Tool) -> None:
         (("-key", "name", "-lab", "kind"), "-val is missing"),
         ((*SHAPE, "-def", "x"), "'x' is not an unsigned 32-bit integer"),
         (("-key", "nam", "-lab", "kind", "-val", "count"), "unknown column 'nam'"),
-        ((*SHAPE, "-olab", "-"), "the same file"),
+        ((*SHAPE, "-olab", "both", "-o", "./both"), "the same file"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_2(rst: Tool, argv: tuple[str, ...], message: str) -> None:

@@ -25,15 +25,12 @@ RECORD = "#record"
 _BLOCK_BYTES = 8 << 20
 
 
-def read_raw(
-    file: str, attributes: InputAttributes, *, fields: int = 1, stdin: BinaryIO | None = None
-) -> Iterator[InputBatch]:
+def read_raw(file: str, attributes: InputAttributes, *, stdin: BinaryIO | None = None) -> Iterator[InputBatch]:
     """The records of a file as batches of one column, ``RECORD``.
 
     Args:
         file: A path, or ``-`` for the standard input.
         attributes: How records are told apart; the format must be ``SEPARATED``.
-        fields: How many fields a record must have at least.
         stdin: What to read for ``-`` instead of the process's standard input.
 
     Raises:
@@ -43,19 +40,17 @@ def read_raw(
     if file == "-":
         source = stdin if stdin is not None else sys.stdin.buffer
         stream = open_decompressed(source, name="standard input")
-        yield from read_raw_stream(stream, file, attributes, fields=fields)
+        yield from read_raw_stream(stream, file, attributes)
     else:
         with open_decompressed(file) as stream:
-            yield from read_raw_stream(stream, file, attributes, fields=fields)
+            yield from read_raw_stream(stream, file, attributes)
 
 
-def read_raw_stream(
-    stream: ByteSource, name: str, attributes: InputAttributes, *, fields: int = 1
-) -> Iterator[InputBatch]:
+def read_raw_stream(stream: ByteSource, name: str, attributes: InputAttributes) -> Iterator[InputBatch]:
     """The records of an open stream of decompressed bytes; otherwise as ``read_raw``."""
     if attributes.format is not Format.SEPARATED:
         raise OptionError(f"a '{attributes.format.value}' input needs columns", where="-f", hint="give them with -d")
-    layout = Layout(attributes, (Column("", ColumnType.S, wanted=False),) * fields)
+    layout = Layout(attributes, (Column("", ColumnType.S, wanted=False),))
     yield from _batches(stream, name, layout)
 
 
@@ -78,15 +73,16 @@ def _value(field: bytes, attributes: InputAttributes) -> bytes:
 
 
 def choose_fields(batch: Batch, attributes: InputAttributes, numbers: Sequence[int]) -> list[bytes]:
-    """Some fields of each record, as raw as they are, with separators and a line end.
+    """Some fields of each record, as raw as they are, with separators and a line end; blank where it has none.
 
     Args:
-        batch: A batch of ``read_raw``, which saw to it that no record is too short.
+        batch: A batch of ``read_raw``.
         attributes: How its fields are told apart.
         numbers: The fields, from 1, in the order wanted.
     """
     pattern = _field_pattern(attributes)
     separator = attributes.separator
+    most = max(numbers)
     chosen: list[bytes] = []
     for record in batch.get_column(RECORD).to_list():
         content = record[: _content_length(record)]
@@ -94,6 +90,7 @@ def choose_fields(batch: Batch, attributes: InputAttributes, numbers: Sequence[i
             fields = content.split(separator)
         else:
             fields = [match[1] for match in pattern.finditer(content)]
+        fields += [b""] * (most - len(fields))
         chosen.append(separator.join([fields[number - 1] for number in numbers]) + b"\n")
     return chosen
 
@@ -153,11 +150,7 @@ def _records(
     limit = layout.attributes.record_limit
     if not (layout.attributes.quoted and data.find(b'"', start, end) >= 0):
         lines = data[start:end].splitlines(keepends=True) if b"\r" not in data else _lines(data[start:end])
-        most, separators = max(map(len, lines)), len(layout.columns) - 1
-        enough = not separators or (
-            b"\\" not in data and min(line.count(layout.attributes.separator) for line in lines) >= separators
-        )
-        if most <= limit and enough:
+        if max(map(len, lines)) <= limit:
             block.consumed = end
             if not lines[-1].endswith(b"\n"):
                 lines[-1] += b"\n"

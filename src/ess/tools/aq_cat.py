@@ -88,12 +88,11 @@ def main(argv: list[str]) -> int:
         return run_plan(NAME, argv, plan_chain(uses, open_import=None), [use.name for use in uses])
     source = plan_input(uses, required=False)
     outputs = _raw_outputs(uses)
-    fields = max((number for output in outputs for number in output.numbers), default=1)
 
     def read(source: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:
         from ess.formats.raw import read_raw
 
-        return read_raw(file, source.attributes, fields=fields, stdin=stdin)
+        return read_raw(file, source.attributes, stdin=stdin)
 
     return gather(NAME, argv, uses, source, lambda intake: _copy(source, outputs, intake), read=read)
 

@@ -52,7 +52,7 @@ OPTIONS = OptionTable(
         shared_options.result_to("table"),
         Option(
             "-olab",
-            "Print the labels to a file, one a line below the name of their column.",
+            "Print the labels to a file, one a line below the name of their column; - prints them before the table.",
             ("File",),
             attributes=True,
             group=shared_options.OUTPUT,
@@ -114,7 +114,7 @@ def main(argv: list[str]) -> int:
     )
     table = _target(single_use(uses, "-o")) or _Target(STDOUT, OutputAttributes(), "-o")
     labels = _target(single_use(uses, "-olab"))
-    if labels is not None and target_identity(labels.file) == target_identity(table.file):
+    if labels is not None and labels.file != STDOUT and target_identity(labels.file) == target_identity(table.file):
         raise OptionError("the labels and the table would go to the same file", where="-olab")
     return gather(NAME, argv, uses, source, lambda intake: _restructure(shape, table, labels, intake))
 
@@ -163,12 +163,12 @@ def _restructure(shape: _Shape, table: _Target, labels: _Target | None, intake: 
         OutputColumn(f"label {n}", _label_text(value, shape.label.type), shape.value.type)
         for n, value in enumerate(found)
     ]
+    if label_writer is not None:  # first, because both may go to the standard output
+        with label_writer:
+            label_writer.write(_label_rows(found, shape.label.type))
     with table.open(columns) as writer:
         if rows.height:
             writer.write(rows)
-    if label_writer is not None:
-        with label_writer:
-            label_writer.write(_label_rows(found, shape.label.type))
     return rows.height
 
 

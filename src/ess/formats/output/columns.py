@@ -20,8 +20,8 @@ class OutputColumn:
         label: Its name in the title line.
         type: Its type.
         print_format: ``+NumPrintFormat`` without the plus sign, for numbers.
-        length: ``n=Len``: the most bytes a field is printed with (quotes counted): the first ones, or the last if
-            it is negative. ``fix`` pads to it with blanks on the right, or on the left if it is negative.
+        length: ``n=Len``: how many bytes a field is printed with (quotes counted): the first ones, or the last if
+            it is negative. A shorter field gets blanks on the right, or on the left if it is negative.
     """
 
     key: str

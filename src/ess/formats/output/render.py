@@ -106,7 +106,7 @@ class Renderer:
         ]
         joint = self._joint()
         if self.attributes.format is Format.JSON:
-            return [b"{ " + joint.join(row) + b"}\n" for row in zip(*fields, strict=True)]
+            return [b"{" + joint.join(row) + b"}\n" for row in zip(*fields, strict=True)]
         return [joint.join(row) + b"\n" for row in zip(*fields, strict=True)]
 
     def _joint(self) -> bytes:
@@ -126,9 +126,7 @@ class Renderer:
             return lambda value: self._cut_string(value, length)
         if length is None:
             return bare
-        if self.attributes.format is Format.FIXED:
-            return lambda value: _padded(bare(value), length)
-        return lambda value: bare(value)[:length] if length > 0 else bare(value)[length:]
+        return lambda value: _fitted(bare(value), length)
 
     def _bare_printer(self, kind: ColumnType, number_format: PrintFormat | None) -> Callable[[Any], bytes]:
         if kind is ColumnType.S:
@@ -143,9 +141,9 @@ class Renderer:
         return b"%d".__mod__
 
     def _cut_string(self, value: bytes, length: int | None) -> bytes:
-        """A label or a string value, with quotes or escapes, cut to its length."""
+        """A label or a string value, with quotes or escapes, cut or padded to its length."""
         if self.attributes.format is Format.FIXED:
-            return _padded(value, length or 0)
+            return _fitted(value, length or 0)
         escape = self.attributes.escape
         if escape:
             for special in (b"\\", self.attributes.separator, b'"'):
@@ -157,7 +155,8 @@ class Renderer:
             if len(value) > room:
                 cut = _first if length > 0 else _last
                 value = cut(value, room, b"\\" if escape else b'"' if self.quoted else b"")
-        return b'"' + value + b'"' if self.quoted and value else value
+        field = b'"' + value + b'"' if self.quoted and value else value
+        return field if length is None else _fitted(field, length)
 
 
 def json_string(text: bytes) -> bytes:
@@ -199,7 +198,8 @@ def _last(value: bytes, room: int, mark: bytes) -> bytes:
     return value[1:] if mark and (len(before) - len(before.rstrip(mark))) % 2 else value
 
 
-def _padded(value: bytes, length: int) -> bytes:
+def _fitted(value: bytes, length: int) -> bytes:
+    """The first bytes of a value, or with a negative length the last ones; blanks make up for what it lacks."""
     if length < 0:
         return value[length:].rjust(-length)
     return value[:length].ljust(length)
