@@ -53,6 +53,10 @@ class OptionError(EssError):
     exit_code = 2
 
 
+class CategoryExists(OptionError):
+    """A category of that name is there already (exit code 2)."""
+
+
 class InitializationError(EssError):
     """A part could not be made ready (exit code 3)."""
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from ess.cli.app import run
 from ess.cli.udb import summary_lines
 from ess.errors import OptionError
 from ess.udb.admin import admin
 from ess.udb.spec.spec import Kind
-from ess.udb.spec.spec_file import format_spec, parse_server, parse_spec
+from ess.udb.spec.spec_file import definition_text, format_definition, format_spec, parse_server, parse_spec
 from ess.udb.spec.target import chosen_servers, load_spec
 
 
@@ -38,6 +39,36 @@ def test_tables_vectors_and_variables_come_and_go(port_base: int) -> None:
     ]
     admin.drop_database("wood")
     assert admin.server_summary() == []
+
+
+def test_a_summary_is_sorted_and_shows_columns_as_they_were_given() -> None:
+    admin.create_database("wood")
+    admin.create_table("sales", ["S,hash:userid", "i,tkey:ptime", "F:price"])
+    admin.create_vector("sums", ["s,pkey:userid i,+last:article f,+nozero,+add:total"])
+    admin.create_vector("less", ["s,pkey:userid ip:from"])
+    admin.create_table("more", ["s,pkey:userid"])
+    admin.create_variable(["I:a s:b"])
+    assert summary_lines(admin.server_summary()) == [
+        "DATABASE : wood (active)",
+        "   TABLE : more\ts,pkey:userid",
+        "   TABLE : sales\tS,hash:userid i,tkey:ptime F:price",
+        "  VECTOR : less\ts,pkey:userid ip:from",
+        "  VECTOR : sums\ts,pkey:userid i,+last:article f,+nozero,+add:total",
+        "     VAR : I:a s:b",
+        "",
+    ]
+    spec = load_spec("wood", where="")
+    assert [column.name for column in spec.definition.key] == ["userid"]
+    # What servers are told of a database is in one form, however it was written.
+    assert "  s,pkey:userid\n  i,tkey:ptime\n  f:price\n" in definition_text(spec.definition) + format_definition(
+        spec.definition
+    )
+
+
+def test_no_number_of_servers_is_one() -> None:
+    assert run(["create", "database", "wood", "--port", "0"]) == 0
+    assert run(["create", "database", "more", "--ports=2"]) == 0
+    assert [len(summary.servers) for summary in admin.server_summary()] == [2, 1]
 
 
 def test_the_database_made_or_used_last_is_the_active_one() -> None:

@@ -48,6 +48,15 @@ def test_an_export_is_the_input_of_a_chain(pp: Run) -> None:
     assert err == "aq_pp: rec=2 err=0 out=2\n"
 
 
+def test_nothing_need_end_an_export_that_nothing_follows(pp: Run) -> None:
+    assert pp("-stat", "-exp", "db:log", "-sort", "n", "-c", "n", "user") == (
+        0,
+        '"n","user"\n1,"b"\n2,"a"\n3,"b"\n',
+        "aq_pp: rec=3 err=0 out=3\n",
+    )
+    assert pp("-cnt", "db:log")[:2] == (0, '"field","count"\n"pkey",2\n"row",3\n')
+
+
 def test_counts_are_rows_too(pp: Run) -> None:
     assert pp("-cnt", "db:log", "--", "-filt", "count > 2") == (0, '"field","count"\n"row",3\n', "")
 
@@ -62,7 +71,7 @@ def test_a_column_may_be_exported_twice_under_another_name(pp: Run) -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "part"),
     [
-        (["-exp", "db:log"], 2, "-exp has no -- at its end"),
+        (["-exp", "db:log", "-mapf", "user", "a"], 2, "unknown option -mapf; options of aq_pp stand behind --"),
         (["-exp", "db:log", "-o", "x", "--"], 2, "-o has no place before --"),
         (["-exp", "db:log", "-filt", "nosuch > 1", "--"], 2, "nosuch"),
         (["-exp", "db:log", "--", "-d", "i:a"], 2, "-d beside -exp"),

@@ -23,6 +23,9 @@ from ess.errors import EssError, OptionError, OutputOpenError, OutputWriteError,
 #: Commands of the manual that are not built yet.
 _NOT_YET = ("file", "query", "redshift")
 
+#: The day of the version in pyproject.toml.
+_RELEASED = "2026-11-30"
+
 app = typer.Typer(
     name="ess",
     help="Raw, dirty, compressed log files in; answers out.",
@@ -37,9 +40,10 @@ def _print_version(wanted: bool) -> None:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            typer.echo(f"essentia {version('essentia-lake')}")
+            number = version("essentia-lake")
         except PackageNotFoundError:
-            typer.echo("essentia (not installed)")
+            number = "(not installed)"
+        typer.echo(f"Essentia : {number}\nAQ Tools : {number} --- {_RELEASED}")
         raise typer.Exit
 
 
@@ -63,7 +67,7 @@ completion.add_commands(app)
 def run(arguments: list[str]) -> int:
     """Run ``ess`` with these arguments and return its exit code; errors are printed to stderr."""
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="ess", standalone_mode=False)
+        code = _command(arguments)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except EssError as error:
@@ -83,6 +87,34 @@ def run(arguments: list[str]) -> int:
         return 128 + signal.SIGPIPE
     except OSError as error:
         return _fail(_output_error(error))
+
+
+def _command(arguments: list[str]) -> object:
+    """Parse the arguments and run the command. An option may be shortened to what only it begins with.
+
+    A wrong option is found before anything has been done, so the words can be parsed once more.
+    """
+    command = typer.main.get_command(app)
+    while True:
+        try:
+            return command.main(arguments, prog_name="ess", standalone_mode=False)
+        except typer.TyperException as error:
+            short = str(getattr(error, "option_name", ""))
+            context = getattr(error, "ctx", None)
+            if not short.startswith("--") or context is None:
+                raise
+            known = [name for each in context.command.params for name in (*each.opts, *each.secondary_opts)]
+            meant = sorted(name for name in known if name.startswith(short))
+            if len(meant) > 1:
+                raise OptionError(
+                    f"option '{short}' is ambiguous",
+                    where=context.command_path.removeprefix("ess").strip(),
+                    hint=f"it may be {' or '.join(meant)}",
+                ) from None
+            at = next((n for n, word in enumerate(arguments) if word.partition("=")[0] == short), None)
+            if not meant or at is None:
+                raise
+            arguments = [*arguments[:at], meant[0] + arguments[at][len(short) :], *arguments[at + 1 :]]
 
 
 def _fail(error: EssError) -> int:

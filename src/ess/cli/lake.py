@@ -14,7 +14,7 @@ from ess import api
 from ess.api.commands import category_options
 from ess.cli import render
 from ess.cli.category_options import change_of, with_category_options
-from ess.errors import OptionError
+from ess.errors import CategoryExists, OptionError
 
 Label = Annotated[str | None, typer.Option("--label", metavar="LABEL", help="Datastore to use.", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
@@ -34,6 +34,11 @@ class Parameter(enum.StrEnum):
 def _show(lines: Iterable[str]) -> None:
     """Print lines to stdout in one go."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _say(text: str) -> None:
+    """Tell the user on stderr what has been done, as a command whose result is no text."""
+    print(render.shown(text), file=sys.stderr)
 
 
 def _note(text: str) -> None:
@@ -74,7 +79,7 @@ def select(
     chosen = api.select(source, label=label, overwrite=overwrite)
     for option in (name for name, value in cloud.items() if value is not None):
         raise OptionError("the option is for cloud datastores", where=option, hint="leave it out")
-    _show([f"selected datastore {chosen.label}"])
+    _say(f"selected datastore {chosen.label}")
 
 
 def repository() -> None:
@@ -202,19 +207,20 @@ def category_add(
     **options: Any,
 ) -> None:
     """Group the files that patterns name, and find out how their data is laid out."""
-    made = api.category_add(name, pattern, **options)
+    try:
+        made = api.category_add(name, pattern, **options)
+    except CategoryExists:
+        # Published scripts are run again, and go on with the category that is there.
+        _note(f"warning: the category '{name}' exists and stays as it is; add --overwrite to replace it")
+        return
     stats = made.stats
     for remark in made.remarks:
         _note(remark)
     noun = "file" if stats.count == 1 else "files"
     dates = f", {stats.first} - {stats.last}" if stats.count else ""
-    _show(
-        [f"{made.name}: {stats.count} {noun}, {render.human_size(stats.size)}{dates}", *_columns_line(made.columnspec)]
-    )
-
-
-def _columns_line(columnspec: str) -> list[str]:
-    return [f"columns: {columnspec}"] if columnspec else []
+    _say(f"{made.name}: {stats.count} {noun}, {render.human_size(stats.size)}{dates}")
+    if made.columnspec:
+        _say(f"columns: {made.columnspec}")
 
 
 def category_copy(

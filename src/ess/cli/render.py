@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from ess.lake.probing import ProbeResult
 
 _WIDTH = 72
+#: Name, Count, Size, first and last; a date with its time has 19 characters.
+_SUMMARY_WIDTHS = (6, 7, 11, 19, 19)
 
 
 def shown(text: str) -> str:
@@ -34,10 +35,10 @@ def _escaped(char: str) -> str:
 
 
 def human_size(size: int) -> str:
-    """A number of bytes with at most two significant digits more than its unit needs, e.g. ``1.9M``.
+    """A number of bytes with one decimal and a unit, e.g. ``1.9M``; below 1024 the number itself.
 
-    >>> [human_size(n) for n in (0, 999, 2021925, 64 << 30)]
-    ['0', '999', '1.9M', '64G']
+    >>> [human_size(n) for n in (0, 999, 380900, 2021925, 64 << 30)]
+    ['0', '999', '372.0K', '1.9M', '64.0G']
     """
     value, units = float(size), iter(("", "K", "M", "G", "T", "P", "E"))
     unit = next(units)
@@ -46,7 +47,12 @@ def human_size(size: int) -> str:
         unit = next(units)
     if not unit:
         return str(size)
-    return f"{value:.1f}{unit}" if value < 9.95 else f"{math.floor(value + 0.5)}{unit}"
+    return f"{value:.1f}{unit}"
+
+
+def _sample(line: str) -> str:
+    """A line of data as ``shown`` has it, with the tabs between its fields."""
+    return "\t".join(map(shown, line.split("\t")))
 
 
 def listing(files: Iterable[FileEntry], *, size: bool, date: bool) -> list[str]:
@@ -67,9 +73,19 @@ def members(found: Iterable[Member]) -> list[str]:
     return [f"{item.modified:%Y-%m-%d %H:%M:%S}  {item.size:>13}  {shown(item.name)}" for item in found]
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
-    """A table with a rule under its headings; ``right`` says which columns are numbers."""
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], *, least: Sequence[int] = ()
+) -> list[str]:
+    """A table with a rule under its headings.
+
+    Args:
+        headings: The headings of the columns.
+        rows: The cells, row by row.
+        right: Which columns are numbers, and stand at the right.
+        least: How wide each column is at least.
+    """
     widths = [max(len(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
+    widths = [max(pair) for pair in zip(widths, least or widths, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
         parts = [
@@ -82,17 +98,19 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
 
 
 def datastore_summary(content: DatastoreSummary) -> list[str]:
-    """``ess summary``: the datastore and one line a category."""
+    """``ess summary``: the datastore and one line a category, in the layout of the manuals."""
     rule = "-" * _WIDTH
     lines = [rule, f" {content.datastore.label} ".center(_WIDTH, "-"), rule, ""]
     if not content.categories:
         return [*lines, "no categories yet; make one with: ess category add NAME PATTERN"]
     rows = [
-        [item.name, str(item.stats.count), human_size(item.stats.size), item.stats.first, item.stats.last]
-        for item in content.categories
+        [item.name, str(item.stats.count), f"{human_size(item.stats.size)} ", item.stats.first, item.stats.last]
+        for item in sorted(content.categories, key=lambda item: item.name)
     ]
-    body = table(["Name", "Count", "Size", "first", "last"], rows, [False, True, True, False, False])
-    return [*lines, " File summary ".center(max(_WIDTH, len(body[1])), "="), *body]
+    body = table(
+        ["Name", "Count", "Size     ", "first", "last"], rows, [False, True, True, False, False], least=_SUMMARY_WIDTHS
+    )
+    return [*lines, " File summary ".center(max(_WIDTH, len(body[1])), "="), *body, ""]
 
 
 def category_summary(item: Category) -> list[str]:
@@ -105,8 +123,7 @@ def category_summary(item: Category) -> list[str]:
         ("Date Format", "" if rule.kind.value == "regex" else rule.text or rule.kind.value),
         ("Date Regex", rule.text if rule.kind.value == "regex" else ""),
         ("Archive", ""),
-        ("Compression", item.compression or item.found_compression),
-        ("Delimiter", item.shown_delimiter),
+        ("Delimiter", _delimiter_name(item.delimiter, item.shown_delimiter)),
         ("# of files", str(stats.count)),
         ("Total size", human_size(stats.size)),
         ("File range", f"{stats.first} - {stats.last}" if stats.count else ""),
@@ -114,12 +131,17 @@ def category_summary(item: Category) -> list[str]:
         ("Column Spec", item.columnspec),
         ("Preprocess", item.preprocess),
         ("usecache", str(item.usecache)),
+        ("Compression", item.compression or item.found_compression),
     ]
     fields += [(name, value) for name, value in (("Pkey", item.pkey), ("Comment", item.comment)) if value]
     lines = [f"{name + ':':<13}{shown(value)}".rstrip() for name, value in fields]
     if item.lines:
-        lines += ["", "First few lines:", *map(shown, item.lines)]
+        lines += ["", "First few lines:", *map(_sample, item.lines)]
     return lines
+
+
+def _delimiter_name(delimiter: str, shown_delimiter: str) -> str:
+    return "Tab" if delimiter == "\t" else shown_delimiter
 
 
 def schema(item: Category) -> list[str]:
@@ -150,7 +172,7 @@ def probe_result(result: ProbeResult) -> list[str]:
         ("File", result.file.path if result.file else ""),
         ("Compression", result.compression),
         ("Format", found.format),
-        ("Delimiter", result.shown_delimiter),
+        ("Delimiter", _delimiter_name(found.delimiter, result.shown_delimiter)),
         ("Header", "yes" if found.header else "no"),
         ("# columns", str(len(found.columns))),
         ("Column Spec", " ".join(found.columns)),
@@ -159,7 +181,7 @@ def probe_result(result: ProbeResult) -> list[str]:
     remarks = [*([found.doubt] if found.doubt else []), *found.remarks]
     lines += [shown(f"{'Remark:':<13}{remark}") for remark in remarks]
     if found.lines:
-        lines += ["", "First few lines:", *map(shown, found.lines)]
+        lines += ["", "First few lines:", *map(_sample, found.lines)]
     return lines
 
 

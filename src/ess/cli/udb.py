@@ -39,7 +39,7 @@ _Name = Annotated[str, typer.Argument(help="its name")]
 @create.command("database")
 def create_database(
     dbname: Annotated[str, typer.Argument(help="its name")],
-    ports: Annotated[int, typer.Option(help="number of servers on each node")] = 1,
+    ports: Annotated[int, typer.Option(help="number of servers on each node; 0: one")] = 1,
     volatile: Annotated[bool, typer.Option("--volatile", help="keep it in memory only")] = False,
 ) -> None:
     """Make a database and use it."""
@@ -162,7 +162,7 @@ def summary_lines(databases: Iterable[DatabaseSummary]) -> list[str]:
     for database in databases:
         lines.append(f"DATABASE : {database.name}{' (active)' if database.active else ''}")
         for label, objects in (("TABLE", database.tables), ("VECTOR", database.vectors)):
-            shown_objects = [f"{name}\t{' '.join(columns)}" for name, columns in objects] or ["(none)"]
+            shown_objects = [f"{name}\t{' '.join(columns)}" for name, columns in sorted(objects)] or ["(none)"]
             lines += [f"{label:>8} : {text}" for text in shown_objects]
         lines += [f"{'VAR':>8} : {' '.join(database.variables) or '(none)'}", ""]
     return lines

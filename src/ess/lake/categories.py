@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ess import settings
-from ess.errors import OptionError
+from ess.errors import CategoryExists, OptionError
 from ess.lake.datastores import Datastore, datastore
 from ess.lake.dates import DateRule, DateRuleKind
 from ess.lake.patterns import quote_pattern
@@ -221,9 +221,11 @@ def put(new: Category, *, label: str | None = None, overwrite: bool = False) -> 
         _save(store, {**known, new.name: new})
 
 
-def taken(name: str) -> OptionError:
+def taken(name: str) -> CategoryExists:
     """The error for a name that another category has."""
-    return OptionError(f"the category '{name}' exists", where="category", hint="add --overwrite or take another name")
+    return CategoryExists(
+        f"the category '{name}' exists", where="category", hint="add --overwrite or take another name"
+    )
 
 
 def copy(source: str, target: str, *, label: str | None = None) -> Category:

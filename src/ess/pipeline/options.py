@@ -33,7 +33,8 @@ class Option:
         arguments: The names of the arguments that must follow, taken as they are (an expression
             may begin with ``-``).
         more: The name of an argument that may follow any number of times after them, up to the next option.
-        until: A word, ``--``, that ends the option; all words before it belong to it, options or not.
+        until: A word, ``--``, that ends the option; all words before it belong to it, options or not, and without it
+            all that follow.
         attributes: Whether attributes may follow the name, ``-f,+1``.
         group: The heading it stands under on the help page.
         help: One or two sentences for the help page.
@@ -139,13 +140,10 @@ class OptionTable:
             position += len(arguments)
             if option.until:
                 rest_of_it = argv[position:]
-                if option.until not in rest_of_it:
-                    raise OptionError(
-                        f"{name} has no {option.until} at its end", where=self.tool, hint=f"usage: {option.synopsis}"
-                    )
-                count = rest_of_it.index(option.until)
+                ends = option.until in rest_of_it
+                count = rest_of_it.index(option.until) if ends else len(rest_of_it)
                 arguments += rest_of_it[:count]
-                position += count + 1
+                position += count + ends
             while option.more and position < len(argv) and not is_option_word(argv[position]):
                 arguments.append(argv[position])
                 position += 1

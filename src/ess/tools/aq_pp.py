@@ -40,11 +40,11 @@ OPTIONS = OptionTable(
         Option(
             "-exp",
             "Take rows and columns from a table or vector of a database, instead of -f and -d; ExpOpts are the options "
-            "of aq_udb -exp but -o.",
+            "of aq_udb -exp but -o. The -- may be left out where nothing follows it.",
             ("DbName[:TabName]",),
             attributes=True,
             group=shared_options.INPUT,
-            shown="-exp[,AtrLst] DbName[:TabName] [ExpOpts ...] --",
+            shown="-exp[,AtrLst] DbName[:TabName] [ExpOpts ...] [--]",
             until="--",
         ),
         Option(
@@ -53,7 +53,7 @@ OPTIONS = OptionTable(
             ("DbName[:TabName]",),
             attributes=True,
             group=shared_options.INPUT,
-            shown="-cnt[,AtrLst] DbName[:TabName] [ExpOpts ...] --",
+            shown="-cnt[,AtrLst] DbName[:TabName] [ExpOpts ...] [--]",
             until="--",
         ),
         shared_options.SEED,

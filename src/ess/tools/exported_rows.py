@@ -31,7 +31,12 @@ class ExportedRows:
 
     def __init__(self, use: Use) -> None:
         words = [",".join((use.name, *use.attributes)), *use.arguments]
-        uses = parse_command_line(OPTIONS, words)
+        try:
+            uses = parse_command_line(OPTIONS, words)
+        except OptionError as error:
+            if not error.what.startswith("unknown option"):
+                raise
+            raise OptionError(error.what, where=use.where, hint="options of aq_pp stand behind --") from None
         for inner in uses:
             if inner.name in ("-o", "-test", "-verb", "-stat"):
                 raise OptionError(f"{inner.name} has no place before --", where=use.where, hint="put it behind --")

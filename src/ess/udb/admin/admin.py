@@ -48,7 +48,7 @@ def create_database(name: str, *, ports: int = 1, nodes: Sequence[str] = (_LOOPB
 
     Args:
         name: As a column's name.
-        ports: Servers for each node.
+        ports: Servers for each node; 0 for one.
         nodes: The hosts of the nodes, in order. Nodes on one host get ports one after the other,
             from ``ESS_UDB_PORT`` on.
         volatile: Its servers keep it in memory only.
@@ -63,6 +63,7 @@ def create_database(name: str, *, ports: int = 1, nodes: Sequence[str] = (_LOOPB
             where=where,
             hint="a name has letters, digits and '_', and does not begin with a digit",
         )
+    ports = ports or 1
     if not 1 <= ports <= _MOST_PORTS:
         raise OptionError(f"bad number of ports {ports}", where=where, hint=f"give a number from 1 to {_MOST_PORTS}")
     servers: list[Server] = []
@@ -427,7 +428,9 @@ def _summary(name: str, active: str) -> DatabaseSummary:
     spec = load_spec(name, where="server summary")
 
     def listed(kind: Kind) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        return tuple((t.name, tuple(format_column(c) for c in t.columns)) for t in spec.definition.of_kind(kind))
+        return tuple(
+            (t.name, tuple(format_column(c, as_given=True) for c in t.columns)) for t in spec.definition.of_kind(kind)
+        )
 
     variables = listed(Kind.VAR)
     return DatabaseSummary(

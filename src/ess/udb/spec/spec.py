@@ -6,8 +6,9 @@ Pure data with the rules that hold for it; :mod:`ess.udb.spec.spec_file` reads a
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ess.errors import OptionError
 from ess.schema.columns import ColumnAttributes, parse_column
@@ -46,6 +47,10 @@ _FLAGS = ("pkey", "tkey", "+key", "+nozero")
 
 #: Every attribute that a column of a spec may have.
 ATTRIBUTES = frozenset({*_MERGES, *_FLAGS})
+#: A type and attributes that a spec file can have as they were given.
+_PLAIN = re.compile(r"[A-Za-z+,]+")
+#: An older spelling of ``pkey``.
+_OLD_FLAG = "hash"
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class TableColumn:
 
     ``primary``: it is (a part of) the database's key. ``time``: ``-ord`` without columns sorts by it.
     ``merge_key``: rows of one key that agree in all such columns are merged. ``skip_zero``
-    (``+nozero``): an incoming 0 or blank changes nothing.
+    (``+nozero``): an incoming 0 or blank changes nothing. ``given``: the type and attributes as the user wrote them,
+    blank where nobody did.
     """
 
     name: str
@@ -64,6 +70,7 @@ class TableColumn:
     merge_key: bool = False
     merge: Merge = Merge.LAST
     skip_zero: bool = False
+    given: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:
@@ -233,7 +240,7 @@ def _make_column(spec: str, kind: Kind, where: str) -> TableColumn:
     if ":" not in spec:
         hint = f"the form is Type[,Attribute...]:Name, e.g. {' '.join(f's:{word}' for word in spec.split(','))}"
         raise OptionError(f"column '{spec}' has no type", where=where, hint=hint)
-    parsed = parse_column(spec, where=where, extra=ATTRIBUTES)
+    parsed = parse_column(spec, where=where, extra=ATTRIBUTES | {_OLD_FLAG})
     if not parsed.wanted:
         raise OptionError(f"a column of a database cannot be unwanted: '{spec}'", where=where, hint="leave it out")
     words = parsed.attributes.others
@@ -247,11 +254,12 @@ def _make_column(spec: str, kind: Kind, where: str) -> TableColumn:
     column = TableColumn(
         parsed.name,
         parsed.type,
-        primary="pkey" in words,
+        primary="pkey" in words or _OLD_FLAG in words,
         time="tkey" in words,
         merge_key="+key" in words,
         merge=merges[0] if merges else Merge.LAST,
         skip_zero="+nozero" in words,
+        given=head if _PLAIN.fullmatch(head := spec.partition(":")[0]) else "",
     )
     if len(merges) > 1:
         raise OptionError(f"'{spec}' has more than one merge attribute", where=where)

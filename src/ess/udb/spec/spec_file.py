@@ -126,18 +126,18 @@ def format_spec(spec: Spec) -> str:
         lines += ["@Server:", *(f"  {format_server(server)}" for server in spec.servers if server.node == node)]
     lines.append(f"@Port:{spec.port}")
     lines += ["@Volatile:"] * spec.volatile
-    return "\n".join(lines) + "\n" + format_definition(spec.definition, key_apart=spec.key_apart)
+    return "\n".join(lines) + "\n" + format_definition(spec.definition, key_apart=spec.key_apart, as_given=True)
 
 
-def format_definition(definition: Definition, *, key_apart: bool = False) -> str:
-    """The sections of a definition."""
+def format_definition(definition: Definition, *, key_apart: bool = False, as_given: bool = False) -> str:
+    """The sections of a definition; ``as_given`` as in ``format_column``."""
     lines: list[str] = []
     if key_apart:
         lines += ["@PKey:", *(f"  {column.type.value.lower()}:{column.name}" for column in definition.key)]
     for table in definition.tables:
         lines.append("@Var:" if table.kind is Kind.VAR else f"@{table.kind.value}:{table.name}")
         shown = table.values if key_apart else table.columns
-        lines += [f"  {format_column(column)}" for column in shown]
+        lines += [f"  {format_column(column, as_given=as_given)}" for column in shown]
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -147,8 +147,10 @@ def definition_text(definition: Definition) -> str:
     return format_definition(definition, key_apart=not keyed)
 
 
-def format_column(column: TableColumn) -> str:
-    """A column as a spec writes it, ``f,+add:total``."""
+def format_column(column: TableColumn, *, as_given: bool = False) -> str:
+    """A column as a spec writes it, ``f,+add:total``: in one way, or with type and attributes as the user gave them."""
+    if as_given and column.given:
+        return f"{column.given}:{column.name}"
     words = [column.type.value.lower()]
     words += ["pkey"] * column.primary + ["tkey"] * column.time + ["+key"] * column.merge_key
     if column.merge.value != "+last" or column.skip_zero:
@@ -301,7 +303,7 @@ def _table(section: _Section) -> Table:
     if not columns:
         raise OptionError(f"{kind.value.lower()} '{name}' has no column", where=section.where)
     # Once more as a whole: some rules concern the columns together.
-    return make_table(name, kind, [format_column(column) for column in columns], where=section.where)
+    return make_table(name, kind, [format_column(column, as_given=True) for column in columns], where=section.where)
 
 
 def _servers(words: list[tuple[_Word, int]], port: int) -> tuple[Server, ...]:
