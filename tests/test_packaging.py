@@ -31,8 +31,9 @@ def test_every_tool_is_declared() -> None:
     }
     tools = {name for name, path in named.items() if "def command() -> NoReturn" in path.read_text("utf-8")}
     launchers = {path.name for path in (ROOT / "launchers" / "bin").iterdir()}
-    assert tools == declared().keys() - {"ess", "ess-tool"} | launchers
-    assert launchers == set(launch.TOOLS)
+    assert tools == {*launch.TOOLS, *launch.UNSERVED}
+    assert launchers == tools | {"ess"}
+    assert declared().keys() == {"ess-main", "ess-tool"}
 
 
 def test_the_locks_name_no_host() -> None:

@@ -117,6 +117,27 @@ class UdbAuthenticationError(EssError):
     exit_code = 33
 
 
+class ProgramFault(EssError):
+    """The program has made a mistake of its own (exit code 70)."""
+
+    exit_code = 70
+
+    @classmethod
+    def of(cls, error: BaseException) -> ProgramFault:
+        """That of an exception that nobody has foreseen: what it says, and where it was raised."""
+        place, last = "", error.__traceback__
+        while last is not None:
+            code = last.tb_frame.f_code
+            if "/ess/" in code.co_filename:
+                place = f" ({code.co_filename.rpartition('/ess/')[2]}, line {last.tb_lineno})"
+            last = last.tb_next
+        text = " ".join(str(error).split())
+        return cls(
+            f"unexpected {type(error).__name__}{': ' if text else ''}{text}{place}",
+            hint="this is a fault of the program; please report it",
+        )
+
+
 class UdbRequestError(EssError):
     """A UDB server cannot do what was asked, e.g. an unknown database (exit code 34)."""
 

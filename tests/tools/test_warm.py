@@ -153,7 +153,7 @@ def test_closed_pipe_ends_both_quietly(command: list[str], server: subprocess.Po
     _until(lambda: not _commands(server.pid))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM)])
 def test_signals_reach_the_command(command: list[str], server: subprocess.Popen[bytes], number: int, code: int) -> None:
     client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     _until(lambda: bool(_commands(server.pid)))
@@ -175,7 +175,7 @@ def test_an_interruption_does_not_wait_for_who_does_not_read(
     assert client.stdout.read(10)  # its printing thread has begun, and the pipe is full before long
     time.sleep(0.5)
     client.send_signal(signal.SIGINT)
-    assert client.wait(timeout=30) == 130
+    assert client.wait(timeout=30) == -signal.SIGINT
     client.stdout.close()
     assert not _commands(server.pid)
 

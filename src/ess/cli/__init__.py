@@ -2,12 +2,20 @@
 
 import sys
 
+from ess import interrupts, memory_limit
+from ess.errors import EssError
+
 
 def main() -> None:
     """The console entry point of ``ess``."""
     try:
+        interrupts.take_over()
+        memory_limit.check()
         from ess.cli.app import main as run  # the terminal libraries load only when the command is run
 
         run()
+    except EssError as error:
+        print(f"ess: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        interrupts.end()

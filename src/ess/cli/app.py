@@ -17,8 +17,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from ess import interrupts
 from ess.cli import cluster, completion, lake, udb
-from ess.errors import EssError, OptionError, OutputOpenError, OutputWriteError, SystemFailure, printable
+from ess.errors import (
+    EssError,
+    OptionError,
+    OutOfMemory,
+    OutputOpenError,
+    OutputWriteError,
+    ProgramFault,
+    SystemFailure,
+    printable,
+)
+
+#: What a shell reports for a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 #: Commands of the manual that are not built yet.
 _NOT_YET = ("file", "query", "redshift")
@@ -75,7 +88,7 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return _fail(_usage_error(error))
     except (typer.Abort, KeyboardInterrupt):
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
         return 128 + signal.SIGPIPE
@@ -87,6 +100,10 @@ def run(arguments: list[str]) -> int:
         return 128 + signal.SIGPIPE
     except OSError as error:
         return _fail(_output_error(error))
+    except MemoryError:
+        return _fail(OutOfMemory("out of memory", hint="raise the limit, or stop other programs"))
+    except Exception as error:
+        return _fail(ProgramFault.of(error))
 
 
 def _command(arguments: list[str]) -> object:
@@ -175,7 +192,11 @@ def _usage_error(error: typer.TyperException) -> OptionError:
 def main() -> NoReturn:
     """The console entry point."""
     _prepare_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        interrupts.end()
+    interrupts.let_go()
+    sys.exit(code)
 
 
 def _prepare_streams() -> None:

@@ -6,20 +6,26 @@ when they cannot use the server themselves. This module is small because its imp
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from types import ModuleType
 
+from ess import interrupts
 from ess.tools.warm import client
 
 #: The commands, each the module ``ess.tools.<name>``, that the tool server can run.
 TOOLS = ("aq_pp", "aq_udb", "aq_cnt", "aq_ord", "aq_rst", "aq_cat", "aq_sess", "loginf")
 
+#: Those that it cannot: they start once, and processes of their own.
+UNSERVED = ("udbd",)
+
 
 def main() -> None:
     """The command ``ess-tool``: another command, named by the path of its launcher, and its arguments."""
     tool = sys.argv[1].rpartition("/")[2] if len(sys.argv) > 1 else ""
-    if tool not in TOOLS:
-        sys.exit(f"ess-tool starts one of {', '.join(TOOLS)}; run these by themselves")
+    if tool not in (*TOOLS, *UNSERVED):
+        sys.exit(f"ess-tool starts one of {', '.join((*TOOLS, *UNSERVED))}; run these by themselves")
     del sys.argv[0]
     _start(tool)
 
@@ -66,7 +72,23 @@ def aq_udb() -> None:
 
 def _start(tool: str) -> None:
     """Run a command on the tool server and end as it ended, or run it here; does not return."""
-    status = client.run(tool, sys.argv[1:])
-    if status is not None:
-        client.finish(status)
-    import_module(f"ess.tools.{tool}").command()
+    try:
+        interrupts.take_over()
+        status = client.run(tool, sys.argv[1:]) if tool in TOOLS else None
+        if status is not None:
+            client.finish(status)
+        _load(tool).command()
+    except KeyboardInterrupt:
+        interrupts.end()
+
+
+def _load(tool: str) -> ModuleType:
+    from ess import memory_limit
+    from ess.errors import EssError
+
+    try:
+        memory_limit.check()
+        return import_module(f"ess.tools.{tool}")
+    except EssError as error:
+        os.write(2, f"{tool}: {error}\n".encode("utf-8", "backslashreplace"))
+        os._exit(error.exit_code)

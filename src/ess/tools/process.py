@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from ess.errors import EssError, OutOfMemory, OutputWriteError, SystemFailure
+from ess import interrupts
+from ess.errors import EssError, OutOfMemory, OutputWriteError, ProgramFault, SystemFailure
 
 #: What a shell reports for a command that Ctrl-C ended.
 INTERRUPTED = 130
@@ -32,6 +33,8 @@ def run_tool(name: str, main: Callable[[list[str]], int]) -> NoReturn:
     if sys.stderr is not None:  # the caller may have closed it
         with contextlib.suppress(OSError):
             sys.stderr.flush()
+    if code == INTERRUPTED:
+        interrupts.end()
     os._exit(code)
 
 
@@ -52,6 +55,10 @@ def exit_code(name: str, work: Callable[[], int]) -> int:
         return _report(name, OutOfMemory("out of memory", hint="process fewer records or columns at a time"))
     except OSError as error:
         return _report(name, SystemFailure(error.strerror or str(error), where=str(error.filename or "")))
+    except SystemExit:
+        raise  # from a module of the user's
+    except BaseException as error:  # a panic of Polars is none of the kinds above
+        return _report(name, ProgramFault.of(error))
 
 
 def asks_for_help(argv: list[str]) -> bool:

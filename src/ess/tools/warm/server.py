@@ -25,6 +25,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from ess import interrupts, memory_limit
 from ess.tools.launch import TOOLS
 from ess.tools.warm import protocol, worker
 from ess.tools.warm.circumstances import Circumstances, circumstances_of
@@ -67,6 +68,7 @@ class _Worker:
 
 def main() -> None:
     """Serve until idle. Ends at once, and quietly, if another server is there already."""
+    interrupts.take_over()  # before Polars, whose handler passes on to ours
     os.closerange(3, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)
     os.chdir("/")  # no folder is kept from being unmounted
     os.umask(0o077)  # that of who started it may leave nothing; each command gets its caller's
@@ -169,6 +171,8 @@ class _Server:
             if arguments[0].decode("ascii", "replace") not in TOOLS:
                 raise ValueError("no such command")
             circumstances = circumstances_of(process, environment)
+            if any(memory_limit.too_low(number, soft) for number, soft, _ in circumstances.limits):
+                raise ValueError("it may not have the memory it needs")
             self.hand_over(client, circumstances, protocol.pack(sections), descriptors, [int(n) for n in numbers])
         except (OSError, ValueError):
             client.close()

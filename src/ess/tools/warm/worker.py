@@ -23,6 +23,7 @@ import threading
 import time
 from typing import NoReturn
 
+from ess import interrupts
 from ess.tools.process import INTERRUPTED, exit_code
 from ess.tools.warm import caller_liveness, protocol
 from ess.tools.warm.circumstances import Circumstances, take, take_environment
@@ -72,10 +73,14 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
                 heard.sendall(protocol.message(protocol.BEGUN, os.getpid()))
             begun = True
             code = _run(arguments[0].decode())
+            if code == INTERRUPTED:
+                interrupts.end()
             if code or not circumstances.lasting or not _as_before(channel.fileno(), [*wanted], started_with):
                 os._exit(code)
             begun = False
             channel.sendall(READY)
+    except KeyboardInterrupt:
+        interrupts.end()
     except BaseException:
         if begun:  # else the client runs the command directly, and says what is wrong
             with contextlib.suppress(BaseException):
