@@ -71,8 +71,9 @@ SETTINGS: dict[str, Setting] = {
             "AZURE_STORAGE_SAS_TOKEN", "", "signature for the account or container; else Azure's default credential"
         ),
         Setting("ESS_COUNTS", "", "file that each aq_* command appends its row counts to, as JSON lines", True),
-        Setting("ESS_IMPORT_ID", "", "identity of an import, so that a repeated task counts once", True),
-        Setting("ESS_IMPORT_SEQ", "", "place of an import in the order of its job", True),
+        Setting("ESS_IMPORT_ID", "", "job and file of an import, so that a repeated task counts once", True),
+        Setting("ESS_IMPORT_PLACE", "", "place of an import in its command, so that a repeated one counts once", True),
+        Setting("ESS_IMPORT_SEQ", "", "number of an import's file in the order of the job", True),
         Setting("ESS_UDB_NODE", "", "node whose database servers aq_udb is restricted to", True),
         Setting("ESS_NODE_ID", "", "number of the node a command runs on", True),
     )

@@ -41,6 +41,8 @@ class FakeImport:
     def write(self, batch: Batch) -> None:
         self.events.append(batch.rows())
 
+    counted = True
+
     def commit(self) -> int:
         self.events.append("commit")
         return sum(len(event) for event in self.events if isinstance(event, list))
@@ -76,7 +78,7 @@ def test_rows_are_staged_then_committed_and_counted() -> None:
         database, "a,1\nb,2\nc,x\n", "-f,eok", "-", "-d", "s:k", "i:n", "-filt", "n > 1", "-imp", "db:t"
     )
     assert database.imports[0].events == ["connect", [(b"b", 2)], "commit"]
-    assert str(counts) == "Counts(read=3, out=1, filtered=1, rejected=1, imported=1)"
+    assert str(counts) == "Counts(read=3, out=1, filtered=1, rejected=1, imported=1, repeated=0)"
     assert out == ""
 
 
@@ -127,7 +129,7 @@ def test_a_module_sees_the_rows_on_their_way_into_the_database(tmp_path: Path) -
     words = ("-d", "s:k", "l:n", "-imp", "db:t", "-mod", "m(3)", str(tmp_path / "m.py"))
     counts, _ = run_with(database, "a,1\nb,2\nc,3000000000000000000\n", *words)
     assert database.imports[0].events == ["connect", [(b"a", 3), (b"c", 9000000000000000000)], "commit"]
-    assert str(counts) == "Counts(read=3, out=3, filtered=0, rejected=0, imported=2)"
+    assert str(counts) == "Counts(read=3, out=3, filtered=0, rejected=0, imported=2, repeated=0)"
 
 
 @pytest.mark.parametrize(

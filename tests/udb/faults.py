@@ -25,7 +25,8 @@ def put(table: str, rows: list[tuple[Any, ...]], database: str = "db") -> None:
 
     from ess.language.tree import Slot
     from ess.schema.batch import PHYSICAL
-    from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+    from ess.udb.client.import_claims import ImportIdentity
+    from ess.udb.client.importing import Import, ImportOptions
     from ess.udb.spec.target import find_target
 
     target = find_target(f"{database}:{table}", where="test")

@@ -13,7 +13,8 @@ from ess.errors import OptionError
 from ess.language.tree import Slot
 from ess.schema.batch import make_batch
 from ess.tools import aq_udb
-from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.client.import_claims import ImportIdentity
+from ess.udb.client.importing import Import, ImportOptions
 from ess.udb.command.query import export_batch
 from ess.udb.spec.target import find_target
 

@@ -30,7 +30,8 @@ from ess.tools import aq_pp
 from ess.tools.aq_udb import OPTIONS
 from ess.udb.client import importing
 from ess.udb.client.export import export, export_variables
-from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.client.import_claims import ImportIdentity, identity_from_environment
+from ess.udb.client.importing import Import, ImportOptions
 from ess.udb.client.limits import Cut
 from ess.udb.client.pool import Pool
 from ess.udb.command.operations import plan
@@ -61,7 +62,7 @@ def prepared(
     target = find_target(f"db:{table}", where="-imp")
     columns = target.table.columns if target.table else target.spec.definition.key
     slots = [Slot(column.key, column.name, column.type) for column in columns]
-    name = ImportIdentity(identity, "job", seq) if identity else importing.identity_from_environment("test")
+    name = ImportIdentity(identity, "job", seq) if identity else identity_from_environment(0)
     sink = Import(target, servers, slots, ImportOptions(), name, where="-imp")
     batch = make_batch([(c.key, c.type, [row[i] for row in rows]) for i, c in enumerate(columns)], len(rows))
     return sink, batch

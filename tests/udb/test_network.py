@@ -18,7 +18,8 @@ from ess.errors import EssError
 from ess.language.tree import Slot
 from ess.schema.batch import PHYSICAL
 from ess.schema.types import ColumnType
-from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.client.import_claims import ImportIdentity
+from ess.udb.client.importing import Import, ImportOptions
 from ess.udb.client.pool import Pool
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch

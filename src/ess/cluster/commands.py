@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import select
@@ -41,10 +42,14 @@ class ToolRun:
 
 @dataclass(frozen=True)
 class Reports:
-    """The reports of a pipeline's ``aq_*`` commands: their rows, and the exit codes of those that failed."""
+    """The reports of a pipeline's ``aq_*`` commands: their rows, and the exit codes of those that failed.
+
+    ``unsettled``: an import has begun, and nobody has said how it ended.
+    """
 
     runs: tuple[ToolRun, ...] = ()
     exit_codes: tuple[int, ...] = ()
+    unsettled: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,12 @@ def run_command(
     if exit_code == 0:
         # In `aq_pp ... | gzip` the shell tells only how gzip ended.
         exit_code = next(iter(reports.exit_codes), 0)
+    if exit_code == 0 and reports.unsettled and not stopped:
+        killed = SystemFailure(
+            "an import ended before it was done, although the command went well",
+            hint="see whether its aq_pp was killed, or its output not read to the end; --resume runs the file again",
+        )
+        return Ended(killed.exit_code, seconds, reports.runs, str(killed))
     return Ended(exit_code, seconds, reports.runs, "", stopped)
 
 
@@ -231,21 +242,39 @@ def _finish(process: subprocess.Popen[bytes], groups: Groups, *, kill: bool) -> 
 
 
 def read_reports(path: Path) -> Reports:
-    """The reports of ``aq_*`` commands (JSON lines, :mod:`ess.pipeline.counts`); other lines are skipped."""
+    """The reports of ``aq_*`` commands (JSON lines, :mod:`ess.pipeline.counts`); other lines are skipped.
+
+    Imports have lines of :mod:`ess.udb.client.import_claims` there, and files beside it of
+    :mod:`ess.cluster.import_places`.
+    """
+    begun = {marker.name.removeprefix(f"{path.name}.") for marker in markers(path)}
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        return Reports()
+        return Reports(unsettled=bool(begun))
     runs: list[ToolRun] = []
     exit_codes: list[int] = []
+    claimed: set[str] = set()
+    settled: set[str] = set()
     for line in lines:
         try:
             values = json.loads(line)
             if "exit" in values:
                 exit_codes.append(int(values["exit"]))
                 continue
+            if "import" in values:
+                claimed.add(str(values["import"]))
+                if values["is"] == "settled":
+                    settled |= {str(values["import"]), str(values["place"])}
+                continue
             numbers = [int(values[name]) for name in ("read", "out", "filtered", "rejected", "imported")]
+            numbers.append(int(values.get("repeated", 0)))
             runs.append(ToolRun(str(values["tool"]), Counts(*numbers), bool(values.get("imports", False))))
         except (ValueError, KeyError, TypeError):
             continue
-    return Reports(tuple(runs), tuple(exit_codes))
+    return Reports(tuple(runs), tuple(exit_codes), not begun | claimed <= settled)
+
+
+def markers(counts: Path) -> list[Path]:
+    """The files that the shell has made for the imports that it has begun, beside the file for counts."""
+    return list(counts.parent.glob(f"{glob.escape(counts.name)}.*"))

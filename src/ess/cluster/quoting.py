@@ -9,6 +9,7 @@ values reach the shell as variables, see :mod:`ess.cluster.substitution`.
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 
 class Quoting(enum.Enum):
@@ -33,6 +34,19 @@ class _Frame(enum.Enum):
     DOLLAR_SINGLE = "$'"
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How bash reads one character.
+
+    ``scope`` has the places where the ``(``, ``$(``, ``<(`` or backquotes around it begin, the outermost first.
+    ``is_code`` is true for what commands and operators are made of there, false in quotes, ``${...}`` and comments.
+    """
+
+    quoting: Quoting
+    scope: tuple[int, ...]
+    is_code: bool
+
+
 _QUOTING = {
     _Frame.COMMAND: Quoting.PLAIN,
     _Frame.PARENTHESIS: Quoting.PLAIN,
@@ -45,6 +59,7 @@ _QUOTING = {
 }
 _LITERAL = {_Frame.SINGLE, _Frame.DOLLAR_SINGLE}
 _EXPANDING = {_Frame.DOUBLE, _Frame.BRACE_IN_DOUBLE}
+_SCOPES = {_Frame.PARENTHESIS, _Frame.BACKQUOTE}
 
 
 def quoting_of(command: str) -> list[Quoting]:
@@ -53,26 +68,34 @@ def quoting_of(command: str) -> list[Quoting]:
     >>> [q.value for q in quoting_of('a "b"')]
     ['plain', 'plain', 'plain', '"', 'plain']
     """
-    result: list[Quoting] = []
+    return [reading.quoting for reading in readings_of(command)]
+
+
+def readings_of(command: str) -> list[Reading]:
+    """How bash reads each character of ``command``.
+
+    >>> [reading.scope for reading in readings_of("a (b)")]
+    [(), (), (), (2,), (2,)]
+    """
+    result: list[Reading] = []
     frames = [_Frame.COMMAND]
-    at = 0
-    while at < len(command):
+    begins = [0]  # where each frame begins
+    while (at := len(result)) < len(command):
         frame, character = frames[-1], command[at]
         quoting = _QUOTING[frame]
+        scope = tuple(begin for each, begin in zip(frames, begins, strict=True) if each in _SCOPES)
         if character == "\\" and frame is not _Frame.SINGLE:
-            result += [Quoting.ESCAPED] * len(command[at : at + 2])
-            at += 2
+            result += [Reading(Quoting.ESCAPED, scope, is_code=False)] * len(command[at : at + 2])
             continue
         if character == "#" and quoting is Quoting.PLAIN and frame is not _Frame.BRACE and _begins_word(command, at):
             end = command.find("\n", at)
-            end = len(command) if end < 0 else end
-            result += [Quoting.COMMENT] * (end - at)
-            at = end
+            result += [Reading(Quoting.COMMENT, scope, is_code=False)] * ((len(command) if end < 0 else end) - at)
             continue
         step = _literal_step(frames, character) if frame in _LITERAL else _step(frames, command, at)
         # A closing quote belongs outside, like the opening one.
-        result += [_QUOTING[frames[-1]] if frame in _closed_by(character) else quoting] * step
-        at += step
+        shown = _QUOTING[frames[-1]] if frame in _closed_by(character) else quoting
+        result += [Reading(shown, scope, is_code=frame is _Frame.COMMAND or frame in _SCOPES)] * step
+        begins = [*begins[: len(frames)], *[at] * (len(frames) - len(begins))]
     return result
 
 

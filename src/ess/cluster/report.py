@@ -104,7 +104,7 @@ def sum_stages(runs: Iterable[Sequence[ToolRun]]) -> tuple[Stage, ...]:
 
     >>> one = [ToolRun("aq_pp", Counts(10, 7, 2, 1, 7), imports=True)]
     >>> sum_stages([one, one])[0].counts
-    Counts(read=20, out=14, filtered=4, rejected=2, imported=14)
+    Counts(read=20, out=14, filtered=4, rejected=2, imported=14, repeated=0)
     """
     stages: list[Stage] = []
     for tools in runs:
@@ -120,6 +120,7 @@ def sum_stages(runs: Iterable[Sequence[ToolRun]]) -> tuple[Stage, ...]:
                     before.filtered + more.filtered,
                     before.rejected + more.rejected,
                     before.imported + more.imported,
+                    before.repeated + more.repeated,
                 ),
                 stages[position].imports or run.imports,
             )
@@ -132,6 +133,9 @@ def reconciliation(result: StreamResult) -> list[str]:
     >>> counts = Counts(read=41031, out=40373, filtered=0, rejected=658, imported=40373)
     >>> reconciliation(StreamResult(0, 30, 0, 0, (), (Stage("aq_pp", counts, imports=True),), "job"))
     ['30 files: 41,031 rows read = 40,373 imported + 0 filtered + 658 rejected']
+    >>> counts = Counts(read=9, out=9, imported=6, repeated=3)
+    >>> reconciliation(StreamResult(0, 3, 0, 0, (), (Stage("aq_pp", counts, imports=True),), "job"))
+    ['3 files: 9 rows read = 6 imported + 3 imported before + 0 filtered + 0 rejected']
     """
     lines = []
     total = result.files + result.resumed
@@ -142,10 +146,13 @@ def reconciliation(result: StreamResult) -> list[str]:
         counts = stage.counts
         which = f", {stage.tool} ({number} of {len(result.stages)})" if len(result.stages) > 1 else ""
         kept = f"{counts.out:,} out"
-        if stage.imports and counts.imported == counts.out:
-            kept = f"{counts.imported:,} imported"
-        elif stage.imports:
-            kept = f"{counts.out:,} out ({counts.imported:,} imported)"
+        if stage.imports:
+            imported = [f"{counts.imported:,} imported"] if counts.imported or not counts.repeated else []
+            imported += [f"{counts.repeated:,} imported before"] if counts.repeated else []
+            if counts.imported + counts.repeated == counts.out:
+                kept = " + ".join(imported)
+            else:
+                kept = f"{counts.out:,} out ({', '.join(imported)})"
         sign = "=" if counts.add_up() else "DOES NOT EQUAL"
         lines.append(
             f"{files}{which}: {counts.read:,} rows read {sign} {kept} + {counts.filtered:,} filtered"

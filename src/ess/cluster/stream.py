@@ -12,6 +12,7 @@ from ess.cluster.commands import ToolRun
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.dispatch import Runtime
 from ess.cluster.driver import drive
+from ess.cluster.import_places import require_places
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import Failure, Interrupted, StreamResult, sum_stages
 from ess.cluster.substitution import column_words
@@ -131,6 +132,8 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
         raise OptionError(
             f"bad number of threads {options.threads}", where="--threads", hint="give a number from 1 to 1000"
         )
+    for part in (command, source.preprocess):
+        require_places(part)
     history = _to_resume(source.name) if options.resume else None
     job_id, folder = (history.job, history.folder) if history else ledger.new_job()
     book = ledger.Ledger(job_id, folder)

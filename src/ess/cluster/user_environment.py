@@ -16,7 +16,7 @@ from ess.errors import SystemFailure
 _SECRET = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|PRIVATE_?KEY|ACCOUNT_KEY|API_?KEY|ACCESS_KEY", re.IGNORECASE)
 
 #: What one job sets must not reach another that runs inside of it.
-_OWN = frozenset({"ESS_COUNTS", "ESS_IMPORT_ID", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_NODE_ID"})
+_OWN = frozenset({"ESS_COUNTS", "ESS_IMPORT_ID", "ESS_IMPORT_PLACE", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_NODE_ID"})
 
 
 def surroundings() -> Setting:
@@ -47,4 +47,8 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     >>> without_secrets({"LANG": "C", "AWS_SECRET_ACCESS_KEY": "x", "ESS_IMPORT_ID": "y"})
     {'LANG': 'C'}
     """
-    return {name: value for name, value in environment.items() if name not in _OWN and not _SECRET.search(name)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _OWN and not name.startswith("ESS_LOOP_") and not _SECRET.search(name)
+    }

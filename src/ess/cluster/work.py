@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ess.cluster.commands import Ended, Setting, run_command
+from ess.cluster.commands import Ended, Setting, markers, run_command
 from ess.cluster.groups import Groups
+from ess.cluster.import_places import mark
 from ess.cluster.substitution import FileValues, Place, substitute, variables
 from ess.cluster.warm import WITHOUT, WarmTools
 from ess.errors import EssError
@@ -88,7 +89,7 @@ def run_bundle(
 
 
 def import_identity(job_id: str, entry: FileEntry) -> str:
-    """The identity under which a file's rows are imported: the same for each attempt, so that they count once.
+    """What all imports of a file have in their identity: the same for each attempt, so that they count once.
 
     UDB reads the part before the colon: imports of one job are put in the order of its files.
     """
@@ -117,10 +118,13 @@ def _run_task(
             "ESS_IMPORT_ID": import_identity(job.id, task.entry),
             "ESS_IMPORT_SEQ": str(task.index),
         }
-    command = substitute(job.command, place, file)
-    if job.preprocess:
+    command, preprocess = job.command, job.preprocess
+    if task.entry is not None:
+        command, preprocess = mark(command).text, mark(preprocess, "p").text
+    command = substitute(command, place, file)
+    if preprocess:
         # Braces keep a list of commands together; the newline ends a comment.
-        command = f"{{ {substitute(job.preprocess, place, file)}\n}} | {{ {command}\n}}"
+        command = f"{{ {substitute(preprocess, place, file)}\n}} | {{ {command}\n}}"
     try:
         source = None
         if task.entry is not None:
@@ -143,5 +147,6 @@ def _run_task(
                 source.close()
     except EssError as error:
         ended = Ended(error.exit_code, 0.0, (), str(error))
-    counts.unlink(missing_ok=True)
+    for path in (counts, *markers(counts)):
+        path.unlink(missing_ok=True)
     return Outcome(task.index, ended, place.node_id, attempt, str(stdout), str(stderr))

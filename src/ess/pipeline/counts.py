@@ -22,8 +22,9 @@ class Counts:
     """The records of a run, counted by what became of them.
 
     ``read = out + filtered + rejected`` always holds. ``out`` counts the records that reached the
-    end of the chain or an output on the way; ``imported`` the rows that UDB committed (a record may be
-    imported into several tables, so it is not a part of the sum).
+    end of the chain or an output on the way; ``imported`` the rows that UDB committed, ``repeated`` those that it
+    dropped because the same import, of an earlier run of the task, has counted (a record may be imported into several
+    tables, so they are not a part of the sum).
     """
 
     read: int = 0
@@ -31,6 +32,7 @@ class Counts:
     filtered: int = 0
     rejected: int = 0
     imported: int = 0
+    repeated: int = 0
 
     def add_up(self) -> bool:
         """True if every record read is accounted for."""
@@ -60,6 +62,7 @@ def leave_counts(tool: str, argv: Sequence[str], counts: Counts) -> None:
         "filtered": counts.filtered,
         "rejected": counts.rejected,
         "imported": counts.imported,
+        "repeated": counts.repeated,
         "imports": any(word.split(",")[0] in _IMPORTING for word in argv),
     }
     _append(line)

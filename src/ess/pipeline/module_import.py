@@ -66,9 +66,14 @@ class ModuleImport:
         self._into.write(make_batch(fresh, len(rows)))
 
     def commit(self) -> int:
-        """Make the rows visible; the number of rows that the database took."""
+        """Make the rows visible; how many they are."""
         self._module.finish()
         return self._into.commit()
+
+    @property
+    def counted(self) -> bool:
+        """Whether ``commit`` has added them."""
+        return self._into.counted
 
     def abort(self) -> None:
         """Drop what was staged."""

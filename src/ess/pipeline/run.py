@@ -103,6 +103,7 @@ class _Run:
         self._kept = 0
         self._rejected_by_rules = 0
         self._imported = 0
+        self._repeated = 0
         self._stopped = False
 
     def run(self) -> Counts:
@@ -128,7 +129,11 @@ class _Run:
             if self._imports and self._streams.before_commit:
                 self._streams.before_commit()
             for importing in self._imports.values():
-                self._imported += importing.into.commit()
+                rows = importing.into.commit()
+                if importing.into.counted:
+                    self._imported += rows
+                else:
+                    self._repeated += rows
         except EssError as error:
             self._give_up(outputs)
             raise RunError(error, self._counts()) from error
@@ -151,7 +156,7 @@ class _Run:
     def _counts(self) -> Counts:
         rejected = self._policy.rejected
         entered = self._rows - self._rejected_by_rules
-        return Counts(entered + rejected, self._kept, entered - self._kept, rejected, self._imported)
+        return Counts(entered + rejected, self._kept, entered - self._kept, rejected, self._imported, self._repeated)
 
     def _batches(self) -> Generator[_Read, None, None]:
         """The batches of all inputs; may run in a thread of its own."""

@@ -96,7 +96,12 @@ class ImportSink(Protocol):
         ...
 
     def commit(self) -> int:
-        """Make the rows visible; the number of rows that the database took."""
+        """Make the rows visible; how many they are."""
+        ...
+
+    @property
+    def counted(self) -> bool:
+        """Whether ``commit`` has added them; False if the same import has counted before."""
         ...
 
     def abort(self) -> None:

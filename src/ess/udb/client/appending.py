@@ -14,7 +14,8 @@ from ess.language.tree import Slot
 from ess.language.values import parse_address
 from ess.schema.batch import PHYSICAL, Batch, blank
 from ess.schema.types import ColumnType
-from ess.udb.client.importing import Import, ImportIdentity, ImportOptions
+from ess.udb.client.import_claims import ImportIdentity
+from ess.udb.client.importing import Import, ImportOptions
 from ess.udb.spec.spec import TableColumn
 from ess.udb.spec.target import chosen_servers, find_target
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import secrets
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +19,7 @@ from ess.language.tree import Slot, ValueType, value_type
 from ess.pipeline.sinks import ImportRequest
 from ess.schema.batch import PHYSICAL, Batch, blank
 from ess.schema.types import ColumnType
-from ess.settings import setting
+from ess.udb.client.import_claims import ImportIdentity, claim, identity_from_environment, settle
 from ess.udb.client.pool import Pool
 from ess.udb.client.stage_stream import StageStream, kept_alive
 from ess.udb.client.two_phases import commit
@@ -46,6 +44,7 @@ class ImportOptions:
     only_known: bool = False
     only_new: bool = False
     segments: tuple[int, int, int, int] | None = None
+    place: str = ""
 
     @property
     def about_keys(self) -> str:
@@ -59,15 +58,6 @@ class ImportOptions:
         return next((word for word, is_given in given.items() if is_given), "")
 
 
-@dataclass(frozen=True)
-class ImportIdentity:
-    """The identity of an import: repeated with the same ``name`` it counts once; ``job`` and ``sequence`` order it."""
-
-    name: str
-    job: str = ""
-    sequence: int = 0
-
-
 def open_import(request: ImportRequest) -> Import:
     """The import that ``-imp`` asks for; nothing is connected yet.
 
@@ -77,7 +67,7 @@ def open_import(request: ImportRequest) -> Import:
     options = parse_import_attributes(request.attributes, where=request.where)
     target = find_target(request.target, where=request.where, spec_file=options.spec_file)
     servers = chosen_servers(target.spec, given=request.servers, local=request.local)
-    identity = identity_from_environment(f"{request.ordinal}/{request.target}")
+    identity = identity_from_environment(request.ordinal, options.place)
     return Import(target, servers, request.available, options, identity, where=f"{request.where} {request.target}")
 
 
@@ -97,6 +87,10 @@ def parse_import_attributes(words: Sequence[str], *, where: str) -> ImportOption
             options = dataclasses.replace(options, segments=segments)
         elif lowered.startswith("spec="):
             options = dataclasses.replace(options, spec_file=spec_attribute(word, where=where))
+        elif lowered.startswith("place="):
+            if len(word) == len("place="):
+                raise OptionError("place= lacks a name", where=where, hint="-imp,place=Name")
+            options = dataclasses.replace(options, place=word[len("place=") :])
         elif lowered == "ddef":
             options = dataclasses.replace(options, fill_missing=True)
         elif lowered == "nobnk":
@@ -110,20 +104,6 @@ def parse_import_attributes(words: Sequence[str], *, where: str) -> ImportOption
     if options.only_known and options.only_new:
         raise OptionError("nonew and noold exclude each other", where=where)
     return options
-
-
-def identity_from_environment(import_name: str) -> ImportIdentity:
-    """The identity that the task runner gives (``ESS_IMPORT_ID``, ``ESS_IMPORT_SEQ``), or a random one.
-
-    Several tools may run in one task, so the command line is a part of it.
-    """
-    task = setting("ESS_IMPORT_ID")
-    if not task:
-        return ImportIdentity(f"once:{secrets.token_hex(16)}")
-    sequence = setting("ESS_IMPORT_SEQ")
-    command = hashlib.sha256("\0".join(sys.argv).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    number = int(sequence) if sequence.isascii() and sequence.isdigit() else 0
-    return ImportIdentity(f"{task}/{command}/{import_name}", task.partition(":")[0], number)
 
 
 class Import:
@@ -158,6 +138,7 @@ class Import:
         self._options = options
         self._identity = identity
         self._access = access
+        self._where = where
         self._key = target.spec.definition.key
         self._columns = target.table.columns if target.table else self._key
         self._taken = _match(self._columns, available, options, where)
@@ -184,6 +165,7 @@ class Import:
         """
         if self._pool is not None:
             return
+        claim(self._identity, where=self._where)
         self._pool = Pool(self._servers, self._access)
         self._pool.reach(self._target.database)
         if not self._pool.has(self._target.database):
@@ -218,13 +200,11 @@ class Import:
                 _send(stream, rows.filter(pl.Series(places == place)))
 
     def commit(self) -> int:
-        """Make the rows count on all servers; how many they are.
-
-        A repeated import gives the same number, though its rows have counted before.
-        """
+        """Make the rows count on all servers; how many they are, also where they have counted before."""
         self.connect()
         self._counted = commit(self._streams)
         self._end()
+        settle(self._identity)
         return self._rows
 
     @property

@@ -13,5 +13,7 @@ IMPORT_ATTRIBUTES: dict[str, str] = {
     "nobnk": "leave out rows whose key, one string column, is blank",
     "nonew": "leave out rows whose key is not in the database yet",
     "noold": "leave out rows whose key is in the database already",
+    "place=Name": "in ess stream, what the import is recognised by when its file is done again; no other import of the "
+    "file may have that name",
     "nodelay": "has no effect, as rows are always sent as they come, and count together at the end",
 }
