@@ -322,6 +322,19 @@ def running() -> list[int]:
     return [processes.state(udb_folder(), port).pid for port in service.running_ports(udb_folder())]
 
 
+def test_the_options_of_a_start_reach_the_server(places: dict[str, str], port_base: int) -> None:
+    folder = udb_folder()
+    try:
+        assert udbd.main(["-q", "-volatile", "-maxfd", "-listen", "127.0.0.2", "start"]) == 0
+        state = processes.state(folder, port_base)
+        assert state.host == "127.0.0.2"
+        soft, hard = psutil.Process(state.pid).rlimit(psutil.RLIMIT_NOFILE)
+        assert soft == hard
+        assert not processes.data_folder(folder, port_base).exists()
+    finally:
+        assert udbd.main(["-q", "stop"]) == 0
+
+
 def test_version(capfd: pytest.CaptureFixture[str]) -> None:
     assert udbd.main(["-v"]) == 0
     assert capfd.readouterr().out.startswith("udbd: essentia ")
