@@ -9,9 +9,10 @@ import pytest
 
 from ess.errors import EssError, InputDataError, OptionError, UdbRequestError
 from ess.udb.scan.module_files import find, install, modules_folder
+from ess.udb.scan.reading import changes_nothing
 from ess.udb.scan.scan import Scan
 from ess.udb.shard.shard import Shard
-from ess.udb.wire.protocol import ScanRequest, changes_nothing
+from ess.udb.wire.protocol import ScanRequest
 from tests.udb.shards import ALL, make_shard, scan, words
 
 Run = Callable[..., list[tuple[object, ...]]]

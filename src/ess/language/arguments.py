@@ -39,7 +39,7 @@ def check_arguments(
         positions.append(call.position if expression is None else expression.position)
         argument = Attributes(()) if expression is None else _argument(checker, function, parameter, expression)
         arguments.append(_with_default_regex(checker, parameter, argument))
-    if function.key == "set":
+    if function.stores_by_name:
         arguments.extend(_settable(checker, arguments[1]))
     return function, tuple(arguments), positions
 

@@ -160,6 +160,7 @@ class Function:
         repeated: A group of parameters that follows, ``at_least`` to any number of times.
         trailing: Parameters after the group.
         pure: Equal arguments give equal results, so a call of constants may be computed once.
+        stores_by_name: It stores into a column whose name it finds while running, beside those of its parameters.
         only_in: Where it can be called, if not everywhere.
         differences: What a user of the manual must know to be different.
     """
@@ -175,6 +176,7 @@ class Function:
     at_least: int = 1
     trailing: tuple[Parameter, ...] = ()
     pure: bool = True
+    stores_by_name: bool = False
     only_in: str = ""
     differences: str = ""
 
@@ -182,6 +184,12 @@ class Function:
     def key(self) -> str:
         """The lower-case name that the table knows it by."""
         return self.name.lower()
+
+    @property
+    def stores(self) -> bool:
+        """Whether a call of it may store into a column or variable."""
+        parameters = (*self.parameters, *self.repeated, *self.trailing)
+        return self.stores_by_name or any(each.form in (Form.TARGET, Form.TARGET_OR_TYPE) for each in parameters)
 
     @property
     def signature(self) -> str:

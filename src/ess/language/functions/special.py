@@ -48,6 +48,7 @@ FUNCTIONS = (
             Example("Set('Str1', 1)", 0, (("Str1", b""),)),
         ),
         specialize=_set,
+        stores_by_name=True,
     ),
     Function(
         "RowCount",

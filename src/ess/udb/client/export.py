@@ -12,11 +12,12 @@ from ess.language.tree import Slot
 from ess.schema.batch import Batch, blank, make_batch
 from ess.udb.client.limits import Cut
 from ess.udb.client.pool import Pool
+from ess.udb.scan.reading import changes_nothing
 from ess.udb.shard.merge import KEY_NUMBER, merge_rows
 from ess.udb.shard.shard import empty_frame
 from ess.udb.shard.sorting import order_of
 from ess.udb.spec.spec import Table, TableColumn
-from ess.udb.wire.protocol import ScanRequest, changes_nothing
+from ess.udb.wire.protocol import ScanRequest
 
 #: Of sorted rows so many are put together at once.
 _ROWS_AT_ONCE = 1 << 16

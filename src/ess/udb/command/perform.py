@@ -19,8 +19,9 @@ from ess.udb.checkpoint.location import checkpoint_location
 from ess.udb.client.export import export, export_variables
 from ess.udb.client.pool import Pool
 from ess.udb.command.operations import Operation
+from ess.udb.scan.reading import changes_nothing
 from ess.udb.spec.spec import VAR, Kind
-from ess.udb.wire.protocol import DatabaseRequest, changes_nothing
+from ess.udb.wire.protocol import DatabaseRequest
 
 
 def perform(operation: Operation, *, stdout: BinaryIO | None = None) -> int:

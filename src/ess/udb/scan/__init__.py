@@ -2,5 +2,6 @@
 
 - ``scan``: the entry; ``scan_plan``: a checked request.
 - ``column_scan``: rules over whole columns; ``keyed_scan``: key by key, with ``-pp`` groups and jumps.
+- ``reading``: which scans only read.
 - ``rules``: the options that are rules; ``key_module`` and ``module_files``: Python modules of ``-mod``.
 """

@@ -23,6 +23,7 @@ import pyarrow.flight as flight
 from ess import errors
 from ess.errors import EssError, OutOfMemory, UdbAuthenticationError, UdbRequestError
 from ess.schema.columns import valid_name
+from ess.udb.scan.reading import changes_nothing
 from ess.udb.scan.scan import Scan
 from ess.udb.server.cancellation import while_wanted
 from ess.udb.server.catalog import Catalog, housekeeping
@@ -49,7 +50,6 @@ from ess.udb.wire.protocol import (
     ShuffleRequest,
     StageRequest,
     VerdictRequest,
-    changes_nothing,
     decode,
     encode_error,
     read_object,

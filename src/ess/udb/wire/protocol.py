@@ -173,29 +173,6 @@ class ScanRequest:
     session: str = ""
 
 
-#: Rules that let rows through or not, and leave everything as it is.
-_LOOKING = frozenset(
-    ("-pp", "-endpp", "-end_of_scan", "-filt", "-goto", "-if", "-ifnot", "-elif", "-elifnot", "-else", "-endif")
-)
-
-#: The functions that store into columns, so that even a filter changes something; old names too.
-STORING = ("set", "keydec", "kdec", "qrydec", "qryparmext", "rxmap", "rxreplace")
-
-
-def changes_nothing(request: ScanRequest) -> bool:
-    """True if a scan only reads; any other scan must be assumed to change stored rows.
-
-    >>> changes_nothing(ScanRequest("db", "", "log", rules=(("-filt", "a == 1"),)))
-    True
-    """
-    if request.variables or request.module:
-        return False
-    texts = "".join(word.lower() for rule in request.rules for word in rule[1:])
-    return all(rule and rule[0].partition(",")[0] in _LOOKING for rule in request.rules) and not any(
-        f"{name}(" in texts.replace(" ", "") for name in STORING
-    )
-
-
 #: The largest number that a request can hold.
 MOST = (1 << 63) - 1
 
