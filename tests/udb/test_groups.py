@@ -122,6 +122,8 @@ WRONG = [
     ("-pp | .\n-del_row\n-endpp", "no rows of its own"),
     ("-pp | log\n-eval | totals.count | 1\n-endpp", "only columns of the target"),
     ("-pp | days\n-eval | user | 'x'\n-endpp", "a key cannot be changed"),
+    ("-filt | RxMap(word, '\\(.*\\)', user, '%%1%%')", "a key cannot be changed"),
+    ("-pp | log\n-filt | RxMap(word, '\\(.*\\)', totals.word, '%%1%%')\n-endpp", "only columns of the target"),
     ("-pp | days\n-filt | price > 1\n-endpp", "unknown column 'price'"),
     ("-bvar | nothing | 1", "has no column 'nothing'"),
     ("-if\n-goto | next_key\n-endif", "needs a rule to check"),
@@ -134,6 +136,16 @@ WRONG = [
 def test_what_is_refused(shard: Shard, rules: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         scan(shard, rules)
+
+
+@pytest.mark.parametrize("rules", ["-filt | {}", "-pp | log\n-eval | seen | {}\n-endpp"], ids=["columns", "keys"])
+@pytest.mark.parametrize(("name", "found"), [("user", 0), ("totals.word", 0), ("word", 1)])
+def test_set_finds_only_columns_that_can_be_changed(shard: Shard, rules: str, name: str, found: int) -> None:
+    before = scan(shard, "", "log", "user totals.word")
+    words = scan(shard, "", "log", "word")
+    scan(shard, rules.format(f"Set('{name}', 'x')"))
+    assert scan(shard, "", "log", "user totals.word") == before
+    assert (scan(shard, "", "log", "word") == [(b"x",)] * len(words)) is bool(found)
 
 
 @pytest.mark.parametrize("rule", ["-goto | next_key", "-del_row", "-del_key", "-bvar | seen | 1"])

@@ -68,7 +68,8 @@ def _settable(checker: Checker, value: Argument) -> list[Target]:
     return [
         Target(slot)
         for slot in (*checker.scope.columns(), *checker.scope.variables())
-        if value_type(slot.type) is value.type or (value_type(slot.type) in numbers and value.type in numbers)
+        if (value_type(slot.type) is value.type or (value_type(slot.type) in numbers and value.type in numbers))
+        and not checker.scope.refusal(slot)
     ]
 
 
@@ -200,6 +201,9 @@ def _target(checker: Checker, function: Function, parameter: Parameter, expressi
         )
     if value_type(slot.type) not in parameter.types:
         raise _wrong(checker, function, parameter, expression, f"cannot be a column of type {slot.type.value}")
+    refusal = checker.scope.refusal(slot)
+    if refusal:
+        raise checker.error(f"{function.name}: {refusal}", expression.position)
     return Target(slot)
 
 

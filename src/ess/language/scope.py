@@ -114,6 +114,10 @@ class Scope:
             return "no columns are defined"
         return f"known are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
 
+    def refusal(self, slot: Slot) -> str:
+        """The reason why a rule cannot store into a slot; blank if it can."""
+        return ""
+
     def row_count(self, name: str) -> Slot | None:
         """The meaning of ``RowCount(name)`` here; None where rows belong to no key."""
         return None

@@ -256,8 +256,6 @@ def _require_assignable(scope: TableScope, name: str) -> None:
     where = f"-eval {name}"
     if ":" in name:
         raise OptionError("a stored row has no room for a new column", where=where, hint="name a column that is there")
-    source = scope.sources[scope.get(name, where=where).key]
-    if source.vector is not None and not source.is_variable:
-        raise OptionError("only columns of the target and of the Var vector can be changed", where=where)
-    if source.column.primary:
-        raise OptionError("a key cannot be changed", where=where)
+    refusal = scope.refusal(scope.get(name, where=where))
+    if refusal:
+        raise OptionError(refusal, where=where)

@@ -76,6 +76,13 @@ class TableScope(Scope):
         """A fresh number for a reference to ``$Random``."""
         return next(self._sites)
 
+    def refusal(self, slot: Slot) -> str:
+        """The reason why a rule cannot store into a slot; blank if it can."""
+        source = self.sources[slot.key]
+        if source.vector is not None and not source.is_variable:
+            return "only columns of the target and of the Var vector can be changed"
+        return "a key cannot be changed" if source.column.primary else ""
+
     def row_count(self, name: str) -> Slot | None:
         """The hidden column that ``RowCount`` of a table or vector reads."""
         table = self.definition.find(name)
