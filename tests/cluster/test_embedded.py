@@ -194,8 +194,8 @@ def test_a_changed_file_is_another_file_on_resume(tmp_path: Path) -> None:
     assert done.exit_code == 0
     history = next(iter(ledger.histories()))
     changed = make_files(tmp_path, [b"a", b"bb"])
-    assert ledger.FileKey.of(entries[0]) in history.done
-    assert ledger.FileKey.of(changed[1]) not in history.done
+    assert entries[0].file_key in history.done
+    assert changed[1].file_key not in history.done
 
 
 def test_bad_threads(tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_read_is_never_a_smaller_answer(logs: Path, monk
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
-    monkeypatch.setattr("ess.lake.listing.os.scandir", refuse)
+    monkeypatch.setattr("ess.stores.disk.os.scandir", refuse)
     with pytest.raises(InputOpenError, match="secret"):
         ess.files("browse")
     ess.category_add("cached", f"'{logs}'/*browse*", usecache=True)

@@ -77,7 +77,7 @@ def test_only_folders_that_can_match_are_read(tree: Path, monkeypatch: pytest.Mo
         read.append(str(folder))
         return scandir(folder)
 
-    monkeypatch.setattr("ess.lake.listing.os.scandir", noted)
+    monkeypatch.setattr("ess.stores.disk.os.scandir", noted)
     names(tree, "logs/d*er*")
     assert sorted(read) == [f"{tree}/logs/", f"{tree}/logs/deep/", f"{tree}/logs/deep/er/"]
 
@@ -103,7 +103,7 @@ def test_a_folder_that_fails_is_reported(tree: Path, monkeypatch: pytest.MonkeyP
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
-    monkeypatch.setattr("ess.lake.listing.os.scandir", refuse)
+    monkeypatch.setattr("ess.stores.disk.os.scandir", refuse)
     found = list_files(parse_patterns("logs/*", folder=str(tree), where=""), label="local")
     assert found.unreadable == (f"{tree}/logs/deep/",)
     assert len(found.files) == 3

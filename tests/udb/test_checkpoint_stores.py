@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 import pytest
 
 from ess.errors import EssError, InputDataError, InputOpenError, OutputWriteError
-from ess.stores.store import Store
+from ess.stores.store import Entry, Item, Store, all_names
 from ess.udb.checkpoint import bucket
 from ess.udb.checkpoint import location as checkpoint_location
 from ess.udb.checkpoint.bucket import BucketLocation
@@ -161,6 +161,8 @@ def test_large_files_go_in_pieces_both_ways(store: StoreServer, pool: Pool) -> N
 class DyingStore:
     """A store that is out of reach from some request on, whatever is asked then: as if who asks had died."""
 
+    flat, conditional, late = True, False, True
+
     def __init__(self, store: Store, left: int) -> None:
         self._store = store
         self.left = left
@@ -172,23 +174,35 @@ class DyingStore:
             raise OutputWriteError("dead", where=self.address)
         return self._store
 
+    def at(self, key: str) -> str:
+        return self._store.at(key)
+
     def require(self, *, writing: bool) -> None:
         self._next().require(writing=writing)
 
     def create(self, key: str) -> Any:
         return self._next().create(key)
 
-    def put(self, key: str, content: bytes) -> None:
-        self._next().put(key, content)
+    def put(self, key: str, content: bytes, *, expected: str | None = None) -> None:
+        self._next().put(key, content, expected=expected)
 
-    def read(self, key: str) -> Iterator[bytes]:
-        return self._next().read(key)
+    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+        return self._next().open(key, offset=offset, version=version)
 
-    def folders(self, folder: str) -> list[str]:
-        return self._next().folders(folder)
+    def head(self, key: str) -> Entry:
+        return self._next().head(key)
 
-    def entries(self, folder: str) -> Any:
-        return self._next().entries(folder)
+    def is_folder(self, key: str) -> bool:
+        return self._next().is_folder(key)
+
+    def entries(self, prefix: str = "", *, start_after: str = "") -> Iterator[Entry]:
+        return self._next().entries(prefix, start_after=start_after)
+
+    def level(self, folder: str, wanted: Callable[[str], bool] = all_names) -> Iterator[Item]:
+        return self._next().level(folder, wanted)
+
+    def delete(self, key: str) -> None:
+        self._next().delete(key)
 
     def remove(self, folder: str) -> None:
         self._next().remove(folder)

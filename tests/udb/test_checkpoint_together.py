@@ -10,7 +10,7 @@ import pytest
 
 from ess.errors import InputOpenError
 from ess.udb.checkpoint import checkpoint
-from ess.udb.checkpoint.location import LOCK
+from ess.udb.checkpoint.folder import LOCK
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.spec.spec import Server

@@ -200,9 +200,11 @@ def cat(filename: str, *, decompress: bool = False, label: str | None = None) ->
         InputReadError: From ``read``, if the compressed data is damaged.
     """
     from ess.lake import content, organize
+    from ess.lake.datastores import datastore
 
     entry = organize.file_entry(filename, label=label)
-    return content.open_data(entry) if decompress else content.open_raw(entry)
+    source = datastore(label).access
+    return content.open_data(entry, source=source) if decompress else content.open_raw(entry, source)
 
 
 @checked

@@ -25,30 +25,15 @@ from ess.cluster.commands import ToolRun
 from ess.cluster.processes import ProcessId, alive, this_process
 from ess.cluster.work import Outcome
 from ess.errors import SystemFailure
-from ess.lake.entry import FileEntry
+from ess.lake.entry import FileKey
 from ess.pipeline.counts import Counts
 
-VERSION = 1
+VERSION = 2
 
 #: So many ended jobs keep their ledger.
 KEPT_JOBS = 20
 
 _NAME = "ledger.jsonl"
-
-
-@dataclass(frozen=True)
-class FileKey:
-    """A file's version: a changed file is another one."""
-
-    datastore: str
-    path: str
-    size: int
-    modified: float
-
-    @staticmethod
-    def of(entry: FileEntry) -> FileKey:
-        """The key of a file of a listing."""
-        return FileKey(entry.datastore, entry.path, entry.size, entry.modified)
 
 
 @dataclass(frozen=True)
@@ -230,5 +215,5 @@ def _done(line: dict[str, Any]) -> Done:
         ToolRun(str(tool["tool"]), Counts(**tool["counts"]), bool(tool.get("imports", False)))
         for tool in line.get("tools", [])
     )
-    file = FileKey(str(line["datastore"]), str(line["path"]), int(line["size"]), float(line["modified"]))
+    file = FileKey(str(line["datastore"]), str(line["path"]), str(line["version"]))
     return Done(file, int(line["exit_code"]), int(line["attempt"]), int(line["node"]), float(line["seconds"]), tools)

@@ -19,7 +19,9 @@ from ess.cluster.substitution import column_words
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import OptionError
+from ess.lake.content import THIS_DISK
 from ess.lake.entry import FileEntry
+from ess.stores.kinds import Access
 
 #: Each slot of a cluster gets about so many bundles, so that slow ones even out.
 BUNDLES_PER_SLOT = 8
@@ -66,7 +68,8 @@ class StreamOptions:
 class Source:
     """The files of a stream, and what is known of their layout.
 
-    ``description`` is for the ledger's reader; ``name`` decides which jobs can continue each other.
+    ``description`` is for the ledger's reader; ``name`` decides which jobs can continue each other; ``access``
+    opens the files.
     """
 
     entries: Sequence[FileEntry]
@@ -76,6 +79,7 @@ class Source:
     preprocess: str = ""
     description: str = ""
     name: str = ""
+    access: Access = THIS_DISK
 
 
 def stream(
@@ -111,6 +115,7 @@ def stream(
         Interrupted: If somebody pressed Ctrl-C; everything is stopped then, too.
     """
     from ess.lake.categories import category as find_category  # loads the listing
+    from ess.lake.datastores import datastore
     from ess.lake.select import files_of
 
     found = find_category(category, label=label)
@@ -122,6 +127,7 @@ def stream(
         found.preprocess,
         f"ess stream {category} {lower} {upper} {command}",
         ledger.command_hash(found.datastore, category, lower, upper, command),
+        datastore(found.datastore).access,
     )
     return stream_source(source, command, stdout=stdout, stderr=stderr, options=options)
 
@@ -168,7 +174,7 @@ class _Run:
         self._source = source
         self._options = options
         self._runtime = runtime
-        self._keys = [ledger.FileKey.of(entry) for entry in source.entries]
+        self._keys = [entry.file_key for entry in source.entries]
         done = history.done if history else {}
         self._earlier = {key: line for key, line in done.items() if line.exit_code == 0}
         self._tasks = [Task(i, entry) for i, entry in enumerate(source.entries) if self._keys[i] not in self._earlier]
@@ -187,6 +193,7 @@ class _Run:
             source.preprocess,
             options.quit_on_error,
             ("aq_" in command or "loginf" in command) and len(self._tasks) >= WARM_FROM,
+            source.access,
         )
 
     def to_its_end(self, book: ledger.Ledger, stdout: Sink, stderr: Sink) -> StreamResult:

@@ -18,7 +18,9 @@ from ess.cluster.import_places import mark
 from ess.cluster.substitution import FileValues, Place, substitute, variables
 from ess.cluster.warm import WITHOUT, WarmTools
 from ess.errors import EssError
+from ess.lake.content import THIS_DISK, open_data
 from ess.lake.entry import FileEntry
+from ess.stores.kinds import Access
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Job:
 
     ``folder`` takes the output of the commands until it is delivered. ``columns``, ``delimiter``,
     ``compression`` and ``preprocess`` are those of the category. With ``quit_on_error``, a bundle
-    ends at its first failure. With ``warm``, ``aq_*`` commands use a tool server.
+    ends at its first failure. With ``warm``, ``aq_*`` commands use a tool server. ``source`` opens
+    the files on the node, with credentials that come along: its environment has none.
     """
 
     id: str
@@ -40,6 +43,7 @@ class Job:
     preprocess: str = ""
     quit_on_error: bool = False
     warm: bool = False
+    source: Access = THIS_DISK
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,8 @@ def import_identity(job_id: str, entry: FileEntry) -> str:
 
     UDB reads the part before the colon: imports of one job are put in the order of its files.
     """
-    text = f"{entry.datastore}\0{entry.path}\0{entry.size}\0{entry.modified!r}"
+    key = entry.file_key
+    text = f"{key.datastore}\0{key.path}\0{key.version}"
     return f"{job_id}:{hashlib.sha256(os.fsencode(text)).hexdigest()[:20]}"
 
 
@@ -128,9 +133,7 @@ def _run_task(
     try:
         source = None
         if task.entry is not None:
-            from ess.lake.content import open_data  # loads the decompressors
-
-            source = open_data(task.entry, job.compression)
+            source = open_data(task.entry, job.compression, job.source)
         try:
             ended = run_command(
                 command,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 from typing import BinaryIO, cast
 
-from ess.errors import InputOpenError, InputReadError
+from ess.errors import InputReadError
 from ess.lake.entry import FileEntry
+from ess.stores.kinds import Access
+
+#: The local datastore.
+THIS_DISK = Access()
 
 #: What ``--compression`` takes.
 COMPRESSIONS = ("none", "gzip", "bzip2", "xz", "zstd", "zip", "tar")
@@ -19,41 +23,56 @@ def compression_of(head: bytes) -> str:
     return codecs.compression_of(head)
 
 
-def open_raw(entry: FileEntry) -> BinaryIO:
-    """The file's bytes as they are stored.
+def open_raw(entry: FileEntry, source: Access = THIS_DISK) -> BinaryIO:
+    """The file's bytes as they are stored; the caller closes it.
+
+    Args:
+        entry: The file.
+        source: Where it is, and what lets us in there. An object that was replaced since it was listed is an error; a
+            file of this disk may have grown meanwhile.
 
     Raises:
         InputOpenError: If it cannot be opened.
     """
-    try:
-        return open(entry.path, "rb")  # noqa: PTH123 - the caller closes it
-    except OSError as error:
-        raise InputOpenError(
-            f"cannot open it: {error.strerror}", where=entry.path, hint="check that the file is there and readable"
-        ) from error
+    store = source.open()
+    return store.open(entry.path.removeprefix(store.at("")), version=entry.version if store.flat else "")
 
 
-def open_data(entry: FileEntry, compression: str = "") -> BinaryIO:
-    """The file's content, decompressed.
+def open_data(entry: FileEntry, compression: str = "", source: Access = THIS_DISK) -> BinaryIO:
+    """The file's content, decompressed; the caller closes it.
 
     Args:
         entry: The file.
         compression: What the file must have: ``none`` takes its bytes as they are; blank: its
             first bytes decide.
+        source: As for :func:`open_raw`.
 
     Raises:
         InputOpenError: If it cannot be opened.
         InputReadError: If it has another compression; from ``read``, if the data is damaged.
     """
     if compression == "none":
-        return open_raw(entry)
+        return open_raw(entry, source)
     if compression:
-        with open_raw(entry) as raw:
+        with open_raw(entry, source) as raw:
             found = compression_of(raw.read(512))
         if found != compression:
             raise InputReadError(
                 f"its compression is {found}, not {compression}", where=entry.path, hint="leave out --compression"
             )
-    from ess.formats.codecs import open_decompressed  # loads the decompressors
+    return _Decompressed(open_raw(entry, source), entry.path)
 
-    return io.BufferedReader(cast(io.RawIOBase, open_decompressed(entry.path)))
+
+class _Decompressed(io.BufferedReader):
+    """The content of an open file, which is closed with it."""
+
+    def __init__(self, raw: BinaryIO, path: str) -> None:
+        from ess.formats.codecs import open_decompressed  # loads the decompressors
+
+        super().__init__(cast(io.RawIOBase, open_decompressed(raw, name=path)))
+        self._stored = raw
+
+    def close(self) -> None:
+        """Close both."""
+        super().close()
+        self._stored.close()

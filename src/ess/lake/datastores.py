@@ -16,6 +16,7 @@ from typing import Any
 
 from ess import settings
 from ess.errors import InitializationError, OptionError
+from ess.stores.kinds import Access
 
 VERSION = 1
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
@@ -34,6 +35,11 @@ class Datastore:
     def folder(self) -> Path:
         """The folder of its categories."""
         return settings.cache_dir() / "datastores" / self.label
+
+    @property
+    def access(self) -> Access:
+        """The way to its files, here or on a node; credentials come along."""
+        return Access(self.kind)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,25 @@ from ess.lake.dates import NO_DATE, FileDate, date_text
 
 
 @dataclass(frozen=True)
+class FileKey:
+    """A file's version: a changed file is another one."""
+
+    datastore: str
+    path: str
+    version: str
+
+
+@dataclass(frozen=True)
 class FileEntry:
     """A file in a listing.
 
-    ``path`` is absolute; bytes that are not UTF-8 stand in it as ``os.fsdecode`` leaves them, so
-    it opens as it is. ``size`` counts bytes, ``modified`` seconds since 1970 (with a fraction).
+    ``path`` is absolute, or an address in a store; bytes that are not UTF-8 stand in it as
+    ``os.fsdecode`` leaves them, so it opens as it is. ``size`` counts bytes, ``modified`` seconds since 1970
+    (with a fraction).
     ``date`` is the date in the name (1970-01-01 if there is none), without a zone; ``number``
     what ``[:%f:]`` found. ``datastore`` is the label of the datastore. A folder, which only
-    ``ess ls`` lists, has ``folder=True`` and a path that ends in ``/``.
+    ``ess ls`` lists, has ``folder=True`` and a path that ends in ``/``. ``version`` differs for any
+    other content (see :class:`ess.stores.store.Entry`).
     """
 
     path: str
@@ -26,6 +37,7 @@ class FileEntry:
     datastore: str = "local"
     number: int | None = None
     folder: bool = False
+    version: str = ""
 
     @property
     def modified_at(self) -> datetime:
@@ -41,6 +53,12 @@ class FileEntry:
     def date_text(self) -> str:
         """The date or number in its name as text for people."""
         return str(self.number) if self.number is not None else date_text(self.date)
+
+    @property
+    def file_key(self) -> FileKey:
+        """The file in this version."""
+        # A listing that tells no versions tells at least these two.
+        return FileKey(self.datastore, self.path, self.version or f"{self.size}-{self.modified!r}")
 
     @property
     def order(self) -> tuple[datetime, int, str]:

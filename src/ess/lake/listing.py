@@ -1,20 +1,25 @@
-"""Walking the local disk for the files that patterns name.
+"""Walking a store for the files that patterns name: decisions only, the store does the looking.
 
-Only folders that can hold a match are read: a walk begins at the fixed part of a pattern and
-leaves out what is excluded. Links are followed, but not into a folder they lie in. Sockets,
-pipes and devices are no files here.
+Where there are folders, only those that can hold a match are looked into: a walk begins at the fixed part of a pattern
+and leaves out what is excluded. Links are followed, but not into a folder they lie in. Where there are keys only, those
+that begin with the fixed part are listed.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ess.errors import InputOpenError
 from ess.lake.dates import AUTO, DateFinder, DateRule
 from ess.lake.entry import FileEntry
 from ess.lake.patterns import Pattern, compile_globs
+from ess.stores.disk import Disk
+from ess.stores.store import Entry, Folder, Item, Store, Unreadable, all_names
+
+#: The store of the local datastore: its keys are absolute paths without the first slash.
+THIS_DISK = Disk()
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,9 @@ class Listing:
 
 @dataclass
 class _Walk:
-    """The findings of a walk so far."""
+    """The findings of a walk so far. Paths are keys with what the store puts before them."""
 
+    store: Store
     label: str
     exclude: re.Pattern[str] | None
     finder: DateFinder
@@ -43,21 +49,38 @@ class _Walk:
     def excluded(self, path: str) -> bool:
         return self.exclude is not None and self.exclude.match(path) is not None
 
-    def keep(self, path: str, status: os.stat_result, base_length: int, *, folder: bool = False) -> None:
+    def key(self, path: str) -> str:
+        return path.removeprefix(self.store.at(""))
+
+    def keep(self, path: str, entry: Entry, base_length: int) -> None:
         date = self.finder.find(path, base_length)
         self.found[path] = FileEntry(
-            path, 0 if folder else status.st_size, status.st_mtime, date.date, self.label, date.number, folder
+            path, entry.size, entry.modified, date.date, self.label, date.number, version=entry.version
         )
 
-    def entries(self, folder: str) -> list[os.DirEntry[str]]:
+    def keep_folder(self, path: str, folder: Folder, base_length: int) -> None:
+        date = self.finder.find(path, base_length)
+        self.found[path] = FileEntry(path, 0, folder.modified, date.date, self.label, date.number, folder=True)
+
+    def level(self, folder: str, wanted: Callable[[str], bool] = all_names) -> Iterator[Item]:
+        """The files and folders in a folder; none if it cannot be read."""
         try:
-            with os.scandir(folder) as entries:
-                return list(entries)
-        except (FileNotFoundError, NotADirectoryError):
-            return []  # gone since its parent was read, or never there: nothing matches
-        except OSError:
+            for item in self.store.level(self.key(folder), wanted):
+                if isinstance(item, Unreadable):
+                    self.unreadable.add(self.store.at(item.key))
+                else:
+                    yield item
+        except InputOpenError as error:
+            if self.store.flat:
+                raise error  # a store that does not answer is no folder without rights
             self.unreadable.add(folder)
-            return []
+
+    def with_content(self, pattern: Pattern) -> Pattern:
+        """The pattern of everything in it, if it names a folder; else the pattern itself."""
+        text = pattern.text
+        if not text.endswith("/") and not pattern.has_wildcard and self.store.is_folder(self.key(text)):
+            text += "/"
+        return Pattern(text + "*") if text.endswith("/") else pattern
 
     def listing(self) -> Listing:
         return Listing(
@@ -71,47 +94,62 @@ def list_files(
     label: str,
     exclude: re.Pattern[str] | None = None,
     rule: DateRule = AUTO,
+    store: Store = THIS_DISK,
 ) -> Listing:
     """Every file whose path matches one of ``patterns`` (``*`` crosses folders) and not ``exclude``.
 
     A file that several patterns match is listed once. A pattern without a wildcard names one
     file, or everything below one folder.
     """
-    walk = _Walk(label, exclude, DateFinder(rule))
+    walk = _Walk(store, label, exclude, DateFinder(rule))
     for given in patterns:
-        pattern = given.with_content
+        pattern = walk.with_content(given)
         match = compile_globs((pattern.text,)).match
-        _walk_all(walk, pattern.base, pattern.prefix, match)
+        if store.flat:
+            _walk_keys(walk, pattern.base, pattern.prefix, match)
+        else:
+            _walk_all(walk, pattern.base, pattern.prefix, match)
     return walk.listing()
 
 
 def _walk_all(walk: _Walk, base: str, prefix: str, match: Callable[[str], object]) -> None:
     """Visit ``base`` and all below it that begins like ``prefix``, without recursion (paths can be deep)."""
-    pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [(base, ())]
+    pending: list[tuple[str, tuple[object, ...]]] = [(base, ())]
     while pending:
         folder, above = pending.pop()
-        for entry in walk.entries(folder):
-            path = folder + entry.name
-            if not (path.startswith(prefix) or prefix.startswith(path + "/")):
+
+        def wanted(name: str, folder: str = folder) -> bool:
+            path = folder + name
+            return bool(match(path)) and path not in walk.found and not walk.excluded(path)
+
+        for item in walk.level(folder, wanted):
+            path = walk.store.at(item.key)
+            if isinstance(item, Entry):
+                walk.keep(path, item, len(base))
                 continue
-            try:
-                if entry.is_dir():
-                    below = path + "/"
-                    if not walk.excluded(below) and not walk.excluded(path):
-                        identity = _identity(entry)
-                        if identity not in above:
-                            pending.append((below, (*above, identity)))
-                elif entry.is_file() and match(path) and path not in walk.found and not walk.excluded(path):
-                    walk.keep(path, entry.stat(), len(base))
-            except FileNotFoundError:
-                continue  # deleted while we looked
-            except OSError:
-                walk.unreadable.add(path)
+            leads_there = path.startswith(prefix) or prefix.startswith(path)
+            if not leads_there or walk.excluded(path) or walk.excluded(path[:-1]):
+                continue
+            if isinstance(item, Folder) and (item.identity is None or item.identity not in above):
+                pending.append((path, (*above, item.identity)))
 
 
-def _identity(entry: os.DirEntry[str]) -> tuple[int, int]:
-    status = entry.stat()
-    return status.st_dev, status.st_ino
+def _walk_keys(walk: _Walk, base: str, prefix: str, match: Callable[[str], object]) -> None:
+    """List the keys that begin like ``prefix``; what is excluded takes all below it along, as on a disk."""
+    left_out: dict[str, bool] = {base: False}
+
+    def excluded(folder: str) -> bool:
+        known = left_out.get(folder)
+        if known is None:
+            above = folder[: folder.rindex("/", 0, -1) + 1]
+            known = excluded(above) or walk.excluded(folder) or walk.excluded(folder[:-1])
+            left_out[folder] = known
+        return known
+
+    for entry in walk.store.entries(walk.key(prefix)):
+        path = walk.store.at(entry.key)
+        if match(path) and not walk.excluded(path) and not excluded(path[: path.rindex("/") + 1]):
+            walk.keep(path, entry, len(base))
 
 
 def list_level(
@@ -120,14 +158,15 @@ def list_level(
     label: str,
     exclude: re.Pattern[str] | None = None,
     rule: DateRule = AUTO,
+    store: Store = THIS_DISK,
 ) -> Listing:
     """The files and folders that the patterns name when ``*`` stops at ``/``, as in a shell.
 
     A pattern that ends in ``/``, or names a folder without a wildcard, lists what is in it.
     """
-    walk = _Walk(label, exclude, DateFinder(rule))
+    walk = _Walk(store, label, exclude, DateFinder(rule))
     for pattern in patterns:
-        _walk_levels(walk, pattern.with_content)
+        _walk_levels(walk, walk.with_content(pattern))
     return walk.listing()
 
 
@@ -141,19 +180,15 @@ def _walk_levels(walk: _Walk, pattern: Pattern) -> None:
 
 
 def _level(walk: _Walk, folder: str, match: Callable[[str], object], base: str, last: bool) -> Iterator[str]:
-    for entry in walk.entries(folder):
-        path = folder + entry.name
-        if not match(entry.name) or walk.excluded(path):
-            continue
-        try:
-            if entry.is_dir():
-                if last:
-                    walk.keep(path + "/", entry.stat(), len(base), folder=True)
-                else:
-                    yield path + "/"
-            elif last and entry.is_file():
-                walk.keep(path, entry.stat(), len(base))
-        except FileNotFoundError:
-            continue
-        except OSError:
-            walk.unreadable.add(path)
+    def wanted(name: str) -> bool:
+        return last and bool(match(name)) and not walk.excluded(folder + name)
+
+    for item in walk.level(folder, wanted):
+        path = walk.store.at(item.key)
+        if isinstance(item, Entry):
+            walk.keep(path, item, len(base))
+        elif isinstance(item, Folder) and match(path[len(folder) : -1]) and not walk.excluded(path[:-1]):
+            if last:
+                walk.keep_folder(path, item, len(base))
+            else:
+                yield path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_p
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe_files
 from ess.lake.select import check_limit, files_in_use, look, scan, with_new_files, write_index
 from ess.schema import parse_column
+from ess.stores.store import Store
 
 
 def add(name: str, pattern: str, options: CategoryOptions) -> Category:
@@ -205,10 +205,11 @@ def list_by_pattern(
     text = quote_pattern(folder + "/") if pattern is None else pattern
     patterns = parse_patterns(text, folder=folder, where="pattern")
     walk = list_files if recursive else list_level
-    found = walk(patterns, label=store.label, exclude=unwanted, rule=rule)
+    disk = store.access.open()
+    found = walk(patterns, label=store.label, exclude=unwanted, rule=rule, store=disk)
     if not found.files:
         for part in patterns:
-            if not part.has_wildcard and not Path(part.text).exists():
+            if not part.has_wildcard and not _is_there(disk, part.text):
                 raise InputOpenError("there is no such file or folder", where=part.text, hint="check the name")
     return Listing(found.files[:limit], found.unreadable)
 
@@ -221,14 +222,21 @@ def file_entry(filename: str, *, label: str | None = None) -> FileEntry:
     """
     store = datastore(label)
     path = absolute(filename, _current_folder())
+    opened = store.access.open()
     try:
-        status = Path(path).stat()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputOpenError(f"cannot open it: {reason}", where=filename, hint="look with: ess ls") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise InputOpenError("it is not a file", where=filename, hint="look with: ess ls")
-    return FileEntry(path, status.st_size, status.st_mtime, datastore=store.label)
+        found = opened.head(path.removeprefix(opened.at("")))
+    except InputOpenError as error:
+        raise InputOpenError(error.what, where=filename, hint="look with: ess ls") from error
+    return FileEntry(path, found.size, found.modified, datastore=store.label, version=found.version)
+
+
+def _is_there(store: Store, path: str) -> bool:
+    key = path.removeprefix(store.at(""))
+    try:
+        store.head(key)
+    except InputOpenError:
+        return store.is_folder(key.removesuffix("/"))
+    return True
 
 
 def _current_folder() -> str:

@@ -12,7 +12,6 @@ import os.path
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 
 from ess.errors import OptionError
 
@@ -39,14 +38,6 @@ class Pattern:
     def has_wildcard(self) -> bool:
         """True if it can name more than one file."""
         return _WILD.search(self.text) is not None
-
-    @property
-    def with_content(self) -> Pattern:
-        """The pattern of everything in it, if it names a folder; else the pattern itself."""
-        text = self.text
-        if not text.endswith("/") and not self.has_wildcard and Path(text).is_dir():
-            text += "/"
-        return Pattern(text + "*") if text.endswith("/") else self
 
     @property
     def base(self) -> str:

@@ -92,6 +92,7 @@ def look(category: Category) -> Listing:
         label=category.datastore,
         exclude=compile_exclude(category.exclude, where="--exclude"),
         rule=category.date_rule,
+        store=datastore(category.datastore).access.open(),
     )
 
 
@@ -132,10 +133,10 @@ def write_index(category: Category, listing: Listing) -> None:
         return
     # One line a file, so that a person can read it and it stays small.
     rows = ",\n".join(
-        json.dumps([entry.path, entry.size, entry.modified, entry.date.isoformat(" "), entry.number])
+        json.dumps([entry.path, entry.size, entry.modified, entry.date.isoformat(" "), entry.number, entry.version])
         for entry in listing.files
     )
-    fields = json.dumps(["path", "size", "modified", "date", "number"])
+    fields = json.dumps(["path", "size", "modified", "date", "number", "version"])
     text = f'{{"version": {INDEX_VERSION}, "fields": {fields}, "files": [\n{rows}\n]}}\n'
     settings.write_private(_index_path(category), text.encode("ascii"))
 
@@ -148,8 +149,16 @@ def _read_index(category: Category) -> Listing | None:
     try:
         return Listing(
             tuple(
-                FileEntry(name, size, modified, datetime.fromisoformat(date), category.datastore, number)
-                for name, size, modified, date, number in state["files"]
+                FileEntry(
+                    name,
+                    size,
+                    modified,
+                    datetime.fromisoformat(date),
+                    category.datastore,
+                    number,
+                    version="".join(version),  # none in a list that was made before there were any
+                )
+                for name, size, modified, date, number, *version in state["files"]
             )
         )
     except (KeyError, TypeError, ValueError) as error:

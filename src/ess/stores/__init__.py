@@ -1,5 +1,10 @@
-"""Object stores: buckets of S3 and containers of Azure Blob behind one small interface (:mod:`ess.stores.store`).
+"""Stores of files behind one small interface: this disk, buckets of S3, containers of Azure Blob.
 
-Credentials come from where each vendor's own programs find them, never from an address or an argument, and no message
-repeats what a store has said: it may hold a signed address.
+- ``store``: the interface, and what comes of it. ``kinds``: one row a kind, and what opens a store.
+- ``disk``, ``s3``, ``azure_blob``: one module a kind.
+- ``address``: ``s3://Bucket/Path`` and the like.
+
+Credentials are given explicitly to whoever opens a store (:class:`ess.stores.kinds.Credentials`); they come from
+settings or where each vendor's own programs find them, never from an address. No message repeats what a store has said:
+it may hold a signed address.
 """

@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 
 from ess.errors import OptionError
+from ess.stores.kinds import SCHEMES, Access, own_credentials
 from ess.stores.store import Store
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}\Z")
 _FORMS = "give a folder, s3://Bucket/Path or az://Container/Path"
-#: ``blob://`` is what the reference manual calls a container for ``ess select``.
-_KINDS = {"s3": "s3", "az": "az", "blob": "az"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ def parse_address(text: str) -> Address | None:
             where=f"{scheme}://",
             hint="set the variables of docs/reference/environment.md; others can read the arguments of a command",
         )
-    if scheme not in _KINDS:
+    kind = SCHEMES.get(scheme)
+    if kind is None or not kind.named:
         raise OptionError(f"there is no access to '{scheme}' stores", where=text, hint=_FORMS)
     if not _BUCKET.match(bucket):
         raise OptionError(f"bad name '{bucket}' of a bucket or container", where=text, hint=_FORMS)
@@ -69,19 +69,13 @@ def parse_address(text: str) -> Address | None:
             where=text,
             hint="no part may be blank, '.' or '..', and all must be printable UTF-8",
         )
-    return Address(_KINDS[scheme], bucket, key)
+    return Address(kind.name, bucket, key)
 
 
 def open_store(address: Address) -> Store:
-    """The store of an address; nothing is asked of it yet.
+    """The store of an address, with the credentials of whoever asks; nothing is asked of it yet.
 
     Raises:
-        OptionError: If what the environment says about it makes no sense.
+        OptionError: If what the settings say about it makes no sense.
     """
-    if address.kind == "s3":
-        from ess.stores.s3 import Bucket
-
-        return Bucket(address.bucket)
-    from ess.stores.azure_blob import Container
-
-    return Container(address.bucket)
+    return Access(address.kind, address.bucket, own_credentials(address.kind)).open()

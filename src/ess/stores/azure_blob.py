@@ -9,13 +9,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
+from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
     ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
@@ -23,14 +27,27 @@ from azure.core.exceptions import (
 from azure.storage.blob import (
     BlobBlock,
     BlobPrefix,
+    BlobProperties,
     BlobServiceClient,
     ContainerClient,
     ExponentialRetry,
 )
 
 from ess.errors import EssError, InputOpenError, OptionError, OutputWriteError
-from ess.settings import setting, store_timeout
-from ess.stores.store import PIECE, Entry, NoSuchObject, Sink
+from ess.settings import store_timeout
+from ess.stores.kinds import Credentials
+from ess.stores.store import (
+    PIECE,
+    Entry,
+    Folder,
+    Item,
+    NoSuchObject,
+    Sink,
+    all_names,
+    changed,
+    conflict,
+    opened,
+)
 
 _HINT = (
     "check AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN"
@@ -42,14 +59,22 @@ class Container:
     """A container; see :class:`ess.stores.store.Store`.
 
     Raises:
-        OptionError: If no account is named, or the variables that name it make no sense.
+        OptionError: If no account is named, or the credentials make no sense.
     """
 
-    def __init__(self, name: str) -> None:
+    flat = True
+    conditional = True
+    late = True
+
+    def __init__(self, name: str, credentials: Credentials) -> None:
         self.address = f"az://{name}"
         for library in ("azure", "urllib3", "msal"):  # what they log would go to stderr, signed addresses included
             logging.getLogger(library).addHandler(logging.NullHandler())
-        self._client: ContainerClient = _service().get_container_client(name)
+        self._client: ContainerClient = _service(credentials).get_container_client(name)
+
+    def at(self, key: str) -> str:
+        """The address of a key."""
+        return f"{self.address}/{key}"
 
     def require(self, *, writing: bool) -> None:
         """See that the container is there and lets us in."""
@@ -64,36 +89,82 @@ class Container:
         yield writer
         writer.finish()
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes, *, expected: str | None = None) -> None:
         """Write an object with one request."""
         with self._explained(key, writing=True):
-            self._client.upload_blob(key, content, length=len(content), overwrite=True)
+            try:
+                if expected:
+                    self._client.upload_blob(
+                        key,
+                        content,
+                        length=len(content),
+                        overwrite=True,
+                        etag=f'"{expected}"',
+                        match_condition=MatchConditions.IfNotModified,
+                    )
+                else:
+                    self._client.upload_blob(key, content, length=len(content), overwrite=expected is None)
+            except (ResourceExistsError, ResourceModifiedError):
+                raise conflict(self.at(key)) from None
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """The bytes of an object, in pieces."""
+    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+        """The bytes of an object; the library asks for those of one version."""
+        known = self.head(key)
+        if version and known.version != version:
+            raise changed(self.at(key))
+        if offset >= known.size:
+            return opened(iter(()))
         with self._explained(key, writing=False):
-            pieces = self._client.download_blob(key).chunks()
+            found = self._client.download_blob(
+                key, offset=offset, etag=f'"{known.version}"', match_condition=MatchConditions.IfNotModified
+            )
+        return opened(self._pieces(key, found.chunks()))
+
+    def _pieces(self, key: str, source: Iterator[bytes]) -> Iterator[bytes]:
         while True:
             with self._explained(key, writing=False):
-                piece = next(pieces, b"")
+                piece = next(source, b"")
             if not piece:
                 return
             yield piece
 
-    def folders(self, folder: str) -> list[str]:
-        """The first parts of keys behind ``folder/``."""
-        prefix = f"{folder}/"
-        with self._explained(folder, writing=False):
-            found = [item for item in self._client.walk_blobs(prefix) if isinstance(item, BlobPrefix)]
-            return [str(item.name).removeprefix(prefix).removesuffix("/") for item in found]
+    def entries(self, prefix: str = "", *, start_after: str = "") -> Iterator[Entry]:
+        """All objects whose keys begin with ``prefix``; the pages before ``start_after`` are passed over."""
+        found = iter(self._client.list_blobs(prefix or None))
+        while True:
+            with self._explained(prefix, writing=False):
+                blob = next(found, None)
+            if blob is None:
+                return
+            if str(blob.name) > start_after:
+                yield _entry(blob)
 
-    def entries(self, folder: str) -> list[Entry]:
-        """All objects below ``folder/``."""
-        with self._explained(folder, writing=False):
-            return [
-                Entry(str(blob.name), int(blob.size), blob.last_modified)
-                for blob in self._client.list_blobs(f"{folder}/")
-            ]
+    def level(self, folder: str, wanted: Callable[[str], bool] = all_names) -> Iterator[Item]:
+        """The objects and folders directly in a folder."""
+        found = iter(self._client.walk_blobs(folder or None))
+        while True:
+            with self._explained(folder, writing=False):
+                item = next(found, None)
+            if item is None:
+                return
+            if isinstance(item, BlobPrefix):
+                yield Folder(str(item.name))
+            elif wanted(str(item.name).rpartition("/")[2]):
+                yield _entry(item)
+
+    def is_folder(self, key: str) -> bool:
+        """True if any key begins like that."""
+        return next(self.level(f"{key}/"), None) is not None
+
+    def head(self, key: str) -> Entry:
+        """The size, time and version of an object."""
+        with self._explained(key, writing=False):
+            return _entry(self._client.get_blob_client(key).get_blob_properties())
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        with contextlib.suppress(NoSuchObject), self._explained(key, writing=True):
+            self._client.delete_blob(key)
 
     def remove(self, folder: str) -> None:
         """Remove all objects below ``folder/``."""
@@ -108,6 +179,8 @@ class Container:
         where = f"{self.address}/{key}" if key else self.address
         try:
             yield
+        except ResourceModifiedError:
+            raise changed(where) from None
         except (AzureError, OSError, ValueError) as error:
             # Nothing of what the library has said may come along, neither as text nor as a cause: it has addresses
             # with their signatures in it.
@@ -146,12 +219,16 @@ class _Writer:
         self._blocks.append(block)
 
 
-def _service() -> BlobServiceClient:
+def _entry(blob: BlobProperties) -> Entry:
+    return Entry(str(blob.name), int(blob.size), blob.last_modified.timestamp(), str(blob.etag or "").strip('"'))
+
+
+def _service(credentials: Credentials) -> BlobServiceClient:
     seconds = store_timeout()
     # Its own way to try again waits for minutes.
     retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, random_jitter_range=1)
     connect, read = min(seconds, _CONNECT_SECONDS), seconds
-    described = setting("AZURE_STORAGE_CONNECTION_STRING")
+    described = credentials.get("AZURE_STORAGE_CONNECTION_STRING")
     if described:
         try:
             return BlobServiceClient.from_connection_string(
@@ -160,7 +237,7 @@ def _service() -> BlobServiceClient:
         except (ValueError, KeyError):
             where = "AZURE_STORAGE_CONNECTION_STRING"
             raise OptionError("it is not a connection string", where=where, hint="copy it from the account") from None
-    account = setting("AZURE_STORAGE_ACCOUNT")
+    account = credentials.get("AZURE_STORAGE_ACCOUNT")
     if not (account.isascii() and account.isalnum()):
         raise OptionError(
             f"bad name '{account}' of an account" if account else "it is not set",
@@ -169,7 +246,7 @@ def _service() -> BlobServiceClient:
         )
     return BlobServiceClient(
         f"https://{account.lower()}.blob.core.windows.net",
-        credential=_credential(account),
+        credential=_credential(account, credentials),
         retry_policy=retry,
         connection_timeout=connect,
         read_timeout=read,
@@ -177,8 +254,8 @@ def _service() -> BlobServiceClient:
     )
 
 
-def _credential(account: str) -> str | dict[str, str] | TokenCredential:
-    key, signature = setting("AZURE_STORAGE_KEY"), setting("AZURE_STORAGE_SAS_TOKEN")
+def _credential(account: str, credentials: Credentials) -> str | dict[str, str] | TokenCredential:
+    key, signature = credentials.get("AZURE_STORAGE_KEY"), credentials.get("AZURE_STORAGE_SAS_TOKEN")
     if key:
         return {"account_name": account, "account_key": key}
     if signature:

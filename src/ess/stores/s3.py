@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, NoReturn
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 from ess.errors import EssError, InputOpenError, OptionError, OutputWriteError
-from ess.settings import setting, store_timeout
-from ess.stores.store import PIECE, Entry, NoSuchObject, Sink
+from ess.settings import store_timeout
+from ess.stores.kinds import Credentials
+from ess.stores.store import (
+    PIECE,
+    Entry,
+    Folder,
+    Item,
+    NoSuchObject,
+    Sink,
+    all_names,
+    changed,
+    no_conditions,
+    opened,
+)
 
 _FAILURE = re.compile(r"AWS Error ([A-Z0-9_]+)(?: \(HTTP status (\d+)\))? during (\w+) operation")
 _REGION = re.compile(r"the bucket is located in '([a-z0-9-]+)'")
@@ -34,19 +45,32 @@ _CONNECT_SECONDS = 10.0
 class Bucket:
     """A bucket; see :class:`ess.stores.store.Store`.
 
+    pyarrow has no ETag in its listings, and no conditions; a listing is held in memory. Without a key, it looks for one
+    where AWS's own programs do.
+
     Raises:
-        OptionError: If the variables that say where it is make no sense.
+        OptionError: If the credentials make no sense.
     """
 
-    def __init__(self, name: str) -> None:
+    flat = True
+    conditional = False
+    late = True
+
+    def __init__(self, name: str, credentials: Credentials) -> None:
         self.address = f"s3://{name}"
         self._name = name
-        scheme, host = _endpoint()
+        scheme, host = _endpoint(credentials)
         seconds = store_timeout()
+        key, secret = credentials.get("AWS_ACCESS_KEY_ID"), credentials.get("AWS_SECRET_ACCESS_KEY")
+        given = bool(key and secret)
         self._files = fs.S3FileSystem(
+            access_key=key if given else None,
+            secret_key=secret if given else None,
+            session_token=(credentials.get("AWS_SESSION_TOKEN") or None) if given else None,
+            region=credentials.get("AWS_REGION") or None,
             scheme=scheme,
             endpoint_override=host,
-            tls_ca_file_path=setting("AWS_CA_BUNDLE") or None,
+            tls_ca_file_path=credentials.get("AWS_CA_BUNDLE") or None,
             connect_timeout=min(seconds, _CONNECT_SECONDS),
             request_timeout=seconds,
             # In the background pieces would be held without limit where the network is slower than the database.
@@ -54,6 +78,10 @@ class Bucket:
             # Small objects with one request: readers see all of it or what was there before.
             allow_delayed_open=True,
         )
+
+    def at(self, key: str) -> str:
+        """The address of a key."""
+        return f"{self.address}/{key}"
 
     def require(self, *, writing: bool) -> None:
         """See that the bucket is there and lets us in."""
@@ -66,7 +94,7 @@ class Bucket:
     def create(self, key: str) -> Iterator[Sink]:
         """Write an object in pieces."""
         with self._explained(key, writing=True):
-            stream = self._files.open_output_stream(self._path(key), buffer_size=0)
+            stream = self._files.open_output_stream(self._path(key), compression=None, buffer_size=0)
         try:
             yield _Explaining(self, key, stream)
         except BaseException:
@@ -76,45 +104,92 @@ class Bucket:
         with self._explained(key, writing=True):
             stream.close()
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes, *, expected: str | None = None) -> None:
         """Write an object with one request."""
+        if expected is not None:
+            raise no_conditions(self.at(key))
         with self.create(key) as sink:
             sink.write(content)
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """The bytes of an object, in pieces."""
+    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+        """The bytes of an object. A version that is asked for is looked at before and after, as pyarrow does not."""
         with self._explained(key, writing=False):
-            stream = self._files.open_input_stream(self._path(key))
-        with stream:
+            file = self._files.open_input_file(self._path(key))
+            if version and _version(file) != version:
+                file.close()
+                raise changed(self.at(key))
+        return opened(self._pieces(key, file, offset, version))
+
+    def _pieces(self, key: str, file: pa.NativeFile, offset: int, version: str) -> Iterator[bytes]:
+        with file:
+            with self._explained(key, writing=False):
+                size = file.size()
+                file.seek(min(offset, size))
+            before = b""
             while True:
                 with self._explained(key, writing=False):
-                    piece = stream.read(PIECE)
+                    piece = file.read(PIECE)
                 if not piece:
-                    return
-                yield piece
+                    break
+                if before:
+                    yield before
+                before = piece
+            # The last piece is held back until it is known to be of the same object.
+            if version and self.head(key).version != version:
+                raise changed(self.at(key))
+            if before:
+                yield before
 
-    def folders(self, folder: str) -> list[str]:
-        """The first parts of keys behind ``folder/``."""
-        found = self._listed(folder, recursive=False)
-        return [info.base_name for info in found if info.type == fs.FileType.Directory]
+    def entries(self, prefix: str = "", *, start_after: str = "") -> Iterator[Entry]:
+        """All objects whose keys begin with ``prefix``."""
+        found = self._listed(prefix[: prefix.rfind("/") + 1], recursive=True)
+        entries = (self._entry(info) for info in found if info.type == fs.FileType.File)
+        kept = [entry for entry in entries if entry.key.startswith(prefix)]
+        after = start_after.encode("utf-8", "surrogatepass")
+        kept.sort(key=lambda entry: entry.key.encode("utf-8", "surrogatepass"))
+        yield from (entry for entry in kept if entry.key.encode("utf-8", "surrogatepass") > after)
 
-    def entries(self, folder: str) -> list[Entry]:
-        """All objects below ``folder/``."""
-        return [
-            Entry(info.path.removeprefix(f"{self._name}/"), info.size, info.mtime or datetime.fromtimestamp(0, UTC))
-            for info in self._listed(folder, recursive=True)
-            if info.type == fs.FileType.File
-        ]
+    def level(self, folder: str, wanted: Callable[[str], bool] = all_names) -> Iterator[Item]:
+        """The objects and folders directly in a folder."""
+        for info in self._listed(folder, recursive=False):
+            if info.type == fs.FileType.Directory:
+                yield Folder(f"{folder}{info.base_name}/")
+            elif info.type == fs.FileType.File and wanted(info.base_name):
+                yield self._entry(info)
+
+    def is_folder(self, key: str) -> bool:
+        """True if any key begins like that."""
+        return next(self.level(f"{key}/"), None) is not None
+
+    def head(self, key: str) -> Entry:
+        """The size, time and version of an object."""
+        with self._explained(key, writing=False):
+            info = self._files.get_file_info(self._path(key))
+            if info.type != fs.FileType.File:
+                raise NoSuchObject("there is no such object", where=self.at(key))
+            with self._files.open_input_file(self._path(key)) as file:
+                entry = self._entry(info)
+                return Entry(entry.key, file.size(), entry.modified, _version(file))
+
+    def delete(self, key: str) -> None:
+        """Remove an object; pyarrow may then leave an empty one, named like the folder above."""
+        with contextlib.suppress(NoSuchObject), self._explained(key, writing=True):
+            self._files.delete_file(self._path(key))
 
     def remove(self, folder: str) -> None:
         """Remove all objects below ``folder/``; pyarrow then leaves an empty object, named like the folder above."""
         with contextlib.suppress(NoSuchObject), self._explained(folder, writing=True):
             self._files.delete_dir(self._path(folder))
 
-    def _listed(self, folder: str, *, recursive: bool) -> list[fs.FileInfo]:
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True, recursive=recursive)
+    def _entry(self, info: fs.FileInfo) -> Entry:
+        modified = info.mtime.timestamp() if info.mtime else 0.0
+        return Entry(info.path.removeprefix(f"{self._name}/"), info.size, modified)
+
+    def _listed(self, folder: str, *, recursive: bool) -> Iterable[fs.FileInfo]:
+        path = self._path(folder).removesuffix("/")
+        selector = fs.FileSelector(path, allow_not_found=True, recursive=recursive)
         with self._explained(folder, writing=False):
-            found: list[fs.FileInfo] = self._files.get_file_info(selector)
+            found: Iterable[fs.FileInfo] = self._files.get_file_info(selector)
             return found
 
     def _path(self, key: str) -> str:
@@ -141,13 +216,20 @@ class _Explaining:
             self._stream.write(data)
 
 
-def _endpoint() -> tuple[str, str | None]:
+def _version(file: pa.NativeFile) -> str:
+    """The ETag of an open object."""
+    found = dict(file.metadata() or {})
+    tag = found.get("ETag") or found.get(b"ETag") or b""
+    return (tag.decode("latin-1") if isinstance(tag, bytes) else str(tag)).strip('"')
+
+
+def _endpoint(credentials: Credentials) -> tuple[str, str | None]:
     """Scheme and host of another store than that of AWS, as the variables of AWS say."""
-    variable = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if setting(name)), "")
+    variable = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if credentials.get(name)), "")
     if not variable:
         return "https", None
     with contextlib.suppress(ValueError):
-        url = urlsplit(setting(variable))
+        url = urlsplit(credentials.get(variable))
         plain = url.path in ("", "/") and not url.query and not url.fragment and "@" not in url.netloc
         if url.scheme in ("http", "https") and url.hostname and plain and url.port != 0:
             return url.scheme, url.netloc

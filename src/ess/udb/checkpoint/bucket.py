@@ -15,8 +15,7 @@ from datetime import timedelta
 from typing import BinaryIO
 
 from ess.errors import EssError, InputOpenError, OutputWriteError
-from ess.stores.address import Address
-from ess.stores.store import NoSuchObject, Sink, Store
+from ess.stores.store import Folder, NoSuchObject, Sink, Store, pieces
 from ess.udb.checkpoint.location import MANIFEST
 
 PART = re.compile(r"data-[0-9a-f]{16}\Z")
@@ -28,13 +27,12 @@ ABANDONED = timedelta(days=1)
 class BucketLocation:
     """A location in a store; see :class:`ess.udb.checkpoint.location.Location`."""
 
-    #: A request whose answer was lost may be carried out.
-    late = True
-
-    def __init__(self, store: Store, address: Address) -> None:
-        self.address = str(address)
+    def __init__(self, store: Store, key: str) -> None:
+        self.address = store.at(key)
+        #: Whether a request whose answer was lost may still be carried out.
+        self.late = store.late
         self._store = store
-        self._key = address.key
+        self._key = key
 
     def at(self, *names: str) -> str:
         """The name of an entry as messages show it."""
@@ -56,7 +54,7 @@ class BucketLocation:
 
     def settle(self, part: str, sizes: Mapping[str, int]) -> None:
         """See that the store has all files with their sizes."""
-        found = {entry.key: entry.size for entry in self._store.entries(self._under(part))}
+        found = {entry.key: entry.size for entry in self._store.entries(self._under(part, ""))}
         for file, size in sizes.items():
             if found.get(self._under(part, file)) != size:
                 raise OutputWriteError(
@@ -66,7 +64,7 @@ class BucketLocation:
     def manifest(self) -> bytes | None:
         """The manifest; None if there is none."""
         try:
-            return b"".join(self._store.read(self._under(MANIFEST)))
+            return b"".join(pieces(self._store.open(self._under(MANIFEST))))
         except NoSuchObject:
             self._store.require(writing=False)  # a bucket that is not there is another mistake
             return None
@@ -85,29 +83,37 @@ class BucketLocation:
         if before not in (None, part):
             self.remove(str(before))
         with contextlib.suppress(EssError):
-            found = [name for name in self._store.folders(self._key) if PART.match(name) and name != part]
+            found = [name for name in self._parts() if name != part]
             if not found:
                 return
-            now = max(entry.modified for entry in self._store.entries(self._under(part)))
+            now = max(entry.modified for entry in self._store.entries(self._under(part, "")))
             for name in found:
-                if all(now - entry.modified > ABANDONED for entry in self._store.entries(self._under(name))):
+                written = self._store.entries(self._under(name, ""))
+                if all(now - entry.modified > ABANDONED.total_seconds() for entry in written):
                     self.remove(name)
 
     @contextlib.contextmanager
     def open(self, part: str, file: str) -> Iterator[BinaryIO]:
-        """Open a nameless copy: the checked bytes must be the ones that are read, and Parquet is not read in order."""
+        """Open the file; in a store, a nameless copy of it.
+
+        The checked bytes must be the ones that are read, and Parquet is not read in order.
+        """
         where = self.at(part, file)
+        try:
+            opened = self._store.open(self._under(part, file))
+        except NoSuchObject:
+            raise _missing(where) from None
+        if opened.seekable():
+            with opened:
+                yield opened
+            return
         with tempfile.TemporaryFile() as copy:
             try:
-                for piece in self._store.read(self._under(part, file)):
+                for piece in pieces(opened):
                     copy.write(piece)
                 copy.seek(0)
             except NoSuchObject:
-                raise InputOpenError(
-                    "a file of the checkpoint is missing",
-                    where=where,
-                    hint="if another -save has replaced it meanwhile, try again",
-                ) from None
+                raise _missing(where) from None
             except OSError as error:
                 raise InputOpenError(
                     f"there is no room for a copy in {tempfile.gettempdir()} ({error.strerror})",
@@ -116,5 +122,17 @@ class BucketLocation:
                 ) from error
             yield copy
 
+    def _parts(self) -> list[str]:
+        """The parts that are there, whether or not the manifest names them."""
+        folders = (item.key for item in self._store.level(self._under("")) if isinstance(item, Folder))
+        names = (key.removesuffix("/").rpartition("/")[2] for key in folders)
+        return [name for name in names if PART.match(name)]
+
     def _under(self, *names: str) -> str:
-        return "/".join((self._key, *names))
+        return "/".join((self._key, *names) if self._key else names)
+
+
+def _missing(where: str) -> InputOpenError:
+    return InputOpenError(
+        "a file of the checkpoint is missing", where=where, hint="if another -save has replaced it meanwhile, try again"
+    )
