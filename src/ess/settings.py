@@ -25,6 +25,8 @@ from ess.errors import InitializationError, OptionError, SystemFailure
 
 #: So many links are followed, as by the system.
 _MOST_LINKS = 40
+#: Between these is the memory of a sort for which no setting says another.
+_LEAST_SORT_MEMORY, _MOST_SORT_MEMORY = 128 << 20, 2048 << 20
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ SETTINGS: dict[str, Setting] = {
         Setting("ESS_UDB_PORT", "10010", "first port of the database servers"),
         Setting("ESS_ENGINE", "auto", "how aq_* commands compute: auto, row or columnar"),
         Setting("ESS_COUNTRY_FILE", "", "MaxMind-format file for IpToCountry; else the table of the package iptocc"),
-        Setting("ESS_SORT_MEMORY", "512", "megabytes of records that aq_ord holds before it uses temporary files"),
+        Setting(
+            "ESS_SORT_MEMORY",
+            "",
+            "megabytes that aq_ord takes for records before it uses temporary files; else a quarter of the machine's "
+            "memory, at most 2048",
+        ),
         Setting("ESS_WARM", "1", "whether aq_* commands use the resident tool server: 0 or 1"),
         Setting("ESS_WARM_IDLE", "120", "seconds without a command after which the tool server ends"),
         Setting("ESS_RUNTIME_DIR", "", "folder of the tool server's socket; else below XDG_RUNTIME_DIR or /tmp"),
@@ -117,15 +124,27 @@ def udb_port() -> int:
 
 
 def sort_memory() -> int:
-    """The bytes of records that ``aq_ord`` holds in memory (``ESS_SORT_MEMORY``, in megabytes).
+    """The bytes that ``aq_ord`` may take to hold and sort records (``ESS_SORT_MEMORY``, in megabytes).
 
     Raises:
         OptionError: If it is not a number above 0.
     """
     text = setting("ESS_SORT_MEMORY")
+    if not text:
+        return min(_MOST_SORT_MEMORY, max(_LEAST_SORT_MEMORY, _machine_memory() // 4))
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise OptionError(f"bad size '{text}'", where="ESS_SORT_MEMORY", hint="give a number of megabytes")
     return int(text) << 20
+
+
+def _machine_memory() -> int:
+    """The bytes of memory that this machine, or the container that this process is in, has."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return memory
+    return min(memory, int(limit)) if limit.isdigit() else memory
 
 
 def store_timeout() -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ess import settings as settings_of_ess
 from ess.engines.ordering import sort_batch
 from ess.engines.tables import arrow_file, sorting
-from ess.errors import InputDataError
+from ess.engines.tables.sort_memory import HeldRows
+from ess.errors import InputDataError, OptionError
 from ess.language.tree import Slot
-from ess.schema.batch import join_batches, make_batch
+from ess.schema.batch import Batch, join_batches, make_batch
 from ess.schema.types import ColumnType
 from ess.tools import aq_ord
 from tests.tools.outcome import Outcome
@@ -164,6 +166,7 @@ def test_sorting_by_way_of_files_gives_the_same(
     expected = by.sort(join_batches(frames)).rows() if frames else []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorting, "_MERGE_ROWS", ahead)
+        patch.setattr(sorting, "_LEAST_ROWS", ahead)
         patch.setattr(sorting, "_MOST_RUNS", most)
         patch.setattr(arrow_file, "_PIECE_ROWS", ahead)
         for memory in (1, 1 << 30):
@@ -172,6 +175,61 @@ def test_sorting_by_way_of_files_gives_the_same(
         blocks = sorting.sort_blocks(frames, by, columns=slots, rows=block, open_block=open_temporary)
         assert len(blocks) == -(-len(expected) // block)
         assert [row for batch in sorting.merge_runs(blocks, by) for row in batch.rows()] == expected
+
+
+def held(*columns: tuple[str, ColumnType, list[bytes] | list[int] | list[float]], keys: str) -> HeldRows:
+    """Rows that wait to be sorted, added in two batches."""
+    rows = HeldRows([Slot(key, key, ColumnType.S) for key in keys])
+    batch = make_batch(list(columns), len(columns[0][2]))
+    rows.add(batch.head(1))
+    rows.add(batch.slice(1))
+    return rows
+
+
+def test_the_memory_of_rows_counts_what_sorting_takes_for_each() -> None:
+    # A number of 4 bytes, and 80 to sort it: the rows of a file of short lines take twenty times what they hold.
+    short = held(("n", ColumnType.I, list(range(1000))), keys="n")
+    assert (short.rows, short.row_bytes, short.memory) == (1000, 4, 1000 * (4 + 56 + 24))
+    # A string has its place and its content, and as a key one number for 8 bytes, its length, and three copies.
+    text = held(("s", ColumnType.S, [b"twelve bytes"] * 1000), ("f", ColumnType.F, [0.5] * 1000), keys="s")
+    assert text.memory == 1000 * (16 + 12 + 8) + 1000 * (56 + 24 + 8 * 3 + 3 * 12)
+    # What is no key is copied once.
+    wide = held(("n", ColumnType.L, [1] * 10), ("s", ColumnType.S, [b"x" * 1000] * 10), keys="n")
+    assert wide.memory == 2 * 10 * (8 + 16 + 1000)
+    taken = wide.take()
+    assert (taken.height, wide.rows, wide.memory) == (10, 0, 0)
+
+
+def test_rows_go_to_files_before_they_and_their_sort_take_more_than_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spilled: list[int] = []
+    write = arrow_file.write_run
+
+    def counted(stream: IO[bytes], batches: Iterable[Batch], *, piece_rows: int) -> None:
+        found = list(batches)
+        spilled.append(sum(batch.height for batch in found))
+        assert piece_rows == 840_000 // (64 * 8 * 4)  # so that 64 runs fit, each piece in 8 copies of 4 bytes a row
+        write(stream, found, piece_rows=piece_rows)
+
+    monkeypatch.setattr(sorting, "write_run", counted)
+    slots = [Slot("n", "n", ColumnType.I)]
+    frames = [make_batch([("n", ColumnType.I, list(range(n, 40_000, 8)))], 5000) for n in range(8)]
+    done = sorting.sort_all(frames, sorting.Order(tuple(slots)), memory=2 * 5000 * 84)
+    assert [row for batch in done for row in batch.get_column("n").to_list()] == list(range(40_000))
+    assert spilled == [10_000] * 4
+
+
+def test_the_memory_of_a_sort_is_a_part_of_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESS_SORT_MEMORY", "3")
+    assert settings_of_ess.sort_memory() == 3 << 20
+    monkeypatch.delenv("ESS_SORT_MEMORY")
+    for machine, limit in ((256 << 20, 128 << 20), (2 << 30, 512 << 20), (512 << 30, 2048 << 20)):
+        monkeypatch.setattr(settings_of_ess, "_machine_memory", lambda machine=machine: machine)
+        assert settings_of_ess.sort_memory() == limit
+    monkeypatch.setenv("ESS_SORT_MEMORY", "0")
+    with pytest.raises(OptionError, match="ESS_SORT_MEMORY"):
+        settings_of_ess.sort_memory()
 
 
 @given(st.lists(st.tuples(st.binary(max_size=3), st.integers(0, 3))), st.booleans())

@@ -37,7 +37,7 @@ def sorted_pieces(
 ) -> Iterator[Batch]:
     """The same in pieces of so many rows, made one after the other."""
     order = _order(batch, keys, descending=descending, ignore_case=ignore_case)
-    batch = batch.rechunk()
+    batch = batch.rechunk()  # what it was made of is freed, if the caller holds it no more
     for start in range(0, batch.height, rows):
         yield batch[order.slice(start, rows)]
 

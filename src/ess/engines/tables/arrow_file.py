@@ -17,7 +17,9 @@ _PIECE_ROWS = 16384
 _TYPE = b"ess.type"
 
 
-def write_run(stream: IO[bytes], batches: Iterable[Batch], columns: Sequence[Slot] = ()) -> None:
+def write_run(
+    stream: IO[bytes], batches: Iterable[Batch], columns: Sequence[Slot] = (), *, piece_rows: int = 0
+) -> None:
     """Write batches of the same columns, at least one, in pieces of a few rows.
 
     Args:
@@ -25,6 +27,7 @@ def write_run(stream: IO[bytes], batches: Iterable[Batch], columns: Sequence[Slo
         batches: The rows.
         columns: Those of the batches, if the file is for others to read: it is then one in the ``bin`` format
             (see ``ess.formats.binary``, which a test reads it with).
+        piece_rows: How many rows a piece has at most; 0 for some that suit rows of any size.
     """
     writer: pa.RecordBatchStreamWriter | None = None
     for batch in batches:
@@ -37,7 +40,7 @@ def write_run(stream: IO[bytes], batches: Iterable[Batch], columns: Sequence[Slo
             table = pa.Table.from_arrays([table[slot.key] for slot in columns], schema=pa.schema(fields))
         if writer is None:
             writer = pa.ipc.new_stream(stream, table.schema)
-        writer.write_table(table, max_chunksize=_PIECE_ROWS)
+        writer.write_table(table, max_chunksize=piece_rows or _PIECE_ROWS)
     if writer is not None:
         writer.close()
     stream.flush()

@@ -11,13 +11,18 @@ import polars as pl
 
 from ess.engines.ordering import sort_batch, sorted_pieces
 from ess.engines.tables.arrow_file import read_run, write_run
+from ess.engines.tables.sort_memory import HeldRows
 from ess.errors import InputDataError
 from ess.language.tree import Slot
 from ess.schema.batch import Batch, join_batches
 
-#: Rows that a run under merge has in memory, about; and rows of a batch that comes out of a sort.
+#: Rows that a run under merge has in memory, about, with much memory and with little.
 _MERGE_ROWS = 16384
+_LEAST_ROWS = 64
+#: Rows of a batch that comes out of a sort.
 _OUTPUT_ROWS = 131072
+#: How often a piece of a run is in memory while it is merged: as what is left, what is next, joined, marked and sorted.
+_COPIES_OF_A_PIECE = 8
 #: Runs that are merged at once: each has a file open and some rows in memory.
 _MOST_RUNS = 64
 
@@ -49,23 +54,23 @@ def sort_all(batches: Iterable[Batch], order: Order, *, memory: int) -> Iterator
     Args:
         batches: Batches of the same columns.
         order: The order.
-        memory: How many bytes of rows are held before they are sorted into a temporary file.
+        memory: How many bytes holding and sorting rows may take before they go to a temporary file.
     """
     runs: list[IO[bytes]] = []
-    held: list[Batch] = []
-    size = 0
+    held = HeldRows(order.keys)
+    rows = _MERGE_ROWS
     for batch in batches:
-        held.append(batch)
-        size += int(batch.estimated_size())
-        if size >= memory:
-            runs.append(_spill([order.sort(join_batches(held))]))
-            held, size = [], 0
-    if held and runs:
-        runs.append(_spill([order.sort(join_batches(held))]))
+        held.add(batch)
+        if held.memory >= memory:
+            # While runs are merged, one more piece of each is sorted.
+            rows = max(_LEAST_ROWS, min(rows, memory // (_MOST_RUNS * _COPIES_OF_A_PIECE * held.row_bytes)))
+            runs.append(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows))
+    if runs and held.rows:
+        runs.append(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows))
     if runs:
-        yield from merge_runs(runs, order)
-    elif held:
-        yield from order.sort_in_pieces(join_batches(held), _OUTPUT_ROWS)
+        yield from merge_runs(runs, order, rows=rows)
+    elif held.rows:
+        yield from order.sort_in_pieces(held.take(), _OUTPUT_ROWS)
 
 
 def sort_blocks(
@@ -110,27 +115,40 @@ def sort_blocks(
     return blocks
 
 
-def merge_runs(files: Sequence[IO[bytes]], order: Order) -> Iterator[Batch]:
-    """The rows of files that ``sort_all`` or ``sort_blocks`` has written one after the other, merged."""
+def merge_runs(files: Sequence[IO[bytes]], order: Order, *, rows: int = 0) -> Iterator[Batch]:
+    """The rows of files that ``sort_all`` or ``sort_blocks`` has written one after the other, merged.
+
+    Args:
+        files: The files.
+        order: The order.
+        rows: How many rows of each run are in memory, about; 0 for some that suit rows of any size.
+    """
+    rows = rows or _MERGE_ROWS
     # A descending sort turns equal rows around, so those of the last run come first.
     runs = [read_run(file) for file in (reversed(files) if order.descending else files)]
     while len(runs) > _MOST_RUNS:
-        merged = _spill(merge_sorted(runs[:_MOST_RUNS], order))
+        merged = _spill(merge_sorted(runs[:_MOST_RUNS], order, rows=rows), rows)
         runs = [read_run(merged), *runs[_MOST_RUNS:]]
-    return merge_sorted(runs, order)
+    return merge_sorted(runs, order, rows=rows)
 
 
-def merge_sorted(runs: Sequence[Iterator[Batch]], order: Order) -> Iterator[Batch]:
+def merge_sorted(runs: Sequence[Iterator[Batch]], order: Order, *, rows: int = 0) -> Iterator[Batch]:
     """Merge runs whose rows are in order already; of equal rows, those of the first run come first.
 
     In memory are only the next rows of each run. In each round they are sorted together: what stands up to
     the first row that is the last known one of its run cannot be preceded by any row still to come.
+
+    Args:
+        runs: The runs.
+        order: Their order.
+        rows: How many rows of each are in memory, about; 0 for some that suit rows of any size.
     """
+    least = rows or _MERGE_ROWS
     ahead: list[list[Batch]] = [[] for _ in runs]
     open_runs = set(range(len(runs)))
     while True:
         for number, run in enumerate(runs):
-            while number in open_runs and sum(batch.height for batch in ahead[number]) < _MERGE_ROWS:
+            while number in open_runs and sum(batch.height for batch in ahead[number]) < least:
                 batch = next(run, None)
                 if batch is None:
                     open_runs.discard(number)
@@ -182,8 +200,8 @@ def _slices(batch: Batch) -> Iterator[Batch]:
     return batch.iter_slices(_OUTPUT_ROWS)
 
 
-def _spill(batches: Iterable[Batch]) -> IO[bytes]:
-    """Batches in a temporary file, which is gone with the process whatever ends it."""
+def _spill(batches: Iterable[Batch], rows: int) -> IO[bytes]:
+    """Batches in a temporary file, in pieces of so many rows; it is gone with the process whatever ends that."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - read_run closes it
-    write_run(file, batches)
+    write_run(file, batches, piece_rows=rows)
     return file
