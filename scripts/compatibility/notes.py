@@ -119,6 +119,33 @@ DIFFERENCES: dict[tuple[str, str, str], str] = {
 }
 
 
+#: What a page prints -> what is printed here, and why: the command, what the page shows, what stands here instead.
+PRINTED: tuple[tuple[str, str, str], ...] = (
+    ("`ess summary`", "`1M`", "`1.9M`: one decimal, as later outputs have it (`372.0K`)"),
+    ("`ess summary NAME`", "`1M Mb`", "`1.9M`: the second unit is a slip of the page"),
+    (
+        "`ess summary NAME`",
+        "ends its lines with `usecache`",
+        "`Compression`, `Pkey` and `Comment` follow, for what is known of them",
+    ),
+    (
+        "`ess summary NAME`",
+        "first lines of a file of September 12",
+        "those of the first file: the sample does not depend on how a disk lists its files",
+    ),
+    ("`aq_pp -o,jsn -`", '`{ "ColName":Value,...}`', "no blank after the brace, as in the published outputs"),
+    (
+        "`aq_pp ... X s:chem_fin`",
+        "the heading `final`",
+        "`chem_fin`: the page's command names the column so, and its other outputs do",
+    ),
+    ("`aq_udb -exp`", "keys in the order of their hashes", "keys in the order in which they were first seen"),
+    ("`aq_udb -exp -lim_key 1`", "numbers in `extra_column`", "blank: no command of the page has filled it by then"),
+    ("`loginf -f File`", "`Process Time` 0.000", "the time it took"),
+    ("`ess cluster status`", "`cpu` and `disk`", "`pid`, and memory in MB: the nodes are processes of this machine"),
+)
+
+
 def note(key: tuple[str, str, str], failure: str | None, function_difference: str) -> tuple[str, str]:
     """The state of a name and what is to be said of it.
 

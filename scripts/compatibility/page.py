@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from compatibility import trying
 from compatibility.names import GROUPS, Group
-from compatibility.notes import mistake, note
+from compatibility.notes import PRINTED, mistake, note
 
 STATES = ("works", "differs", "gap")
 _INTRODUCTION = """\
@@ -17,6 +17,9 @@ page by page, with its state here. The states are not opinions: when this page i
 tables that the program runs by, or tried on sample data. What *differs* says how; a *gap* says why, and what to write
 instead. A test fails when a gap starts to work, or when something else does not. What Essentia has beside these names
 is on the pages of the [reference](reference)."""
+
+_PRINTED_INTRODUCTION = """\
+Outputs that tutorials and manuals print come out the same here, line by line, but for these."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,9 @@ def compatibility_page(notice: str) -> str:
     rows = [[page, *(totals[page, state] for state in STATES)] for page in pages]
     rows.append(["all", *(sum(totals[page, state] for page in pages) for state in STATES)])
     blocks.append(_table(["page", *STATES], [[str(cell or "") for cell in row] for row in rows]))
+    blocks.append("## Printed results")
+    blocks.append(_PRINTED_INTRODUCTION)
+    blocks.append(_table(["command", "its page prints", "here"], [list(row) for row in PRINTED]))
     for page in pages:
         blocks.append(f"## {page}")
         for heading in dict.fromkeys(entry.heading for entry in found if entry.page == page):

@@ -11,6 +11,7 @@ import typer
 
 from ess import api
 from ess.cli import stream
+from ess.cli.render import table
 from ess.errors import EssError, OptionError
 
 if TYPE_CHECKING:
@@ -152,14 +153,14 @@ def status_lines(status: ClusterStatus) -> list[str]:
     """A table of the processes."""
     if status.state.desired is None:
         return ["There is no cluster: commands run on this machine (local)."]
-    rows = [("ID", "state", "publicIP", "privateIP", "pid", "mem")]
+    headings = ("ID", "state", "publicIP", "privateIP", "pid", "mem")
+    rows: list[tuple[str, ...]] = []
     for node in status.nodes:
         memory = "-" if node.megabytes is None else f"{node.megabytes} MB"
         pid = "-" if node.pid is None else str(node.pid)
         health = "stopped" if not status.state.desired.running and node.pid is None else node.health.value
         rows.append((node.name, health, node.host, node.host, pid, memory))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = table(headings, rows, [False] * len(headings))
     lost = [node.name for node in status.nodes if node.health.value == "lost"]
     notes = [f"lost: {', '.join(lost)}; ess cluster start, or the next job, replaces them"] if lost else []
     return [f"Summary for cluster {status.state.id}", "", *lines, *notes]
