@@ -1,4 +1,4 @@
-"""Whether the demo left processes or ports behind.
+"""A check that the demo left no processes or ports behind.
 
     python scripts/left_over.py free-ports           print the first of eight free ports in a row
     python scripts/left_over.py note FILE            write the processes and listening ports of this demo to FILE
@@ -48,7 +48,7 @@ def listening(found: dict[int, psutil.Process]) -> set[int]:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on a port of this machine."""
+    """True if nobody listens on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -119,7 +119,7 @@ def functions_page() -> str:
 
 
 def engines_page() -> str:
-    """What runs over whole columns, and what the row engine does."""
+    """The page of constructs that run over whole columns, and of those left to the row engine."""
     rows = ((f"`{each.name}`", "columns" if each.compiled else "rows", each.note) for each in support())
     return page(
         "Engines",
@@ -146,7 +146,7 @@ def exit_codes_page() -> str:
     classes = [
         member for _, member in inspect.getmembers(errors, inspect.isclass) if issubclass(member, errors.EssError)
     ]
-    by_code: dict[int, str] = {0: "It went well.", 130: "Ctrl-C ended it."}
+    by_code: dict[int, str] = {0: "Success.", 130: "Ctrl-C ended it."}
     for member in sorted(classes, key=lambda member: member is not errors.EssError):
         first = (inspect.getdoc(member) or "").splitlines()[0]
         by_code[member.exit_code] = first.split(" (exit code")[0].rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""What all tests share: the published data, places of their own, and what a skip means."""
+"""Fixtures of all tests: the published data and places of their own; also the meaning of a skip."""
 
 from __future__ import annotations
 

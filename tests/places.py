@@ -39,7 +39,7 @@ def ports_in_a_row() -> Iterator[int]:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on a port of this machine now."""
+    """True if a server could listen on a port of this machine now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def demo(folder: Path, port: int, *words: str) -> str:
-    """What the demo prints on both streams, in order."""
+    """The output of the demo on both streams, in order."""
     done = subprocess.run(
         ["bash", str(ROOT / "scripts" / "demo.sh"), *words],
         env={**os.environ, "DEMO_DIR": str(folder), "DEMO_PORT": f"{port}", "ESS_WARM": "1"},

@@ -1,4 +1,4 @@
-"""What is installed: every tool has its command, and every command its module."""
+"""The installed files: every tool has its command, and every command its module."""
 
 from __future__ import annotations
 

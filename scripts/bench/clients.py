@@ -24,7 +24,7 @@ def command(import_command: Sequence[str], files: Sequence[Path], count: Sequenc
 
 
 def told(seconds: Sequence[float]) -> str:
-    """How long clients took, in words.
+    """The times of the clients, in words.
 
     >>> told([float(n) for n in range(1, 101)])
     'latency of a client: median 50.50 s, 95 % within 95.00 s, longest 100.00 s'

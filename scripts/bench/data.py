@@ -39,7 +39,7 @@ _AGENTS = (
 
 @dataclass(frozen=True)
 class Data:
-    """Where the inputs are; each is made when it is first asked for.
+    """The inputs; each is made when it is first asked for.
 
     Args:
         folder: Where they are put.
@@ -57,7 +57,7 @@ class Data:
 
     @property
     def log_lines(self) -> int:
-        """How many lines the access log has."""
+        """The number of lines of the access log."""
         return self.rows * 2 // 5
 
     @cached_property
@@ -116,7 +116,7 @@ class Data:
 
     @cached_property
     def dirty_kept(self) -> Path:
-        """What is good of ``dirty``."""
+        """The good rows of ``dirty``."""
         path = self._path("dirty_kept", ".csv")
         if not path.exists():
             titles, *lines = self.purchases.read_bytes().split(b"\r\n")[:-1]

@@ -21,7 +21,7 @@ _NEAR = {"sum": 1e-9, "deviation": 1e-6}
 
 @dataclass(frozen=True)
 class Columns:
-    """How the columns of a work are compared.
+    """The rules for comparing the columns of a work.
 
     Args:
         kinds: For each column ``text`` (byte by byte), ``number`` (the same double), ``sum`` or ``deviation`` (a
@@ -38,7 +38,7 @@ class Columns:
 
     @property
     def any_order(self) -> bool:
-        """Whether the order of rows does not count."""
+        """True if the order of rows does not count."""
         return not self.groups and self.sort_by is not None and len(self.sort_by) == len(self.kinds)
 
 

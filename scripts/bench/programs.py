@@ -1,4 +1,4 @@
-"""What the peers run: each the shortest program found that gives the right result.
+"""The programs that the peers run: each the shortest one found that gives the right result.
 
 Python programs get the input and the output as arguments.
 """

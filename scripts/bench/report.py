@@ -26,7 +26,7 @@ which the table then says. Peers run the programs in `scripts/bench/programs.py`
 
 @dataclass(frozen=True)
 class Setting:
-    """How the table was made."""
+    """The circumstances in which the table was made."""
 
     command: str
     date: str
@@ -67,7 +67,7 @@ def row(outcome: Outcome) -> str:
 
 
 def verdict(goal: Goal, outcome: Outcome) -> str:
-    """Whether a goal is met, or by how much it is not."""
+    """The verdict on a goal: met, or by how much it is missed."""
     if goal.equal:
         return "met"
     found = reached(goal, outcome)

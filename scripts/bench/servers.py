@@ -42,7 +42,7 @@ class Servers:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Where our commands find them."""
+        """The variables by which our commands find them."""
         return {
             "ESS_WORK_DIR": str(self.folder.absolute()),
             "ESS_UDB_PORT": os.environ.get("BENCH_PORT", _PORT),

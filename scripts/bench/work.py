@@ -1,4 +1,4 @@
-"""What a work, a contestant and a goal are."""
+"""Works, contestants and goals."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Goal:
-    """What must be reached: our time (or memory) is at most the sum of ``terms`` and ``constant``.
+    """A goal: our time (or memory) is at most the sum of ``terms`` and ``constant``.
 
     Args:
         text: The goal in words.
@@ -131,7 +131,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the runs of a work gave.
+    """The results of a work's runs.
 
     Args:
         work: The work.
@@ -156,7 +156,7 @@ class Outcome:
 
 
 def limit(goal: Goal, outcome: Outcome) -> float | None:
-    """What a goal allows, in seconds or megabytes; None if a contestant that it needs is missing."""
+    """The limit of a goal, in seconds or megabytes; None if a contestant that it needs is missing."""
     value_of = outcome.megabytes if goal.memory else outcome.seconds
     total = goal.constant
     for label, factor in goal.terms.items():
@@ -168,7 +168,7 @@ def limit(goal: Goal, outcome: Outcome) -> float | None:
 
 
 def reached(goal: Goal, outcome: Outcome) -> tuple[float, float] | None:
-    """What is, and what the goal allows; None if that cannot be said."""
+    """The value reached and the limit of the goal; None if they are unknown."""
     label = goal.of or outcome.work.contestants[0].label
     value = outcome.megabytes(label) if goal.memory else outcome.seconds(label)
     allowed = limit(goal, outcome)

@@ -79,13 +79,13 @@ def _short(data: Data, key: str, title: str, words: tuple[str, ...], oracle: str
 
 
 def count(data: Data) -> Work:
-    """How many keys and rows there are."""
+    """The number of keys and of rows."""
     words = ("-cnt", "shop:sales")
     return _short(data, "udb-count", "`aq_udb -cnt`", words, programs.DUCKDB_CNT, Columns(("text", "number")))
 
 
 def information(data: Data) -> Work:
-    """How many rows each table has."""
+    """The number of rows of each table."""
     columns = Columns(("number", "number", "number"))
     return _short(data, "udb-info", "`aq_udb -inf`", ("-inf", "shop"), programs.DUCKDB_INF, columns)
 

@@ -1,4 +1,4 @@
-"""What is to be said of a name that does not work here, or that works in another way.
+"""Notes on names that do not work here, or that work in another way.
 
 A gap is strict: a name of the manuals that does not work must stand in ``GAPS``, and one that works must not.
 Differences of functions stand in the function table.
@@ -161,7 +161,7 @@ def note(key: tuple[str, str, str], failure: str | None, function_difference: st
 
 
 def mistake(key: tuple[str, str, str], failure: str | None) -> str:
-    """What is wrong with the tables above about a name, or blank."""
+    """The mistake in the tables above about a name, or blank."""
     if failure is not None and key not in GAPS:
         return f"{key} does not work and is not declared: {failure}"
     if failure is None and key in GAPS:

@@ -93,7 +93,7 @@ def function(name: str) -> Function | None:
 
 
 def failure(group: Group, tried: str) -> str | None:
-    """Why a name does not work; None if it does. Call it within ``samples``.
+    """The reason why a name does not work; None if it does. Call it within ``samples``.
 
     Args:
         group: The group of the name.

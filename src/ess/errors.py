@@ -106,7 +106,7 @@ class UdbConnectError(EssError):
 
 
 class UdbCommunicationError(EssError):
-    """A UDB server was lost on the way (exit code 32)."""
+    """A UDB server was lost during a request (exit code 32)."""
 
     exit_code = 32
 
@@ -118,7 +118,7 @@ class UdbAuthenticationError(EssError):
 
 
 class ProgramFault(EssError):
-    """The program has made a mistake of its own (exit code 70)."""
+    """An internal error of the program (exit code 70)."""
 
     exit_code = 70
 

@@ -53,6 +53,6 @@ def _interrupted(_number: int, frame: FrameType | None) -> None:
 
 
 def _unraisable(unraisable: object) -> None:
-    """What Python cannot raise, in a callback, it would print; only Ctrl-C matters to a user."""
+    """End on a Ctrl-C that Python cannot raise, in a callback; say nothing of anything else."""
     if isinstance(getattr(unraisable, "exc_value", None), KeyboardInterrupt):
         end()

@@ -18,7 +18,7 @@ _NAMES = {resource.RLIMIT_AS: "ulimit -v", resource.RLIMIT_DATA: "ulimit -d"}
 
 
 def too_low(number: int, soft: int) -> bool:
-    """Whether a soft limit, in bytes, of the kind ``number`` (``resource.RLIMIT_...``) is too low to start with."""
+    """True if a soft limit, in bytes, of the kind ``number`` (``resource.RLIMIT_...``) is too low to start with."""
     return number in _NEEDED and soft != resource.RLIM_INFINITY and soft < _needed(number)
 
 

@@ -1,4 +1,4 @@
-"""What the cluster tests share: files to stream, and looking for processes that should be gone."""
+"""Helpers of the cluster tests: files to stream, and a search for processes that should be gone."""
 
 from __future__ import annotations
 

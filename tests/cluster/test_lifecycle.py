@@ -23,7 +23,7 @@ DESIRED = st.builds(Desired, st.integers(1, 5), st.booleans())
 
 
 def apply(observed: Observed, taken: list[Step]) -> Observed:
-    """What a provider does, with the rules it relies on checked."""
+    """Do what a provider does, and check the rules it relies on."""
     scheduler, workers = observed.scheduler, dict(observed.workers)
     for step in taken:
         if isinstance(step, StartScheduler):

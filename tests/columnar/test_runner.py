@@ -1,4 +1,4 @@
-"""What a caller of the columnar engine sees."""
+"""The columnar engine as its caller sees it."""
 
 from __future__ import annotations
 

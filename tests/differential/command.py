@@ -156,7 +156,7 @@ def _inside(folder: str, engine: str, data: bytes) -> Iterator[tuple[io.BytesIO,
 
 
 def command_difference(command: Command) -> str:
-    """How a command's outcome depends on the engine or the batch size; blank if it does not."""
+    """The way a command's outcome depends on the engine or the batch size; blank if it does not."""
     whole = 8 << 20
     expected = run_command(command, "row", whole)
     ways = [("columnar", whole, True), ("columnar", command.size, False), ("row", command.size, True)]

@@ -168,7 +168,7 @@ class CommandRules:
         return [("-var", "S:vf", '"f1.csv"'), ("-if", "-filt", "i1 > 2 && is1"), *rules]
 
     def _settings(self) -> list[Option]:
-        """What holds for the rules behind it, or for all."""
+        """Settings for the rules that follow, or for all."""
         return [self._source.choice([("-rx", "pcre"), ("-rx", "rx_extended,ncas"), ("-seed", "7"), ("-seed", "0")])]
 
     def _outputs(self) -> list[Option]:

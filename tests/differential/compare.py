@@ -74,7 +74,7 @@ def _texts(batch: object) -> list[str]:
 
 
 def columnar_reason(program: Program) -> str:
-    """Why the columnar engine leaves the program to the row engine; blank if it does not."""
+    """The reason why the columnar engine leaves the program to the row engine; blank if it does not."""
     try:
         compile_columnar(program)
     except Unsupported as unsupported:

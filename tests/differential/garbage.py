@@ -100,7 +100,7 @@ def _stream() -> bytes:
 
 
 def garbage_failure(garbage: Garbage) -> str:
-    """What is wrong with how a reader takes it; blank if nothing is."""
+    """The fault of a reader in taking it; blank if there is none."""
     try:
         whole, small = _read(garbage, 4 << 20), _read(garbage, garbage.size)
     except Exception:  # whatever it is, it must reach the report with its data

@@ -318,7 +318,7 @@ def generate_chain(source: random.Random) -> list[Option]:
 
 
 def accepted(options: list[Option]) -> bool:
-    """Whether the language accepts the chain."""
+    """True if the language accepts the chain."""
     try:
         build_program(options)
     except (OptionError, ValueError):

@@ -77,7 +77,7 @@ def _shown(batch: Batch) -> list[tuple[object, ...]]:
 
 
 def _results(definition: Definition, rules: list[Option], rows: list[Row]) -> dict[str, object]:
-    """What each way makes of the rows, and what is stored then."""
+    """The rows that pass in each way, and what is stored then."""
     table = definition.get("t", where="test")
     found: dict[str, object] = {}
     for way in ("columns", "rows", "keys"):

@@ -1,4 +1,4 @@
-"""What is called a plain number has the value that the definition gives it."""
+"""Every plain number has the value that the definition gives it."""
 
 from __future__ import annotations
 

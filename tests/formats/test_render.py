@@ -1,4 +1,4 @@
-"""What outputs look like, and that large batches are printed as small ones are."""
+"""The look of outputs; large batches are printed as small ones are."""
 
 from __future__ import annotations
 

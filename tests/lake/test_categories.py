@@ -123,7 +123,7 @@ def test_a_preprocess_command_is_run_before_the_sample_is_looked_at(logs: Path) 
         ({"compression": "rar"}, "unknown compression 'rar'"),
         ({"delimiter": "ab"}, "bad delimiter 'ab'"),
         ({"columnspec": "Q:a"}, "unknown column type 'Q'"),
-        ({"columnspec": "S:a I:A"}, "stands twice"),
+        ({"columnspec": "S:a I:A"}, "is given twice"),
         ({"alls": True, "allx": True}, "exclude each other"),
         ({"pkey": "nobody"}, "no column 'nobody'; the columns are eventDate"),
         ({"dateregex": "x"}, "no date class"),

@@ -66,7 +66,7 @@ def scope_and_inputs() -> tuple[Scope, tuple[Slot, ...]]:
 
 
 def failure_of(check: Callable[..., object], *arguments: object, where: str) -> str | None:
-    """What is wrong; None if nothing is. Anything but an EssError fails the test."""
+    """The error, or None. Anything but an EssError fails the test."""
     try:
         check(*arguments, where=where)
     except EssError as error:

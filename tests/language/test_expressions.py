@@ -1,4 +1,4 @@
-"""What expressions mean, and what is said about wrong ones."""
+"""The meaning of expressions, and messages about wrong ones."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def temporary(request: pytest.FixtureRequest, places: dict[str, str]) -> Iterato
 
 
 def scratch_of_dask(folder: Path, victims: Path, kind: str) -> None:
-    """What Mallory prepares: Dask's scratch folder, with a lock that is a link, a pipe, or nothing."""
+    """Prepare Mallory's trap: Dask's scratch folder, with a lock that is a link, a pipe, or nothing."""
     scratch = folder / "dask-scratch-space"
     scratch.mkdir()
     scratch.chmod(0o777)

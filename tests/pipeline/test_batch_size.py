@@ -1,4 +1,4 @@
-"""What a run prints, counts and reports does not depend on how its input falls into batches."""
+"""The prints, counts and reports of a run do not depend on how its input falls into batches."""
 
 from __future__ import annotations
 

@@ -53,11 +53,14 @@ def test_stdin_is_an_argument() -> None:
     [
         (["-evla", "x", "1"], ["unknown option -evla", "did you mean -eval?"]),
         (["-zzzzzz"], ["unknown option -zzzzzz", "demo -h"]),
-        (["-key", "-lab", "x"], ["demo: -key lacks its ColName: -lab stands there", "usage: -key[,AtrLst] ColName"]),
+        (
+            ["-key", "-lab", "x"],
+            ["demo: -key lacks its ColName: -lab is there instead", "usage: -key[,AtrLst] ColName"],
+        ),
         (["-key", "-dec", "x"], ["-key lacks its ColName", "right behind the option: -key,dec"]),
         (["-key", "x", "-dec"], ["unknown option -dec", "right behind the option: -key,dec"]),
         (["-f", "-eok", "x"], ["unknown option -eok", "right behind the option: -f,eok"]),
-        (["-to", "-stat"], ["-to lacks its File: -stat stands there", "usage: -to File"]),
+        (["-to", "-stat"], ["-to lacks its File: -stat is there instead", "usage: -to File"]),
         (["-pmod", "x"], ["-pmod is not available", "use -eval"]),
         (["-eval", "x"], ["-eval lacks its Expr"]),
         (["-stat,now"], ["-stat takes no attributes"]),

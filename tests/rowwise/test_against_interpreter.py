@@ -41,7 +41,7 @@ NAMES = ("x", "y", "z", "total")
 
 
 def several(x: int) -> list[tuple[int]]:
-    """What a row becomes: a row for each value of y."""
+    """The rows made of a row: one for each value of y."""
     return [(n,) for n in range(x % 4)]
 
 

@@ -1,4 +1,4 @@
-"""How a tool ended and what it printed."""
+"""The outcome of a tool: its end and its output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a tool ended and what it printed."""
+    """The outcome of a tool: its end and its output."""
 
     code: int
     out: str

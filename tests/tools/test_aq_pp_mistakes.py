@@ -1,4 +1,4 @@
-"""What a newcomer types wrong: one line that says what, where, and what was meant."""
+"""A newcomer's mistakes: each gives one line that says what is wrong, where, and what was meant."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ MISTAKES = [
     # An option where a name should be.
     (
         ("-eval", "-filt", "n"),
-        "-eval lacks its ColSpec|ColName|-: -filt stands there",
+        "-eval lacks its ColSpec|ColName|-: -filt is there instead",
         "usage: -eval ColSpec|ColName|- Expr",
     ),
-    (("-c", "-notitle"), "-c lacks its ColName: -notitle stands there", "usage: -c ColName"),
-    (("-o", "-c", "n"), "-o lacks its File: -c stands there", "usage: -o[,AtrLst] File"),
+    (("-c", "-notitle"), "-c lacks its ColName: -notitle is there instead", "usage: -c ColName"),
+    (("-o", "-c", "n"), "-o lacks its File: -c is there instead", "usage: -o[,AtrLst] File"),
     (("-f", "-eok", "in.csv"), "unknown option -eok", "attributes stand right behind the option: -f,eok"),
     (("-var", "i:start", "n"), "-var i:start: unknown column 'n'", "a variable starts with a constant"),
     (("-var", "s:file", '""', "-o,fvar", "file"), "-o,fvar: the variable 'file' starts blank", "'\"/dev/null\"'"),

@@ -152,7 +152,7 @@ def test_files_that_are_no_modules(pp: Tool, tmp_path: Path) -> None:
     assert "modules are Python files here" in pp("-d", "i:n", "-pmod", "mine", "mine.so").err
     (tmp_path / "mine.py").write_text("def row(row):\n    pass\n")
     assert "takes no arguments" in pp("-d", "i:n", "-pmod", "mine(1)", "mine.py").err
-    assert "'b.py' is too much" in pp("-d", "i:n", "-pmod", "mine", "mine.py", "b.py").err
+    assert "'b.py' is one word too many" in pp("-d", "i:n", "-pmod", "mine", "mine.py", "b.py").err
 
 
 def test_a_variable_is_for_reading(pp: Tool, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_records_that_cannot_be_read_are_left_out_and_told(inf: Tool) -> None:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (("-pp_eok", "x"), "'x' is not a number of percent"),
+        (("-pp_eok", "x"), "'x' is not a percentage"),
         (("-d", "0"), "'0' is not a whole number above 0"),
         (("-f,lim=x", "a"), "'x' is not a whole number above 0"),
         (("-f,wrong", "a"), "wrong"),

@@ -1,4 +1,4 @@
-"""What clients do with the database under test, and what must be there afterwards.
+"""The clients' operations on the database under test, and the state that must follow.
 
 Every client has its own rows, so what is there is known for each by itself: a list of states, one for each thing that
 was done, and the state that what is under way would give. What is seen must be one of them.
@@ -58,7 +58,7 @@ class Task:
 
 @dataclass(frozen=True)
 class State:
-    """What one client has in the database.
+    """The rows of one client in the database.
 
     Args:
         log: Of each batch the number of its rows and how often it was changed.
@@ -118,7 +118,7 @@ _CHANGES: dict[str, Callable[[State, Task], State]] = {
 
 
 def choose(generator: random.Random, client: int, batch: int) -> Task:
-    """What a client does next."""
+    """The next operation of a client."""
     kind = generator.choice(KINDS)
     rows = generator.randint(400, 900) if kind == "more" else generator.randint(1, 40)
     return Task(client, kind, batch, rows, generator.randrange(1000))
@@ -189,7 +189,7 @@ def change_command(task: Task) -> list[str]:
 
 
 def look(database: str = "db") -> list[State]:
-    """What each client has in a database. Each batch of ``log`` must be whole and have one value."""
+    """The rows of each client in a database. Each batch of ``log`` must be whole and have one value."""
     log, _ = export_batch(f"{database}:log")
     found: list[dict[int, tuple[int, int]]] = [{} for _ in range(CLIENTS)]
     for (client, batch), rows in log.group_by("client", "batch"):

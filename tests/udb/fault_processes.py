@@ -115,7 +115,7 @@ def _tell_what_is_open(patch: pytest.MonkeyPatch) -> None:
 
 
 def daemon_arguments(port: int) -> list[str]:
-    """What ``udbd`` gives to a server of the working folder."""
+    """The arguments that ``udbd`` gives to a server of the working folder."""
     folder = udb_folder()
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--access", str(access_folder())]
     return [*arguments, "--pid-file", str(folder / f"udbd-{port}.pid"), "--data", str(folder / f"udbd-{port}.data")]
@@ -344,7 +344,7 @@ class Command:
         return int(code)
 
     def said(self) -> str:
-        """What it has printed."""
+        """The lines printed so far."""
         return self._printed.read_text("utf-8", "replace") if self._printed.exists() else ""
 
 

@@ -220,7 +220,7 @@ class Campaign:
         client.copied = [s for s in client.saved if s is not None] if code == 0 else [None, *client.saved]
 
     def _require_clear(self, client: Client, code: int, said: str) -> None:
-        """What was saved can be loaded; what was not is said to be missing."""
+        """Check that a saved database can be loaded, and that an unsaved one is reported as missing."""
         if code > 0 and "cannot be reached" not in said and "the server" not in said:
             assert None in client.saved, said
             assert "no database was saved there" in said, said
@@ -233,7 +233,7 @@ class Campaign:
             return [len(client.states) - 1 for client in self.clients]
 
     def _between(self, since: list[int]) -> list[list[State]]:
-        """What each client may have had since a moment."""
+        """The states that each client may have had since a moment."""
         with self._lock:
             found = [c.states[n:] for c, n in zip(self.clients, since, strict=True)]
             for states, client in zip(found, self.clients, strict=True):
@@ -244,7 +244,7 @@ class Campaign:
     # Comparing ----------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """What is seen meanwhile is made of whole imports and whole changes, or an error."""
+        """Check that everything seen meanwhile consists of whole imports and whole changes, or is an error."""
         while not self._ended.is_set():
             since = self._now()
             before = [client.planned for client in self.clients]

@@ -1,4 +1,4 @@
-"""What nobody in his senses would send to a server of the database: requests, rows and bytes with any damage.
+"""Input that no client would send to a server of the database: requests, rows and bytes with any damage.
 
 Everything is chosen by a generator with a seed, so that a round can be repeated.
 """
@@ -313,7 +313,7 @@ class Damage:
         )
 
     def word(self, rows: int) -> bytes:
-        """What a client says on a stream."""
+        """A word of a client on a stream."""
         choose = self._generator
         said: dict[str, Any] = {"say": choose.choice(["prepare", "prepare", "commit", "abort", "release", "alive"])}
         said["rows"] = rows

@@ -59,7 +59,7 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Held:
-    """What a server process holds."""
+    """The holdings of a server process."""
 
     threads: int
     files: int
@@ -155,13 +155,13 @@ class Campaign:
         perform(operation("-scn", f"{name}:log", filt="n == 0"))
 
     def held(self) -> list[Held]:
-        """What the servers hold now, without the rows that were put into the attacked database."""
+        """The present holdings of the servers, without the rows that were put into the attacked database."""
         perform(operation("-clr", "att"))
         found = [psutil.Process(pid) for pid in self._pids]
         return [Held(each.num_threads(), each.num_fds(), each.memory_info().rss) for each in found]
 
     def require_nothing_open(self) -> None:
-        """When all connections are closed, nothing that was staged stays."""
+        """Check that nothing staged is left when all connections are closed."""
         self.let_go()
         deadline = time.monotonic() + 40 * SILENT_SECONDS
         while still := [self._hello(port)["open"] for port in self.servers.ports]:
@@ -187,7 +187,7 @@ class Campaign:
             assert not forged, forged[:3]
 
     def require_same_after_restart(self) -> None:
-        """What the attacked database has was logged as it is."""
+        """Check that the attacked database was logged as it is."""
         self._use("att")
         before = [self._contents(name) for name in ("db", "att")]
         for port in self.servers.ports:

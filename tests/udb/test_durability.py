@@ -1,4 +1,4 @@
-"""What a server finds again when it starts, what it says about damaged files, and what becomes of a full disk."""
+"""The rows that a server finds at its start, its errors about damaged files, and a full disk."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_two_at_once_cannot_save_into_one_folder(servers: Servers, tmp_path: Pat
 
 @pytest.mark.parametrize("servers", [2], indirect=True)
 def test_a_disk_that_gets_full_between_prepare_and_commit_is_named(servers: Servers) -> None:
-    """What the decider has committed cannot be noted by the other server: until it can, nobody is shown half of it."""
+    """If one server cannot note what the decider has committed, nobody is shown half of it until it can."""
     put("log", numbered(0, 100))
     before = rows()
     port = servers.ports[1]

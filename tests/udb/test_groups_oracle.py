@@ -46,7 +46,7 @@ def jump(to: str) -> Jump:
 
 @dataclass
 class World:
-    """What the database holds: by table and key, rows."""
+    """The content of the database: by table and key, rows."""
 
     rows: dict[str, dict[int, list[Row]]]
     var: Row = field(default_factory=lambda: {"s": 0, "t": 0})

@@ -1,4 +1,4 @@
-"""What a client with the token could do to a server, and to others: each was found by ``test_fuzz_wire``."""
+"""Attacks by a client with the token on a server, and on others: each was found by ``test_fuzz_wire``."""
 
 from __future__ import annotations
 
@@ -163,5 +163,5 @@ def test_addresses_have_the_length_of_one() -> None:
     good = good_rows("log", 3).rename_columns([c.key for c in LOG])
     assert frame_of(good, LOG, MemoryLimit(), where="log").height == 3
     bad = good.set_column(4, "from", pa.array([b"", b"1234", b"12345"], pa.large_binary()))
-    with pytest.raises(UdbRequestError, match="column 'from' is no address"):
+    with pytest.raises(UdbRequestError, match="column 'from' is not an address"):
         frame_of(bad, LOG, MemoryLimit(), where="log")

@@ -1,4 +1,4 @@
-"""What docs/manual/database.md says about memory holds for a real server."""
+"""The numbers about memory in docs/manual/database.md hold for a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where keys go must never change: their CRC-32 is that of zlib, whatever the lengths in a batch are."""
+"""Keys never change their place: their CRC-32 is that of zlib, whatever the lengths in a batch are."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ WRONG = [
     ({"user": ["x"], "time": [1.5]}, "column 'time': Float64 does not fit type I"),
     ({"user": [1], "time": [1]}, "column 'user': Int64 does not fit type S"),
     ({"user": ["x"], "time": [True]}, "column 'time': Boolean does not fit type I"),
-    ({"user": ["x"], "from": ["nowhere"]}, "column 'from': 'nowhere' is no address"),
+    ({"user": ["x"], "from": ["nowhere"]}, "column 'from': 'nowhere' is not an address"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Which scans only read: told from the table of functions."""
+"""Scans that only read are recognised by the table of functions."""
 
 from __future__ import annotations
 

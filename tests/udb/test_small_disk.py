@@ -38,7 +38,7 @@ class SmallDisk:
 
     @property
     def disk(self) -> Path:
-        """Where it is; only the servers see it."""
+        """The path of the disk; only the servers see it."""
         return udb_folder() / f"udbd-{self.ports[1]}.data"
 
     def within(self, *words: str | Path) -> str:

@@ -155,7 +155,7 @@ class _Reader:
 
     @property
     def depth(self) -> int:
-        """How many loops, functions and groups are open."""
+        """The number of open loops, functions and groups."""
         return len(self._around)
 
     def leave_to(self, depth: int) -> None:
@@ -171,7 +171,7 @@ class _Reader:
         self._here_documents.append((end, tabs))
 
     def behind_here_documents(self, at: int) -> int:
-        """Where the text goes on, at the beginning of a line, behind the here-documents that begin there."""
+        """The position, at the beginning of a line, after the here-documents that begin there."""
         for end, tabs in self._here_documents:
             while at < len(self._text):
                 stop = self._text.find("\n", at)

@@ -35,7 +35,7 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def _owner(name: str) -> ProcessId | None:
-    """Whose folder it is.
+    """The owner of a folder.
 
     >>> _owner("812.77034.9f1c")
     ProcessId(pid=812, started=77034)

@@ -36,7 +36,7 @@ class _Frame(enum.Enum):
 
 @dataclass(frozen=True)
 class Reading:
-    """How bash reads one character.
+    """The way bash reads one character.
 
     ``scope`` has the places where the ``(``, ``$(``, ``<(`` or backquotes around it begin, the outermost first.
     ``is_code`` is true for what commands and operators are made of there, false in quotes, ``${...}`` and comments.
@@ -72,7 +72,7 @@ def quoting_of(command: str) -> list[Quoting]:
 
 
 def readings_of(command: str) -> list[Reading]:
-    """How bash reads each character of ``command``.
+    """The way bash reads each character of ``command``.
 
     >>> [reading.scope for reading in readings_of("a (b)")]
     [(), (), (), (2,), (2,)]

@@ -56,7 +56,7 @@ def certificates_folder() -> Path:
 
 
 def scratch_folder() -> Path:
-    """Where the processes of the cluster keep what nobody needs when they are gone."""
+    """The folder for files of the cluster's processes that nobody needs once they are gone."""
     return cluster_folder() / "scratch"
 
 

@@ -35,7 +35,7 @@ _NAME_BYTES = 107 - len("/4194304.123456789012.abcd/")
 
 
 def _parent() -> Path:
-    """Where the folders of sockets are: below our settings; where that name is too long, below that of the run time."""
+    """The folder of the socket folders: below our settings; if that name is too long, below the runtime folder."""
     ours = settings.cache_dir() / "run"
     fits = len(os.fsencode(ours)) + len(Path(protocol.socket_path()).name) <= _NAME_BYTES
     return ours if fits else Path(protocol.runtime_directory()).absolute() / "jobs"

@@ -93,7 +93,7 @@ def run_bundle(
 
 
 def import_identity(job_id: str, entry: FileEntry) -> str:
-    """What all imports of a file have in their identity: the same for each attempt, so that they count once.
+    """The part of the identity that all imports of a file share: the same for each attempt, so they count once.
 
     UDB reads the part before the colon: imports of one job are put in the order of its files.
     """

@@ -73,7 +73,9 @@ def _socket_file(endpoint: str, mode: str, failure: type[EssError]) -> BinaryIO:
     match = _SOCKET.match(endpoint)
     if match is None or not 0 < int(match[4]) < 65536 or (match[1] == "connect" and not (match[2] or match[3])):
         raise failure(
-            "this is no address", where=endpoint, hint="e.g. connect@example.org:5000, connect@[::1]:5000, listen@5000"
+            "this is not an address",
+            where=endpoint,
+            hint="e.g. connect@example.org:5000, connect@[::1]:5000, listen@5000",
         )
     host, port = match[2] or match[3] or "", int(match[4])
     if match[1] == "connect":

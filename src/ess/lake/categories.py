@@ -108,7 +108,7 @@ def parse_columnspec(text: str, *, where: str) -> tuple[str, ...]:
     """Split a column spec into columns and check each.
 
     Raises:
-        OptionError: If one is not valid, or a name stands twice.
+        OptionError: If one is not valid, or a name is given twice.
 
     >>> parse_columnspec("S:day  i:count X", where="--columnspec")
     ('S:day', 'i:count', 'X')
@@ -124,7 +124,7 @@ def parse_columnspec(text: str, *, where: str) -> tuple[str, ...]:
             continue
         column = parse_column(word, where=where, with_path=True)
         if column.wanted and column.key in seen:
-            raise OptionError(f"the column '{column.name}' stands twice", where=where, hint="rename one of them")
+            raise OptionError(f"the column '{column.name}' is given twice", where=where, hint="rename one of them")
         seen.add(column.key)
     return words
 

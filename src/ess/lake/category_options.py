@@ -34,7 +34,7 @@ class OptionRow:
 
     @property
     def is_switch(self) -> bool:
-        """Whether it is on or off, and has no value."""
+        """True if it is on or off, and has no value."""
         return isinstance(self.default, bool)
 
 
@@ -52,7 +52,7 @@ def _switch(text: str, *, change: str = "", change_help: str = "", off: str = ""
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryOptions:
-    """What a category is made with, as typed."""
+    """The options that a category is made with, as typed."""
 
     exclude: str | None = _row("Patterns of files to leave out.")
     dateregex: str | None = _row(

@@ -223,7 +223,7 @@ def _compile_regex(text: str) -> re.Pattern[str]:
     for found in _CLASS.finditer(text):
         letter, lengths = found[1], found[2]
         if letter in seen:
-            raise OptionError(f"[:%{letter}:] stands twice in '{text}'", where=where, hint="leave one of them out")
+            raise OptionError(f"[:%{letter}:] occurs twice in '{text}'", where=where, hint="leave one of them out")
         seen.add(letter)
         if letter == "f":
             if lengths is None or not re.fullmatch(r"[0-9]{1,4}(,[0-9]{0,4})?", lengths):
@@ -260,7 +260,7 @@ def _compile_format(text: str) -> re.Pattern[str]:
             letter, pattern = _FORMAT_PATTERNS[char]
             if char in seen:
                 raise OptionError(
-                    f"'{char}' stands twice in '{text}'",
+                    f"'{char}' occurs twice in '{text}'",
                     where=where,
                     hint="use --dateregex to match such a letter itself",
                 )

@@ -150,7 +150,7 @@ def change(name: str, option: str, value: str | bool, *, label: str | None = Non
         raise OptionError(
             f"'{option}' of a category cannot be changed",
             where="category change",
-            hint=f"change one of {known}, or make the category anew: ess category add --overwrite",
+            hint=f"change one of {known}, or make the category again: ess category add --overwrite",
         )
     if isinstance(value, bool) != row.is_switch:
         wanted = "True or False" if row.is_switch else "text"

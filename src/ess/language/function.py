@@ -187,7 +187,7 @@ class Function:
 
     @property
     def stores(self) -> bool:
-        """Whether a call of it may store into a column or variable."""
+        """True if a call of it may store into a column or variable."""
         parameters = (*self.parameters, *self.repeated, *self.trailing)
         return self.stores_by_name or any(each.form in (Form.TARGET, Form.TARGET_OR_TYPE) for each in parameters)
 

@@ -1,4 +1,4 @@
-"""Whether an expression stores, told before its names and types are known."""
+"""A test for expressions that store, before their names and types are known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ess.language.older import OLDER, REPLACED
 
 
 def may_store(text: str) -> bool:
-    """Whether an expression calls a function that stores into a column.
+    """True if an expression calls a function that stores into a column.
 
     Of what is no expression, or calls a function that nobody knows, it is assumed.
 

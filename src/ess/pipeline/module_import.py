@@ -72,7 +72,7 @@ class ModuleImport:
 
     @property
     def counted(self) -> bool:
-        """Whether ``commit`` has added them."""
+        """True if ``commit`` has added them."""
         return self._into.counted
 
     def abort(self) -> None:

@@ -42,7 +42,9 @@ def run_module(builder: ChainBuilder, use: Use, *, checked: bool = False) -> tup
     where = f"{use.where} {use.arguments[0]}"
     spec = parse_module_spec(use.arguments[0], where=where)
     if len(use.arguments) > 2:
-        raise OptionError(f"'{use.arguments[2]}' is too much", where=where, hint="give one module and one file")
+        raise OptionError(
+            f"'{use.arguments[2]}' is one word too many", where=where, hint="give one module and one file"
+        )
     if len(use.arguments) == 2:
         from ess.language.row_module import ModuleColumn, RowModule
 

@@ -159,7 +159,7 @@ class OptionTable:
             if is_option_word(word) and (is_name or is_file):
                 meant = "" if known is not None and not known.obsolete else _as_attribute(option, word)
                 raise OptionError(
-                    f"{option.name} lacks its {expected}: {word} stands there",
+                    f"{option.name} lacks its {expected}: {word} is there instead",
                     where=self.tool,
                     hint=meant or f"usage: {option.synopsis}",
                 )

@@ -69,7 +69,7 @@ SELECT = Option(
 SEED = Option("-seed", "Where the random sequence of $Random starts (default 1).", ("RandSeed",), group="Preparation")
 EVALUATE = Option(
     "-eval",
-    "Store the value of an expression in a new column, in a column or variable that is there, or nowhere (-).",
+    "Store the value of an expression in a new column, in an existing column or variable, or nowhere (-).",
     ("ColSpec|ColName|-", "Expr"),
     group=RULES,
 )

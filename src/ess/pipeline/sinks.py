@@ -101,7 +101,7 @@ class ImportSink(Protocol):
 
     @property
     def counted(self) -> bool:
-        """Whether ``commit`` has added them; False if the same import has counted before."""
+        """True if ``commit`` has added them; False if the same import has counted before."""
         ...
 
     def abort(self) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OPTIONS = OptionTable(
     "aq_ord",
     "Sorts records by one or more columns; equal records keep their order. What does not fit into memory "
-    "(ESS_SORT_MEMORY) is sorted by way of temporary files.",
+    "(ESS_SORT_MEMORY) is sorted through temporary files.",
     (
         shared_options.VERB,
         shared_options.STAT,

@@ -69,13 +69,13 @@ OPTIONS = OptionTable(
             ("ColSpec", "Val"),
             group=_PREPARE,
         ),
-        Option("-alias", "Let a column be known by another name too.", ("ColName", "AltName"), group=_PREPARE),
+        Option("-alias", "Give a column a second name.", ("ColName", "AltName"), group=_PREPARE),
         Option("-renam", "Give a column another name.", ("ColName", "NewName"), group=_PREPARE),
         shared_options.EVALUATE,
         shared_options.FILTER,
         Option(
             "-kenc",
-            "Pack columns of any types into a string column, which holds binary data then.",
+            "Pack columns of any types into a string column of binary data.",
             ("ColSpec|ColName", "ColName"),
             more="ColName",
             group=shared_options.RULES,
@@ -137,7 +137,7 @@ OPTIONS = OptionTable(
             "such a column is joined instead; key marks those to join by). The first record that matches is taken. "
             "Attributes are those of -f and ncas (ignore case), req (drop rows without a match) and all (a row for "
             "every match). With mrg the rows and the files must be sorted by the key, and the files are read along "
-            "with the rows instead of into memory; dec, where both fall.",
+            "with the rows instead of into memory; dec if both are descending.",
             ("File",),
             more="File|ColSpec",
             attributes=True,
@@ -148,7 +148,7 @@ OPTIONS = OptionTable(
             "Run a module on the rows: the function row(row) of the Python file ModSrc, which may change, drop and "
             "multiply them (see the manual), or without a file "
             'unwrap_strv("From_Col", "From_Sep", "To_Col" [, "AtrLst"]), which makes a row of each '
-            "part of a string; a separator ends each part, also the last (relax: it stands between them), and blank "
+            "part of a string; a separator ends each part, also the last (relax: it separates them), and blank "
             "parts count unless noblank is given.",
             ("ModSpec",),
             more="ModSrc",
@@ -161,7 +161,9 @@ OPTIONS = OptionTable(
         Option("-skip", "The row goes no further.", group=shared_options.GROUPS),
         Option("-quit", "Stop everything now, without this row.", group=shared_options.GROUPS),
         Option("-quitafter", "Stop everything once this row is through.", group=shared_options.GROUPS),
-        Option("-top", "Stop everything once so many rows have got here.", ("NumRows",), group=shared_options.GROUPS),
+        Option(
+            "-top", "Stop everything once so many rows have come this far.", ("NumRows",), group=shared_options.GROUPS
+        ),
         shared_options.ROWS_TO,
         shared_options.SELECT,
         Option(

@@ -138,7 +138,7 @@ def _parse(argv: list[str]) -> _Request:
     verb = argv[place]
     values = {use.name: use.arguments for use in uses}
     if "-v" in values:
-        raise OptionError("-v stands alone", where=NAME)
+        raise OptionError("-v takes no other words beside it", where=NAME)
     ports, folder = parse_ports(argv[place + 1 :], base=udb_port(), where=f"{NAME} {verb}")
     return _Request(
         verb,

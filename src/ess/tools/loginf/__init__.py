@@ -160,7 +160,7 @@ def _percent(use: Use | None) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 100:
-        raise OptionError(f"'{use.arguments[0]}' is not a number of percent", where=use.where)
+        raise OptionError(f"'{use.arguments[0]}' is not a percentage", where=use.where)
     return value
 
 

@@ -107,7 +107,7 @@ def _frames(rows: object, where: str) -> Iterator[Batch]:
         else:
             return
         raise OptionError(
-            "these are no Arrow batches", where=where, hint="make a frame of them: polars.DataFrame(rows)"
+            "these are not Arrow batches", where=where, hint="make a frame of them: polars.DataFrame(rows)"
         )
     else:
         raise OptionError(
@@ -154,5 +154,5 @@ def _as_addresses(values: pl.Series, place: str) -> pl.Series:
     for text in distinct.to_list():
         packed.append(parse_address(text))
         if text and not packed[-1]:
-            raise OptionError(f"{text.decode('utf-8', 'replace')!r} is no address", where=place)
+            raise OptionError(f"{text.decode('utf-8', 'replace')!r} is not an address", where=place)
     return values.replace_strict(distinct, pl.Series(packed, dtype=pl.Binary), default=None, return_dtype=pl.Binary)

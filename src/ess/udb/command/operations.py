@@ -192,7 +192,7 @@ def _attributes(main: Use) -> set[str]:
 def _require_applicable(uses: Sequence[Use], main: Use, target: Target) -> None:
     """An option that would be ignored is a mistake."""
     if main.name not in ("-ord", "-save", "-load") and len(main.arguments) > 1:
-        raise OptionError(f"'{main.arguments[1]}' is too much", where=f"{main.where} {main.arguments[0]}")
+        raise OptionError(f"'{main.arguments[1]}' is one word too many", where=f"{main.where} {main.arguments[0]}")
     for use in uses:
         if use.name == "-seed" and main.name == "-shf":
             continue
@@ -302,7 +302,9 @@ def _installed_module(uses: Sequence[Use]) -> str:
             where = f"{use.where} {use.arguments[0]}"
             spec = parse_module_spec(use.arguments[0], where=where)
             if len(use.arguments) > 2:
-                raise OptionError(f"'{use.arguments[2]}' is too much", where=where, hint="give one module and one file")
+                raise OptionError(
+                    f"'{use.arguments[2]}' is one word too many", where=where, hint="give one module and one file"
+                )
             return install(spec.name, use.arguments[1], where=where) if len(use.arguments) == 2 else ""
     return ""
 

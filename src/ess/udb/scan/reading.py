@@ -1,4 +1,4 @@
-"""Which scans only read: those need no change of the whole shard, and may go on beside others."""
+"""Scans that only read: those need no change of the whole shard, and may go on beside others."""
 
 from __future__ import annotations
 

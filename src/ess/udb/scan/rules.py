@@ -28,7 +28,7 @@ RULE_OPTIONS = (
     replace(
         shared_options.FILTER,
         help=f"{shared_options.FILTER.help} In a group over a vector or the keys, a key whose row is held back is "
-        "passed over as a whole.",
+        "skipped as a whole.",
     ),
     Option(
         "-goto",
@@ -146,7 +146,7 @@ def build_rules(definition: Definition, table: Table | None, words: Sequence[tup
     if opened is not None:
         raise OptionError("the group has no end", where=opened.where, hint="end it with -endpp")
     if any(use.name == "-end_of_scan" for use in main):
-        raise OptionError("-end_of_scan belongs into a -pp group", where="-end_of_scan")
+        raise OptionError("-end_of_scan belongs in a -pp group", where="-end_of_scan")
     if table is not None and table.kind is Kind.VAR and any(use.name == "-bvar" for use in main):
         raise OptionError("the Var vector belongs to no key", where="-bvar", hint="set its columns with -var")
     scope = TableScope(definition, table, sites)
@@ -248,7 +248,7 @@ def _post(use: Use, known: tuple[str, ...], default: Destination) -> Destination
 def _destination(word: str, known: tuple[str, ...], where: str) -> Destination:
     found = _DESTINATIONS.get(word.lower())
     if found is None or found not in [_DESTINATIONS[name] for name in known]:
-        raise OptionError(f"there is no going to '{word}' from here", where=where, hint=f"known are {' '.join(known)}")
+        raise OptionError(f"'{word}' cannot be reached from here", where=where, hint=f"known are {' '.join(known)}")
     return found
 
 

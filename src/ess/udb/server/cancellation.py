@@ -95,7 +95,7 @@ def while_wanted(work: Callable[[], Answer], is_gone: Callable[[], bool]) -> Ans
             ending.join(END_SECONDS)
             if ending.is_alive():
                 log.warning("what was begun for a client that is gone has not ended yet")
-            raise UdbRequestError("broken off, the client is gone")
+            raise UdbRequestError("cancelled, the client is gone")
     doing.thread.join()
     return outcome()
 

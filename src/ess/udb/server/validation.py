@@ -54,5 +54,5 @@ def frame_of(rows: pa.RecordBatch, columns: Sequence[TableColumn], memory: Memor
     assert isinstance(frame, pl.DataFrame)
     for column in columns:
         if column.type is ColumnType.IP and not frame[column.key].bin.size().is_in(_ADDRESS_BYTES).all():
-            raise UdbRequestError(f"a value of column '{column.name}' is no address", where=where)
+            raise UdbRequestError(f"a value of column '{column.name}' is not an address", where=where)
     return frame

@@ -212,7 +212,7 @@ def _sections(text: str, source: str) -> list[_Section]:
         if match is None:
             if not sections:
                 raise OptionError(
-                    f"'{word.text}' stands before any section", where=word.where, hint="begin with @Server:"
+                    f"'{word.text}' comes before any section", where=word.where, hint="begin with @Server:"
                 )
             if pending_name and ":" not in word.text:
                 sections[-1].name = word.text
@@ -311,6 +311,6 @@ def _servers(words: list[tuple[_Word, int]], port: int) -> tuple[Server, ...]:
     for word, node in words:
         server = parse_server(word.text, where=word.where, default_port=port, node=node)
         if any(other.address == server.address for other in made):
-            raise OptionError(f"server {server.address} stands in the spec twice", where=word.where)
+            raise OptionError(f"server {server.address} is in the spec twice", where=word.where)
         made.append(server)
     return tuple(made)

@@ -29,7 +29,7 @@ _starting = threading.Lock()
 #: How long a server may take to answer the first, empty request.
 HELLO_SECONDS = 20.0
 
-#: A server that is lost on the way may be only unreachable, or dead.
+#: A server that is lost during a request may be only unreachable, or dead.
 IF_ENDED = "see: ess udbd status; if it has ended, start it again with: ess udbd start"
 
 #: About how large a message is, and how many rows it has at most.
