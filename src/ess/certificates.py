@@ -32,7 +32,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ess.errors import InitializationError
 
-#: How long a certificate made today is accepted. A cluster is made anew long before that.
+#: How long a certificate made today is accepted. A cluster is made again long before that.
 VALID_DAYS = 5 * 365
 
 #: Certificates are valid from this long ago, because clocks of two machines differ.
@@ -55,7 +55,7 @@ class Credentials:
 
 
 def make_authority(folder: Path, name: str) -> None:
-    """Make an authority in ``folder``, replacing one that is there (its certificates become worthless).
+    """Make an authority in ``folder``, replacing an existing one (its certificates become worthless).
 
     Args:
         folder: Made if missing, with access for the owner only.

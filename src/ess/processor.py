@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-#: The variable by which numpy leaves out instructions, and those that it shall not use.
+#: The variable by which numpy leaves out instructions, and those that it must not use.
 VARIABLE = "NPY_DISABLE_CPU_FEATURES"
 FEATURES = "X86_V4 AVX512_ICL"
 

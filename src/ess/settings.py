@@ -244,7 +244,7 @@ def check_way(path: Path) -> None:
                 )
             found = (here / name).lstat()
         except OSError:
-            return  # whoever uses the path hears what is wrong
+            return  # the user of the path reports what is wrong
         if above.st_mode & stat.S_IWOTH and found.st_uid not in (os.geteuid(), 0):
             raise _of_another(here / name, found.st_uid)
         if stat.S_ISLNK(found.st_mode):

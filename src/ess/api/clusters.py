@@ -27,7 +27,7 @@ def cluster_set(mode: str) -> ClusterState:
     """Choose where the nodes of the next cluster come from: ``local``; ``cloud`` and ``custom`` are not available yet.
 
     Returns:
-        The cluster that is there; its ``desired`` is None without one.
+        The present cluster; its ``desired`` is None without one.
 
     Raises:
         OptionError: If the mode is not known or not available yet, or there is a cluster of another one.
@@ -46,7 +46,7 @@ def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
 
     Args:
         number: How many workers.
-        add: Add so many to the cluster that is there.
+        add: Add so many to the present cluster.
 
     Returns:
         What runs then. A worker that could not be started is not ``running`` in it, and ``problems`` says why.

@@ -210,7 +210,7 @@ def category_add(
     try:
         made = api.category_add(name, pattern, **options)
     except CategoryExists:
-        # Published scripts are run again, and go on with the category that is there.
+        # Published scripts are run again, and go on with the existing category.
         _note(f"warning: the category '{name}' exists and stays as it is; add --overwrite to replace it")
         return
     stats = made.stats

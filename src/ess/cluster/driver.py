@@ -24,7 +24,7 @@ def drive(
 
     Args:
         job: What to run.
-        bundles: The tasks, in the order in which they shall start; none is empty.
+        bundles: The tasks, in the order of their start; none is empty.
         runtime: Where.
         outcome: Gets each outcome, in this thread; what it raises ends the job.
         attempts: How often a bundle is tried at most, when nodes are lost.

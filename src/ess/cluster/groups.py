@@ -64,7 +64,7 @@ class Groups:
         """
         self._ensure_reaper()
         wire = self._ours.fileno()
-        # The shell reports its session before it becomes the command: whoever dies when, the reaper knows it.
+        # The shell reports its session before it becomes the command, so the reaper always knows it.
         bootstrap = f'builtin printf "+$$" >&{wire} || exit 126; exec {wire}>&-; exec "$0" -c "$1" bash'
         try:
             process = subprocess.Popen(

@@ -154,7 +154,7 @@ def histories() -> Iterator[History]:
 
 
 def read_history(folder: Path) -> History | None:
-    """Read a ledger; a last line that broke off is passed over. None if there is no header."""
+    """Read a ledger; an incomplete last line is skipped. None if there is no header."""
     try:
         text = (folder / _NAME).read_text(encoding="ascii", errors="replace")
     except OSError:

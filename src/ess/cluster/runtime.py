@@ -53,7 +53,7 @@ class DaskRuntime:
     """The workers of the cluster, ``threads`` slots each.
 
     Args:
-        workers: How many nodes the cluster shall have.
+        workers: The number of nodes of the cluster.
         cluster_id: Which cluster it is.
         threads: Slots of a node.
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from ess.cluster.quoting import Quoting, quoting_of
 
-#: What a user can write, and what it stands for. ``ess exec`` knows only the last four.
+#: The strings that a user can write, and their meaning. ``ess exec`` knows only the last four.
 SUBSTITUTIONS: dict[str, str] = {
     "%path": "folder of the file being processed",
     "%file": "name of the file without its (last) extension",

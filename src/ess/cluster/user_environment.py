@@ -1,4 +1,4 @@
-"""The surroundings of the user who runs ``ess``, as the commands shall see them, on whatever node."""
+"""The surroundings of the user who runs ``ess``, for the commands on every node."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ess.errors import SystemFailure
 #: Variables of this kind do not travel to nodes and are not given to commands.
 _SECRET = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|PRIVATE_?KEY|ACCOUNT_KEY|API_?KEY|ACCESS_KEY", re.IGNORECASE)
 
-#: What one job sets must not reach another that runs inside of it.
+#: The settings of one job must not reach another job that runs inside it.
 _OWN = frozenset({"ESS_COUNTS", "ESS_IMPORT_ID", "ESS_IMPORT_PLACE", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_NODE_ID"})
 
 

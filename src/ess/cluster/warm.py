@@ -22,7 +22,7 @@ from ess.cluster.leftovers import new_folder
 from ess.errors import EssError
 from ess.tools.warm import protocol
 
-#: What commands get that shall not use a server, and shall not start one either.
+#: The environment of commands that must neither use a server nor start one.
 WITHOUT = {"ESS_WARM": "0"}
 
 #: A server that ended sooner than this after its start is not started again, in seconds.

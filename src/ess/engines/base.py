@@ -32,7 +32,7 @@ class BatchResult:
     not the variables). ``written`` maps a sink to the batch for it. ``kept`` counts the rows
     that reached the end or were written at least once; the others, apart from the rejected and
     the unprocessed, were filtered. ``processed`` is the batch's height unless a ``-quit`` came
-    earlier; ``stopped`` says that no further batch shall be given.
+    earlier; after ``stopped``, no further batch may be given.
     """
 
     final: Batch

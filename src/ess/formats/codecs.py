@@ -1,10 +1,10 @@
 """Undoing compression: gzip, bzip2, xz, zstd, and the members of zip and tar archives.
 
-What a stream is, its first bytes say; names do not matter. Compressed members may follow each
+The first bytes of a stream decide what it is; names do not matter. Compressed members may follow each
 other. An archive is read as its files one after the other, in the archive's order; a
 file in it may be compressed, and an archive may (``.tar.gz``), but an archive in an archive is data.
 
-Damage is met late: whatever could be read up to it is delivered, and only then is
+Damage is reported late: everything readable before it is delivered, and only then is
 `InputReadError` raised, with the offset near which the compressed stream breaks.
 """
 
@@ -335,7 +335,7 @@ def _tar_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
 
 
 def _zip_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
-    # The directory of a zip archive stands at its end, so a stream is kept aside first.
+    # The directory of a zip archive is at its end, so a stream is stored first.
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY) as spool:
         shutil.copyfileobj(DecodedStream(pieces, lambda: None), spool, _SOURCE_READ)
         try:

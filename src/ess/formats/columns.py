@@ -15,7 +15,7 @@ _BASE = "base="
 
 @dataclass(frozen=True)
 class InputColumns:
-    """The columns of an input and, for ``div``, what stands between them.
+    """The columns of an input and, for ``div``, the separators between them.
 
     ``separators`` has one entry before each column and one after the last, blank for none; it is
     empty for the other formats.

@@ -14,7 +14,7 @@ Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Why = Callable[[int], tuple[int, str]]
 
-#: What stands before and behind a block's bytes in `Fields.content`, so that 16 bytes can be read before any place
+#: The zeros before and after a block's bytes in `Fields.content`, so that 16 bytes can be read before any place
 #: and 12 behind it.
 FRONT = 16
 BACK = 12

@@ -215,7 +215,7 @@ def _outside_quotes(
         inside += np.repeat(at_begin, np.diff(line_marks, prepend=-1))
     inside = (inside & 1).astype(np.bool_)
 
-    adjacent = np.empty(len(marks) + 1, dtype=np.bool_)  # [i]: mark i stands directly behind mark i - 1
+    adjacent = np.empty(len(marks) + 1, dtype=np.bool_)  # [i]: mark i follows mark i - 1 directly
     adjacent[0] = marks[0] == 0
     adjacent[1:-1] = marks[1:] == marks[:-1] + 1
     adjacent[-1] = True
@@ -300,7 +300,7 @@ class _Pairs:
     def __init__(self, block: bytes, marks: _Marks, rows: Positions) -> None:
         self._block = block
         in_row = np.searchsorted(rows, np.searchsorted(marks.begins, marks.doubled, side="right") - 1)
-        # One in a line that is no row counts for the next row, and stands outside its fields.
+        # One in a line that is no row counts for the next row, and is outside its fields.
         inside = in_row < len(rows)
         self._places, self._rows = marks.doubled[inside], in_row[inside]
 

@@ -83,7 +83,7 @@ def _fixed_bounds(
 def _divided_bounds(
     block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions, layout: Layout
 ) -> tuple[list[_Bounds], Flags]:
-    """The fields between the separators, each ending at the first place where its separator stands."""
+    """The fields between the separators, each ending at the first occurrence of its separator."""
     finder = _Finder(block, view, begins, stops)
     first = layout.separators[0]
     whole = finder.stands_at(first, begins) & (begins + len(first) <= stops)

@@ -3,7 +3,7 @@
 A row begins at the first ``<td ...>`` and ends at ``</tr>``; pages that leave closing tags out end it at the next
 ``<tr>`` or ``</table>``, too, and a cell at the next one. Tags in a cell are taken out (``<br>`` becomes a blank),
 and so are comments; character references stand for their character; white space is data. What is outside of ``<td>``
-cells is passed over, so that rows of ``<th>`` are no records. A table inside a cell ends the row around it.
+cells is skipped, so rows of ``<th>`` are not records. A table inside a cell ends the row around it.
 """
 
 from __future__ import annotations

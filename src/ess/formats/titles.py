@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _LONGEST_NAME = 31
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
-#: A title has a letter, or is a sign that stands for a word; it may have any characters but control characters.
+#: A title has a letter, or is a sign that means a word; it may have any characters but control characters.
 _TITLE = re.compile(r"[^\x00-\x1f\x7f]*[A-Za-z_#@$%\x80-\xff][^\x00-\x1f\x7f]*\Z")
 #: What a title of a column is like where no column of numbers tells titles from values.
 _WORDS = re.compile(r"[A-Za-z_][\w .()%#&/?'+-]{0,40}\Z", re.ASCII)

@@ -2,7 +2,7 @@
 
 Several patterns are separated by spaces; quotes or a backslash keep a space inside one. ``*``
 stands for any characters, also across folders, ``?`` for one character, ``[abc]``, ``[a-z]``
-and ``[!abc]`` for one of a set. Patterns are pure text here; who walks the folders is
+and ``[!abc]`` for one of a set. Patterns are pure text here; the folders are walked by
 :mod:`ess.lake.listing`.
 """
 

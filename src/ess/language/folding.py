@@ -48,7 +48,7 @@ _FLOATS: dict[ArithmeticOperator, Callable[[float, float], float]] = {
 def fold(node: Node) -> Node:
     """``node`` with its constant parts computed.
 
-    What would reject every record, such as ``1 / 0``, is left as it is, so that it rejects
+    A part that would reject every record, such as ``1 / 0``, is left as it is, so that it rejects
     records only where it is reached.
     """
     spine: list[Arithmetic | Concatenate | Both | Either] = []

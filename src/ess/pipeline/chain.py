@@ -89,7 +89,7 @@ def build_chain(
     Raises:
         OptionError: For a wrong expression, name or group.
     """
-    # -ddef holds for every import, wherever it stands.
+    # -ddef holds for every import, before or after it.
     builder.allow_missing_columns = any(use.name == "-ddef" for use in uses)
     cursor = Cursor(uses)
     rules = _Grammar(builder, more).rules(cursor)

@@ -139,7 +139,7 @@ class KeyedTable:
 
 
 def _wild_expression(source: bytes) -> tuple[bytes, bytes | None]:
-    """The text that an entry stands for, and a regular expression if it has wild cards."""
+    """The text of an entry, and a regular expression if it has wild cards."""
     expression: list[bytes] = []
     text: list[bytes] = []
     wild = False

@@ -2,7 +2,7 @@
 
 A tool's command line is a small program: the order of the options is the order of the work.
 So the parser groups words under the option they follow and keeps everything in order; what
-an option means is decided by who reads the uses (``chain``, ``plan``, a tool).
+an option means is decided by the reader of the uses (``chain``, ``plan``, a tool).
 
 An option word is a ``-`` and a letter; ``-`` alone and ``-5`` are arguments. What stands
 between a comma and the end of the option word are its attributes: ``-f,+1,sep=,``.
@@ -65,7 +65,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Use:
-    """An option as it stands on a command line.
+    """An option on a command line.
 
     ``where`` is the option word as the user wrote it, for error messages.
     """
@@ -151,7 +151,7 @@ class OptionTable:
         return uses
 
     def _require_names(self, option: Option, arguments: Sequence[str]) -> None:
-        """Refuse an option that stands where a name should: it would be an unknown column, or become a file."""
+        """Refuse an option in the place of a name: it would be an unknown column, or become a file."""
         for expected, word in zip(option.arguments, arguments, strict=True):
             is_name = expected.startswith(_NAMES)
             known = self.find(word.partition(",")[0])

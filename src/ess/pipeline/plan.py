@@ -97,7 +97,7 @@ def plan_chain(
     row_slot: Slot | None = None
     if shared := shared_targets(outputs):
         _require_text(outputs, shared)
-        # A row that becomes several is counted anew for each; that takes a variable, which costs more.
+        # A row that becomes several is counted once for each; that takes a variable, which costs more.
         several = any(isinstance(rule, Expand) for rule in rules_of(rules))
         row_slot = replace(_ROW_SLOT, is_variable=several)
         outputs, rules = _number_rows(outputs, rules, row_slot)
@@ -105,7 +105,7 @@ def plan_chain(
             variables = (*variables, Variable(row_slot, 0))
         else:
             created = (*created, row_slot)
-    if not builder.modules:  # who may look at whole rows
+    if not builder.modules:  # a module may read whole rows
         inputs = _used(inputs, Program(inputs, created, variables, tuple(rules)))
         source, *more_used = [with_used_columns(each, {slot.key for slot in inputs}) for each in (source, *more)]
         more = tuple(more_used)

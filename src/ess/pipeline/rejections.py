@@ -41,7 +41,7 @@ class RejectionPolicy:
         self._in_file += count
 
     def next_file(self, attributes: InputAttributes | None = None) -> None:
-        """Begin counting anew: limits hold for each file. A file of another input brings its attributes."""
+        """Start the counts again: limits hold for each file. A file of another input brings its attributes."""
         self._attributes = attributes or self._attributes
         self._in_file = self._reported = self._window = 0
 

@@ -169,7 +169,7 @@ def _started(files: tuple[str, ...], attributes: InputAttributes) -> InputPlan:
 
 
 def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:
-    """The batches of one file of an input; read one by one, so that record numbers and limits begin anew in each."""
+    """The batches of one file of an input; read one by one, so that record numbers and limits start again in each."""
     from ess.formats.reader import InputBatch, read_input  # loads the engines; a command line is checked without them
 
     if plan.rows is not None:

@@ -73,7 +73,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def open_store(address: Address) -> Store:
-    """The store of an address, with the credentials of whoever asks; nothing is asked of it yet.
+    """The store of an address, with the caller's credentials; nothing is asked of it yet.
 
     Raises:
         OptionError: If what the settings say about it makes no sense.

@@ -57,7 +57,7 @@ class Disk:
         return self._base + key
 
     def require(self, *, writing: bool) -> None:
-        """See that the folder is there, and make it where something shall be written."""
+        """See that the folder is there, and make it for writing."""
         folder = Path(self._base)
         if writing:
             with self._explained("", writing=True):

@@ -17,7 +17,7 @@ from ess.stores.store import Store
 class Credentials:
     """The keys to a store: values of the settings of its kind, by name. They are never printed.
 
-    They are given to whoever opens a store, also along with a job; nobody takes them from an environment by himself.
+    They are passed to the opener of a store, also with a job; no store reads them from the environment itself.
     """
 
     values: tuple[tuple[str, str], ...] = ()
@@ -131,5 +131,5 @@ class Access:
 
 
 def own_credentials(kind: str) -> Credentials:
-    """The credentials that the settings of whoever asks hold for a kind of store."""
+    """The credentials for a kind of store in the caller's settings."""
     return Credentials(tuple((name, value) for name in KINDS[kind].settings if (value := setting(name))))

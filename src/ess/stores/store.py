@@ -85,7 +85,7 @@ class Store(Protocol):
     OutputWriteError where something was to be written, InputOpenError where it was to be read.
     """
 
-    #: As it stands in messages, without a ``/`` at its end: ``s3://bucket``.
+    #: Its name in messages, without a ``/`` at its end: ``s3://bucket``.
     address: str
     #: Whether keys are all there is. Else there are folders, and links to them, and a look at one of them is cheap.
     flat: bool
@@ -95,7 +95,7 @@ class Store(Protocol):
     late: bool
 
     def at(self, key: str) -> str:
-        """The name of what stands under a key, as a user writes it."""
+        """The name of an object, as a user writes it."""
 
     def require(self, *, writing: bool) -> None:
         """See that the store is there and lets us in."""
@@ -130,7 +130,7 @@ class Store(Protocol):
     # Reading and writing ---------------------------------------------------------------------------------------------
 
     def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
-        """The bytes of an object from ``offset`` on; whoever opens it closes it.
+        """The bytes of an object from ``offset`` on; the opener closes it.
 
         Args:
             key: The object.

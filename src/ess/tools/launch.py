@@ -1,6 +1,6 @@
 """The entries of the ``aq_*`` commands: through the tool server where it can be, directly else.
 
-The commands that are installed are the launchers (``launchers/bin``), which come here by way of ``ess-tool``
+The commands that are installed are the launchers (``launchers/bin``), which come here through ``ess-tool``
 when they cannot use the server themselves. This module is small because its imports are what a start costs.
 """
 

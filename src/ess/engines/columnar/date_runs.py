@@ -90,7 +90,7 @@ def day_runs(
 
 
 def _table(largest: int, unit: int) -> NDArray[np.int32]:
-    """For each pair of bytes the seconds that it stands for as a number of units."""
+    """For each pair of bytes, read as a number of units, its seconds."""
     table = np.full(1 << 16, _NO_TIME, dtype=np.int32)
     for number in range(largest + 1):
         table[int.from_bytes(b"%02d" % number, "little")] = number * unit
@@ -112,5 +112,5 @@ def _content(dates: pl.Series, length: int) -> memoryview | None:
 
 
 def _column(content: memoryview, height: int, length: int, offset: int, dtype: np.dtype[_Number]) -> NDArray[_Number]:
-    """The number that stands at an offset in each date."""
+    """The number at an offset in each date."""
     return np.ndarray((height,), dtype=dtype, buffer=content, offset=offset, strides=(length,)).copy()

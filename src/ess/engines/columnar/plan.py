@@ -70,7 +70,7 @@ class Context:
         return self.stage(_first, expression)
 
     def once(self, expression: pl.Expr) -> pl.Expr:
-        """``expression`` for several uses: Polars computes an expression anew wherever it stands."""
+        """``expression`` for several uses: Polars computes an expression again at each use."""
         simple = expression.meta.is_column() or is_constant(expression)
         return expression if simple else self.column(expression)
 

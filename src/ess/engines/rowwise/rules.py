@@ -219,7 +219,7 @@ class _LoopCompiler(Statements):
     # Sequences of rules
 
     def _sequence(self, rules: tuple[Rule, ...], tail: _Tail) -> None:
-        """Rules and what follows them. What follows an ``Expand`` stands in its loop."""
+        """Rules and what follows them. The rest after an ``Expand`` is inside its loop."""
         for number, rule in enumerate(rules):
             rest = rules[number + 1 :]
             self._at(rule)

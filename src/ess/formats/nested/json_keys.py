@@ -35,7 +35,7 @@ class KeyNode:
 
 @dataclass(frozen=True)
 class KeyTree:
-    """All key specs of an input; ``outside`` says whether a column stands outside every ``[*]``."""
+    """All key specs of an input; ``outside`` is true if a column is outside every ``[*]``."""
 
     root: KeyNode
     outside: bool

@@ -1,8 +1,8 @@
 """A JSON value that is too long to be held: its members and items are taken one by one.
 
 So a file that is one object with an array of many small ones takes no more memory than the small ones alone.
-What is taken, and in which order, is as if it were held (`json_values.walk`); only what is wrong with it is met later,
-when rows of what stands before have been made.
+What is taken, and in which order, is as if it were held (`json_values.walk`); but errors are found later,
+when rows of the text before them have been made.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from ess.formats.records import Layout
 _LIMITS = 16
 _PIECE = 1 << 16
 _DEEPEST = 1000
-#: A file begins with the right to read so many record limits twice; each byte read anew adds one more.
+#: A file begins with the right to read so many record limits twice; each new byte adds one more.
 _BUDGET = 8
 _LONGEST_ENTITY = 1024
 _MOST_ENTITIES = 10_000

@@ -1,4 +1,4 @@
-"""Bytes that expat takes: UTF-8, in which each byte that is none stands as a character of private use.
+"""Bytes that expat takes: UTF-8, in which a private-use character replaces each byte that is not.
 
 Such characters that are in the data themselves are taken apart in the same way, so that `original_bytes`
 gives back what was there.

@@ -1,7 +1,7 @@
 """Lines put together from pieces: constants, texts of their own for each row, and texts chosen from a table.
 
 Joining costs some nanoseconds for each row and piece, so constants go into the entries of the tables beside them,
-and small tables that stand side by side become one.
+and small neighbouring tables become one.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Lookup:
     Args:
         texts: The table, an Arrow ``binary`` array.
         indices: For each row, which entry it has.
-        before: What stands before each text.
-        after: What stands after it.
+        before: The constant before each text.
+        after: The constant after it.
     """
 
     texts: pa.Array
@@ -38,7 +38,7 @@ class Lookup:
     after: bytes = b""
 
     def framed(self) -> pa.Array:
-        """The table with what stands around its texts."""
+        """The table with the constants around its texts."""
         if not (self.before or self.after):
             return self.texts
         return _join(

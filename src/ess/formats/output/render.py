@@ -213,7 +213,7 @@ def _names(columns: Sequence[OutputColumn], where: str) -> list[str]:
     """The labels as names of columns, ``Vec.Col`` as ``Vec_Col``.
 
     Raises:
-        OptionError: If one is no name, or a name comes twice: who reads the output could not use it.
+        OptionError: If one is no name, or a name comes twice: the reader of the output could not use it.
     """
     names = [column.label.replace(".", "_") for column in columns]
     seen: set[str] = set()

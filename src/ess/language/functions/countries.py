@@ -29,7 +29,7 @@ _COUNTRY = re.compile("[A-Z]{2}")
 
 @lru_cache(maxsize=4)
 def _reader(path: Path, changed: int) -> Reader:
-    """The file's reader; ``changed`` (nanoseconds) makes a replaced file be opened anew."""
+    """The file's reader; ``changed`` (nanoseconds) causes a replaced file to be opened again."""
     import maxminddb
 
     try:

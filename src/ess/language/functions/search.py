@@ -96,7 +96,7 @@ def search_key(site: bytes, path: bytes | None = None) -> bytes:
     address, _, fragment = (slash + own if path is None else path).partition(b"#")
     if path is None and not slash:
         address, _, fragment = site.partition(b"#")
-    # A page that searches without loading anew keeps its query behind "#".
+    # A page that searches without reloading keeps its query behind "#".
     for query in (address.partition(b"?")[2], fragment):
         values: dict[bytes, bytes] = {}
         for pair in query.split(b"&"):

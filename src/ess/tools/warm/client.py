@@ -32,7 +32,7 @@ def run(tool: str, arguments: list[str]) -> int | None:
 
     Returns:
         The wait status of the command as ``os.wait`` gives it, or None if it has not run and the
-        caller shall run it directly. A missing server is started for the next command.
+        caller must run it directly. A missing server is started for the next command.
     """
     if os.environ.get("ESS_WARM", "1") == "0":
         return None
@@ -112,7 +112,7 @@ def _send(connection: _socket.socket, request: bytes, descriptors: list[int]) ->
     try:
         rights = b"".join(d.to_bytes(4, sys.byteorder) for d in (directory, *descriptors))
         sent = connection.sendmsg([request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
-        # Not even nothing may be sent once all is: the command may have ended by then, which would be an
+        # Nothing more may be sent, not even an empty message: the command may have ended by then, which would be an
         # error here, and the caller would run it again.
         if sent < len(request):
             connection.sendall(request[sent:])

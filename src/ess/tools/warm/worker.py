@@ -68,7 +68,7 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
             sys.stdout = _text_stream(1, "w", "surrogateescape")
             sys.stderr = _text_stream(2, "w", "backslashreplace")
             sys.argv = [os.fsdecode(argument) for argument in arguments]
-            # Said by the command itself, before it begins: whoever has not heard it may run the command again.
+            # Said by the command itself, before it begins: a client that has not heard it may run the command again.
             with socket.socket(fileno=client) as heard:
                 heard.sendall(protocol.message(protocol.BEGUN, os.getpid()))
             begun = True
@@ -96,7 +96,7 @@ def _run(tool: str) -> int:
         code = exit_code(tool, lambda: module.main(sys.argv[1:]))
     except SystemExit as end:  # from a module of the user's
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    # After an interruption a thread may still be writing to who does not read; it ends with the process.
+    # After an interruption a thread may still be writing to a reader that reads nothing; it ends with the process.
     for stream in (sys.stderr,) if code == INTERRUPTED else (sys.stdout, sys.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):
@@ -118,7 +118,7 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
     until = time.monotonic() + _CLOSING_SECONDS
     while _has_foreign_descriptors(channel):
         if time.monotonic() > until:
-            return False  # whoever has opened one will close it, when the number is another file's
+            return False  # its opener will close it, when the number is another file's
         time.sleep(0.0005)
     return _memory() - memory < _MAX_GROWTH
 

@@ -37,7 +37,7 @@ _START_SECONDS = 900.0
 #: It may write a snapshot first.
 _STOP_SECONDS = 60.0
 
-#: A server lives long, so what it frees shall go back to the system soon. By themselves the allocators of Polars and
+#: A server lives long, so what it frees should go back to the system soon. By themselves the allocators of Polars and
 #: Arrow, and that of C, from which the transport takes its messages, keep more than the rows need.
 _ALLOCATORS = {
     "_RJEM_MALLOC_CONF": "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0",

@@ -49,7 +49,7 @@ class BucketLocation:
         return contextlib.nullcontext()
 
     def create(self, part: str, file: str) -> contextlib.AbstractContextManager[Sink]:
-        """Write a file, or write it anew."""
+        """Write or replace a file."""
         return self._store.create(self._under(part, file))
 
     def settle(self, part: str, sizes: Mapping[str, int]) -> None:

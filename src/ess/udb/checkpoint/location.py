@@ -20,7 +20,7 @@ MANIFEST = "manifest.json"
 class Location(Protocol):
     """The operations that a save and a load need. A part is named ``data-`` and 16 hexadecimal digits."""
 
-    #: As it stands in messages.
+    #: Its name in messages.
     address: str
     #: Whether a write that seems to have failed may still be carried out.
     late: bool
@@ -35,7 +35,7 @@ class Location(Protocol):
         """Keep what the manifest names, as far as that can be done."""
 
     def create(self, part: str, file: str) -> AbstractContextManager[Sink]:
-        """Write a file, or write it anew; at the end it is safe."""
+        """Write or replace a file; at the end it is safe."""
 
     def settle(self, part: str, sizes: Mapping[str, int]) -> None:
         """See that a part is there for good, with its files and their bytes."""

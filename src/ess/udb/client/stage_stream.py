@@ -149,7 +149,7 @@ class StageStream:
         if self._is_lost:
             raise self._connection.silent()
         if self._has_failed:
-            self.wait()  # a write fails when the server has refused; its reason stands on the way back
+            self.wait()  # a write fails when the server has refused; its reason is in its answer
             where = f"server {self._connection.server.address}"
             raise UdbCommunicationError("the server was lost", where=where, hint=IF_ENDED)
 

@@ -8,7 +8,7 @@ large for the log. A record is one line of JSON and then bytes. The kinds:
 - ``prepared``: an import with its rows, or the changes of a session; it counts when ``committed``
 - ``committed``, ``dropped``: what has become of it
 - ``changed``: changes that count at once
-- ``settled``: imports were worked in here, which decides about the order of rows
+- ``settled``: imports were merged in here, which decides the order of rows
 
 Nothing here knows locks: :class:`ess.udb.server.database.Database` calls it in the right order.
 """

@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 #: How often to ask whether the client is still there.
 ASK_EVERY_SECONDS = 0.25
 
-#: How long the handler waits for the end of work that nobody wants any more.
+#: How long the handler waits for the end of cancelled work.
 END_SECONDS = 2.0
 
 #: How long from one exception to the next, to code that goes on after it.

@@ -86,7 +86,7 @@ class Database:
         """
         with self._lock:
             self._require_usable()
-            with suppress(EssError):  # that it cannot be noted, because the disk is full, is for who looks
+            with suppress(EssError):  # a full disk, on which it cannot be noted, is the next reader's error
                 self._shard.settle()
 
     def _settle_behind(self) -> None:
@@ -264,7 +264,7 @@ class Database:
                 return Ending.IN_DOUBT
             ending = Ending.SETTLED if stage.phase is Phase.ENDED else Ending.DROPPED
             self.drop(pending)
-            # Not while other imports come in, which would wait for it, and be what is worked in next.
+            # Not while other imports come in, which would wait for it, and be merged in next.
             is_worth_settling = not self._pending and self._shard.is_worth_settling
         if is_worth_settling:
             # Now and not at the commit, because the client waits for the end of its stream.

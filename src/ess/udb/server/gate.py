@@ -20,7 +20,7 @@ GATE_SECONDS = 60.0
 
 
 class Gate:
-    """The lock and the gate of one database; ``with gate.lock`` stands around everything but ``busy``.
+    """The lock and the gate of one database; everything but ``busy`` is called inside ``with gate.lock``.
 
     Args:
         database: Its name, for errors.
@@ -66,7 +66,7 @@ class Gate:
 
     @contextmanager
     def busy(self, stage: Stage) -> Iterator[None]:
-        """Note that something is worked on for a client, who cannot say anything meanwhile."""
+        """Note that work for a client is in progress, which can say nothing meanwhile."""
         with self.lock:
             stage.busy += 1
         try:

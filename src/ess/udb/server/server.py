@@ -192,7 +192,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
     def _end(self, database: Database, pending: Pending) -> None:
         ending = database.end_of_stream(pending)
         if ending is Ending.IN_DOUBT:
-            # In a thread of its own, because the client's stream shall not wait for another server.
+            # In a thread of its own, so that the client's stream need not wait for another server.
             self.catalog.resolve(database, pending)
         elif ending is Ending.DROPPED and not pending.is_session:
             log.warning("import %s of %s ended early, nothing was imported", pending.stage.identity, database.name)

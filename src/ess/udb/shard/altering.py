@@ -1,4 +1,4 @@
-"""Another definition for a database that is there: another Var vector (``-alt``), or a table less."""
+"""Another definition for an existing database: another Var vector (``-alt``), or a table less."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Keys are numbered in the order in which they were first seen, over all tables of the database.
 A table keeps its rows sorted by key number, and of each row only what is not the key. Imports
-are appended as they come and worked in when somebody looks ("settled"): then new keys get their
+are appended as they come and merged in when a reader needs them ("settled"): then new keys get their
 numbers, and all new rows are sorted and merged at once.
 """
 
@@ -43,13 +43,13 @@ from ess.udb.spec.spec_file import parse_definition
 #: The job of an import that belongs to none begins so.
 _ALONE = "#"
 
-#: Fewer rows are worked in when somebody looks.
+#: Fewer rows are merged in when a reader needs them.
 _MANY_ROWS = 100_000
 
 
 @dataclass(frozen=True)
 class Import:
-    """Rows to be worked in.
+    """Rows to be merged in.
 
     Args:
         table: Where they go; None if only their keys count.
@@ -78,7 +78,7 @@ class Shard:
 
     Args:
         definition: The tables.
-        settled: Is called when imports of a job are about to be worked in. The moment can decide the order of
+        settled: Called when imports of a job are about to be merged in. The moment can decide the order of
             rows, so a log's keeper notes it.
     """
 
@@ -93,7 +93,7 @@ class Shard:
         self._add_tables()
 
     def copy(self) -> Shard:
-        """The state as it is now, imports worked in; to look at, and to try changes on.
+        """The present state, imports merged in; to read, and to try changes on.
 
         Where that cannot be noted, because the disk is full, imports are worked into the copy only.
         """
@@ -148,7 +148,7 @@ class Shard:
     def is_worth_settling(self) -> bool:
         """True if so many rows wait that it pays to merge them in before a reader needs them.
 
-        So much that it at least doubles what is there: each row is worked in a few times at most, however small the
+        So much that it at least doubles what is there: each row is merged in a few times at most, however small the
         imports are. Not imports of a job, whose order is decided when somebody looks.
         """
         stored = sum(rows.height for rows in self._rows.values())
