@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,3 +53,49 @@ def shared_folder(mode: int) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def silent_connections(port: int, number: int, first_bytes: bytes = b"") -> Iterator[Callable[[], bool]]:
+    """Another user holds so many connections to a port of this machine, and says no more than their first bytes.
+
+    Yields:
+        Waits for the end of one of his connections; True as long as he has another one.
+    """
+    told, tell = os.pipe()
+    holding, let_go = os.pipe()
+
+    def hold() -> None:
+        poll, held = select.poll(), {}
+        for _ in range(number):
+            connection = socket.create_connection(("127.0.0.1", port))
+            with contextlib.suppress(OSError):  # the server may have closed it already
+                connection.sendall(first_bytes)
+            held[connection.fileno()] = connection
+            poll.register(connection, select.POLLIN)
+        poll.register(holding, select.POLLIN)
+        os.write(tell, b"h")
+        while held:
+            for descriptor, _ in poll.poll():
+                if descriptor == holding:
+                    return
+                poll.unregister(descriptor)
+                held.pop(descriptor).close()
+                os.write(tell, b"c" if held else b"e")
+
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(let_go)
+            act_as(MALLORY, hold)
+        finally:
+            os._exit(0)
+    os.close(tell)
+    os.close(holding)
+    try:
+        assert os.read(told, 1) == b"h"
+        yield lambda: os.read(told, 1) == b"c"
+    finally:
+        os.close(let_go)
+        os.waitpid(child, 0)
+        os.close(told)

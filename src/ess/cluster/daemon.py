@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 from typing import Any
 
@@ -21,12 +22,17 @@ from ess.cluster.groups import Groups
 from ess.cluster.leftovers import new_folder
 from ess.cluster.processes import alive, identify, this_process
 from ess.cluster.security import security
+from ess.cluster.strangers import bound_strangers
 from ess.errors import EssError, InitializationError
+from ess.logs import keep_small
 
 HOST = "127.0.0.1"
 
 #: The most bundles a worker can run at a time; how many it does is up to each job.
 MOST_THREADS = 256
+
+#: So many connections and files the scheduler can have, where the system lets it.
+_DESCRIPTORS = 8192
 
 _CONFIGURATION = {
     "distributed.scheduler.http.routes": [],
@@ -57,6 +63,10 @@ class _Worker(_NoHttp, Worker):
 
 
 async def _run_scheduler() -> None:
+    # It starts no programs, which would inherit this.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     async with _Scheduler(host=HOST, port=0, protocol="tls", security=security("scheduler"), dashboard=False) as server:
         _leave_path()
         state.write_daemon("scheduler", state.Daemon(this_process(), server.address, state.versions()))
@@ -103,10 +113,13 @@ def main(arguments: list[str]) -> int:
     """Run one process of the cluster until it is told to end."""
     os.umask(0o077)
     dask.config.set(_CONFIGURATION)
+    # The last argument only marks the process, see ess.cluster.local.
+    name = "scheduler" if arguments[0] == "scheduler" else f"worker-{int(arguments[1])}"
     try:
+        keep_small(state.log_path(name))
+        bound_strangers()
         # Dask's own choice would be a folder of one name for all users of the machine, in the temporary folder.
         dask.config.set({"temporary-directory": str(new_folder(state.scratch_folder()))})
-        # The last argument only marks the process, see ess.cluster.local.
         if arguments[0] == "scheduler":
             asyncio.run(_run_scheduler())
         else:

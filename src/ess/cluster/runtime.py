@@ -30,6 +30,9 @@ from ess.cluster.substitution import Place
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import EssError, InitializationError, OptionError, SystemFailure
 
+#: How long the scheduler may take to answer first, in seconds.
+FIRST_SECONDS = 10.0
+
 #: How often the list of workers is looked at, in seconds.
 LOOK_INTERVAL = 0.5
 
@@ -228,12 +231,16 @@ def _connect(workers: int) -> tuple[ProcessId, Client]:
     assert scheduler is not None
     # What Dask has to say about connections that break is said by us, once and in one line.
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-    try:
-        return scheduler.process, Client(  # type: ignore[no-untyped-call]
-            scheduler.address, security=security("client"), timeout=10, set_as_default=False
-        )
-    except OSError as error:
-        raise _scheduler_gone() from error
+    deadline = time.monotonic() + FIRST_SECONDS
+    while True:
+        try:
+            return scheduler.process, Client(  # type: ignore[no-untyped-call]
+                scheduler.address, security=security("client"), timeout=FIRST_SECONDS, set_as_default=False
+            )
+        except OSError as error:
+            # Somebody who floods the port can push out this connection too; then the next one may get through.
+            if not alive(scheduler.process) or time.monotonic() > deadline:
+                raise _scheduler_gone() from error
 
 
 def _scheduler_gone() -> InitializationError:

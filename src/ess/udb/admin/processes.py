@@ -22,6 +22,7 @@ import psutil
 
 from ess import processor
 from ess.errors import EssError, InitializationError, UdbConnectError
+from ess.logs import tail
 from ess.settings import SETTINGS, make_private_folder, open_private, write_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
 from ess.udb.spec.spec import Server
@@ -153,12 +154,7 @@ def stop(folder: Path, port: int) -> int:
 
 def log_tail(folder: Path, port: int, lines: int = 20) -> list[str]:
     """The last lines of a server's log."""
-    try:
-        with log_file(folder, port).open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 200 * lines))
-            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
-    except FileNotFoundError:
-        return []
+    return tail(log_file(folder, port), lines)
 
 
 def log_file(folder: Path, port: int) -> Path:

@@ -4,5 +4,5 @@
 - ``database``: one database with its shard and its log; ``gate``: its locks; ``pending``: imports under way.
 - ``conversations``: streams of imports and sessions; ``validation``: what a peer's rows must be.
 - ``verdicts``: asks another server how a commit was decided; ``cancellation``: ends work that nobody waits for.
-- ``memory``: the memory limit.
+- ``memory``: the memory limit; ``strangers``: bounds on connections without the token.
 """

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ess.errors import EssError, InitializationError
+from ess.logs import keep_small
 from ess.settings import open_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
 from ess.udb.server.memory import MemoryLimit
@@ -37,6 +38,7 @@ def main(argv: list[str]) -> int:
     # Blocked before any thread is made, so that only sigwait below ever gets them.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     pid_file = Path(arguments.pid_file)
+    keep_small(pid_file.with_suffix(".log"))
     try:
         _raise_descriptor_limit(arguments.all_descriptors)
         with _only_server(pid_file.with_suffix(".lock"), arguments.host, arguments.port):

@@ -31,6 +31,7 @@ from ess.udb.server.conversations import Conversation, require_names
 from ess.udb.server.database import Database
 from ess.udb.server.memory import MemoryLimit
 from ess.udb.server.pending import Pending
+from ess.udb.server.strangers import Strangers
 from ess.udb.shard.altering import alter, drop
 from ess.udb.shard.changes import Clear, Forget
 from ess.udb.shard.reordering import order
@@ -133,6 +134,9 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             tls_certificates=[(access.certificate, access.key)],
             middleware={"token": _TokenCheck(access.client.token)},
         )
+        self._strangers = Strangers(self.port)
+        self._strangers.start()
+        self._ended.callback(self._strangers.end)
 
     def shutdown(self) -> None:
         """End the service."""
@@ -143,6 +147,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> list[bytes]:
         """Answer a request."""
+        self._strangers.has_called(context.peer())
         with _errors_for_client(action.type):
             if action.type == "count":
                 return [json.dumps(self._count(bytes(action.body), context)).encode()]
@@ -153,6 +158,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.FlightDataStream:
         """Send rows."""
+        self._strangers.has_called(context.peer())
         with _errors_for_client("export"):
             request = decode(ScanRequest, ticket.ticket)
             rows = self._scan(request, Scan.export, context).to_arrow()
@@ -162,12 +168,13 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 
     def do_exchange(
         self,
-        _context: flight.ServerCallContext,
+        context: flight.ServerCallContext,
         descriptor: flight.FlightDescriptor,
         reader: flight.MetadataRecordBatchReader,
         writer: flight.MetadataRecordBatchWriter,
     ) -> None:
         """Take an import, or hold a session."""
+        self._strangers.has_called(context.peer())
         with _errors_for_client("import or session"):
             fields = read_object(bytes(descriptor.command or b""))
             if "attempt" not in fields:
