@@ -6,6 +6,7 @@ Imports inside functions count too: they save start-up time, they do not change 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -163,3 +164,15 @@ def test_the_package_is_light_to_import() -> None:
     code = f"import sys, ess; print(*sorted(set({sorted(ADAPTERS)}) & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert loaded == []
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted(path.parent for path in FILES if path.name == "__init__.py" and path.parent != SOURCE),
+    ids=lambda folder: str(folder.relative_to(SOURCE)),
+)
+def test_the_docstring_of_a_folder_names_its_modules(folder: Path) -> None:
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    modules |= {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert modules - set(re.findall(r"``([a-z0-9_]+)``", text)) == set()

@@ -6,6 +6,10 @@ settings they use are those of the command line (``ESS_CACHE_DIR``, ``ESS_WORK_D
 one defines the other sees.
 
 Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
+
+- ``lake``: datastores, files and categories; ``rows``: the rows of a category; ``jobs``: commands over files.
+- ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``commands``: options of commands.
+- ``results``: what is returned; ``arguments``: arguments of a wrong type.
 """
 
 from ess.api.clusters import (

@@ -1,4 +1,9 @@
-"""The ``ess`` command: parse, call :mod:`ess.api`, render, exit."""
+"""The ``ess`` command: parse, call :mod:`ess.api`, render, exit.
+
+- ``app``: the command ``ess``; ``lake``, ``stream``, ``cluster`` and ``udb``: its commands.
+- ``render``: results as text; ``progress``: that of a stream; ``completion``: of command lines.
+- ``category_options``: options made from their table.
+"""
 
 import sys
 

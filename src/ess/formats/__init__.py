@@ -8,7 +8,9 @@ Reading, in the order in which bytes become rows:
   ``parse_exact`` makes a batch with them.
 * ``parse_fast`` makes the same batch from large blocks at once: ``split`` and ``split_lines`` find the ``fields`` of
   plain lines and leave the others to ``records``; ``convert`` makes columns and leaves odd values to ``values``.
-* ``nested`` reads ``jsn`` and ``xml``; ``binary`` reads and writes ``bin``.
+  ``digits`` makes numbers of plain digits, ``lazy_sequence`` the reasons of rejected records.
+* ``nested`` reads ``jsn`` and ``xml``, ``table_rows`` reads ``tab``; ``binary`` reads and writes ``bin``.
+* ``raw`` reads records without columns; ``dialect`` guesses the layout of a file, ``titles`` names in its title.
 * ``reader`` is the entry: files, attributes and columns in, batches and rejected records out.
 
 Writing is ``output``.

@@ -1,4 +1,11 @@
-"""The table of functions, by lower-case name."""
+"""The table of functions, by lower-case name.
+
+- ``strings``, ``comparison``, ``patterns`` and ``extraction``: parts and tests of strings.
+- ``arithmetic``, ``conversion`` and ``dates``: numbers, types and times.
+- ``encoding`` and ``character_sets``: encodings of text; ``keys``: composite keys and hashes.
+- ``agents``, ``countries`` and ``search``: user agents, addresses, search engines.
+- ``special``: Set and RowCount.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``loginf``: finds out what is in a log file: format, columns, types, ranges, uniqueness."""
+"""``loginf``: finds out what is in a log file: format, columns, types, ranges, uniqueness.
+
+- ``source``: reads an input of unknown columns; ``typed_source``: one whose columns are known.
+- ``profile``: what was found; ``report``: prints it.
+"""
 
 from __future__ import annotations
 
