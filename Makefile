@@ -50,8 +50,8 @@ conformance: $(STAMP) ## compare with the published outputs
 bench: $(STAMP) ## time the works of docs/benchmarks.md beside other programs; BENCH_ROWS=200000 for a quick look
 	@PYTHONPATH=scripts $(BIN)/python -m bench
 
-fault: $(STAMP) ## kill database servers and clients at random moments, over and over; FAULT_ROUNDS=300 FAULT_REAL_ROUNDS=30 FAULT_SEED=2
-	@FAULT_ROUNDS=$${FAULT_ROUNDS:-100} FAULT_REAL_ROUNDS=$${FAULT_REAL_ROUNDS:-10} $(BIN)/python -m pytest -q -x -s -p no:xdist -p no:logging tests/udb/test_faults.py
+fault: $(STAMP) ## kill servers, clients, and what else runs in streams, over and over; FAULT_ROUNDS=300 FAULT_REAL_ROUNDS=30 FAULT_STREAM_ROUNDS=80 FAULT_SEED=2
+	@FAULT_ROUNDS=$${FAULT_ROUNDS:-100} FAULT_REAL_ROUNDS=$${FAULT_REAL_ROUNDS:-10} FAULT_STREAM_ROUNDS=$${FAULT_STREAM_ROUNDS:-20} $(BIN)/python -m pytest -q -x -s -p no:xdist -p no:logging tests/udb/test_faults.py tests/cluster/fault_streams.py
 
 fuzz: $(STAMP) ## generated programs over generated data through both engines, ten minutes of it; FUZZ_SECONDS=60 FUZZ_SEED=2
 	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-600} --seed $${FUZZ_SEED:-1}

@@ -162,4 +162,6 @@ def test_a_lost_database_server_is_told_of_with_the_sum(logs: Path, ess: Ess) ->
     _, err = ess("stream", "log", "*", "*", command, code=32)
     told = err.splitlines()
     assert told[1] == "ess: 2 of 3 files (1 failed): 4 rows read = 4 imported + 0 filtered + 0 rejected"
-    assert told[2].startswith("ess: a database server was missing: if it was killed, its rows are gone")
+    assert told[2].startswith(
+        "ess: a database server was missing. What was imported is on its disk: run: ess udbd start"
+    )

@@ -154,7 +154,7 @@ def test_a_volatile_server_that_ended_has_lost_its_rows_and_that_is_said(
         list(admin.udbd("start"))  # starts one empty server beside a half-full one, which must not look whole
         lost = (
             f"aq_udb: {server} does not have its part of database 'db'; "
-            "clear the rest with aq_udb -clr db, and import again\n"
+            "clear the rest with aq_udb -clr db, then import all files again, without --resume\n"
         )
         for arguments in (("-exp", "db:log"), ("-cnt", "db"), ("-inf", "db"), ("-crt", "db"), ("-probe", "db")):
             assert udb(capfd, *arguments) == (34, "", lost), arguments

@@ -82,10 +82,10 @@ def stream(
         _say(f"{files} not run because of --quitonerror; --resume continues")
     for text in result.reconciliation:
         _say(text)
-    if _may_have_lost_rows(result):
+    if _missed_a_server(result):
         _say(
-            "a database server was missing: if it was killed, its rows are gone, also of those counted here; "
-            "run: ess udbd restart, then import all files again"
+            "a database server was missing. What was imported is on its disk: run: ess udbd start, then the same "
+            "command with --resume. Only what was volatile is gone: clear it, then run the command without --resume"
         )
     if result.exit_code:
         raise typer.Exit(result.exit_code)
@@ -116,7 +116,7 @@ def _tell_failures(failures: tuple[Failure, ...]) -> None:
         _say(f"and {len(failures) - _MOST_FAILURES} more failed")
 
 
-def _may_have_lost_rows(result: StreamResult) -> bool:
+def _missed_a_server(result: StreamResult) -> bool:
     missing = (UdbConnectError.exit_code, UdbCommunicationError.exit_code)
     failed = any(failure.exit_code in missing for failure in result.failures)
     return failed and any(stage.counts.imported for stage in result.stages)

@@ -276,6 +276,12 @@ def _to_resume(name: str) -> ledger.History:
         if history.command_hash == name:
             if history.resumable:
                 return history
+            if history.exit_code == 0:
+                raise OptionError(
+                    "the latest run of this command has done all its files",
+                    where="--resume",
+                    hint="without --resume it does all of them again, and imports their rows once more",
+                )
             break
     raise OptionError(
         "there is no job with this category, range and command that broke off or failed",

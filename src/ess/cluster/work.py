@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -111,8 +112,8 @@ def _run_task(
     groups: Groups,
     stop: Callable[[], bool],
 ) -> Outcome:
-    # A number that no other run of this task has, also if two nodes came to run it at once.
-    stem = Path(job.folder) / f"{task.index}.{attempt}.{place.node_id}.{os.getpid()}"
+    # No other run of this task has this name, also if two nodes run it at once, or a job that was killed and resumed.
+    stem = Path(job.folder) / f"{task.index}.{attempt}.{place.node_id}.{secrets.token_hex(6)}"
     stdout, stderr, counts = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err", "counts"))
     environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **tools, **task.environment}
     file: FileValues | None = None

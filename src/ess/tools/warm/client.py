@@ -21,6 +21,10 @@ from ess.tools.warm import protocol
 
 #: Signals that a terminal or another process sends to the client and that are meant for the command.
 _FORWARDED = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
+_LOST = (
+    b"the tool server was lost while the command ran: see what it has done before you run it again; "
+    b"ESS_WARM=0 does without\n"
+)
 
 
 def run(tool: str, arguments: list[str]) -> int | None:
@@ -166,7 +170,7 @@ def _follow(connection: _socket.socket, question: _socket.socket, command: int) 
             os.killpg(command, _signal.SIGKILL)
         except OSError:
             pass
-        os.write(2, b"the tool server was lost while the command ran; run it again, or set ESS_WARM=0\n")
+        os.write(2, _LOST)
         os._exit(4)
     return status
 

@@ -31,6 +31,9 @@ NOTICE_SECONDS = 0.5
 
 _NOTHING = pa.schema([])
 
+#: A job that is resumed leaves out the files whose rows are gone.
+_ANEW = "then import all files again, without --resume"
+
 #: What a server says of a database that was just defined.
 _NEW = {"commits": 0, "waiting": 0}
 
@@ -69,7 +72,7 @@ class Pool:
             where = ", ".join(dict.fromkeys(answer.where for answer in missing))
             hint = missing[0].hint
             if any(each["volatile"] for each in held):
-                hint = f"its rows are lost: start it, clear the rest (aq_udb -clr {database}), and import again"
+                hint = f"its rows are lost: start it, clear the rest (aq_udb -clr {database}), {_ANEW}"
             raise UdbConnectError(missing[0].what, where=where, hint=hint)
         self.require_whole(database)
         if definition and 0 < len(held) < len(answers):
@@ -96,13 +99,13 @@ class Pool:
                 raise UdbRequestError(
                     f"the server does not have its part of database '{database}'",
                     where=f"server {connection.server.address}",
-                    hint=f"clear the rest with aq_udb -clr {database}, and import again",
+                    hint=f"clear the rest with aq_udb -clr {database}, {_ANEW}",
                 )
             if each is not None and used and (each["birth"] not in (*used, DAMAGED) or len(used) > 1):
                 raise UdbRequestError(
                     f"the server has another database '{database}' than the others",
                     where=f"server {connection.server.address}",
-                    hint=f"clear it everywhere with aq_udb -clr {database}, and import again",
+                    hint=f"clear it everywhere with aq_udb -clr {database}, {_ANEW}",
                 )
 
     def define(self, database: str, definition: str, *, volatile: bool = False) -> None:

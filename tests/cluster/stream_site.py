@@ -1,0 +1,202 @@
+"""A category, a database and streams of the installed commands, whose processes can be killed at chosen moments."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ess import api
+from ess.cluster import providers, state
+from ess.udb.admin import admin, processes
+from ess.udb.command.perform import perform
+from ess.udb.command.query import export_batch
+from ess.udb.wire.access import udb_folder
+from tests.cluster.running import marked, wait_until
+from tests.udb.faults import operation
+
+BIN = Path(sys.executable).parent
+
+#: Longer than this nothing may take.
+SECONDS = 120.0
+
+#: A value that differs from run to run.
+LOADED = '-eval s:loaded "\\"$(date +%s%N) %node_id $$\\""'
+
+
+@dataclass
+class Site:
+    """Files ``log_*.csv`` of rows ``k,v``, and tables ``t`` and ``u`` of two servers that take them.
+
+    Args:
+        folder: The test's own; no other process has its name in its environment.
+        files: How many files there are; each has two rows.
+        nodes: Of the cluster; 0: none.
+    """
+
+    folder: Path
+    files: int
+    nodes: int = 0
+    _gates: int = 0
+    _started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __enter__(self) -> Site:
+        logs = self.folder / "logs"
+        logs.mkdir()
+        for number in range(self.files):
+            text = "".join(f"{key},{number}\n" for key in self._keys(number))
+            (logs / f"log_2014-09-{number + 1:02}.csv.gz").write_bytes(gzip.compress(text.encode()))
+        api.select("local")
+        api.category_add("log", f"{logs}/log*", columnspec="s:k i:v")
+        if self.nodes:
+            assert providers.create(self.nodes) == []
+        admin.create_database("shop", ports=2)
+        for table in ("t", "u"):
+            admin.create_table(table, ["s,pkey:k", "i:v", "s:loaded"])
+        self.start_servers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        with contextlib.suppress(Exception):
+            providers.terminate(everything=True)
+        for _line in admin.udbd("stop"):
+            pass
+        wait_until(lambda: not marked(str(self.folder)))
+
+    @staticmethod
+    def _keys(number: int) -> list[str]:
+        return [f"a{number}", f"b{number}"]
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all rows, sorted."""
+        return sorted(key for number in range(self.files) for key in self._keys(number))
+
+    @property
+    def rows(self) -> int:
+        """How many rows the files have."""
+        return 2 * self.files
+
+    def start_servers(self) -> None:
+        """Start the database servers that do not run."""
+        for _line in admin.udbd("start"):
+            pass
+
+    def server_pids(self) -> list[int]:
+        """The processes of the database servers that run."""
+        ports = [int(os.environ["ESS_UDB_PORT"]) + place for place in range(2)]
+        return [pid for port in ports if (pid := processes.state(udb_folder(), port).pid)]
+
+    def stored(self, table: str = "t") -> list[str]:
+        """The keys of the rows that are in a table, sorted."""
+        return sorted(row[0].decode() for row in export_batch(f"shop:{table}", columns=["k"])[0].rows())
+
+    def clear(self) -> None:
+        """Empty the tables."""
+        for table in ("t", "u"):
+            perform(operation("-clr", f"shop:{table}"))
+
+    # Streams ------------------------------------------------------------------------------------------------------
+
+    def gate(self) -> Gate:
+        """A place in commands that they do not pass before it is opened."""
+        self._gates += 1
+        folder = self.folder / f"gate-{self._gates}"
+        folder.mkdir()
+        return Gate(folder)
+
+    def start(self, command: str, *options: str) -> subprocess.Popen[str]:
+        """Begin to stream all files through a command."""
+        process = subprocess.Popen(
+            [BIN / "ess", "stream", "log", "*", "*", command, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def end(self, process: subprocess.Popen[str]) -> Told:
+        """Wait for a stream to end."""
+        out, err = process.communicate(timeout=SECONDS)
+        return Told(process.returncode, out, err)
+
+    def stream(self, command: str, *options: str) -> Told:
+        """Stream all files through a command."""
+        return self.end(self.start(command, *options))
+
+    # Processes ----------------------------------------------------------------------------------------------------
+
+    def pids(self, kind: str) -> list[int]:
+        """The processes of a kind that run now, but for the client."""
+        if kind == "server":
+            return self.server_pids()
+        if kind in ("worker", "workers", "scheduler"):
+            numbers = range(self.nodes if kind == "workers" else 1)
+            names = ["scheduler"] if kind == "scheduler" else [f"worker-{number}" for number in numbers]
+            return [daemon.process.pid for name in names if (daemon := state.read_daemon(name)) is not None]
+        words = {"tool server": "ess.tools.warm.server", "reaper": "reaper.py"}
+        found = []
+        for pid in marked(str(self.folder)):
+            with contextlib.suppress(OSError):
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+                environment = Path(f"/proc/{pid}/environ").read_bytes()
+                is_command = b"\0ESS_IMPORT_ID=" in environment
+                is_import = b"\0ESS_IMPORT_PLACE=" in environment or environment.startswith(b"ESS_IMPORT_PLACE=")
+                if kind in words:
+                    is_wanted = words[kind] in line and not is_command
+                else:
+                    is_wanted = is_import if kind == "aq_pp" else is_command
+                if is_wanted:
+                    found.append(pid)
+        return found
+
+    def kill(self, kinds: Sequence[str], client: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> None:
+        """Kill all processes of some kinds; the client (``client``) as told."""
+        for kind in kinds:
+            if kind == "client":
+                client.send_signal(how)
+            else:
+                for pid in self.pids(kind):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a stream has said in the end."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Commands that come to ``words`` say so, and wait until it is opened."""
+
+    folder: Path
+
+    @property
+    def words(self) -> str:
+        """For the text of a command."""
+        return f": > {self.folder}/at.%FILE.$$; until [ -e {self.folder}/open ]; do sleep 0.05; done"
+
+    def await_somebody(self) -> None:
+        """Wait until a command has come."""
+        wait_until(lambda: list(self.folder.glob("at.*")))
+
+    def open(self) -> None:
+        """Let all pass, now and later."""
+        (self.folder / "open").touch()

@@ -1,0 +1,180 @@
+"""Imports of ``ess stream`` count exactly once, with the installed commands: what is read is stored, and told so."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ess.cluster import providers
+from tests.cluster.stream_site import LOADED, Site
+from tests.places import own_places, ports_in_a_row
+
+IMPORT = f"aq_pp -f - -d %cols {LOADED} -imp shop:t"
+DDEF = "aq_pp -f - -d %cols -imp,ddef shop:t"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
+        for name, value in own_places(folder, port).items():
+            patch.setenv(name, value)
+        with Site(folder, files=2) as made:
+            yield made
+
+
+@pytest.fixture(autouse=True)
+def empty(site: Site) -> None:
+    site.start_servers()
+    site.clear()
+
+
+def told_rows(err: str) -> tuple[int, int, int]:
+    """Rows read, imported, and imported before, of all the lines."""
+    numbers = [
+        [int(n.replace(",", "")) for n in re.findall(pattern, err)]
+        for pattern in (r"([\d,]+) rows read", r"([\d,]+) imported(?! before)", r"([\d,]+) imported before")
+    ]
+    return sum(numbers[0]), sum(numbers[1]), sum(numbers[2])
+
+
+#: How the stream ends, and whether it and the one that resumes it use a tool server.
+ENDS = [(signal.SIGKILL, "0", "1"), (signal.SIGTERM, "1", "0"), (signal.SIGINT, "1", "1")]
+
+
+@pytest.mark.parametrize(("how", "before", "after"), ENDS)
+def test_a_stream_that_is_killed_between_a_commit_and_the_end_of_its_command(
+    site: Site, monkeypatch: pytest.MonkeyPatch, how: signal.Signals, before: str, after: str
+) -> None:
+    gate = site.gate()
+    command = f"{IMPORT}; {gate.words}"
+    monkeypatch.setenv("ESS_WARM", before)
+    first = site.start(command)
+    gate.await_somebody()
+    first.send_signal(how)
+    assert site.end(first).code != 0
+    assert len(site.stored()) == 2
+    gate.open()
+    monkeypatch.setenv("ESS_WARM", after)
+    told = site.stream(command, "--resume")
+    assert (told.code, site.stored()) == (0, site.keys)
+    assert told_rows(told.err) == (site.rows, site.rows - 2, 2)
+    again = site.stream(command, "--resume")
+    assert (again.code, site.stored()) == (2, site.keys)
+    assert "the latest run of this command has done all its files" in again.err
+
+
+#: Commands, and how often they import each row.
+COMMANDS = {
+    f'while read -r x; do for y in a b; do echo "$x" | {DDEF} & done; wait; done': 2,
+    f"tee >({DDEF}) | {DDEF}": 2,
+    'split -l 1 --filter="aq_pp -f - -d %cols -imp,ddef,place=\\$FILE shop:t"': 1,
+    "tr , ' ' | xargs -P 2 -L 1 sh -c 'echo $0,$1 | aq_pp -f - -d %cols -imp,ddef,place=$0 shop:t'": 1,
+    "bash {folder}/one.sh": 1,
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_told_as_imported_is_stored(site: Site, command: str) -> None:
+    (site.folder / "one.sh").write_text("aq_pp -f - -d s:k i:v -imp,ddef shop:t")
+    told = site.stream(command.replace("{folder}", str(site.folder)))
+    times = COMMANDS[command]
+    assert told.code == 0, told.err
+    assert site.stored() == sorted(site.keys * times)
+    assert told_rows(told.err) == (times * site.rows, times * site.rows, 0)
+
+
+REFUSED = [
+    f'split -l 1 --filter="{DDEF}"',
+    f"f() {{ {DDEF}; }}; f | cat; f <<< x,1 | cat",  # two shells that count for themselves
+    "bash {folder}/two.sh",
+]
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_what_cannot_be_told_apart_is_refused(site: Site, command: str) -> None:
+    (site.folder / "two.sh").write_text(
+        "read -r x\necho $x | IMPORT\nIMPORT\n".replace("IMPORT", DDEF.replace("%cols", "s:k i:v"))
+    )
+    told = site.stream(command.replace("{folder}", str(site.folder)))
+    assert told.code == 2, told.err
+    assert "-imp,place=Name" in told.err
+    assert told_rows(told.err)[1] == 0
+    assert set(site.stored()) <= set(site.keys)
+    assert len(site.stored()) == len(set(site.stored()))
+
+
+@pytest.mark.parametrize("shape", ["{}; true", "{} | cat"])
+def test_an_import_that_is_killed_makes_its_file_fail(site: Site, shape: str) -> None:
+    gate = site.gate()
+    slow = f"(cat; {gate.words}) | {IMPORT}"
+    command = shape.format(slow)
+    stream = site.start(command)
+    gate.await_somebody()
+    site.kill(["aq_pp"], stream)
+    gate.open()
+    told = site.end(stream)
+    assert told.code != 0
+    assert told.err.count("an import ended before it was done") == 1, told.err
+    assert len(site.stored()) == site.rows - 2
+    assert site.stream(command, "--resume").code == 0
+    assert site.stored() == site.keys
+
+
+# Advice of messages and of the manual ---------------------------------------------------------------------------------
+
+
+def test_the_advice_after_a_database_server_was_killed(site: Site) -> None:
+    gate = site.gate()
+    command = f"{IMPORT}; {gate.words}"
+    stream = site.start(command)
+    gate.await_somebody()
+    site.kill(["server"], stream)
+    gate.open()
+    told = site.end(stream)
+    assert told.code in (31, 32)
+    assert "run: ess udbd start, then the same command with --resume" in told.err
+    site.start_servers()
+    assert site.stream(command, "--resume").code == 0
+    assert site.stored() == site.keys
+
+
+def test_the_advice_after_quitonerror(site: Site) -> None:
+    command = f"[ -e {site.folder}/mended ] && {DDEF}"
+    told = site.stream(command, "--quitonerror")
+    assert told.code == 1
+    assert "not run because of --quitonerror; --resume continues" in told.err
+    (site.folder / "mended").touch()
+    assert site.stream(command, "--resume").code == 0
+    assert site.stored() == site.keys
+
+
+def test_terminate_keeps_the_rows_and_a_start_brings_them_back(site: Site) -> None:
+    assert site.stream(DDEF).code == 0
+    assert providers.create(1) == []
+    assert providers.terminate()
+    assert site.server_pids() == []
+    site.start_servers()
+    assert site.stored() == site.keys
+
+
+def test_a_file_that_has_changed_is_another_one(site: Site, tmp_path: Path) -> None:
+    import gzip
+
+    path = site.folder / "logs" / "log_2014-09-01.csv.gz"
+    before = path.read_bytes()
+    command = f"{DDEF}; [ -e {tmp_path}/mended ]"
+    assert site.stream(command).code == 1
+    (tmp_path / "mended").touch()
+    path.write_bytes(gzip.compress(b"c0,1\n"))
+    try:
+        told = site.stream(command, "--resume")
+    finally:
+        path.write_bytes(before)
+    assert told.code == 0
+    assert site.stored() == sorted([*site.keys, "c0"])
+    assert told_rows(told.err) == (site.rows - 1, 1, site.rows - 2)

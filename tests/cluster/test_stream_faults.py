@@ -1,0 +1,36 @@
+"""Processes of a stream are killed before and after its imports count: each row is there once in the end.
+
+``make fault`` does more of it, at random, than a test run has time for (``tests/cluster/fault_streams.py``).
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.stream_rounds import CLUSTER, SHAPES, round_of
+from tests.cluster.stream_site import Site
+
+#: Of the test run: who is killed, in which command, and how a client ends.
+PLANNED = [
+    (("client",), 0, signal.SIGKILL),
+    (("tool server", "aq_pp"), 3, signal.SIGKILL),
+    (("server",), 4, signal.SIGKILL),
+    (("client", "server", "reaper", "command"), 2, signal.SIGINT),
+]
+PLANNED_ON_A_CLUSTER = [
+    (("worker",), 0, signal.SIGKILL),
+    (("scheduler", "server"), 5, signal.SIGKILL),
+    (CLUSTER, 1, signal.SIGKILL),
+]
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize("nodes", [0, 2])
+def test_each_row_is_there_once_whoever_is_killed(tmp_path: Path, nodes: int) -> None:
+    shapes = list(SHAPES)
+    with Site(tmp_path, 4, nodes) as made:
+        for kinds, shape, how in PLANNED_ON_A_CLUSTER if nodes else PLANNED:
+            round_of(made, kinds, shapes[shape], how, f"{kinds} {shape}")
