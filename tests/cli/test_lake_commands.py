@@ -98,6 +98,7 @@ def test_options_may_be_shortened(ess: Command, logs: Path) -> None:
     assert ess("category", "change", "usecache", "browse", "--no") == (0, "", "")
     assert "usecache:    False\n" in ess("summary", "browse")[1]
     assert ess("ls", "--cat", "browse", "--name") == (0, "".join(f"{logs}/browse_2014090{n}.gz\n" for n in "123"), "")
+    assert ess("ls", "--he") == ess("ls", "--help")
     assert ess("ls", "--no", "--lim=1") == (
         2,
         "",

@@ -84,7 +84,9 @@ def test_titles_may_have_any_characters(titles: str, names: str) -> None:
     assert [spec.partition(":")[2] for spec in found.columns] == names.split()
 
 
-@pytest.mark.parametrize("first", ["7,n", "2014,n", "-,n", "2014-09-01,n", "10.0.0.1,n", "\x02a,n"])
+@pytest.mark.parametrize(
+    "first", ["7,n", "2014,n", "-,n", "2014-09-01,n", "10.0.0.1,n", "\x02a,n", "TBD,n", "(null),n", "\\N,n"]
+)
 def test_what_is_a_value_or_no_word_is_no_title(first: str) -> None:
     assert not find_dialect([f"{first}\n1,x\n2,y\n".encode()]).header
 

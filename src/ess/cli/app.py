@@ -121,6 +121,7 @@ def _command(arguments: list[str]) -> object:
             if not short.startswith("--") or context is None:
                 raise
             known = [name for each in context.command.params for name in (*each.opts, *each.secondary_opts)]
+            known += context.help_option_names
             meant = sorted(name for name in known if name.startswith(short))
             if len(meant) > 1:
                 raise OptionError(

@@ -10,6 +10,8 @@ _LONGEST_NAME = 31
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 #: A title has a letter, or is a sign that means a word; it may have any characters but control characters.
 _TITLE = re.compile(r"[^\x00-\x1f\x7f]*[A-Za-z_#@$%\x80-\xff][^\x00-\x1f\x7f]*\Z")
+#: What stands for a value that is missing.
+_MISSING = frozenset(("null", "(null)", "none", "(none)", "<none>", "n/a", "nan", "nil", "\\n", "undefined", "tbd"))
 #: What a title of a column is like where no column of numbers tells titles from values.
 _WORDS = re.compile(r"[A-Za-z_][\w .()%#&/?'+-]{0,40}\Z", re.ASCII)
 
@@ -17,10 +19,10 @@ _WORDS = re.compile(r"[A-Za-z_][\w .()%#&/?'+-]{0,40}\Z", re.ASCII)
 def is_title(field: str) -> bool:
     """True if a field may be the title of a column.
 
-    >>> [is_title(field) for field in ("h2?", "Siblings/Spouses Aboard", "% of all", "-", "2014", "")]
-    [True, True, True, False, False, False]
+    >>> [is_title(field) for field in ("h2?", "Siblings/Spouses Aboard", "% of all", "-", "(null)", "2014", "")]
+    [True, True, True, False, False, False, False]
     """
-    return _TITLE.match(field) is not None
+    return _TITLE.match(field) is not None and field.lower() not in _MISSING
 
 
 def is_words(field: str) -> bool:
