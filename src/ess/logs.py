@@ -22,7 +22,7 @@ _LOOK_SECONDS = 1.0
 
 
 def old_log(log: Path) -> Path:
-    """Where the log is that a present one has replaced.
+    """The log that a present one has replaced.
 
     >>> old_log(Path("scheduler.log")).name
     'scheduler.log.1'
@@ -45,8 +45,8 @@ def tail(log: Path, lines: int) -> list[str]:
 def replace_if_large(log: Path, limit: int = LIMIT) -> bool:
     """Replace the log of this process if it has grown beyond ``limit`` bytes; False if not.
 
-    Nothing is done unless standard error goes there. What other parts and libraries write goes to the new
-    file too, whatever they write it with, because it takes the numbers of the old one.
+    Nothing is done unless standard error goes there. Output of other parts and libraries goes to the new
+    file too, because it takes the descriptors of the old one.
     """
     try:
         written = os.fstat(2)

@@ -30,7 +30,7 @@ from ess.errors import (
     printable,
 )
 
-#: What a shell reports for a command that Ctrl-C ended.
+#: The exit code that a shell reports for a command ended by Ctrl-C.
 INTERRUPTED = 130
 
 #: Commands of the manual that are not built yet.

@@ -3,8 +3,8 @@
 A place is the number of the ``aq_pp`` in the text of the command and, in loops and functions, how often each of those
 around it has begun. The shell itself counts that, in the order of the program, so a place is the same in every run of
 the command, whatever values the command line has there, however the command is started, and whatever runs at the same
-time. What cannot be counted so (``xargs``, ``split --filter``, ``eval``) is refused. Should two imports come to the
-same place in spite of that, the second is refused when it begins (:mod:`ess.udb.client.import_claims`).
+time. Imports that cannot be counted so (``xargs``, ``split --filter``, ``eval``) are refused. If two imports still
+have the same place, the second is refused when it begins (:mod:`ess.udb.client.import_claims`).
 
 Nothing here is trusted to read bash as bash does: an ``aq_pp`` that is not found has no place.
 """

@@ -229,7 +229,7 @@ def _connect(workers: int) -> tuple[ProcessId, Client]:
                 )
     scheduler = state.read_daemon("scheduler")
     assert scheduler is not None
-    # What Dask has to say about connections that break is said by us, once and in one line.
+    # We report broken connections ourselves, once and in one line, so Dask need not.
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
     deadline = time.monotonic() + FIRST_SECONDS
     while True:

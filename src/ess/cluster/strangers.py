@@ -1,4 +1,4 @@
-"""What listens for a process of the cluster: strangers get little of its time and few of its descriptors.
+"""A guard for the ports of the cluster's processes: strangers get little of their time and few of their descriptors.
 
 Everybody on the machine can connect to the port, and need not say anything. Dask waits for ever for
 the handshake of such a connection, and runs out of descriptors. Here a connection that has not shown a
@@ -32,7 +32,7 @@ _TOLD_SECONDS = 60.0
 
 
 def most_strangers() -> int:
-    """How many connections may be without a certificate: the rest of the descriptors is for those that have one."""
+    """The number of connections that may lack a certificate: the other descriptors are for those that have one."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_STRANGERS if soft == resource.RLIM_INFINITY else max(1, min(MOST_STRANGERS, soft // 4))
 

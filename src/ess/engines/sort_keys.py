@@ -101,7 +101,7 @@ def _string_words(column: pl.Series, longest: int, fold: bool) -> Iterator[Words
         word = np.empty(len(lengths), dtype=np.uint64)
         for rows in _blocks(len(lengths)):
             left = np.clip(lengths[rows] - place, 0, 8)
-            # What is at an end has nothing left to read.
+            # A string that has ended has nothing left to read.
             word[rows] = at_each[np.minimum(starts[rows] + place, len(text) - 8)]
             word[rows] &= _HELD[left]
         yield word

@@ -21,14 +21,14 @@ from ess.schema.batch import PHYSICAL, Batch
 from ess.schema.columns import Column, valid_name
 from ess.schema.types import ColumnType
 
-#: What ends a stream.
+#: The end of a stream.
 END = b"\xff\xff\xff\xff\0\0\0\0"
 _TYPE = b"ess.type"
 _ROWS_A_MESSAGE = 65536
 _CONTINUATION = END[:4]
 #: A head of 2048 columns has some 400 KB.
 _LONGEST_HEAD = 1 << 24
-#: What pyarrow raises for damaged data; labels that are not UTF-8 are found when they are looked at.
+#: The errors of pyarrow for damaged data; labels that are not UTF-8 are found when they are read.
 _DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _WRITE_HINT = "write them with -o,aq"
 

@@ -73,7 +73,7 @@ def parse_input_columns(
         columns = _with_base(columns, attributes, where)
     result = InputColumns(tuple(columns), tuple(separators) if divided else ())
     if columns:
-        # What does not fit the format is said now, not when the first file is read.
+        # A misfit with the format is reported now, not when the first file is read.
         make_layout(attributes, result.columns, result.separators, where=where)
     return result
 

@@ -74,7 +74,7 @@ class FieldsBuilder:
     def add(self, begins: Positions, lengths: Positions, replaced: Iterable[tuple[int, bytes]] = ()) -> None:
         """The next column: its fields in the block, one a row; both arrays are changed.
 
-        What they say of rewritten rows has no meaning. ``replaced`` gives other bytes for some rows.
+        Their entries for rewritten rows have no meaning. ``replaced`` gives other bytes for some rows.
         """
         column = len(self._starts)
         for row, raw in replaced:

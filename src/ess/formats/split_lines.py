@@ -99,7 +99,7 @@ def _divided_bounds(
         else:
             stop = stops
         whole &= stop + len(separator) <= stops
-        # What is not whole only has to stay inside the block.
+        # The bounds of other lines only have to stay inside the block.
         stop = np.minimum(stop, stops)
         bounds.append((at, stop - at))
         at = np.minimum(stop + len(separator), stops)

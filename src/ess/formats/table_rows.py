@@ -2,7 +2,7 @@
 
 A row begins at the first ``<td ...>`` and ends at ``</tr>``; pages that leave closing tags out end it at the next
 ``<tr>`` or ``</table>``, too, and a cell at the next one. Tags in a cell are taken out (``<br>`` becomes a blank),
-and so are comments; character references stand for their character; white space is data. What is outside of ``<td>``
+and so are comments; character references stand for their character; white space is data. Anything outside ``<td>``
 cells is skipped, so rows of ``<th>`` are not records. A table inside a cell ends the row around it.
 """
 
@@ -20,7 +20,7 @@ from ess.formats.records import Layout, short_reason
 from ess.formats.values import BadValueError, Value, converter
 from ess.schema.batch import make_batch
 
-#: What matters outside of rows: a cell, or what hides cells.
+#: The tags that matter outside rows: a cell, or the beginning of a part that hides cells.
 _OUTSIDE = re.compile(rb"<(?:(td)(?=[\s/>])|(!--)|(script|style)(?=[\s/>]))", re.IGNORECASE)
 _ENDS = {
     b"!--": re.compile(rb"-->"),

@@ -12,7 +12,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 _TITLE = re.compile(r"[^\x00-\x1f\x7f]*[A-Za-z_#@$%\x80-\xff][^\x00-\x1f\x7f]*\Z")
 #: What stands for a value that is missing.
 _MISSING = frozenset(("null", "(null)", "none", "(none)", "<none>", "n/a", "nan", "nil", "\\n", "undefined", "tbd"))
-#: What a title of a column is like where no column of numbers tells titles from values.
+#: The form of a column's title where no column of numbers tells titles from values.
 _WORDS = re.compile(r"[A-Za-z_][\w .()%#&/?'+-]{0,40}\Z", re.ASCII)
 
 

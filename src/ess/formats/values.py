@@ -3,8 +3,8 @@
 * Integer: an optional sign and digits, in the range of the column's type. With the ``hex``
   attribute hexadecimal digits, with or without ``0x``.
 * Float: an optional sign, then a decimal number with an optional exponent as C's ``strtod``
-  takes it, or ``inf``, ``infinity``, ``nan`` in any case. What would overflow is rejected;
-  what would underflow becomes the nearest number.
+  takes it, or ``inf``, ``infinity``, ``nan`` in any case. An overflow is rejected;
+  an underflow becomes the nearest number.
 * A blank number is 0, and so is a lone ``-`` (web logs print it for "no value"; the reference
   system reads it as 0). Blanks around a number are only allowed with ``trm``.
 * Address: dotted IPv4 or colon IPv6 text, packed into 4 or 16 bytes; a blank one is no bytes.

@@ -2,8 +2,8 @@
 
 A format is read from left to right. ``.`` stands for one byte of any kind; ``%Y %y %m %b %d %H
 %I %M %S %S0-%S9 %p %z`` for a part of a date. If a format holds no ``%`` at all, its letters are
-the codes: ``Y.m.d`` is ``%Y.%m.%d``. Any other byte stands for itself. What follows the last
-part in the text is ignored.
+the codes: ``Y.m.d`` is ``%Y.%m.%d``. Any other byte stands for itself. Text after the last
+part is ignored.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class Function:
         pure: Equal arguments give equal results, so a call of constants may be computed once.
         stores_by_name: It stores into a column whose name it finds while running, beside those of its parameters.
         only_in: Where it can be called, if not everywhere.
-        differences: What a user of the manual must know to be different.
+        differences: Differences from the reference manual that a user must know.
     """
 
     name: str

@@ -24,7 +24,7 @@ MAX_DEPTH = 40
 MAX_CHAIN = 400
 
 _ARITHMETIC = frozenset("+-*/%&|^")
-#: What other languages write where this one has something else.
+#: Words of other languages, and how to write them here.
 _FOREIGN = {
     "and": "the operator is '&&'",
     "or": "the operator is '||'",

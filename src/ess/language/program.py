@@ -54,7 +54,7 @@ class Expand:
     """``-cmb,all``, ``-sub,all`` and modules: the rest of the chain runs once for each match of the row.
 
     The function of ``matches`` gives tuples, each with the values of ``targets``; without one the
-    row goes no further. What later rules do to columns for one match is not seen by the next;
+    row goes no further. Changes of columns by later rules for one match are not seen by the next;
     variables go on. In a group, the rest is what follows in its branch and then behind the group.
     """
 

@@ -3,7 +3,7 @@
 A module is a file with some of these functions, all but ``row`` optional:
 
 * ``init(*args)`` gets the arguments of ``ModName("Arg", ...)``, once, before the first row;
-* ``row(row)`` gets each row as a ``Row``. What it returns decides what becomes of it: False drops
+* ``row(row)`` gets each row as a ``Row``. Its result decides: False drops
   the row, None and True let it go on. As a generator it gives one row for each ``yield``, with
   the values the row has then;
 * ``done()`` runs once, after the last row.
@@ -31,7 +31,7 @@ from ess.schema.types import INTEGER_RANGES, ColumnType
 Value = bytes | int | float
 Argument = str | int | float
 
-#: What becomes of a row after ``row(row)``.
+#: The fate of a row after ``row(row)``.
 DROP, GO_ON, QUIT, QUIT_AFTER = range(4)
 
 

@@ -1,6 +1,6 @@
 """Work beside the engine: reading ahead of it and printing behind it, each in a thread of its own.
 
-What reads, computes and prints large batches releases the interpreter lock most of the time, so that two
+Reading, computing and printing large batches release the interpreter lock most of the time, so two
 cores are busy. Order is kept: both are queues of a few batches. Small inputs have no threads at all.
 """
 
@@ -65,7 +65,7 @@ class _Queue(Generic[_Item]):
 def read_ahead(items: Generator[_Item, None, None], is_large: Callable[[_Item], bool]) -> Iterator[_Item]:
     """The items of a generator, which runs ahead in a thread from the first large item on.
 
-    What it raises is raised here, after the items before. When this iterator is closed the generator is closed too:
+    Its exceptions are raised here, after the items before. When this iterator is closed the generator is closed too:
     in its thread and as soon as it gives its next item, because it may be waiting for input.
     """
     for item in items:

@@ -4,8 +4,8 @@ A tool's command line is a small program: the order of the options is the order 
 So the parser groups words under the option they follow and keeps everything in order; what
 an option means is decided by the reader of the uses (``chain``, ``plan``, a tool).
 
-An option word is a ``-`` and a letter; ``-`` alone and ``-5`` are arguments. What stands
-between a comma and the end of the option word are its attributes: ``-f,+1,sep=,``.
+An option word is a ``-`` and a letter; ``-`` alone and ``-5`` are arguments. Its
+attributes follow a comma, up to the end of the word: ``-f,+1,sep=,``.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Outputs:
     def abandon(self, *, at_once: bool = False) -> None:
         """Close what is open after another failure; a failure to close is no news then.
 
-        What has been printed stays; a format that has an end mark does not get it. ``at_once`` is for an
+        Printed rows stay; a format that has an end mark does not get it. ``at_once`` is for an
         interruption: rows that wait for a slow reader are dropped.
         """
         for feed in self._feeds:

@@ -24,7 +24,7 @@ STDIN = "-"
 _BRINGS_COLUMNS = "an 'aq' input brings its own columns"
 
 
-#: What a column spec looks like, to tell it from a file's name before it.
+#: The form of a column spec, to tell it from a file's name before it.
 _SPEC = re.compile(
     r"(?:X[A-Z]{0,2}|sep:.*|(?:s|f|ls|l|is|ip|i|x[a-z]{0,2})(?:,[^:]+)*:.*)\Z", re.IGNORECASE | re.DOTALL
 )

@@ -105,7 +105,7 @@ def _meant_specs(spec: str) -> list[str]:
     return [word for word in re.split(r"[\s,]+", spec) if word]
 
 
-#: What other programs call the types.
+#: The names of the types in other programs.
 _OTHER_TYPES = {
     **dict.fromkeys(("STRING", "STR", "TEXT", "CHAR", "VARCHAR", "DATE", "TIME"), "S"),
     **dict.fromkeys(("INT", "INTEGER", "UINT", "BOOL"), "I, or IS with a sign"),

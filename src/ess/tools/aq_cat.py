@@ -59,7 +59,7 @@ OPTIONS = OptionTable(
 NAME = OPTIONS.tool
 
 _RANGE = re.compile(r"([1-9][0-9]{0,5})(?:-([1-9][0-9]{0,5}))?\Z")
-#: What can be said about an output of records that are passed on as they are.
+#: The attributes of an output of records that are passed on unchanged.
 _RAW_ATTRIBUTES = frozenset({"app", "nodelay"})
 
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 from ess import interrupts
 from ess.errors import EssError, OutOfMemory, OutputWriteError, ProgramFault, SystemFailure
 
-#: What a shell reports for a command that Ctrl-C ended.
+#: The exit code that a shell reports for a command ended by Ctrl-C.
 INTERRUPTED = 130
 
 

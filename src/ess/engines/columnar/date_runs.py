@@ -22,7 +22,7 @@ _WORD = 8
 _Number = TypeVar("_Number", np.uint16, np.uint64)
 _EIGHT_BYTES: np.dtype[np.uint64] = np.dtype("<u8")
 _TWO_BYTES: np.dtype[np.uint16] = np.dtype("<u2")
-#: What a time gets that is no time: less than all units of a time make up for.
+#: Added for an invalid time: less than all units of a time can make up for.
 _NO_TIME = -1_000_000
 
 

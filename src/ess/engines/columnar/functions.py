@@ -1,6 +1,6 @@
 """Function calls: Polars expressions where they pay, else the row implementation over distinct values.
 
-What has no kernel is computed by the function's own row implementation, once a distinct argument
+A function without a kernel is computed by its own row implementation, once a distinct argument
 tuple, so a function that is new in the language needs nothing here.
 """
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from ess.language.tree import ArithmeticOperator, CompareOperator
 
-#: What a FLOAT that 64 bits cannot hold becomes.
+#: The integer for a FLOAT that 64 bits cannot hold.
 NO_INTEGER = -(2**63)
 
 

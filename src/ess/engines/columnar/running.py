@@ -5,8 +5,8 @@
 * ``-eval Last price``: the value itself, and in the rows that the rule does not apply to the one before;
 * ``-if -filt 'First == 0' -eval First price ... -endif``, where 0 is what the variable begins with: the first value.
 
-The last row's value is where the next batch starts. What is not of these forms depends on the rows before in ways of
-its own and is left to the row engine.
+The last row's value is where the next batch starts. Other variables depend on the rows before in ways of
+their own and are left to the row engine.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def _same(column: pl.Expr) -> pl.Expr:
     return column
 
 
-#: What a column's values become when an expression reads them.
+#: The conversion of a column's values when an expression reads them.
 LOADS: dict[ColumnType, Callable[[pl.Expr], pl.Expr]] = {
     ColumnType.S: _same,
     ColumnType.F: _same,
@@ -36,7 +36,7 @@ LOADS: dict[ColumnType, Callable[[pl.Expr], pl.Expr]] = {
     ColumnType.IP: _same,
 }
 
-#: What an INTEGER becomes when it is stored: integers keep the low bits of the column's width.
+#: The conversion of an INTEGER when it is stored: integers keep the low bits of the column's width.
 _INTEGER_STORES: dict[ColumnType, Callable[[pl.Expr], pl.Expr]] = {
     ColumnType.F: lambda value: value.cast(pl.Float64),
     ColumnType.L: lambda value: value.reinterpret(signed=False),

@@ -2,8 +2,8 @@
 
 The rows of a key lie together in every table. For each key the groups (``-pp``) run one after the
 other, then the main section; each goes through its own table's rows of that key. Variables live
-through all of it. What a rule stores is in the column's list when the row is left, so the next
-row, group and key see it.
+through all of it. Stored values are in the column's list before the next row begins, so the next
+row, group and key see them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much memory rows take while they are held and sorted."""
+"""The memory that rows take while they are held and sorted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ess.schema.batch import Batch, join_batches
 
 #: A string's place in a column: its length, and its first bytes or where it is.
 _VIEW = 16
-#: What sorting takes for a row (``ess.engines.sort_keys``): seven arrays of numbers of 64 bits ...
+#: The bytes that sorting takes for a row (``ess.engines.sort_keys``): seven arrays of numbers of 64 bits ...
 _ROW = 56
 #: ... and for each key its numbers, which a column of numbers and the beginnings and lengths of strings become.
 _KEY = 24

@@ -1,7 +1,7 @@
 """A JSON value that is too long to be held: its members and items are taken one by one.
 
 So a file that is one object with an array of many small ones takes no more memory than the small ones alone.
-What is taken, and in which order, is as if it were held (`json_values.walk`); but errors are found later,
+The values and their order are those of a value that is held (`json_values.walk`); but errors are found later,
 when rows of the text before them have been made.
 """
 

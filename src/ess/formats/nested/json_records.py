@@ -5,7 +5,7 @@ an array around them. Columns take values in the order in which they stand in th
 specs there is a row for each value of an innermost array, in which columns from behind that array are
 still blank. A string gives its text, a number its digits, ``null`` nothing, an object or array its compact text.
 
-What is no JSON is rejected up to the next line that begins with ``{`` or ``[``. A record of more than some megabytes is
+Invalid JSON is rejected up to the next line that begins with ``{`` or ``[``. A record of more than some megabytes is
 taken piece by piece (`ess.formats.nested.json_long`).
 """
 

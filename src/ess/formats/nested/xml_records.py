@@ -8,7 +8,7 @@ element no key names has no rows.
 Bytes that are not UTF-8 pass through, whatever encoding the document declares; UTF-16 is converted. Nothing outside of
 the document is ever fetched; an entity must be short and hold no other entity.
 
-What is not well-formed is rejected, up to the next beginning of a record: of the element of the last ``[*]`` that all
+Malformed XML is rejected, up to the next beginning of a record: of the element of the last ``[*]`` that all
 columns share, else of an outermost element. The search starts behind the beginning of the bad record, so that
 a missing end tag costs one record, too (within what a budget of repeated work allows).
 
@@ -219,7 +219,7 @@ class XmlParser:
         self._elements[0].made, self._record = False, None
         self._found.clear_all()
         if self._natural:
-            # What may follow is for a parser that takes any number of elements.
+            # Whatever follows is for a parser that takes any number of elements.
             end = self._empty_end or self._begin + self._data.index(b">", self._place - self._begin) + 1
             raise _StoppedError(end, "")
 
@@ -253,7 +253,7 @@ class XmlParser:
 
     def _characters(self, text: str) -> None:
         if self._captures:
-            # What is kept is bounded, even if an element never ends.
+            # The kept text is bounded, even if an element never ends.
             if self._size <= self._value_limit:
                 self._text.append(text)
             self._size += len(text)

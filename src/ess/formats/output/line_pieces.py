@@ -61,7 +61,7 @@ def joined(pieces: Sequence[Piece]) -> list[bytes | memoryview]:
     """
     first = pieces[0]
     if isinstance(first, bytes):
-        # What begins a row may as well end the one before: it is put together with what ends that.
+        # The first piece of a row may as well end the row before: it is joined with that row's last piece.
         content = _content([*pieces[1:], first])
         return [first, content[: len(content) - len(first)]]
     return [_content(pieces)]

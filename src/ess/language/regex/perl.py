@@ -1,8 +1,8 @@
 r"""Perl-compatible regular expressions (PCRE2's) in the syntax that ``re`` and ``regex`` share.
 
-What PCRE2 decides while it matches (``.``, ``^``, ``$``, case, blanks in patterns, names) is decided here,
-so that the engines need no flags but those for case and characters. What neither engine has is an error:
-the verbs but ``(*FAIL)``, ``(*PRUNE)`` and ``(*SKIP)``, callouts, and some conditions.
+PCRE2 decides some things while it matches (``.``, ``^``, ``$``, case, blanks in patterns, names). They are decided
+here, so that the engines need no flags but those for case and characters. Constructs that neither engine has are
+errors: the verbs but ``(*FAIL)``, ``(*PRUNE)`` and ``(*SKIP)``, callouts, and some conditions.
 """
 
 from __future__ import annotations

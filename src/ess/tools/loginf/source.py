@@ -22,7 +22,7 @@ SAMPLE_BYTES = 256 << 10
 _MARK = b"\xef\xbb\xbf"
 _BINARY_START = b"\xff\xff\xff\xff"
 _LEAST_FIXED_LINES = 3
-#: What is told by name only.
+#: Formats that are named but not analysed.
 _NOT_ANALYSED = {"json": "JSON", "xml": "XML", "binary": "Binary"}
 _BINARY = "Aq Tool Binary"
 _TABLE = "HTML Table"

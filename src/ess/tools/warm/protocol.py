@@ -2,8 +2,8 @@
 
 A request is a byte string of sections, each a list of byte strings behind their counts and
 lengths; the caller's open descriptors travel beside it (SCM_RIGHTS), after ``OWN_DESCRIPTORS``.
-Nothing is unpickled or evaluated. What the kernel knows of the caller (umask, limits, niceness ...)
-the server asks the kernel. The answer is two messages of a letter and a number: the command
+Nothing is unpickled or evaluated. The server asks the kernel
+for the caller's umask, limits, niceness and the like. The answer is two messages of a letter and a number: the command
 says that it begins, with its process id, and the server how it ended, with its wait status. Between
 the two, each byte the client sends is the number of a signal for the command. A connection that
 ends before the first message has run nothing.

@@ -30,7 +30,7 @@ from ess.tools.launch import TOOLS
 from ess.tools.warm import protocol, worker
 from ess.tools.warm.circumstances import Circumstances, circumstances_of
 
-#: What the commands import as they run; imported here so that they need not.
+#: The modules that commands import as they run; imported here so that they need not.
 _PRELOADED = (
     "polars",
     "pyarrow.compute",

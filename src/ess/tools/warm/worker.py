@@ -1,6 +1,6 @@
 """A process of the tool server: runs commands that were started alike, one after the other.
 
-What a command costs is mostly its process: the fork of a big one, the pages that are copied as they
+The cost of a command is mostly its process: the fork of a big one, the pages that are copied as they
 are touched, and the threads of Polars (measured: 24 ms, where the work on a file of 10 KB takes 5).
 So a process that has done a command well, and is as it was before, waits for another one, which gets
 it only with the same circumstances. After anything else it ends: a failure, a signal, a module of the
@@ -28,7 +28,7 @@ from ess.tools.process import INTERRUPTED, exit_code
 from ess.tools.warm import caller_liveness, protocol
 from ess.tools.warm.circumstances import Circumstances, take, take_environment
 
-#: What a worker says when a command has ended with exit code 0 and the worker can take another one.
+#: A worker's message after a command with exit code 0: it can take another one.
 READY = b"R"
 #: The first words of options that run code of the user's.
 _FOREIGN = ("-pmod", "-mod")
@@ -184,8 +184,8 @@ def _more(stream: socket.socket, size: int) -> bytes:
 def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
     """Give each received descriptor (a value) the number it had at the caller (its key).
 
-    Those of ``kept`` stay open under the numbers that are returned, out of the way of the others. What belongs to the
-    threads of Polars stays open too.
+    Those of ``kept`` stay open under the numbers that are returned, out of the way of the others. Descriptors of
+    Polars' threads stay open too.
 
     Raises:
         ValueError: If that has one of the wanted numbers, see ``has_room``.

@@ -449,7 +449,7 @@ def _define_on_servers(name: str, spec: Spec) -> None:
         return  # nothing to define, or no server was ever started from here
     from ess.udb.client.pool import Pool
 
-    # What prevents it is said by the first command that needs the database.
+    # A failure is reported by the first command that needs the database.
     with contextlib.suppress(EssError), Pool(spec.servers) as pool:
         pool.reach(name)
         if not pool.has(name):

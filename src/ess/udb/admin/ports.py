@@ -15,7 +15,7 @@ _SPEC = re.compile(r"(?P<start>[0-9]*)(?:(?P<kind>[-+])(?P<end>[0-9]+))?\Z")
 MOST_SERVERS = 256
 
 
-#: What the process of a server ends with when its port is taken, so that the one who started it can tell.
+#: The exit code of a server whose port is taken, so that its starter can tell.
 PORT_IN_USE = 98
 
 

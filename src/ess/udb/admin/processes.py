@@ -199,7 +199,7 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
     command += ["--memory", str(options.memory), "--margin", str(options.margin)]
     command += [] if options.volatile else ["--data", str(data_folder(folder, port))]
     command += ["--all-descriptors"] * options.all_descriptors
-    # What the task runner sets for one command must not live on in a server.
+    # The task runner's settings for one command must not live on in a server.
     inherited = {k: v for k, v in os.environ.items() if k not in SETTINGS or not SETTINGS[k].internal}
     inherited = {**_ALLOCATORS, **processor.without_ours(inherited)}
     log = open_private(log_file(folder, port), os.O_WRONLY | os.O_APPEND)

@@ -16,10 +16,10 @@ from ess.udb.spec.spec import Server
 from ess.udb.wire.access import read_access
 from ess.udb.wire.connection import Connection
 
-#: What stays free on the machine when no memory limit is given.
+#: The memory that stays free on the machine when no limit is given.
 _SPARE_KB = 500 * 1024
 
-#: What a server without rows holds: 123 MB when it has started and 146 after its first requests.
+#: The memory of a server without rows: 123 MB when it has started and 146 after its first requests.
 EMPTY_SERVER_MB = 150
 
 _LOG_LINES = 20

@@ -20,7 +20,7 @@ from ess.udb.checkpoint.location import MANIFEST
 
 PART = re.compile(r"data-[0-9a-f]{16}\Z")
 
-#: What nobody has written to for so long belongs to a save that was ended; by the clock of the store.
+#: A part that nobody has written to for so long belongs to a save that was ended; by the clock of the store.
 ABANDONED = timedelta(days=1)
 
 

@@ -47,7 +47,7 @@ def save(target: Target, pool: Pool, location: Location) -> int:
     """Write one state of a whole database; how many rows of tables and vectors there are.
 
     Raises:
-        EssError: If a server is lost, or a file cannot be written, or another one saves there. What was saved there
+        EssError: If a server is lost, or a file cannot be written, or another one saves there. The checkpoint
             before stays.
     """
     try:

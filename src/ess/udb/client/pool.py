@@ -34,7 +34,7 @@ _NOTHING = pa.schema([])
 #: A job that is resumed leaves out the files whose rows are gone.
 _ANEW = "then import all files again, without --resume"
 
-#: What a server says of a database that was just defined.
+#: A server's answer about a database that was just defined.
 _NEW = {"commits": 0, "waiting": 0}
 
 
@@ -142,7 +142,7 @@ class Pool:
     def session(self, database: str, definition: str = "", *, changing: bool, held: bool = False) -> Iterator[str]:
         """One state of a database on all servers, to look at or to change.
 
-        Gives the ``session`` for the requests to them. What these change counts on all servers or on none, when the
+        Gives the ``session`` for the requests to them. Their changes count on all servers or on none, when the
         block has ended without an error. On a single server every request is a session by itself, and it is blank,
         unless it is to be held for several requests.
 

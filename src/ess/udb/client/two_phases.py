@@ -32,7 +32,7 @@ def commit(streams: Sequence[StageStream]) -> bool:
             where=error.where,
             hint=f"{error.hint}; then look: it is there as a whole or not at all",
         ) from error
-    # What the decider has had before, the others have had or are about to find out.
+    # Whatever the decider committed before, the others have or are about to learn.
     failure: EssError | None = None
     for stream in others:
         try:

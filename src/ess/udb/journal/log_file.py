@@ -3,8 +3,8 @@
 A file begins with its version and a random salt. A record is a head (magic, number, length and
 checksum of the body, checksum of the head) and a body of any bytes. Records are numbered from 1
 within a file, and the salt goes into the checksum of the head, so that rows that happen to
-contain a part of some log are never taken for a record. What was being written when a
-process or machine died is found at the next start by its length and checksum and cut off. The
+contain a part of some log are never taken for a record. An unfinished record, written when a
+process or machine died, is found at the next start by its length and checksum and cut off. The
 same damage with a whole record behind it cannot come from that, and is an error: the records
 behind it count, so the damaged one counted too.
 """
@@ -118,7 +118,7 @@ class LogFile:
             try:
                 os.fdatasync(self._file)
             except OSError as error:
-                # What the system has dropped from memory by now it will not write at a second try either.
+                # A second try does not help: the system may have dropped the unwritten data from memory.
                 self._fail(error)
                 self._require_sound()
             self._safe = reached

@@ -1,7 +1,7 @@
 """Recovery of a database at the start of a server: the last snapshot, and the logs since then.
 
 The logs are read as they were written: what was committed is done in the order in which it was
-committed. What was prepared and not decided is dropped where this server decides, and else is in
+committed. An undecided stage is dropped if this server decides, and is otherwise in
 doubt: the decider is asked. A folder that is damaged gives an error, never less than there was.
 """
 

@@ -1,7 +1,7 @@
 """``-mod``: a Python file whose functions see each key with all its rows.
 
 ``key(key)`` gets each key before its rows of the target are gone through, ``row(row)`` each row of
-the target that passed the rules. What they change is stored as if rules had done it.
+the target that passed the rules. Their changes are stored as if rules had made them.
 """
 
 from __future__ import annotations

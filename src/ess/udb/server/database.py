@@ -1,6 +1,6 @@
 """One database on one server: the shard, its imports and sessions, and its log.
 
-Its locks are explained in :mod:`ess.udb.server.gate`. What is committed is in the log before it is in the
+Its locks are explained in :mod:`ess.udb.server.gate`. A commit is in the log before it is in the
 shard, and safe on disk before anybody is told of it.
 """
 
@@ -293,7 +293,7 @@ class Database:
     def open_session(self, request: SessionRequest) -> Pending:
         """Open a session: nothing else is committed until it is released, committed or dropped.
 
-        What a decider has decided and this server does not know yet is done first.
+        Decisions of other servers that this one does not know yet are carried out first.
 
         Raises:
             UdbRequestError: If something else is being committed for too long, or a decider cannot be asked.
@@ -307,7 +307,7 @@ class Database:
             session = self._pending[request.attempt] = Pending(request, stage)
             self._gate.take(session)
         try:
-            # What is decided is done first; with the gate held nothing new is decided meanwhile.
+            # Earlier decisions are carried out first; with the gate held nothing new is decided meanwhile.
             self._verdicts.learn_all(self._doubtful)
             with self._lock:
                 session.shard = self._shard.copy()

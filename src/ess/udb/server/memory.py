@@ -42,7 +42,7 @@ class MemoryLimit:
             before: What was used before they were made, if they are there already, beside what they replace.
 
         Raises:
-            OutOfMemory: What is stored already stays as it is.
+            OutOfMemory: If they do not fit; stored rows stay as they are.
         """
         now = before if before is not None else self.usage()
         if self._limit and now.used + incoming > self._limit:

@@ -66,7 +66,7 @@ Answer = TypeVar("Answer")
 #: How long a decider may take to answer another server.
 ASK_SECONDS = 10.0
 
-#: What the service has. The library answers other methods with a traceback, also where they raise an error.
+#: The methods of the service. The library answers others with a traceback, even if they raise an error.
 _METHODS = (flight.FlightMethod.DO_ACTION, flight.FlightMethod.DO_GET, flight.FlightMethod.DO_EXCHANGE)
 
 

@@ -113,7 +113,7 @@ class Strangers:
         return MOST_STRANGERS if soft == resource.RLIM_INFINITY else max(1, min(MOST_STRANGERS, soft // 4))
 
     def _peer(self, connection: socket.socket) -> tuple[str, int] | None:
-        """Who is at the other end of a connection to the port; None if it is anything else."""
+        """The peer of a connection to the port; None for any other connection."""
         try:
             if connection.getsockname()[1] != self.port:
                 return None

@@ -18,7 +18,7 @@ from ess.errors import EssError, UdbRequestError
 #: Changes whenever a client and a server of two versions could misunderstand each other.
 PROTOCOL = 3
 
-#: What a server tells as the birth of a database whose files it cannot read.
+#: The birth that a server states for a database whose files it cannot read.
 DAMAGED = "?"
 
 #: The name in every server's certificate. A pool has an authority of its own, so the name need not be the host's.

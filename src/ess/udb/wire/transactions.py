@@ -67,7 +67,7 @@ class Stage:
     batches: list[Batch] = field(default_factory=list)
     rows: int = 0
     size: int = 0
-    #: What became of it when it was committed: whether it counts.
+    #: Set by the commit: whether it counts.
     outcome: bool | None = None
     #: When the client was last heard of, by the monotonic clock.
     heard: float = field(default_factory=time.monotonic)
@@ -185,7 +185,7 @@ class Transactions:
         if self._committed.get(identity) == attempt:
             return Verdict.COMMITTED
         stage = self._stages.get(attempt)
-        # What waits here for another server's decision is not decided here, whoever asks; it may be this server itself.
+        # A stage that waits for another server's decision is not decided here, even if that server asks (or this one).
         return Verdict.OPEN if stage is not None and stage.decides else Verdict.NEVER
 
     def open_stages(self) -> int:

@@ -1,6 +1,6 @@
 """Noticing that a server has stopped answering while something waits for it.
 
-What a server does may take any time, so there is no time limit. But a server that works answers short questions
+The work of a server may take any time, so there is no time limit. But a server that works answers short questions
 meanwhile, on a connection of their own; one that leaves several of them unanswered is stopped, or the network is cut.
 """
 
