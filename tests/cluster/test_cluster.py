@@ -12,12 +12,14 @@ import sysconfig
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ess.cluster import ledger, providers, state
 from ess.cluster.execute import execute
 from ess.cluster.lifecycle import Health
+from ess.cluster.outputs import fetch
 from ess.cluster.processes import alive
 from ess.cluster.report import StreamResult
 from ess.cluster.state import Daemon
@@ -290,3 +292,57 @@ def test_nothing_is_left_of_a_cluster_that_cannot_be_made(tmp_path: Path, monkey
     assert marked(str(tmp_path)) == []
     assert providers.status().state.id is None
     assert [node.id for node in providers.nodes()] == [0]
+
+
+def waiting_output() -> list[Path]:
+    """The files on the nodes that nobody has fetched or dropped."""
+    return [path for path in state.scratch_folder().glob("*/**/output/*") if path.is_dir()]
+
+
+def test_large_output_travels_in_pieces_and_is_dropped_on_the_node(whole: Path, tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"a", b"b", b"c"])
+    _, out, err = run(entries, "read letter; yes $letter | head -c 5000001; echo said >&2; echo %FILE")
+    expected = b"".join(
+        (letter * 2500001)[:5000001] + f"{Path(entry.path).name}\n".encode()
+        for letter, entry in zip((b"a\n", b"b\n", b"c\n"), entries, strict=True)
+    )
+    assert out == expected
+    assert err.count("said") == 3
+    wait_until(lambda: not waiting_output())
+
+
+def test_a_node_that_is_lost_with_output_that_was_not_fetched_changes_no_result(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+
+    def kill_first(client: Any, address: str, key: str, outcomes: Any, folder: Path) -> None:
+        if not killed:
+            [victim] = [worker(number) for number in (0, 1) if worker(number).address == address]
+            killed.append(victim.process.pid)
+            os.kill(victim.process.pid, signal.SIGKILL)
+        fetch(client, address, key, outcomes, folder)
+
+    monkeypatch.setattr("ess.cluster.runtime.fetch", kill_first)
+    entries = make_files(tmp_path, [b"%d\n" % number for number in range(6)])
+    result, out, _ = run(entries, "cat")
+    assert killed
+    assert (result.exit_code, out) == (0, b"0\n1\n2\n3\n4\n5\n")
+
+
+def test_output_goes_when_the_job_is_gone(whole: Path, tmp_path: Path) -> None:
+    entries = make_files(tmp_path, [b"x"])
+    script = """
+import io, sys
+from ess.cluster.stream import Source, StreamOptions, stream_source
+from ess.lake.entry import FileEntry
+stream_source(Source([FileEntry(sys.argv[1], 1, 1.0)]), sys.argv[2], stdout=io.BytesIO(), stderr=io.BytesIO(),
+              options=StreamOptions())
+"""
+    command = f"echo some; : > {tmp_path}/begun; sleep 300"
+    job = subprocess.Popen([sys.executable, "-c", script, entries[0].path, command])
+    wait_until((tmp_path / "begun").exists)
+    assert len(waiting_output()) == 1
+    job.kill()
+    job.wait()
+    wait_until(lambda: not waiting_output())

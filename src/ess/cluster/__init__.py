@@ -10,7 +10,8 @@ The jobs:
 
 Sharing out the work of a job:
     - ``bundles``: which files go together; ``dispatch``: which bundle goes where, also when nodes are lost.
-    - ``driver``: the loop that starts bundles and takes their results; ``delivery``: output in file order.
+    - ``driver``: the loop that starts bundles and takes their results; ``delivery``: output in file order;
+      ``outputs``: brings it here from the nodes.
     - ``opening``: picks what runs the bundles; ``embedded``: this process does; ``runtime``: Dask's workers do.
     - ``node``: what the Dask runtime calls inside a worker.
 

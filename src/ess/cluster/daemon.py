@@ -20,6 +20,7 @@ from distributed import Scheduler, Worker
 from ess.cluster import node, state
 from ess.cluster.groups import Groups
 from ess.cluster.leftovers import new_folder
+from ess.cluster.outputs import NodeOutputs
 from ess.cluster.processes import alive, identify, this_process
 from ess.cluster.security import security
 from ess.cluster.strangers import bound_strangers
@@ -95,6 +96,7 @@ async def _run_worker(node_id: int) -> None:
         host=HOST,
         security=security(name),
         dashboard=False,
+        plugins=(NodeOutputs(),),
         **options,
     ) as server:
         _leave_path()

@@ -33,6 +33,7 @@ class Delivery:
     """Passes on the output of tasks in the order of their indices.
 
     Args:
+        folder: Holds the output, in files that the outcomes name.
         stdout: Takes what the commands wrote, unchanged.
         stderr: Takes their messages; before each line stands what ``name`` gives.
         name: What a task is called, e.g. after its file; blank for nothing.
@@ -43,6 +44,7 @@ class Delivery:
 
     def __init__(
         self,
+        folder: Path,
         stdout: Sink,
         stderr: Sink,
         *,
@@ -50,6 +52,7 @@ class Delivery:
         all_messages: bool,
         delivered: Callable[[Outcome], None],
     ) -> None:
+        self._folder = folder
         self._stdout = stdout
         self._stderr = stderr
         self._name = name
@@ -91,7 +94,7 @@ class Delivery:
         if not outcome.stdout:  # its node was lost, with all it wrote
             self._delivered(outcome)
             return
-        stdout, stderr = Path(outcome.stdout), Path(outcome.stderr)
+        stdout, stderr = self._folder / outcome.stdout, self._folder / outcome.stderr
         if not outcome.ended.stopped:
             self._pass_on_messages(stderr, outcome)
             if not outcome.ended.problem:

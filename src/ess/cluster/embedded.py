@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from pathlib import Path
 
 from ess.cluster.dispatch import Event, Finished, Slot
 from ess.cluster.groups import Groups
@@ -19,7 +20,8 @@ class EmbeddedRuntime:
     commands that append to one file see them in order.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        self._folder = folder
         self._threads = threads
         self._groups = Groups()
         self._warm = WarmTools(self._groups)
@@ -37,7 +39,8 @@ class EmbeddedRuntime:
 
         def run() -> None:
             try:
-                outcomes = run_bundle(job, tasks, place, attempt, self._groups, self._warm, self._stopping.is_set)
+                stop = self._stopping.is_set
+                outcomes = run_bundle(job, tasks, place, attempt, self._groups, self._warm, stop, self._folder)
                 self._events.put(Finished(slot, bundle, attempt, outcomes))
             except BaseException as error:  # told to the main thread, which raises it
                 self._events.put(error)

@@ -42,17 +42,18 @@ def execute(
     outcomes: list[Outcome] = []
     try:
         book.begin(f"ess exec {command}", "")
-        runtime = open_runtime(threads=1, master=master or asks_whole_database(command))
+        runtime = open_runtime(folder, threads=1, master=master or asks_whole_database(command))
         try:
             nodes = sorted({slot.node_id for slot in runtime.slots()})
             delivery = Delivery(
+                folder,
                 stdout,
                 stderr,
                 name=lambda outcome: f"node {outcome.node_id}" if len(nodes) > 1 else "",
                 all_messages=True,
                 delivered=outcomes.append,
             )
-            job = Job(job_id, command, str(folder), surroundings())
+            job = Job(job_id, command, surroundings())
             share = {node: {"ESS_UDB_NODE": f"{node}/{len(nodes)}"} if len(nodes) > 1 else {} for node in nodes}
             tasks = [Task(index, None, share[node], node) for index, node in enumerate(nodes)]
             drive(job, [[task] for task in tasks], runtime, outcome=delivery.take, attempts=1)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 from distributed import get_worker
 
 from ess.cluster.groups import Groups
+from ess.cluster.outputs import output_folder
 from ess.cluster.substitution import Place
 from ess.cluster.warm import WarmTools
 from ess.cluster.work import Job, Outcome, Task, run_bundle
 from ess.errors import InitializationError
+from ess.settings import make_private_folder
 
 _groups: Groups | None = None
 _warm: WarmTools | None = None
@@ -38,10 +42,13 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
         return run_id in _stopped or task is None or task.state not in ("executing", "long-running")
 
     _running.add(key)
+    folder = make_private_folder(output_folder(worker, key))
     try:
-        return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more)
+        return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more, folder)
     finally:
         _running.discard(key)
+        if wanted_no_more():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(run_id: str) -> None:

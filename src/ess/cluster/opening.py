@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ess.cluster.dispatch import Runtime
 from ess.cluster.embedded import EmbeddedRuntime
 from ess.cluster.providers import ensure_running
 
 
-def open_runtime(*, threads: int, master: bool = False) -> Runtime:
+def open_runtime(folder: Path, *, threads: int, master: bool = False) -> Runtime:
     """The runtime for a job; workers of the cluster that were lost are replaced first.
 
     Args:
+        folder: Takes the output of the commands until it is delivered.
         threads: So many bundles at a time on each node.
         master: Run here, although there is a cluster.
 
@@ -19,9 +22,9 @@ def open_runtime(*, threads: int, master: bool = False) -> Runtime:
     """
     found = None if master else ensure_running()
     if found is None:
-        return EmbeddedRuntime(threads)
+        return EmbeddedRuntime(folder, threads)
     assert found.id is not None
     assert found.desired is not None
     from ess.cluster.runtime import DaskRuntime  # takes half a second, which a run without a cluster need not spend
 
-    return DaskRuntime(found.desired.workers, found.id, threads)
+    return DaskRuntime(found.desired.workers, found.id, folder, threads)

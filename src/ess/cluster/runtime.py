@@ -17,12 +17,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from pathlib import Path
 
 from distributed import Client, Future
 
 from ess.cluster import node, state
 from ess.cluster.daemon import MOST_THREADS
 from ess.cluster.dispatch import Event, Finished, NodeLost, Slot
+from ess.cluster.outputs import fetch
 from ess.cluster.processes import ProcessId, alive
 from ess.cluster.providers import replace_worker
 from ess.cluster.security import security
@@ -58,17 +60,19 @@ class DaskRuntime:
     Args:
         workers: The number of nodes of the cluster.
         cluster_id: Which cluster it is.
+        folder: Takes the output of the commands, which is fetched from the nodes.
         threads: Slots of a node.
 
     Raises:
         InitializationError: If the cluster cannot be reached or was made by another version.
     """
 
-    def __init__(self, workers: int, cluster_id: str, threads: int) -> None:
+    def __init__(self, workers: int, cluster_id: str, folder: Path, threads: int) -> None:
         if threads > MOST_THREADS:
             raise OptionError(f"{threads} threads are too many", where="--threads", hint=f"at most {MOST_THREADS}")
         self._workers = workers
         self._cluster_id = cluster_id
+        self._folder = folder
         self._threads = threads
         self._addresses: dict[int, str] = {}
         self._replaced = dict.fromkeys(range(workers), 0)
@@ -161,8 +165,28 @@ class DaskRuntime:
             if started.address in self._connected().values():
                 raise SystemFailure(f"a task failed ({error})", where=f"node {started.slot.node_id}") from error
             return None
+        if not self._fetch(started, outcomes):
+            return None
         del self._running[started.slot]
         return Finished(started.slot, started.bundle, started.attempt, outcomes)
+
+    def _fetch(self, started: _Started, outcomes: Sequence[Outcome]) -> bool:
+        """Bring the output of a bundle here. False if that has to be tried again, or its node is lost."""
+        try:
+            fetch(self._client, started.address, str(started.future.key), outcomes, self._folder)
+        except EssError:
+            raise
+        except Exception as error:  # whatever breaks in Dask when a connection does
+            self._check_scheduler()
+            if started.address not in self._connected().values():
+                return False  # the next look finds it lost
+            if not isinstance(error, OSError | TimeoutError):
+                raise SystemFailure(
+                    f"its output cannot be fetched ({error})", where=f"node {started.slot.node_id}"
+                ) from error
+            self._ended.put(started)
+            return False
+        return True
 
     def _look(self) -> list[Event]:
         self._check_scheduler()

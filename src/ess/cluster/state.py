@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -138,19 +135,6 @@ def clear(*, everything: bool) -> None:
         path.unlink(missing_ok=True)
     for name in ("tls", "scratch"):
         shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def versions() -> dict[str, str]:
-    """The versions that must be equal in all processes of a cluster, because they exchange Python objects."""
-    # The number of the version says little while the program is being worked on.
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    code = "\n".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
-    return {
-        "code": hashlib.sha256(code.encode()).hexdigest()[:12],
-        "python": platform.python_version(),
-        "essentia-lake": metadata.version("essentia-lake"),
-        "distributed": metadata.version("distributed"),
-    }
 
 
 def _daemon_path(name: str) -> Path:

@@ -145,7 +145,7 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
     book = ledger.Ledger(job_id, folder)
     try:
         book.begin(source.description, source.name)
-        runtime = open_runtime(threads=options.threads, master=options.master)
+        runtime = open_runtime(folder, threads=options.threads, master=options.master)
         try:
             run = _Run(source, command, job_id, folder, history, options, runtime)
             result = run.to_its_end(book, stdout, stderr)
@@ -172,6 +172,7 @@ class _Run:
         runtime: Runtime,
     ) -> None:
         self._source = source
+        self._folder = folder
         self._options = options
         self._runtime = runtime
         self._keys = [entry.file_key for entry in source.entries]
@@ -185,7 +186,6 @@ class _Run:
         self._job = Job(
             job_id,
             command,
-            str(folder),
             surroundings(),
             source.columns,
             source.delimiter,
@@ -201,6 +201,7 @@ class _Run:
         slots = self._runtime.slots()
         several = len({slot.node_id for slot in slots}) > 1
         delivery = Delivery(
+            self._folder,
             stdout,
             stderr,
             name=lambda outcome: Path(self._source.entries[outcome.index].path).name,

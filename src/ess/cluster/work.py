@@ -28,15 +28,13 @@ from ess.stores.kinds import Access
 class Job:
     """The facts that all tasks of one ``ess stream`` or ``ess exec`` share.
 
-    ``folder`` takes the output of the commands until it is delivered. ``columns``, ``delimiter``,
-    ``compression`` and ``preprocess`` are those of the category. With ``quit_on_error``, a bundle
-    ends at its first failure. With ``warm``, ``aq_*`` commands use a tool server. ``source`` opens
-    the files on the node, with credentials that come along: its environment has none.
+    ``columns``, ``delimiter``, ``compression`` and ``preprocess`` are those of the category. With
+    ``quit_on_error``, a bundle ends at its first failure. With ``warm``, ``aq_*`` commands use a tool server.
+    ``source`` opens the files on the node, with credentials that come along: its environment has none.
     """
 
     id: str
     command: str
-    folder: str
     setting: Setting
     columns: tuple[str, ...] = ()
     delimiter: str = ""
@@ -62,7 +60,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a task: how, where, and where its output is."""
+    """The end of a task, its node, and the names of the files with its output, in the folder of its runtime."""
 
     index: int
     ended: Ended
@@ -80,13 +78,19 @@ def run_bundle(
     groups: Groups,
     warm: WarmTools,
     stop: Callable[[], bool],
+    folder: Path,
 ) -> list[Outcome]:
-    """Run the command on each task in turn; after a request to stop, the rest is left out."""
+    """Run the command on each task in turn; after a request to stop, the rest is left out.
+
+    The output is left in ``folder``.
+    """
     outcomes: list[Outcome] = []
     for task in tasks:
         if stop():
             break
-        outcome = _run_task(job, task, warm.environment() if job.warm else WITHOUT, place, attempt, groups, stop)
+        outcome = _run_task(
+            job, task, warm.environment() if job.warm else WITHOUT, place, attempt, groups, stop, folder
+        )
         outcomes.append(outcome)
         if job.quit_on_error and outcome.ended.exit_code:
             break
@@ -111,9 +115,10 @@ def _run_task(
     attempt: int,
     groups: Groups,
     stop: Callable[[], bool],
+    folder: Path,
 ) -> Outcome:
     # No other run of this task has this name, also if two nodes run it at once, or a job that was killed and resumed.
-    stem = Path(job.folder) / f"{task.index}.{attempt}.{place.node_id}.{secrets.token_hex(6)}"
+    stem = folder / f"{task.index}.{attempt}.{place.node_id}.{secrets.token_hex(6)}"
     stdout, stderr, counts = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err", "counts"))
     environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **tools, **task.environment}
     file: FileValues | None = None
@@ -153,4 +158,4 @@ def _run_task(
         ended = Ended(error.exit_code, 0.0, (), str(error))
     for path in (counts, *markers(counts)):
         path.unlink(missing_ok=True)
-    return Outcome(task.index, ended, place.node_id, attempt, str(stdout), str(stderr))
+    return Outcome(task.index, ended, place.node_id, attempt, stdout.name, stderr.name)
