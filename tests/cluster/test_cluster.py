@@ -24,6 +24,7 @@ from ess.cluster.processes import alive
 from ess.cluster.report import StreamResult
 from ess.cluster.state import Daemon
 from ess.cluster.stream import Source, StreamOptions, stream_source
+from ess.cluster.versions import code_hash, versions
 from ess.errors import InitializationError, OptionError
 from ess.lake.entry import FileEntry
 from tests.cluster.running import listening, make_files, marked, wait_until
@@ -245,10 +246,21 @@ def test_what_the_cluster_shows_to_strangers(whole: Path) -> None:
 
 
 def test_another_version_is_refused(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = state.versions()
-    monkeypatch.setattr(state, "versions", lambda: own | {"distributed": "1.0"})
+    own = versions()
+    monkeypatch.setattr("ess.cluster.asking.versions", lambda: dict(own) | {"distributed": "1.0"})
     with pytest.raises(InitializationError, match=r"scheduler runs distributed .*, this is 1\.0"):
         run(make_files(tmp_path, [b"x"]), "cat")
+
+
+def test_the_program_is_told_by_the_content_of_its_files(tmp_path: Path) -> None:
+    for machine in ("one", "two"):
+        (tmp_path / machine / "part").mkdir(parents=True)
+        (tmp_path / machine / "part" / "a.py").write_text("1")
+        (tmp_path / machine / "b.py").write_text("2")
+    os.utime(tmp_path / "two" / "b.py", (1, 1))
+    assert code_hash(tmp_path / "one") == code_hash(tmp_path / "two")
+    (tmp_path / "two" / "part" / "a.py").write_text("3")
+    assert code_hash(tmp_path / "one") != code_hash(tmp_path / "two")
 
 
 def test_stop_start_add_and_errors(whole: Path, tmp_path: Path) -> None:
@@ -270,7 +282,6 @@ def test_a_recycled_process_number_is_not_killed(whole: Path) -> None:
         forged = Daemon(
             type(known.process)(stranger.pid, known.process.started),
             known.address,
-            known.versions,
             None,
             known.scheduler,
         )

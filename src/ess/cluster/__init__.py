@@ -28,5 +28,6 @@ The machines:
     - ``providers``: create, stop, start and terminate a cluster; ``lifecycle``: what to do for it, as pure decisions.
     - ``local``: the provider that starts workers on this machine; ``daemon``: the program of those processes.
     - ``state``: the files that describe the cluster; ``processes``: process numbers that are never mistaken.
+    - ``versions``: what must be equal everywhere; ``asking``: its processes say it themselves.
     - ``security``: certificates, as Dask wants them; ``strangers``: bounds on peers that have shown none.
 """

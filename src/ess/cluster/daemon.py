@@ -18,6 +18,7 @@ import dask
 from distributed import Scheduler, Worker
 
 from ess.cluster import node, state
+from ess.cluster.asking import answer_questions
 from ess.cluster.groups import Groups
 from ess.cluster.leftovers import new_folder
 from ess.cluster.outputs import NodeOutputs
@@ -70,7 +71,8 @@ async def _run_scheduler() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     async with _Scheduler(host=HOST, port=0, protocol="tls", security=security("scheduler"), dashboard=False) as server:
         _leave_path()
-        state.write_daemon("scheduler", state.Daemon(this_process(), server.address, state.versions()))
+        answer_questions(server)
+        state.write_daemon("scheduler", state.Daemon(this_process(), server.address))
         await server.finished()
 
 
@@ -100,8 +102,9 @@ async def _run_worker(node_id: int) -> None:
         **options,
     ) as server:
         _leave_path()
+        answer_questions(server)
         reaper = identify(groups.reaper_pid)
-        state.write_daemon(name, state.Daemon(this_process(), server.address, state.versions(), reaper, scheduler))
+        state.write_daemon(name, state.Daemon(this_process(), server.address, reaper, scheduler))
         await server.finished()
 
 

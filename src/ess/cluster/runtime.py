@@ -22,6 +22,7 @@ from pathlib import Path
 from distributed import Client, Future
 
 from ess.cluster import node, state
+from ess.cluster.asking import ask_versions, check_versions
 from ess.cluster.daemon import MOST_THREADS
 from ess.cluster.dispatch import Event, Finished, NodeLost, Slot
 from ess.cluster.outputs import fetch
@@ -81,7 +82,7 @@ class DaskRuntime:
         self._looked = 0.0
         # Not the job's name: the same job may have been stopped here before, and be resumed now.
         self._run_id = f"run-{secrets.token_hex(8)}"
-        self._scheduler, self._client = _connect(workers)
+        self._scheduler, self._client = _connect()
         try:
             self._await_workers()
         except BaseException:
@@ -235,29 +236,25 @@ class DaskRuntime:
                 )
             time.sleep(0.05)
         self._addresses = self._connected()
+        try:
+            found = ask_versions([*self._addresses.values()], security("client"))
+        except OSError:
+            return  # one is lost since, which the next look finds
+        for number, versions in zip(self._addresses, found, strict=True):
+            check_versions(f"worker-{number}", versions)
 
 
-def _connect(workers: int) -> tuple[ProcessId, Client]:
-    own = state.versions()
-    for name in ("scheduler", *(f"worker-{number}" for number in range(workers))):
-        daemon = state.read_daemon(name)
-        if daemon is None:
-            raise InitializationError(f"{name} is not running", where="cluster", hint="run: ess cluster start")
-        for part, version in own.items():
-            other = daemon.versions.get(part)
-            if other != version:
-                raise InitializationError(
-                    f"{name} runs {part} {other}, this is {version}",
-                    where="cluster",
-                    hint="run: ess cluster stop, then: ess cluster start",
-                )
+def _connect() -> tuple[ProcessId, Client]:
     scheduler = state.read_daemon("scheduler")
-    assert scheduler is not None
+    if scheduler is None:
+        raise InitializationError("the scheduler is not running", where="cluster", hint="run: ess cluster start")
     # We report broken connections ourselves, once and in one line, so Dask need not.
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
     deadline = time.monotonic() + FIRST_SECONDS
     while True:
         try:
+            [found] = ask_versions([scheduler.address], security("client"))
+            check_versions("scheduler", found)
             return scheduler.process, Client(  # type: ignore[no-untyped-call]
                 scheduler.address, security=security("client"), timeout=FIRST_SECONDS, set_as_default=False
             )

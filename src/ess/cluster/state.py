@@ -37,7 +37,6 @@ class Daemon:
 
     process: ProcessId
     address: str
-    versions: Mapping[str, str]
     reaper: ProcessId | None = None
     scheduler: str = ""
 
@@ -97,7 +96,6 @@ def read_daemon(name: str) -> Daemon | None:
         return Daemon(
             _process(content["process"]),
             str(content["address"]),
-            {str(key): str(value) for key, value in content["versions"].items()},
             _process(content["reaper"]) if content["reaper"] else None,
             str(content["scheduler"]),
         )

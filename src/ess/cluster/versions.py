@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from ess.errors import InitializationError
-
 
 @functools.cache
 def versions() -> Mapping[str, str]:
@@ -34,24 +32,3 @@ def code_hash(package: Path) -> str:
         name = path.relative_to(package).as_posix().encode("utf-8", "surrogateescape")
         total.update(hashlib.sha256(name).digest() + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()[:12]
-
-
-def check_versions(name: str, found: Mapping[str, str], own: Mapping[str, str]) -> None:
-    """Refuse to work with another process.
-
-    Args:
-        name: The process.
-        found: Its versions.
-        own: Ours.
-
-    Raises:
-        InitializationError: If one of them differs.
-    """
-    for part, version in own.items():
-        other = found.get(part)
-        if other != version:
-            raise InitializationError(
-                f"{name} runs {part} {other}, this is {version}",
-                where="cluster",
-                hint="run: ess cluster stop, then: ess cluster start",
-            )
