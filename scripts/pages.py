@@ -135,7 +135,14 @@ def settings_page() -> str:
     internal = [row for row in SETTINGS.values() if row.internal]
     return page(
         "Environment",
-        table(("variable", "default", "meaning"), ((f"`{s.variable}`", s.default, s.meaning) for s in public)),
+        table(
+            ("variable", "default", "secret", "meaning"),
+            ((f"`{s.variable}`", s.default, "yes" if s.secret else "", s.meaning) for s in public),
+        ),
+        "The commands that you start yourself use what is secret. Programs that are started for you do not get it: "
+        "commands of `ess stream` and `ess exec`, workers, database servers. Messages have its name in its place. The "
+        "same holds for other variables whose names speak of a secret, such as `GITHUB_TOKEN`, `PGPASSWORD`, "
+        "`AZURE_CLIENT_SECRET` or `MYSQL_PWD`, but not of the place of one (`..._FILE`, `..._PATH`).",
         "Set by the task runner for the commands it starts:",
         table(("variable", "meaning"), ((f"`{s.variable}`", s.meaning) for s in internal)),
     )

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import stat
 import tempfile
 import time
@@ -22,6 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from ess.errors import InitializationError, OptionError, SystemFailure
+
+#: Names of variables that speak of a secret, and not of the place of one.
+_SECRET = re.compile(
+    "^(?!.*_(FILE|PATH)$).*(SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|CONNECTION_?STRING"
+    "|(PRIVATE|ACCOUNT|STORAGE|API|ACCESS)_?KEY|_(PASS|PWD)$)",
+    re.IGNORECASE,
+)
+
+#: Values of fewer characters are not sought in messages.
+_LEAST_SECRET = 8
 
 #: So many links are followed, as by the system.
 _MOST_LINKS = 40
@@ -33,13 +44,15 @@ _LEAST_SORT_MEMORY, _MOST_SORT_MEMORY = 128 << 20, 2048 << 20
 class Setting:
     """One environment variable: its name, its value when unset, and what it does.
 
-    ``internal`` marks what the task runner sets for the commands it starts.
+    ``internal`` marks what the task runner sets for the commands it starts. ``secret`` marks what only the
+    programs that the user starts himself may see: see :func:`without_secrets`.
     """
 
     variable: str
     default: str
     meaning: str
     internal: bool = False
+    secret: bool = False
 
 
 SETTINGS: dict[str, Setting] = {
@@ -61,21 +74,29 @@ SETTINGS: dict[str, Setting] = {
         Setting("ESS_WARM_IDLE", "120", "seconds without a command after which the tool server ends"),
         Setting("ESS_RUNTIME_DIR", "", "folder of the tool server's socket; else below XDG_RUNTIME_DIR or /tmp"),
         Setting("ESS_STORE_TIMEOUT", "30", "seconds that an object store (S3, Azure) may be silent"),
-        Setting("AWS_ACCESS_KEY_ID", "", "name of a key for S3; else AWS_PROFILE, or the role of the machine"),
-        Setting("AWS_SECRET_ACCESS_KEY", "", "secret of that key"),
-        Setting("AWS_SESSION_TOKEN", "", "token of a temporary key"),
+        Setting(
+            "AWS_ACCESS_KEY_ID", "", "name of a key for S3; else AWS_PROFILE, or the role of the machine", secret=True
+        ),
+        Setting("AWS_SECRET_ACCESS_KEY", "", "secret of that key", secret=True),
+        Setting("AWS_SESSION_TOKEN", "", "token of a temporary key", secret=True),
         Setting("AWS_PROFILE", "default", "section of ~/.aws/credentials and ~/.aws/config"),
         Setting("AWS_REGION", "", "region of the bucket; else AWS_DEFAULT_REGION, that of the profile, or us-east-1"),
         Setting("AWS_ENDPOINT_URL_S3", "", "address of a store that is not AWS, before AWS_ENDPOINT_URL"),
         Setting("AWS_ENDPOINT_URL", "", "address of a store that is not AWS: https://Host:Port"),
         Setting("AWS_CA_BUNDLE", "", "certificates of authorities for S3, a PEM file; else those of the system"),
         Setting(
-            "AZURE_STORAGE_CONNECTION_STRING", "", "account, key and address for Azure Blob in one, before the others"
+            "AZURE_STORAGE_CONNECTION_STRING",
+            "",
+            "account, key and address for Azure Blob in one, before the others",
+            secret=True,
         ),
         Setting("AZURE_STORAGE_ACCOUNT", "", "name of the storage account"),
-        Setting("AZURE_STORAGE_KEY", "", "key of the account; else AZURE_STORAGE_SAS_TOKEN"),
+        Setting("AZURE_STORAGE_KEY", "", "key of the account; else AZURE_STORAGE_SAS_TOKEN", secret=True),
         Setting(
-            "AZURE_STORAGE_SAS_TOKEN", "", "signature for the account or container; else Azure's default credential"
+            "AZURE_STORAGE_SAS_TOKEN",
+            "",
+            "signature for the account or container; else Azure's default credential",
+            secret=True,
         ),
         Setting("ESS_COUNTS", "", "file that each aq_* command appends its row counts to, as JSON lines", True),
         Setting("ESS_IMPORT_ID", "", "job and file of an import, so that a repeated task counts once", True),
@@ -94,6 +115,36 @@ def setting(variable: str) -> str:
     ''
     """
     return os.environ.get(variable) or SETTINGS[variable].default
+
+
+def is_secret(variable: str) -> bool:
+    """True if an environment variable holds a secret: its row of :data:`SETTINGS` or its name says so.
+
+    >>> is_secret("AZURE_STORAGE_KEY"), is_secret("GITHUB_TOKEN"), is_secret("OLDPWD")
+    (True, True, False)
+    """
+    row = SETTINGS.get(variable)
+    return row.secret if row is not None else bool(_SECRET.search(variable))
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables for a program that is started in the user's name, but not by him: a command on a node, a server.
+
+    >>> without_secrets({"LANG": "C", "AWS_SECRET_ACCESS_KEY": "x"})
+    {'LANG': 'C'}
+    """
+    return {name: value for name, value in environment.items() if not is_secret(name)}
+
+
+def concealed(text: str) -> str:
+    """A message without the values of secret variables, whoever has put them there; their names stand instead.
+
+    Shorter values than 8 characters stay: they are in every other word.
+    """
+    for name, value in os.environ.items():
+        if len(value) >= _LEAST_SECRET and value in text and is_secret(name):
+            text = text.replace(value, f"({name})")
+    return text
 
 
 def cache_dir() -> Path:

@@ -9,6 +9,7 @@ Nothing heavy is imported here: every ``aq_*`` command starts by importing this 
 
 - ``lake``: datastores, files and categories; ``rows``: the rows of a category; ``jobs``: commands over files.
 - ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``commands``: options of commands.
+- ``messages``: what a message must not show.
 - ``results``: what is returned; ``arguments``: arguments of a wrong type.
 """
 

@@ -18,6 +18,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ess import interrupts
+from ess.api.messages import concealed
 from ess.cli import cluster, completion, lake, udb
 from ess.errors import (
     EssError,
@@ -140,7 +141,7 @@ def _fail(error: EssError) -> int:
         sys.stdout.flush()
     except OSError:
         _silence_stdout()
-    print(f"ess: {error}", file=sys.stderr)
+    print(f"ess: {concealed(str(error))}", file=sys.stderr)
     return error.exit_code
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ess import api
+from ess.api.messages import concealed
 from ess.cli import stream
 from ess.cli.render import table
 from ess.errors import EssError, OptionError
@@ -186,4 +187,4 @@ def _report(problems: Sequence[EssError], *, fail: bool) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"ess: {text}", file=sys.stderr)
+    print(f"ess: {concealed(text)}", file=sys.stderr)

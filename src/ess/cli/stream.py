@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ess import api
+from ess.api.messages import concealed
 from ess.errors import OptionError, UdbCommunicationError, UdbConnectError, printable
 
 if TYPE_CHECKING:
@@ -123,5 +124,5 @@ def _missed_a_server(result: StreamResult) -> bool:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"ess: {printable(text)}\n")
+    sys.stderr.write(f"ess: {concealed(printable(text))}\n")
     sys.stderr.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +10,7 @@ from pathlib import Path
 from ess import processor
 from ess.cluster.commands import Setting
 from ess.errors import SystemFailure
-
-#: Variables of this kind do not travel to nodes and are not given to commands.
-_SECRET = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|PRIVATE_?KEY|ACCOUNT_KEY|API_?KEY|ACCESS_KEY", re.IGNORECASE)
-
-#: The settings of one job must not reach another job that runs inside it.
-_OWN = frozenset({"ESS_COUNTS", "ESS_IMPORT_ID", "ESS_IMPORT_PLACE", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_NODE_ID"})
+from ess.settings import SETTINGS, without_secrets
 
 
 def surroundings() -> Setting:
@@ -27,7 +21,7 @@ def surroundings() -> Setting:
     """
     umask = os.umask(0)
     os.umask(umask)
-    environment = processor.without_ours(without_secrets(os.environ))
+    environment = processor.without_ours(_without_other_jobs(without_secrets(os.environ)))
     scripts = sysconfig.get_path("scripts")
     path = environment.get("PATH", os.defpath)
     if scripts not in path.split(os.pathsep):
@@ -41,14 +35,13 @@ def surroundings() -> Setting:
     return Setting(environment, folder, umask)
 
 
-def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables whose names do not speak of a secret.
+def _without_other_jobs(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings of one job must not reach another job that runs inside it.
 
-    >>> without_secrets({"LANG": "C", "AWS_SECRET_ACCESS_KEY": "x", "ESS_IMPORT_ID": "y"})
+    >>> _without_other_jobs({"LANG": "C", "ESS_IMPORT_ID": "y"})
     {'LANG': 'C'}
     """
+    internal = {row.variable for row in SETTINGS.values() if row.internal}
     return {
-        name: value
-        for name, value in environment.items()
-        if name not in _OWN and not name.startswith("ESS_LOOP_") and not _SECRET.search(name)
+        name: value for name, value in environment.items() if name not in internal and not name.startswith("ESS_LOOP_")
     }

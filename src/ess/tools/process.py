@@ -96,7 +96,9 @@ def _flush_rows_before(error: EssError) -> None:
 
 
 def _report(name: str, error: EssError) -> int:
-    text = str(error)
+    from ess.settings import concealed  # only a failure needs it
+
+    text = concealed(str(error))
     line = text if text.startswith(f"{name}:") else f"{name}: {text}"
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)

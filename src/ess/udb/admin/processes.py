@@ -23,7 +23,7 @@ import psutil
 from ess import processor
 from ess.errors import EssError, InitializationError, UdbConnectError
 from ess.logs import tail
-from ess.settings import SETTINGS, make_private_folder, open_private, write_private
+from ess.settings import SETTINGS, make_private_folder, open_private, without_secrets, write_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import make_access, read_access, udb_folder
@@ -200,7 +200,8 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
     command += [] if options.volatile else ["--data", str(data_folder(folder, port))]
     command += ["--all-descriptors"] * options.all_descriptors
     # The task runner's settings for one command must not live on in a server.
-    inherited = {k: v for k, v in os.environ.items() if k not in SETTINGS or not SETTINGS[k].internal}
+    given = without_secrets(os.environ)
+    inherited = {k: v for k, v in given.items() if k not in SETTINGS or not SETTINGS[k].internal}
     inherited = {**_ALLOCATORS, **processor.without_ours(inherited)}
     log = open_private(log_file(folder, port), os.O_WRONLY | os.O_APPEND)
     try:
