@@ -267,7 +267,7 @@ def _is_address(text: str) -> bool:
 
 
 def _column_type(values: Sequence[str]) -> tuple[ColumnType, Remark | None]:
-    """The narrowest type that takes every value; blanks say nothing. Beside it, what a little dirt prevented."""
+    """The narrowest type that takes every value, and the one that a little dirt prevented; blanks are ignored."""
     filled = [value for value in values if value]
     odd: list[str] = []
     clean: list[str] = []

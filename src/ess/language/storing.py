@@ -13,7 +13,7 @@ from ess.language.older import OLDER, REPLACED
 def may_store(text: str) -> bool:
     """True if an expression calls a function that stores into a column.
 
-    Of what is no expression, or calls a function that nobody knows, it is assumed.
+    It is assumed for text that is no expression or calls an unknown function.
 
     >>> [may_store(text) for text in ("a == 'Set(1)'", "PatCmp(a, 'x*')", "RXMAP (a, 'x', b, 'y')", "KDec(k, 'a')")]
     [False, False, True, True]

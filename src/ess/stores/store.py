@@ -87,7 +87,7 @@ class Store(Protocol):
 
     #: Its name in messages, without a ``/`` at its end: ``s3://bucket``.
     address: str
-    #: Whether keys are all there is. Else there are folders, and links to them, and a look at one of them is cheap.
+    #: Whether keys are all there is. Otherwise there are folders, and links to them, and reading one of them is cheap.
     flat: bool
     #: Whether :meth:`put` can be told what it is to replace.
     conditional: bool

@@ -169,7 +169,7 @@ def _sorted(
     from ess.engines.tables.sorting import in_order, merge_runs, merge_sorted, sort_all, sort_blocks
 
     if merging:
-        # Of equal records those of the last file come first in a descending sort, as if it had sorted all.
+        # In a descending sort, equal records of the last file come first, as if all had been sorted together.
         names = reversed(intake.files) if order.descending else intake.files
         return merge_sorted([in_order(intake.file_batches(name), order, where=name) for name in names], order)
     if blocks is not None:

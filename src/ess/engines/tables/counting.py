@@ -61,7 +61,7 @@ class KeyCounter:
         if self._held_bytes >= _GATHER_BYTES:
             self._count_held()
         elif self._held_rows >= _GATHER_ROWS:
-            # In parts that are the same whatever the batches, and sums with them.
+            # In parts that do not depend on the batches, so the sums do not either.
             self._count_held(self._held_rows // _GATHER_ROWS * _GATHER_ROWS)
 
     def _count_held(self, count: int | None = None) -> None:

@@ -135,7 +135,7 @@ def merge_runs(files: Sequence[IO[bytes]], order: Order, *, rows: int = 0) -> It
 def merge_sorted(runs: Sequence[Iterator[Batch]], order: Order, *, rows: int = 0) -> Iterator[Batch]:
     """Merge runs whose rows are in order already; of equal rows, those of the first run come first.
 
-    In memory are only the next rows of each run. In each round they are sorted together: what stands up to
+    Only the next rows of each run are in memory. In each round they are sorted together: what stands up to
     the first row that is the last known one of its run cannot be preceded by any row still to come.
 
     Args:

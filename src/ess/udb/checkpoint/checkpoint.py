@@ -310,7 +310,7 @@ def _load_table(pool: Pool, request: LoadRequest, files: _Files, table: Table | 
         with kept_alive(streams):
             for server, batch in files.batches():
                 if table is not None and table.kind is Kind.VAR:
-                    # As many servers as there were: each has its own again. Else one has them all, merged.
+                    # As many servers as there were: each has its own again. Otherwise one has them all, merged.
                     same = len(files.described) == len(streams)
                     _send(streams[server if same else 0], batch)
                     continue

@@ -19,7 +19,7 @@ from ess.udb.shard.sorting import order_of
 from ess.udb.spec.spec import Table, TableColumn
 from ess.udb.wire.protocol import ScanRequest
 
-#: Of sorted rows so many are put together at once.
+#: Sorted rows that are put together at once.
 _ROWS_AT_ONCE = 1 << 16
 
 

@@ -94,7 +94,7 @@ class StageStream:
                 with contextlib.suppress(Exception):
                     self._connection.aside(partial(self._alone, end), self._give_up)
         if self._is_lost:
-            # Else the library does it when nobody has the writer any more, and prints that it has failed.
+            # Otherwise the library does it when the writer is collected, and prints that it has failed.
             closing = threading.Thread(target=self._close_lost, daemon=True)
             closing.start()
             closing.join(1.0)

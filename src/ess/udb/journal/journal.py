@@ -135,7 +135,7 @@ class RowsFile:
             self.length += written
             view = view[written:]
         if self.length - self._begun >= _BEGIN_WRITING:
-            # Else all of it would be written while the client waits for the commit. Nobody is about to read it.
+            # Otherwise all of it would be written while the client waits for the commit. It is not read soon.
             os.posix_fadvise(self._file, self._begun, self.length - self._begun, os.POSIX_FADV_DONTNEED)
             self._begun = self.length
         return len(data)

@@ -95,7 +95,7 @@ class Shard:
     def copy(self) -> Shard:
         """The present state, imports merged in; to read, and to try changes on.
 
-        Where that cannot be noted, because the disk is full, imports are worked into the copy only.
+        Where that cannot be noted, because the disk is full, imports are merged into the copy only.
         """
         with suppress(EssError):
             self.settle()
