@@ -220,6 +220,31 @@ def test_rows_go_to_files_before_they_and_their_sort_take_more_than_the_limit(
     assert spilled == [10_000] * 4
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_however_many_runs_there_are_few_files_are_open(descending: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[IO[bytes]] = []
+    most = 0
+    spill = sorting._spill
+
+    def counted(batches: Iterable[Batch], rows: int) -> IO[bytes]:
+        nonlocal most
+        made.append(spill(batches, rows))
+        most = max(most, sum(not file.closed for file in made))
+        return made[-1]
+
+    monkeypatch.setattr(sorting, "_spill", counted)
+    monkeypatch.setattr(sorting, "_MOST_RUNS", 3)
+    slots = (Slot("n", "n", ColumnType.I), Slot("at", "at", ColumnType.I))
+    numbers = [(7 * at) % 50 for at in range(100)]
+    frames = [make_batch([("n", ColumnType.I, [n]), ("at", ColumnType.I, [at])], 1) for at, n in enumerate(numbers)]
+    order = sorting.Order(slots[:1], descending)
+    found = [row for batch in sorting.sort_all(frames, order, memory=1) for row in batch.rows()]
+    expected = sorted(zip(numbers, range(100), strict=True))
+    assert found == (expected[::-1] if descending else expected)
+    assert len(made) > 100
+    assert most <= 12  # less than three of each of four sizes, and one that is just made
+
+
 def test_the_memory_of_a_sort_is_a_part_of_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESS_SORT_MEMORY", "3")
     assert settings_of_ess.sort_memory() == 3 << 20

@@ -56,7 +56,7 @@ def sort_all(batches: Iterable[Batch], order: Order, *, memory: int) -> Iterator
         order: The order.
         memory: How many bytes holding and sorting rows may take before they go to a temporary file.
     """
-    runs: list[IO[bytes]] = []
+    runs = _Runs(order)
     held = HeldRows(order.keys)
     rows = _MERGE_ROWS
     for batch in batches:
@@ -64,13 +64,41 @@ def sort_all(batches: Iterable[Batch], order: Order, *, memory: int) -> Iterator
         if held.memory >= memory:
             # While runs are merged, one more piece of each is sorted.
             rows = max(_LEAST_ROWS, min(rows, memory // (_MOST_RUNS * _COPIES_OF_A_PIECE * held.row_bytes)))
-            runs.append(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows))
-    if runs and held.rows:
-        runs.append(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows))
-    if runs:
-        yield from merge_runs(runs, order, rows=rows)
-    elif held.rows:
-        yield from order.sort_in_pieces(held.take(), _OUTPUT_ROWS)
+            runs.add(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows), rows)
+    if not runs.files:
+        if held.rows:
+            yield from order.sort_in_pieces(held.take(), _OUTPUT_ROWS)
+        return
+    if held.rows:
+        runs.add(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows), rows)
+    yield from merge_runs(runs.files, order, rows=rows)
+
+
+class _Runs:
+    """Sorted files, never many: as soon as there are enough of one size, they are merged into one of the next size.
+
+    Args:
+        order: Their order.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._sizes: list[list[IO[bytes]]] = []  # the first list has the runs that were sorted in memory
+
+    @property
+    def files(self) -> list[IO[bytes]]:
+        """All files, those with the first rows first."""
+        return [file for files in reversed(self._sizes) for file in files]
+
+    def add(self, file: IO[bytes], rows: int) -> None:
+        """Add a run; ``rows`` as in ``merge_runs``."""
+        for files in self._sizes:
+            files.append(file)
+            if len(files) < _MOST_RUNS:
+                return
+            file = _spill(merge_runs(files, self._order, rows=rows), rows)
+            files.clear()
+        self._sizes.append([file])
 
 
 def sort_blocks(
@@ -127,8 +155,8 @@ def merge_runs(files: Sequence[IO[bytes]], order: Order, *, rows: int = 0) -> It
     # A descending sort turns equal rows around, so those of the last run come first.
     runs = [read_run(file) for file in (reversed(files) if order.descending else files)]
     while len(runs) > _MOST_RUNS:
-        merged = _spill(merge_sorted(runs[:_MOST_RUNS], order, rows=rows), rows)
-        runs = [read_run(merged), *runs[_MOST_RUNS:]]
+        groups = [runs[start : start + _MOST_RUNS] for start in range(0, len(runs), _MOST_RUNS)]
+        runs = [read_run(_spill(merge_sorted(group, order, rows=rows), rows)) for group in groups]
     return merge_sorted(runs, order, rows=rows)
 
 
