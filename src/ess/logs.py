@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ess.settings import open_private
 
-#: A log of so many bytes is replaced.
+#: A log of this many bytes is replaced.
 LIMIT = 8 << 20
 
 #: How often its size is looked at, in seconds.

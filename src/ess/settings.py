@@ -34,7 +34,7 @@ _SECRET = re.compile(
 #: Values of fewer characters are not sought in messages.
 _LEAST_SECRET = 8
 
-#: So many links are followed, as by the system.
+#: The links that are followed at most, as by the system.
 _MOST_LINKS = 40
 #: Between these is the memory of a sort for which no setting says another.
 _LEAST_SORT_MEMORY, _MOST_SORT_MEMORY = 128 << 20, 2048 << 20

@@ -46,7 +46,7 @@ def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
 
     Args:
         number: How many workers.
-        add: Add so many to the present cluster.
+        add: Add this number to the present cluster.
 
     Returns:
         What runs then. A worker that could not be started is not ``running`` in it, and ``problems`` says why.

@@ -205,7 +205,7 @@ def export(
         filter: What a row must be, e.g. ``"price > 2 && refid != 0"``.
         sort: Columns to sort by.
         descending: Whether to sort from high to low.
-        top: At most so many rows, the first ones.
+        top: The maximum number of rows, from the first.
 
     Returns:
         One row for each row of the table. Strings are ``String`` if the whole column is valid

@@ -46,8 +46,8 @@ def stream(
         command: For bash. ``%cols``, ``%path``, ``%file`` and others stand for what is known of
             the file (see the manual of ``ess stream``).
         exclude: Globs of files to leave out.
-        limit: At most so many files.
-        threads: So many files at a time on each node.
+        limit: The maximum number of files.
+        threads: The number of files at a time on each node.
         master: Run on this machine, although there is a cluster.
         quit_on_error: Start no further file once one has failed.
         resume: Continue the latest job with the same arguments that broke off or had failures.

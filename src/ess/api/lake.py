@@ -131,7 +131,7 @@ def ls(
         cat: A category whose files to list.
         recursive: Whether ``*`` also stands for ``/``, so that files in all folders below match.
         dateregex: How to find the date in a name: ``auto``, ``none`` or a pattern.
-        limit: At most so many.
+        limit: The maximum number of files.
         label: The datastore, if not the selected one.
 
     Returns:
@@ -172,7 +172,7 @@ def files(
             whole number if the category's files are numbered.
         upper: The last date.
         exclude: Globs of files to leave out, beside the category's own.
-        limit: At most so many, the first ones.
+        limit: The maximum number of files, from the first.
         label: The datastore, if not the selected one.
 
     Raises:

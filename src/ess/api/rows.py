@@ -37,7 +37,7 @@ def read(
         upper: The last date.
         eok: Leave out bad records, such as a word where a number belongs, in place of an error.
         exclude: Globs of files to leave out.
-        limit: At most so many files.
+        limit: The maximum number of files.
         label: The datastore, if not the selected one.
 
     Returns:

@@ -58,7 +58,7 @@ class Table:
         Args:
             columns: As for :meth:`frame`.
             filter: As for :meth:`frame`.
-            rows: At most so many in a batch, 1 or more.
+            rows: The maximum number of rows in a batch, 1 or more.
 
         Raises:
             OptionError: At the call, if ``rows`` is no such number; the others when the first batch is asked for.

@@ -57,7 +57,7 @@ def create(
     instance_type: Annotated[
         str | None, typer.Option("--type", help="kind of cloud machine (not available yet)")
     ] = None,
-    add: Annotated[bool, typer.Option("--add", help="add so many workers to the cluster")] = False,
+    add: Annotated[bool, typer.Option("--add", help="add this number of workers to the cluster")] = False,
     credentials: _CredentialsFile = None,
     aws_access_key: _AccessKey = None,
     aws_secret_access_key: _SecretKey = None,

@@ -103,7 +103,7 @@ def ls(
     dateregex: Annotated[
         str | None, typer.Option(help="Where the date stands in a name: auto, none or a pattern.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="List at most so many files.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The maximum number of files.")] = None,
     nameonly: Annotated[bool, typer.Option("--nameonly", help="Show names only.")] = False,
     nosize: Annotated[bool, typer.Option("--nosize", help="Show dates and names.")] = False,
     nodate: Annotated[bool, typer.Option("--nodate", help="Show sizes and names.")] = False,

@@ -14,7 +14,7 @@ from ess.errors import OptionError, UdbCommunicationError, UdbConnectError, prin
 if TYPE_CHECKING:
     from ess.cluster.report import Failure, StreamResult
 
-#: So many failures are named one by one.
+#: The failures that are named one by one.
 _MOST_FAILURES = 20
 
 
@@ -33,7 +33,7 @@ def stream(
     archive: Annotated[str | None, typer.Option(help="not available yet")] = None,
     label: Annotated[str | None, typer.Option(help="datastore to read, if not the selected one")] = None,
     progress: Annotated[bool, typer.Option("--progress", help="show progress also if not on a terminal")] = False,
-    limit: Annotated[int | None, typer.Option(help="read at most so many files")] = None,
+    limit: Annotated[int | None, typer.Option(help="the maximum number of files")] = None,
     quitonerror: Annotated[bool, typer.Option("--quitonerror", help="stop at the first command that fails")] = False,
     s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
     resume: Annotated[

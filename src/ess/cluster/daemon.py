@@ -33,7 +33,7 @@ HOST = "127.0.0.1"
 #: The most bundles a worker can run at a time; how many it does is up to each job.
 MOST_THREADS = 256
 
-#: So many connections and files the scheduler can have, where the system lets it.
+#: The connections and files that the scheduler can have, if the system allows.
 _DESCRIPTORS = 8192
 
 _CONFIGURATION = {

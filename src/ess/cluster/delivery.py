@@ -10,7 +10,7 @@ from typing import Protocol
 from ess.cluster.work import Outcome
 from ess.errors import printable
 
-#: So many lines of messages are shown of a task that went well, and of all such tasks together.
+#: The lines of messages that are shown of a successful task, and of all such tasks together.
 LINES_OF_A_TASK = 3
 LINES_OF_A_JOB = 12
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ess.cluster.work import Job, Outcome, Task
 
-#: After so many nodes were lost while they ran it, a bundle is not tried again: it may be what kills them.
+#: After this many lost nodes, a bundle is not tried again: it may be what kills them.
 ATTEMPTS = 3
 
 

@@ -30,7 +30,7 @@ from ess.pipeline.counts import Counts
 
 VERSION = 2
 
-#: So many ended jobs keep their ledger.
+#: The ended jobs that keep their ledger.
 KEPT_JOBS = 20
 
 _NAME = "ledger.jsonl"

@@ -14,7 +14,7 @@ def open_runtime(folder: Path, *, threads: int, master: bool = False) -> Runtime
 
     Args:
         folder: Takes the output of the commands until it is delivered.
-        threads: So many bundles at a time on each node.
+        threads: The number of bundles at a time on each node.
         master: Run here, although there is a cluster.
 
     Raises:

@@ -119,7 +119,7 @@ def set_mode(mode: str) -> ClusterState:
 
 
 def create(workers: int, *, add: bool = False) -> list[EssError]:
-    """Make a cluster of so many workers, or add so many to it; returns what went wrong with single workers.
+    """Make a cluster of some workers, or add some to it; returns the errors of single workers.
 
     Raises:
         OptionError: If the number is not valid, there is a cluster already, or none to add to.

@@ -24,7 +24,7 @@ log = logging.getLogger("distributed.ess")
 #: How long a peer may take to show its certificate, in seconds. Two busy cores can make an honest one slow.
 HANDSHAKE_SECONDS = 15.0
 
-#: So many connections may be without a certificate at a time, unless the process may open few files.
+#: The connections that may be without a certificate at a time, unless the process may open few files.
 MOST_STRANGERS = 512
 
 #: Refused connections make one line of the log in so many seconds.

@@ -23,11 +23,11 @@ from ess.lake.content import THIS_DISK
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
 
-#: Each slot of a cluster gets about so many bundles, so that slow ones even out.
+#: The bundles for each slot of a cluster, about, so that slow ones even out.
 BUNDLES_PER_SLOT = 8
 
 
-#: From so many files on, starting a tool server for a job's ``aq_*`` commands pays.
+#: The files from which on a tool server for a job's ``aq_*`` commands pays.
 WARM_FROM = 4
 
 
@@ -46,7 +46,7 @@ class StreamOptions:
     """Options of a stream.
 
     Attributes:
-        threads: So many files at a time on each node. One keeps the commands of a machine in file order.
+        threads: The number of files at a time on each node. One keeps the commands of a machine in file order.
         master: Run here, although there is a cluster.
         quit_on_error: Start no further file once one has failed, and kill those that run.
         resume: Continue the latest job with the same category, range and command that broke off or had failures.
@@ -105,7 +105,7 @@ def stream(
         stdout: Takes the commands' output, in file order.
         stderr: Takes their messages.
         exclude: Files that match this pattern are left out.
-        limit: At most so many files.
+        limit: The maximum number of files.
         label: The datastore, if not the selected one.
         options: How to run it.
 

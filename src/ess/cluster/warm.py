@@ -30,7 +30,7 @@ _EARLY = 10.0
 
 _IDLE_SECONDS = "60"
 
-#: The name of a socket has at most so many bytes, of which some are those of the process's folder.
+#: The most bytes of a socket's name, of which some are those of the process's folder.
 _NAME_BYTES = 107 - len("/4194304.123456789012.abcd/")
 
 

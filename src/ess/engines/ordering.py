@@ -35,7 +35,7 @@ def sort_batch(batch: Batch, keys: Sequence[Slot], *, descending: bool = False, 
 def sorted_pieces(
     batch: Batch, keys: Sequence[Slot], rows: int, *, descending: bool = False, ignore_case: bool = False
 ) -> Iterator[Batch]:
-    """The same in pieces of so many rows, made one after the other."""
+    """The same in pieces, made one after the other."""
     order = _order(batch, keys, descending=descending, ignore_case=ignore_case)
     batch = batch.rechunk()  # what it was made of is freed, if the caller holds it no more
     for start in range(0, batch.height, rows):

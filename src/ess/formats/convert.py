@@ -39,9 +39,9 @@ _NUMPY: dict[ColumnType, type[np.generic]] = {
 _LOW_MASKS = np.array([((1 << 8 * min(n, 4)) - 1) << 32 for n in range(_INLINE + 1)], dtype=np.uint64)
 _HIGH_MASKS = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(_INLINE + 1)], dtype=np.uint64)
 _DASH = np.uint64((ord("-") << 32) | 1)
-#: The exact definition takes up to so many distinct fields of a block ...
+#: The exact definition takes up to this many distinct fields of a block ...
 _FEW = 64
-#: ... or up to so many fields, whose values are remembered from block to block; Polars takes more.
+#: ... or up to this many fields, whose values are remembered from block to block; Polars takes more.
 _SOME = 2048
 _MOST_REMEMBERED, _LONGEST_REMEMBERED = 4096, 40
 _SCATTER = np.uint64(0x9E3779B97F4A7C15)

@@ -17,12 +17,12 @@ from ess.formats.records import Layout, Record, parse_record
 
 _Bounds = tuple[Positions, Positions]
 
-#: So many bytes of a block tell which bytes are rare.
+#: The bytes of a block that show which bytes are rare.
 _SAMPLE = 1 << 14
-#: All places of a byte are looked up if a line has at most so many of them on average; others are searched from where
+#: All places of a byte are looked up if a line has at most this many of them on average; others are searched from where
 #: a field begins, a word at a time.
 _RARE = 8
-#: After so many steps the texts that are not found yet are searched one by one.
+#: After this many steps, texts that are not found yet are searched one by one.
 _STEPS = 8
 _WORD = 8
 _ONES, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)

@@ -44,7 +44,7 @@ def files_of(
         lower: The first date, e.g. ``2014-09-01`` or ``*`` (see :mod:`ess.lake.ranges`).
         upper: The last date.
         exclude: A pattern of files to leave out, beside the category's own.
-        limit: At most so many files, the first ones.
+        limit: The maximum number of files, from the first.
         label: The datastore, if it is not the selected one and ``category`` is a name.
 
     Raises:

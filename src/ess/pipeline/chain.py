@@ -209,7 +209,7 @@ def _filter(builder: ChainBuilder, use: Use) -> Rule:
 
 
 def _top(builder: ChainBuilder, use: Use) -> Rule:
-    """``-top N``: the run stops once so many rows have come this far. It counts in a variable of its own."""
+    """``-top N``: the run stops once N rows have come this far. It counts in a variable of its own."""
     text = use.arguments[0]
     if not (text.isascii() and text.isdigit() and int(text) < 2**63):
         raise OptionError(f"'{text}' is not a number of rows", where=use.where, hint="give a number from 0 up")

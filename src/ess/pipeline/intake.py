@@ -16,7 +16,7 @@ from ess.schema.batch import Batch
 #: ``-verb`` prints a line whenever this many more records have been processed.
 PROGRESS_STEP = 10_000_000
 
-#: A batch of so many records takes longer than to hand it to another thread.
+#: A batch of this many records takes longer than handing it to another thread.
 _LARGE = 1000
 
 #: Reads a file of an input; the last argument is what ``-`` means.

@@ -134,7 +134,7 @@ class Store(Protocol):
 
         Args:
             key: The object.
-            offset: So many bytes are left out.
+            offset: The number of bytes to leave out.
             version: What it has to be; blank for whatever it is. Bytes of two versions are never mixed unnoticed.
 
         Raises:

@@ -162,7 +162,7 @@ OPTIONS = OptionTable(
         Option("-quit", "Stop everything now, without this row.", group=shared_options.GROUPS),
         Option("-quitafter", "Stop everything once this row is through.", group=shared_options.GROUPS),
         Option(
-            "-top", "Stop everything once so many rows have come this far.", ("NumRows",), group=shared_options.GROUPS
+            "-top", "Stop everything once NumRows rows have come this far.", ("NumRows",), group=shared_options.GROUPS
         ),
         shared_options.ROWS_TO,
         shared_options.SELECT,

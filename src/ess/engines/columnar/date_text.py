@@ -21,7 +21,7 @@ from ess.language.function import RowFunction
 #: Codes that say the same for a whole quarter of an hour; the longest of them has 10 bytes.
 _STEADY = "YmdHyjaAbBpIeFD%"
 
-#: With so many codes and bytes the text stays below the longest that the row implementation gives.
+#: Up to this many codes and bytes the text stays below the longest that the row implementation gives.
 _MOST_CODES, _LONGEST_FORMAT = 8, 40
 
 _QUARTER = 900

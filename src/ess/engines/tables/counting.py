@@ -17,10 +17,10 @@ STATISTICS = ("sum", "avg", "stddev", "min", "max")
 #: Partial results of fewer rows than this are not worth merging before the end.
 _MERGE_ROWS = 500_000
 
-#: So many rows are counted at once: fewer bring the same keys again and again, more do not fit into the caches.
+#: The rows that are counted at once: fewer bring the same keys again and again, more do not fit into the caches.
 _GATHER_ROWS = 500_000
 
-#: Fewer, if they hold so many bytes.
+#: Fewer, if they hold this many bytes.
 _GATHER_BYTES = 128 << 20
 
 _FIRST = "#first"

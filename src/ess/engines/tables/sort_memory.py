@@ -15,7 +15,7 @@ _VIEW = 16
 _ROW = 56
 #: ... and for each key its numbers, which a column of numbers and the beginnings and lengths of strings become.
 _KEY = 24
-#: A string becomes so many numbers of 64 bits at most.
+#: The most 64-bit numbers that a string becomes.
 _MOST_WORDS = 9
 _SMALL = (pl.UInt32, pl.Int32)
 #: The contents of string keys are copied so often.

@@ -40,7 +40,7 @@ class Order:
         return sort_batch(batch, self.keys, descending=self.descending, ignore_case=self.ignore_case)
 
     def sort_in_pieces(self, batch: Batch, rows: int) -> Iterator[Batch]:
-        """The same in pieces of so many rows."""
+        """The same in pieces of ``rows`` rows."""
         return sorted_pieces(batch, self.keys, rows, descending=self.descending, ignore_case=self.ignore_case)
 
     def sort_stably(self, batch: Batch) -> Batch:
@@ -229,7 +229,7 @@ def _slices(batch: Batch) -> Iterator[Batch]:
 
 
 def _spill(batches: Iterable[Batch], rows: int) -> IO[bytes]:
-    """Batches in a temporary file, in pieces of so many rows; it is gone with the process whatever ends that."""
+    """Batches in a temporary file, in pieces of ``rows`` rows; it is gone with the process whatever ends that."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - read_run closes it
     write_run(file, batches, piece_rows=rows)
     return file

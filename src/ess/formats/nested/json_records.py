@@ -23,7 +23,7 @@ from ess.formats.parse_exact import Block
 from ess.formats.records import Layout
 from ess.formats.values import shown
 
-#: A value that is longer than so many record limits (4 MB by default) is not held as a whole ...
+#: A value that is longer than this many record limits (4 MB by default) is not held as a whole ...
 _LIMITS = 64
 #: ... unless it is shorter than this.
 _LEAST_LONG = 1 << 20

@@ -28,7 +28,7 @@ from ess.formats.nested.xml_text import TextCleaner, original_bytes
 from ess.formats.parse_exact import Block
 from ess.formats.records import Layout
 
-#: A record and a tag may be so many times as long as the record limit (1 MB by default).
+#: How many times as long as the record limit a record or a tag may be (1 MB by default).
 _LIMITS = 16
 _PIECE = 1 << 16
 _DEEPEST = 1000
@@ -36,7 +36,7 @@ _DEEPEST = 1000
 _BUDGET = 8
 _LONGEST_ENTITY = 1024
 _MOST_ENTITIES = 10_000
-#: After so many bytes a new parser forgets the names that the old one has collected.
+#: After this many bytes a new parser forgets the names that the old one has collected.
 _RENEWAL = 1 << 28
 _NO_ELEMENTS = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
 _INVALID = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]

@@ -21,7 +21,7 @@ from ess.schema.types import ColumnType
 
 #: Up to this many rows in all Python is faster than loading what prints more of them ...
 _FEW_ROWS = 4000
-#: ... or, once that is loaded, up to so many of a batch than what it costs for each.
+#: ... or, once that is loaded, up to this many rows of a batch.
 _FEW_OF_A_BATCH = 700
 _FAST = "ess.formats.output.render_fast"
 

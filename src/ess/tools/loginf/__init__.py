@@ -42,7 +42,7 @@ OPTIONS = OptionTable(
             "-f",
             "Analyze the files, - for the standard input, which is also read when there is neither -f nor -f_raw. "
             "Compressed files are recognized. Attributes are csv, sep=c, tsv, tab, bin, aq, esc, +Num[b|r|l] and "
-            "bz=BufSize as for aq_pp; lim=Num: at most so many records of each file; notitle: the first record does "
+            "bz=BufSize as for aq_pp; lim=Num: at most Num records of each file; notitle: the first record does "
             "not label the columns, which it does else if no number or address is in it; auto: find the format, and "
             "whether there are labels, from the first 256 KB. Records that are separated or in columns of fixed "
             "width, HTML tables, bin and aq are analyzed; of JSON and XML only the format is told.",
@@ -50,7 +50,7 @@ OPTIONS = OptionTable(
             attributes=True,
             group=_INPUT,
         ),
-        Option("-lim", "At most so many records of each file.", ("Num",), group=_INPUT),
+        Option("-lim", "The maximum number of records of each file.", ("Num",), group=_INPUT),
         Option("-d", "Analyze the columns of these numbers only.", ("ColId",), more="ColId", group=_INPUT),
         Option("-f_raw", "Add what -o_raw has written.", ("File",), more="File", group=_INPUT),
         Option(

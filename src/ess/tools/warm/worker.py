@@ -32,7 +32,7 @@ from ess.tools.warm.circumstances import Circumstances, take, take_environment
 READY = b"R"
 #: The first words of options that run code of the user's.
 _FOREIGN = ("-pmod", "-mod")
-#: A worker that holds so many bytes more than it began with ends.
+#: A worker that holds this many bytes more than it began with ends.
 _MAX_GROWTH = 96 << 20
 #: Connections to database servers are closed by threads of the transport, within a millisecond or two.
 _CLOSING_SECONDS = 0.02

@@ -28,7 +28,7 @@ class Cut:
         return self.start - 1 + self.count
 
     def places(self, height: int) -> slice:
-        """Its slice of a result of so many rows; an empty part may be anywhere.
+        """Its slice of a result of ``height`` rows; an empty part may be anywhere.
 
         >>> Cut(1, 10).places(4), Cut(3, 5, from_end=True).places(20), Cut(3, 5, from_end=True).places(4)
         (slice(0, 4, None), slice(13, 18, None), slice(0, 2, None))

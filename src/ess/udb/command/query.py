@@ -31,7 +31,7 @@ def export_batch(
         filter: As ``-filt``.
         sort: Sort columns, the most significant first.
         descending: For all of ``sort``.
-        top: At most so many rows.
+        top: The maximum number of rows.
 
     Returns:
         The rows, and of each column its name in the batch, its label, and its type, in order. A

@@ -48,7 +48,7 @@ LARGE_LOG = 256 << 20
 SNAPSHOT_FORMAT = 2
 _ROWS_AT_ONCE = 1 << 18
 
-#: So many bytes of a file of rows go to the disk at once.
+#: The bytes of a file of rows that go to the disk at once.
 _BEGIN_WRITING = 8 << 20
 SNAPSHOT_META = "snapshot.json"
 

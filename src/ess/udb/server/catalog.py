@@ -169,7 +169,7 @@ class Catalog:
         """Write a snapshot of each database.
 
         Args:
-            least: Not where the log is smaller than so many bytes.
+            least: The minimum size of the log, in bytes.
             wanted: Only where the log has grown so much that it pays.
         """
         for database in self._all():

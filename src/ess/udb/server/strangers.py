@@ -24,7 +24,7 @@ from urllib.parse import unquote
 #: How long a client may take to make its first call with the token, in seconds.
 CALL_SECONDS = 15.0
 
-#: So many connections may be without a call at a time, unless the process may open few files.
+#: The connections that may be without a call at a time, unless the process may open few files.
 MOST_STRANGERS = 256
 
 #: How often the sockets are looked at, in seconds.

@@ -97,7 +97,7 @@ class Connection:
             return _only(self._client.do_action(action, options))
 
     def call(self, action: str, request: Any, *, seconds: float | None = None) -> dict[str, Any]:
-        """Send a request and return the answer, which may take any time, or so many seconds."""
+        """Send a request and return the answer, which may take any time, or ``seconds``."""
         options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
         message = flight.Action(action, encode(request))
         if seconds is not None:

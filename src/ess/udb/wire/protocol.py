@@ -145,11 +145,11 @@ class ScanRequest:
         outputs: The columns wanted, ``Col`` or ``Vec.Col``, each once.
         sort: Sort columns, among ``outputs``.
         segments: First, last and number of segments and the variant; empty for all.
-        key_rows: At most so many rows a key; -1 for all, as with the other limits.
+        key_rows: The maximum number of rows a key; -1 for all, as with the other limits.
         seed: Where ``$Random`` starts.
         module: ``-mod``: the name of a module of the server's folder, with arguments; blank for none.
         module_digest: Of the file that is meant (SHA-256); blank for whatever is installed under that name.
-        first, last: At most so many rows from the beginning or the end of the sorted result.
+        first, last: The maximum number of rows from the beginning or the end of the sorted result.
     """
 
     database: str
@@ -281,7 +281,7 @@ def shortened(error: EssError) -> EssError:
 
 
 def _cut(text: str, most: int) -> str:
-    """A text that takes at most so many bytes on its way; of a longer one its beginning."""
+    """A text cut to a maximum number of bytes in transport."""
     kept = text
     while len(json.dumps(kept)) > most:
         kept = kept[: len(kept) * 3 // 4]

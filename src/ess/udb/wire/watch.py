@@ -16,7 +16,7 @@ ASK_EVERY_SECONDS = 15.0
 #: How long an answer may take.
 ANSWER_SECONDS = 20.0
 
-#: After so many questions in a row without an answer a server is given up.
+#: After this many questions in a row without an answer a server is given up.
 QUESTIONS = 3
 
 
