@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ess.cluster import providers
+from ess.udb.command.perform import perform
 from tests.cluster.stream_site import LOADED, Site
 from tests.places import own_places, ports_in_a_row
+from tests.udb.faults import operation
 
 IMPORT = f"aq_pp -f - -d %cols {LOADED} -imp shop:t"
 DDEF = "aq_pp -f - -d %cols -imp,ddef shop:t"
@@ -159,6 +161,19 @@ def test_terminate_keeps_the_rows_and_a_start_brings_them_back(site: Site) -> No
     assert providers.terminate()
     assert site.server_pids() == []
     site.start_servers()
+    assert site.stored() == site.keys
+
+
+def test_another_job_imports_again(site: Site) -> None:
+    assert site.stream(DDEF).code == 0
+    assert site.stream(DDEF).code == 0
+    assert site.stored() == sorted(site.keys * 2)
+    # A database that was cleared has seen no import, not even that of a job that is resumed.
+    failing = f"{DDEF}; [ -e {site.folder}/cleared ]"
+    assert site.stream(failing).code == 1
+    perform(operation("-clr", "shop"))
+    (site.folder / "cleared").touch()
+    assert told_rows(site.stream(failing, "--resume").err) == (site.rows, site.rows, 0)
     assert site.stored() == site.keys
 
 

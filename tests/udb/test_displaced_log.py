@@ -144,3 +144,25 @@ def test_a_log_that_is_removed_during_an_import_is_noticed_at_its_end(restart: R
             fill(10)
     assert words == ["prepared"]
     assert stored() == 20
+
+
+def test_a_log_that_is_damaged_is_restored_from_a_copy_or_cleared(restart: Restart, tmp_path: Path) -> None:
+    restart()
+    fill(20)
+    perform(operation("-save", "db", str(tmp_path / "saved")))
+    fill(10)
+    log = tmp_path / "data" / "db" / "log-0"
+    copy = log.read_bytes()
+    place = len(copy) // 3
+    for is_restored in (True, False):
+        log.write_bytes(copy[:place] + bytes([copy[place] ^ 4]) + copy[place + 1 :])
+        restart()
+        with pytest.raises(EssError, match=r"restore it from a copy, or clear the database \(aq_udb -clr\)"):
+            stored()
+        if is_restored:
+            log.write_bytes(copy)
+            restart()
+            assert stored() == 30
+    perform(operation("-clr", "db"))
+    perform(operation("-load", "db", str(tmp_path / "saved")))
+    assert stored() == 20

@@ -74,6 +74,11 @@ def test_udbd_starts_what_is_here_and_asks_the_others(pool: tuple[Machine, Machi
     assert f"{first.address}: (-) udbd-{PORT}: the server cannot be reached." in own.run("ess", "udbd", "status").stdout
     restarted = own.run("ess", "server", "restart", check=False)
     assert (restarted.returncode, "aq_udb -clr DbName" in restarted.stderr) == (2, True)
+    first.run("ess", "udbd", "start")
+    own.run("aq_pp", "-f", "-", "-d", "s:user", "i:n", "-imp", "shop:log", stdin=ROWS)
+    own.run("aq_udb", "-clr", "shop")
+    own.run("aq_udb", "-crt", "shop")
+    assert own.run("aq_udb", "-cnt", "shop:log").stdout == '"field","count"\n"pkey",0\n"row",0\n'
 
 
 def test_a_machine_that_is_cut_off_is_named_and_loses_nothing(pool: tuple[Machine, Machine, Machine]) -> None:
