@@ -57,7 +57,7 @@ fuzz: $(STAMP) ## generated programs over generated data through both engines, t
 	@$(BIN)/python -m tests.differential.fuzz --seconds $${FUZZ_SECONDS:-600} --seed $${FUZZ_SEED:-1}
 
 fuzzudb: $(STAMP) ## damaged spec files, and whatever can be sent to database servers; UDB_FUZZ_ATTACKS=10000 UDB_FUZZ_SPECS=50000 UDB_FUZZ_SEED=2
-	@UDB_FUZZ_ATTACKS=$${UDB_FUZZ_ATTACKS:-3000} UDB_FUZZ_SPECS=$${UDB_FUZZ_SPECS:-20000} UDB_FUZZ_REQUESTS=$${UDB_FUZZ_REQUESTS:-20000} $(BIN)/python -m pytest -q -x -s -p no:xdist -p no:logging tests/udb/test_fuzz_spec.py tests/udb/test_fuzz_requests.py tests/udb/test_fuzz_wire.py
+	@UDB_FUZZ_ATTACKS=$${UDB_FUZZ_ATTACKS:-3000} UDB_FUZZ_SPECS=$${UDB_FUZZ_SPECS:-20000} UDB_FUZZ_REQUESTS=$${UDB_FUZZ_REQUESTS:-20000} UDB_FUZZ_RULES=$${UDB_FUZZ_RULES:-60000} $(BIN)/python -m pytest -q -x -s -p no:xdist -p no:logging tests/udb/test_fuzz_spec.py tests/udb/test_fuzz_requests.py tests/udb/test_portable_rules.py tests/udb/test_fuzz_wire.py
 
 lock: ## resolve the locked versions anew (needs uv and npm)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements/runtime.txt

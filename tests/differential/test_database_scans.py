@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -10,10 +11,12 @@ from ess.engines.base import Unsupported
 from ess.engines.columnar import compile_columnar
 from ess.engines.rowwise import compile_rowwise
 from ess.errors import InputDataError
+from ess.language.plain import plain_list
 from ess.schema import ColumnType
 from ess.schema.batch import Batch, complete, make_batch
 from ess.udb.scan.column_scan import ColumnScan
 from ess.udb.scan.keyed_scan import KeyedScan
+from ess.udb.scan.portable_scan import read_scan, scan_form
 from ess.udb.scan.rules import build_rules
 from ess.udb.scan.scan_plan import ScanPlan
 from ess.udb.shard.shard import Import, Shard
@@ -22,6 +25,7 @@ from ess.udb.spec.spec_file import parse_definition
 from tests.differential.chain import Option
 from tests.differential.data import COLUMNS, Row
 from tests.differential.fuzz import make_case
+from tests.udb.shards import as_uses
 
 SHARES, CASES_A_SHARE = 4, 25
 
@@ -82,7 +86,14 @@ def _results(definition: Definition, rules: list[Option], rows: list[Row]) -> di
     found: dict[str, object] = {}
     for way in ("columns", "rows", "keys"):
         shard = _shard(definition, rows)
-        built = build_rules(definition, table, rules)
+        built = build_rules(definition, table, as_uses(rules))
+        if way != "rows":  # these go as requests take them to a server
+            sent = scan_form(built)
+            came = plain_list(json.loads(json.dumps(sent)))
+            assert came == sent
+            travelled = read_scan(definition, table, came)
+            assert repr(travelled.main.rules) == repr(built.main.rules)  # NaN is not equal to itself
+            built = travelled
         wanted = (*built.main.scope.target, *built.main.scope.variables())
         plan = ScanPlan(built, wanted, {}, (1, 2, 3, 0), 7)
         try:

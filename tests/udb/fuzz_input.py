@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ess.language.plain import PlainList
 from ess.udb.wire.protocol import (
     CreateRequest,
     DatabaseRequest,
@@ -24,85 +25,10 @@ from ess.udb.wire.protocol import (
     VerdictRequest,
     encode,
 )
+from tests.udb.fuzz_rules import RuleDamage
 
 ATTEMPT = "0123456789abcdef"
 
-EXPRESSIONS = (
-    *(
-        "n > 3",
-        "n == 1 && totals.count > 0",
-        "var.seen >= 0",
-        "user == 'u1'",
-        "RxCmp(user, '(a+)+$', 'rx')",
-        "$Random > 0",
-    ),
-    *(
-        "Set(n, 5)",
-        "n / 0 > 1",
-        "price * 1e308 * 1e308 > 0",
-        "n",
-        "",
-        "(",
-        "'",
-        '"',
-        "n >",
-        "n > 'a'",
-        "nosuch > 1",
-        "\0",
-        "\udcff",
-    ),
-    *(
-        "(" * 500 + "n" + ")" * 500,
-        "(" * 50_000,
-        "n + " * 5000 + "1 > 0",
-        "!" * 3000 + "n",
-        "-" * 3000 + "n",
-        "n == " + "9" * 400,
-    ),
-    *(
-        "SubStr(user, 9223372036854775807, -9223372036854775808) == ''",
-        "\ud800",
-        "n > 1;n",
-        "__import__('os')",
-        "x" * 100_000,
-    ),
-)
-RULES = (
-    *(("-filt", e) for e in EXPRESSIONS),
-    *(
-        ("-eval", c, e)
-        for c in ("n", "price", "var.seen", "user", "nosuch", "is:new", "")
-        for e in ("n + 1", "user", "'x'", "1/0")
-    ),
-    *(
-        ("-goto", "next_row"),
-        ("-goto", "nowhere"),
-        ("-del_row",),
-        ("-del_key",),
-        ("-del_row,post=next_key",),
-        ("-del_row,post=x",),
-    ),
-    *(
-        ("-pp", "days"),
-        ("-pp,post=next_key", "."),
-        ("-pp", "nosuch"),
-        ("-endpp",),
-        ("-end_of_scan", "next_key"),
-        ("-bvar", "seen", "1"),
-    ),
-    *(
-        ("-if",),
-        ("-elif",),
-        ("-else",),
-        ("-endif",),
-        ("-filt",),
-        ("",),
-        ("-pmod", "x", "y"),
-        ("-mod", "os"),
-        ("-filt", "n", "n"),
-        (),
-    ),
-)
 WORDS = (
     *(
         "",
@@ -175,7 +101,7 @@ _OTHER: tuple[Any, ...] = (
         {"a": {"b": []}},
         ["a"],
         [1],
-        [["-filt"]],
+        [["log", "next_pp", [], []]],
     ),
     *([None], [[None]], "text", 0, 10**30, [0, 0, 0, 0], _DEEP, _HUGE, [_DEEP]),
 )
@@ -194,6 +120,7 @@ class Damage:
         self._generator = generator
         self._definition = definition
         self._deciders = deciders
+        self._rules = RuleDamage(generator, definition)
 
     def body(self, request: Any) -> bytes:
         """A request, most often with some damage."""
@@ -238,7 +165,7 @@ class Damage:
         elif isinstance(fields.get(name), int):
             fields[name] = choose.choice(NUMBERS)
         elif isinstance(fields.get(name), list):
-            fields[name] = self._list(name)
+            fields[name] = self._list(name, str(fields.get("table", "")))
         elif name == "definition":
             fields[name] = self.flipped(self._definition.encode()).decode("utf-8", "surrogateescape")
         elif name != "decider":  # one that is an address of nobody leaves things in doubt, as it should
@@ -246,16 +173,15 @@ class Damage:
         else:
             fields[name] = choose.choice((*self._deciders, "", "\0", "a b", "h:0", "h:" + "9" * 5000, "x" * 300))
 
-    def _list(self, name: str) -> list[Any]:
+    def _list(self, name: str, table: str) -> list[Any]:
         choose = self._generator
         if name == "rules":
-            return [list(choose.choice(RULES)) for _ in range(choose.choice([1, 1, 2, 4, 300]))]
+            return self._rules.harmed(table)
         if name == "segments":
             return [choose.choice(NUMBERS) for _ in range(choose.choice([1, 3, 4, 4, 4, 5]))]
         if name == "variables":
-            return [["seen", choose.choice(["1", "x", "9" * 400, ""])], [choose.choice(WORDS), "1"], ["a"]][
-                : choose.randint(1, 3)
-            ]
+            value = choose.choice([1, -1, 2**63, "1", 10**30, None])
+            return [["seen", ["integer", value]], [choose.choice(WORDS), ["text", "1"]], ["a"]][: choose.randint(1, 3)]
         return [choose.choice(WORDS) for _ in range(choose.choice([1, 2, 5, 3000]))]
 
     # Requests -----------------------------------------------------------------------------------------------------
@@ -299,7 +225,7 @@ class Damage:
 
     def _scan(self, text: str, table: str, session: str) -> ScanRequest:
         choose = self._generator
-        rules = tuple(choose.choice(RULES[: len(EXPRESSIONS)]) for _ in range(choose.randrange(3)))
+        rules = choose.choice([PlainList(()), self._rules.rules(table), self._rules.rules(table)])
         columns = {
             "log": ("user", "n", "price"),
             "days": ("user", "day"),

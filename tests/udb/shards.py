@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ess.language.plain import PlainList
+from ess.pipeline.options import Option, Use, split_attributes
 from ess.schema.batch import make_batch
+from ess.udb.scan.portable_scan import scan_form, variables_form
+from ess.udb.scan.rules import build_rules, build_variables
 from ess.udb.scan.scan import Scan
 from ess.udb.shard.shard import Import, Shard
+from ess.udb.spec.spec import Definition
 from ess.udb.spec.spec_file import parse_definition
 from ess.udb.wire.protocol import ScanRequest
 
@@ -43,11 +50,45 @@ def words(rules: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(word.strip() for word in line.split("|")) for line in rules.strip().splitlines())
 
 
+def as_uses(rules: Sequence[tuple[str, ...]]) -> list[Use]:
+    """Rules, each an option word and its arguments, as the options of a command line."""
+    uses: list[Use] = []
+    for option, *arguments in rules:
+        name, _, attributes = option.partition(",")
+        uses.append(Use(Option(name, ""), split_attributes(attributes), tuple(arguments), option))
+    return uses
+
+
+def portable(definition: Definition, table: str, rules: Sequence[tuple[str, ...]]) -> PlainList:
+    """Rules as requests have them."""
+    target = definition.get(table, where="test") if table else None
+    return scan_form(build_rules(definition, target, as_uses(rules)))
+
+
+def portable_variables(definition: Definition, pairs: Sequence[tuple[str, ...]]) -> PlainList:
+    """Names and constants of ``-var`` as requests have them."""
+    return variables_form(build_variables(definition, pairs, option="-var"))
+
+
 def scan(
-    shard: Shard, rules: str, table: str = "log", outputs: str = "time", **more: object
+    shard: Shard,
+    rules: str,
+    table: str = "log",
+    outputs: str = "time",
+    variables: Sequence[tuple[str, ...]] = (),
+    **more: object,
 ) -> list[tuple[object, ...]]:
     """The rows that pass."""
-    request = ScanRequest("db", "", table, rules=words(rules), outputs=tuple(outputs.split()), **more)  # type: ignore[arg-type]
+    definition = shard.definition
+    request = ScanRequest(
+        "db",
+        "",
+        table,
+        rules=portable(definition, table, words(rules)),
+        variables=portable_variables(definition, variables),
+        outputs=tuple(outputs.split()),
+        **more,  # type: ignore[arg-type]
+    )
     return Scan(shard, request).export().rows()
 
 

@@ -15,6 +15,7 @@ from ess.udb.scan.scan import Scan
 from ess.udb.shard.shard import Import, Shard
 from ess.udb.spec.spec_file import parse_definition
 from ess.udb.wire.protocol import ScanRequest
+from tests.udb.shards import portable
 
 DEFINITION = """
 @Table:a   i,pkey:k is:x is:y
@@ -249,7 +250,8 @@ def as_request(program: Program) -> ScanRequest:
         words += [(f"-pp,post={post}", table), *bvars, *as_words(rules), ("-endpp",)]
     outputs = ("k", *COLUMNS[program.target], "var.s", "var.t")
     table = "" if program.target == "." else program.target
-    return ScanRequest("db", "", table, rules=(*words, *as_words(program.rules)), outputs=outputs)
+    form = portable(parse_definition(DEFINITION, source="test"), table, [*words, *as_words(program.rules)])
+    return ScanRequest("db", "", table, rules=form, outputs=outputs)
 
 
 def as_shard(world: World) -> Shard:

@@ -12,6 +12,7 @@ import pytest
 from pyarrow import flight
 
 from ess.errors import EssError, UdbRequestError
+from ess.language.plain import PlainList
 from ess.udb.client.pool import Pool
 from ess.udb.command.query import export_batch
 from ess.udb.server.memory import MemoryLimit
@@ -89,8 +90,8 @@ def test_a_method_that_there_is_not_is_refused_without_a_traceback(pool: Pool, n
         ("counts", DatabaseRequest("db", "@Table:t\ud800")),
         ("count", ScanRequest("db", "", "log", segments=(1,))),
         ("count", ScanRequest("db", "", "log", segments=(1, 1, 0, 0))),
-        ("count", ScanRequest("db", "", "log", variables=(("seen",),))),
-        ("count", ScanRequest("db", "", "log", rules=((),))),
+        ("count", ScanRequest("db", "", "log", variables=PlainList((("seen",),)))),
+        ("count", ScanRequest("db", "", "log", rules=PlainList(((),)))),
     ],
 )
 def test_values_that_are_none_of_ours_are_refused(pool: Pool, action: str, request_: Any) -> None:

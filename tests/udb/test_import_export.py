@@ -46,6 +46,7 @@ from ess.udb.spec.target import Target, find_target
 from ess.udb.wire import connection, protocol
 from ess.udb.wire.access import Access
 from ess.udb.wire.protocol import DatabaseRequest, OrderRequest, ScanRequest
+from tests.udb.shards import portable, portable_variables
 
 Row = tuple[Any, ...]
 
@@ -76,6 +77,9 @@ def get(servers: Sequence[Server], table: str, *, cut: Cut | None = None, **requ
     target = find_target(f"db:{table}", where="-exp")
     scope = TableScope(target.spec.definition, target.table)
     outputs = request.pop("outputs", tuple(slot.name for slot in scope.target))
+    definition = target.spec.definition
+    request["rules"] = portable(definition, target.table_name, request.get("rules", ()))
+    request["variables"] = portable_variables(definition, request.get("variables", ()))
     asked = ScanRequest("db", text_of(target), target.table_name, outputs=outputs, **request)
     with Pool(servers) as pool:
         sort = [scope.get(name, where="-sort") for name in asked.sort]

@@ -13,7 +13,7 @@ from ess.udb.scan.reading import changes_nothing
 from ess.udb.scan.scan import Scan
 from ess.udb.shard.shard import Shard
 from ess.udb.wire.protocol import ScanRequest
-from tests.udb.shards import ALL, make_shard, scan, words
+from tests.udb.shards import ALL, make_shard, portable, scan, words
 
 Run = Callable[..., list[tuple[object, ...]]]
 
@@ -35,7 +35,7 @@ def run(shard: Shard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         file = tmp_path / "mine.py"
         file.write_text(source)
         digest = install("mine", str(file), where="-mod")
-        made = words(rules) if rules else ()
+        made = portable(shard.definition, table, words(rules) if rules else ())
         request = ScanRequest(
             "db", "", table, rules=made, outputs=tuple(outputs.split()), module=spec, module_digest=digest
         )

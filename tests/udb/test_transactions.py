@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.errors import OptionError, UdbRequestError
+from ess.language.plain import PlainList
 from ess.udb.spec.spec_file import parse_spec
 from ess.udb.wire import protocol
 from ess.udb.wire.protocol import ScanRequest, StageRequest, VerdictRequest
@@ -138,7 +139,13 @@ def test_a_server_that_is_asked_about_what_another_one_decides_does_not_wait_for
 @pytest.mark.parametrize(
     "request_made",
     [
-        ScanRequest("db", "@Table:t s,pkey:a", "t", rules=(("-filt", "a == 1"), ("-if",)), segments=(1, 2, 3, 0)),
+        ScanRequest(
+            "db",
+            "@Table:t s,pkey:a",
+            "t",
+            rules=PlainList((("t", ()), (None, 7, True))),
+            segments=(1, 2, 3, 0),
+        ),
         StageRequest("db", "", "t", "job:file", "1", "a:1", "job", 7, True, False, ""),
         VerdictRequest("db", "job:\udcff", "1"),
     ],

@@ -4,7 +4,10 @@ From text to a checked tree:
     - ``lexer``: text to tokens; ``parser``: tokens to a syntax tree, whose nodes are in ``syntax``.
     - ``checker``: names and types, to the checked ``tree``; ``arguments``: those of a call; ``scope``: the known names.
     - ``folding``: constant parts are computed once; ``older``: functions of earlier versions; ``nearest``: suggestions.
-    - ``program``: a chain of rules; ``walk``: visits trees and programs; ``storing``: expressions that store.
+    - ``program``: a chain of rules; ``walk``: visits trees and programs.
+
+On the way to another process:
+    - ``portable``: a checked tree as plain values, and back; ``portable_rules``: rules; ``plain``: the plain values.
 
 Functions:
     - ``function``: the definition of one; ``functions``: the table of them, by subject.

@@ -12,6 +12,7 @@ from ess.language.function import Argument, Form, Function, Parameter
 from ess.language.functions import FUNCTIONS
 from ess.language.nearest import nearest
 from ess.language.regex import REGEX_WORDS
+from ess.language.scope import Scope
 from ess.language.tree import Attributes, Constant, Node, Target, ToFloat, ToInteger, ValueType, value_type
 from ess.schema.types import ColumnType
 
@@ -40,7 +41,7 @@ def check_arguments(
         argument = Attributes(()) if expression is None else _argument(checker, function, parameter, expression)
         arguments.append(_with_default_regex(checker, parameter, argument))
     if function.stores_by_name:
-        arguments.extend(_settable(checker, arguments[1]))
+        arguments.extend(settable(checker.scope, arguments[1]))
     return function, tuple(arguments), positions
 
 
@@ -60,16 +61,16 @@ def _pattern_function(words: syntax.Expression, function: Function) -> Function:
     return FUNCTIONS.get("rxcmp", function) if found and any(w.startswith(("rx", "pcre")) for w in found) else function
 
 
-def _settable(checker: Checker, value: Argument) -> list[Target]:
+def settable(scope: Scope, value: Argument) -> list[Target]:
     """Every column that ``Set`` could find at run time and that can hold the value."""
     if isinstance(value, Attributes | Target):
         return []
     numbers = (ValueType.INTEGER, ValueType.FLOAT)
     return [
         Target(slot)
-        for slot in (*checker.scope.columns(), *checker.scope.variables())
+        for slot in (*scope.columns(), *scope.variables())
         if (value_type(slot.type) is value.type or (value_type(slot.type) in numbers and value.type in numbers))
-        and not checker.scope.refusal(slot)
+        and not scope.refusal(slot)
     ]
 
 
@@ -115,11 +116,12 @@ def _is_word_list(expression: syntax.Expression, parameter: Parameter, *, last: 
     words = _words(expression)
     if words is None:
         return False
-    known = all(_known(word, parameter) for word in words)
+    known = all(is_known_word(word, parameter) for word in words)
     return known or (last and (len(words) > 1 or isinstance(expression, syntax.Text | syntax.Name)))
 
 
-def _known(word: str, parameter: Parameter) -> bool:
+def is_known_word(word: str, parameter: Parameter) -> bool:
+    """True if a list of attributes may have the word, with its value if it takes one."""
     name, equals, _ = word.partition("=")
     return name + equals in parameter.words
 
@@ -182,7 +184,7 @@ def _attributes(
     if words is None:
         raise _wrong(checker, function, parameter, expression, f"must be {parameter.form.value}")
     for word in words:
-        if not _known(word, parameter):
+        if not is_known_word(word, parameter):
             near = nearest(word, parameter.words)
             hint = f"did you mean '{near}'?" if near else f"known are {' '.join(sorted(parameter.words))}"
             raise checker.error(f"{function.name}: unknown attribute '{word}'", expression.position, hint)

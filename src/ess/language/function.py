@@ -219,7 +219,7 @@ class Function:
 
     def evaluated(self, arguments: Sequence[Argument]) -> tuple[Node, ...]:
         """The arguments whose values the row implementation takes (fixed ones are left out)."""
-        flat = self._parameters_of(len(arguments))
+        flat = self.parameters_of(len(arguments))
         return tuple(
             argument
             for argument, parameter in zip(arguments, flat, strict=False)
@@ -230,7 +230,7 @@ class Function:
         """The slots that the row implementation gives new values for."""
         return tuple(argument for argument in arguments if isinstance(argument, Target))
 
-    def _parameters_of(self, count: int) -> list[Parameter]:
+    def parameters_of(self, count: int) -> list[Parameter]:
         """The parameter of each of ``count`` checked arguments (the checker fills optional word lists in)."""
         flat = list(self.parameters)
         while self.repeated and len(flat) + len(self.trailing) < count:

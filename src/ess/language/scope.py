@@ -56,6 +56,10 @@ class Scope:
         key = self._keys.get(name.lower())
         return None if key is None else self._slots[key]
 
+    def slot_of(self, key: str) -> Slot | None:
+        """The slot with that key, whatever its name is by now."""
+        return self._slots.get(key)
+
     def get(self, name: str, *, where: str) -> Slot:
         """As ``find``, but an unknown name is an OptionError that suggests the nearest one."""
         slot = self.find(name)

@@ -14,6 +14,7 @@ from ess.pipeline.options import Use
 from ess.pipeline.selection import Selected, select
 from ess.udb.client.limits import Cut, parse_cut, whole_number
 from ess.udb.scan.module_files import install
+from ess.udb.scan.portable_scan import scan_form, variables_form
 from ess.udb.scan.rules import GROUP_OPTIONS, RULE_OPTIONS, build_rules, build_variables, in_groups
 from ess.udb.spec.spec import VAR, Definition, Kind, Server
 from ess.udb.spec.spec_file import format_definition
@@ -110,12 +111,11 @@ def plan(uses: Sequence[Use]) -> Operation:
     columns = _columns(uses, scope) if main.name == "-exp" else ()
     sort, descending, ignore_case = _sort(uses, scope)
     text = format_definition(definition, key_apart=target.spec.key_apart)
+    ruling = in_groups(uses)
     scan = ScanRequest(
         target.database,
         text,
         target.table_name,
-        rules=tuple(in_groups(uses)),
-        variables=tuple(use.arguments for use in uses if use.name == "-var"),
         outputs=tuple(dict.fromkeys(slot.name for slot in (*(c.slot for c in columns), *sort))),
         sort=tuple(slot.name for slot in sort),
         descending=descending,
@@ -128,8 +128,10 @@ def plan(uses: Sequence[Use]) -> Operation:
         module=next((use.arguments[0] for use in uses if use.name == "-mod"), ""),
         module_digest=_installed_module(uses),
     )
-    build_rules(definition, target.table, scan.rules)  # for the errors; the servers do it again
-    build_variables(definition, scan.variables, option="-var")
+    rules = build_rules(definition, target.table, ruling)
+    pairs = [use.arguments for use in uses if use.name == "-var"]
+    variables = build_variables(definition, pairs, option="-var")
+    scan = dataclasses.replace(scan, rules=scan_form(rules), variables=variables_form(variables))
     order = OrderRequest(target.database, text, target.table_name, main.arguments[1:], "dec" in words, "ncas" in words)
     if main.name == "-ord":
         order = _checked_order(order, target, main)

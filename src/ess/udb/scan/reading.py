@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from ess.language.storing import may_store
+from ess.language.functions import FUNCTIONS
+from ess.language.plain import Plain
 from ess.udb.wire.protocol import ScanRequest
-
-#: Rules that let rows through or not, and leave everything as it is.
-_LOOKING = frozenset(
-    ("-pp", "-endpp", "-end_of_scan", "-filt", "-goto", "-if", "-ifnot", "-elif", "-elifnot", "-else", "-endif")
-)
 
 
 def changes_nothing(request: ScanRequest) -> bool:
     """True if a scan only reads; any other scan must be assumed to change stored rows.
 
-    >>> changes_nothing(ScanRequest("db", "", "log", rules=(("-filt", "a == 1"),)))
-    True
-    >>> changes_nothing(ScanRequest("db", "", "log", rules=(("-filt", "RxMap(a, 'x', b, 'y')"),)))
-    False
+    The rules need not be checked yet: of what is no rule it is assumed, too.
     """
     if request.variables or request.module:
         return False
-    return all(
-        rule and rule[0].partition(",")[0] in _LOOKING and not any(map(may_store, rule[1:])) for rule in request.rules
-    )
+    # A group is its table, where to go on, the variables that it sets, and its rules.
+    return all(isinstance(group, tuple) and group[2:3] == ((),) and not _stores(group[3:]) for group in request.rules)
+
+
+def _stores(part: Plain) -> bool:
+    """True if rules, or what stands in them, store something: into a column, by a function, or by deleting."""
+    match part:
+        case ("evaluate", None, _, value):
+            return _stores(value)
+        case ("evaluate" | "remove", *_):
+            return True
+        case ("call", str() as key, _):
+            function = FUNCTIONS.get(key)
+            return function is None or function.stores
+        case ("call", *_):
+            return True
+        case tuple():
+            return any(map(_stores, part))
+    return False

@@ -1,4 +1,4 @@
-"""The rules of ``aq_udb``: those of the ``-pp`` groups, and those of the operation itself."""
+"""The rules of ``aq_udb``: those of the ``-pp`` groups, and those of the operation itself; the client checks them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ess.language.program import Destination, Goto, Remove, Rule, Variable
 from ess.pipeline import shared_options
 from ess.pipeline.builder import ChainBuilder
 from ess.pipeline.chain import RuleMaker, build_chain
-from ess.pipeline.options import Option, Use, split_attributes
+from ess.pipeline.options import Option, Use
 from ess.udb.spec.spec import VAR, Definition, Kind, Table, TableColumn
 from ess.udb.spec.table_scope import TableScope
 
@@ -64,7 +64,17 @@ _DESTINATIONS = {
     "next_bucket": Destination.NEXT_KEY,
 }
 
-_BY_NAME = {option.name: option for option in (*RULE_OPTIONS, *GROUP_OPTIONS)}
+#: The places that rules can go on at: of the operation itself, and of a group.
+DESTINATIONS: dict[bool, tuple[Destination, ...]] = {
+    False: (Destination.NEXT_ROW, Destination.NEXT_KEY),
+    True: (Destination.NEXT_ROW, Destination.NEXT_GROUP, Destination.MAIN, Destination.NEXT_KEY),
+}
+
+#: The places that a group can go on at after the last row of a key.
+AFTER_GROUP = (Destination.NEXT_GROUP, Destination.MAIN, Destination.NEXT_KEY)
+
+_NAMES = {option.name for option in (*RULE_OPTIONS, *GROUP_OPTIONS)}
+_END = Use(Option("-endpp", ""), (), (), "-endpp")
 
 
 @dataclass(frozen=True)
@@ -97,30 +107,30 @@ class Rules:
     main: Group
 
 
-def in_groups(uses: Sequence[Use]) -> list[tuple[str, ...]]:
-    """The rules among the options of a command line as requests have them: words, each group with its end."""
-    words: list[tuple[str, ...]] = []
+def in_groups(uses: Sequence[Use]) -> list[Use]:
+    """The rules among the options of a command line, each group with its end."""
+    found: list[Use] = []
     is_open = False
     rules = {option.name for option in RULE_OPTIONS} | {"-end_of_scan"}
     for use in uses:
         if use.name == "-endpp" and not is_open:
             raise OptionError("there is no -pp before this -endpp", where=use.where)
         if is_open and use.name not in rules and use.name not in ("-var", "-seed"):
-            words.append(("-endpp",))
+            found.append(_END)
             is_open = False
-        if use.name in _BY_NAME and use.name != "-endpp":
-            words.append((",".join((use.name, *use.attributes)), *use.arguments))
+        if use.name in _NAMES and use.name != "-endpp":
+            found.append(use)
         is_open = is_open or use.name == "-pp"
-    return [*words, ("-endpp",)] if is_open else words
+    return [*found, _END] if is_open else found
 
 
-def build_rules(definition: Definition, table: Table | None, words: Sequence[tuple[str, ...]]) -> Rules:
+def build_rules(definition: Definition, table: Table | None, uses: Sequence[Use]) -> Rules:
     """The checked rules of a scan.
 
     Args:
         definition: The database.
         table: The target of the scan; None for the keys.
-        words: From :func:`in_groups`.
+        uses: From :func:`in_groups`.
 
     Raises:
         OptionError: For a wrong expression, an unknown name, an assignment to what cannot be changed, or a rule
@@ -131,7 +141,7 @@ def build_rules(definition: Definition, table: Table | None, words: Sequence[tup
     opened: Use | None = None
     own: list[Use] = []
     main: list[Use] = []
-    for use in (_use(word) for word in words):
+    for use in uses:
         if use.name == "-pp":
             if opened is not None:
                 raise OptionError("a -pp group within another", where=use.where)
@@ -178,14 +188,6 @@ def _resets(scope: TableScope, uses: Sequence[Use]) -> tuple[Variable, ...]:
     return tuple(Variable(scope.get(f"{VAR}.{column.name}", where="-bvar"), value) for column, value in found)
 
 
-def _use(words: tuple[str, ...]) -> Use:
-    name, _, attributes = words[0].partition(",")
-    option = _BY_NAME.get(name)
-    if option is None or len(words) - 1 != len(option.arguments):
-        raise OptionError(f"{name} is not a rule", where="aq_udb")
-    return Use(option, split_attributes(attributes), words[1:], words[0])
-
-
 def _group(definition: Definition, opened: Use, own: list[Use], sites: itertools.count[int]) -> Group:
     name = opened.arguments[0]
     where = f"{opened.where} {name}"
@@ -193,10 +195,10 @@ def _group(definition: Definition, opened: Use, own: list[Use], sites: itertools
     if table is not None and table.kind is Kind.VAR:
         raise OptionError("the Var vector belongs to no key", where=where, hint="its columns can be used in any group")
     scope = TableScope(definition, table, sites)
-    after = _post(opened, ("next_pp", "proc_key", "next_key"), Destination.NEXT_GROUP)
+    after = _post(opened, AFTER_GROUP, Destination.NEXT_GROUP)
     for use in own:
         if use.name == "-end_of_scan":
-            after = _destination(use.arguments[0], ("next_pp", "proc_key", "next_key"), use.where)
+            after = _destination(use.arguments[0], AFTER_GROUP, use.where)
     rules = [use for use in own if use.name != "-end_of_scan"]
     return Group(scope, _rules(scope, rules, in_group=True), _resets(scope, own), after)
 
@@ -211,7 +213,7 @@ def _rules(scope: TableScope, uses: Sequence[Use], *, in_group: bool) -> tuple[R
 
 def _rules_of_keys(scope: TableScope, *, in_group: bool) -> dict[str, RuleMaker]:
     """The rules that only rows of keys can have."""
-    destinations = ("next_row", "next_pp", "proc_key", "next_key") if in_group else ("next_row", "next_key")
+    destinations = DESTINATIONS[in_group]
 
     def require_keys(use: Use) -> None:
         if scope.table is not None and scope.table.kind is Kind.VAR:
@@ -223,19 +225,19 @@ def _rules_of_keys(scope: TableScope, *, in_group: bool) -> dict[str, RuleMaker]
 
     def delete_key(_builder: ChainBuilder, use: Use) -> Rule:
         require_keys(use)
-        return Remove(True, _post(use, ("next_key",), Destination.NEXT_KEY))
+        return Remove(True, _post(use, (Destination.NEXT_KEY,), Destination.NEXT_KEY))
 
     def delete_row(_builder: ChainBuilder, use: Use) -> Rule:
         require_keys(use)
         if scope.table is None:
             raise OptionError("a key has no rows of its own here", where=use.where, hint="delete it with -del_key")
-        known = tuple(name for name in destinations if name != "next_pp")
+        known = tuple(place for place in destinations if place is not Destination.NEXT_GROUP)
         return Remove(False, _post(use, known, Destination.NEXT_ROW))
 
     return {"-goto": go, "-del_row": delete_row, "-del_key": delete_key}
 
 
-def _post(use: Use, known: tuple[str, ...], default: Destination) -> Destination:
+def _post(use: Use, known: tuple[Destination, ...], default: Destination) -> Destination:
     found = default
     for word in use.attributes:
         name, _, value = word.partition("=")
@@ -245,10 +247,11 @@ def _post(use: Use, known: tuple[str, ...], default: Destination) -> Destination
     return found
 
 
-def _destination(word: str, known: tuple[str, ...], where: str) -> Destination:
+def _destination(word: str, known: tuple[Destination, ...], where: str) -> Destination:
     found = _DESTINATIONS.get(word.lower())
-    if found is None or found not in [_DESTINATIONS[name] for name in known]:
-        raise OptionError(f"'{word}' cannot be reached from here", where=where, hint=f"known are {' '.join(known)}")
+    if found is None or found not in known:
+        names = " ".join(place.value for place in known)
+        raise OptionError(f"'{word}' cannot be reached from here", where=where, hint=f"known are {names}")
     return found
 
 

@@ -26,7 +26,8 @@ from ess.schema.batch import Batch
 from ess.udb.scan.column_scan import ColumnScan
 from ess.udb.scan.keyed_scan import KeyedScan
 from ess.udb.scan.module_files import find
-from ess.udb.scan.rules import Rules, build_rules, build_variables
+from ess.udb.scan.portable_scan import read_scan, read_variables
+from ess.udb.scan.rules import Rules
 from ess.udb.scan.scan_plan import ScanPlan
 from ess.udb.shard.merge import KEY_NUMBER
 from ess.udb.shard.shard import Shard
@@ -55,15 +56,14 @@ class Scan:
         self._request = request
         definition = shard.definition
         table = definition.get(request.table, where=request.database) if request.table else None
-        rules = build_rules(definition, table, request.rules)
+        rules = read_scan(definition, table, request.rules)
         scope = rules.main.scope
         self._outputs = [scope.get(name, where="-c") for name in request.outputs]
         self._sort = [scope.get(name, where="-sort") for name in request.sort]
-        variables = build_variables(definition, request.variables, option="-var")
         self._plan = ScanPlan(
             rules,
             tuple({slot.key: slot for slot in (*self._outputs, *self._sort)}.values()),
-            {column.key: value for column, value in variables},
+            read_variables(definition, request.variables),
             request.segments,
             request.seed,
         )
@@ -131,11 +131,7 @@ class Scan:
 def _require_form(request: ScanRequest) -> None:
     """Refuse what no client of ours sends: lists that lack something."""
     first, last, count, variant = request.segments if len(request.segments) == 4 else (0, 0, 0, 0)
-    if (
-        (request.segments and not (1 <= first <= last <= count <= MAX_SEGMENTS and 0 <= variant <= MAX_SEGMENTS))
-        or any(len(pair) != 2 for pair in request.variables)
-        or not all(request.rules)
-    ):
+    if request.segments and not (1 <= first <= last <= count <= MAX_SEGMENTS and 0 <= variant <= MAX_SEGMENTS):
         raise UdbRequestError("the request is malformed", hint="use the same version on both sides")
 
 
@@ -161,7 +157,7 @@ def _columnar(program: Program) -> Runner | None:
         return None
     try:
         return compile_columnar(program)
-    except Unsupported:
+    except (Unsupported, RecursionError):  # how deep expressions may nest, the other way knows
         return None
 
 

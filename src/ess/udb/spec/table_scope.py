@@ -11,6 +11,9 @@ from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 from ess.udb.spec.spec import VAR, Definition, Kind, Table, TableColumn
 
+#: How the keys of hidden columns begin.
+_COUNT = "#count"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -72,6 +75,11 @@ class TableScope(Scope):
         belongs = owner == VAR if source.is_variable else owner == own or (source.column.primary and self._has(owner))
         return slot if belongs else None
 
+    def slot_of(self, key: str) -> Slot | None:
+        """As in any scope; also the hidden columns that count rows."""
+        prefix, _, table = key.partition(" ")
+        return self.row_count(table) if prefix == _COUNT else super().slot_of(key)
+
     def next_random_site(self) -> int:
         """A fresh number for a reference to ``$Random``."""
         return next(self._sites)
@@ -79,6 +87,8 @@ class TableScope(Scope):
     def refusal(self, slot: Slot) -> str:
         """The reason why a rule cannot store into a slot; blank if it can."""
         source = self.sources[slot.key]
+        if source.counted is not None:
+            return "the number of rows is counted"
         if source.vector is not None and not source.is_variable:
             return "only columns of the target and of the Var vector can be changed"
         return "a key cannot be changed" if source.column.primary else ""
@@ -88,7 +98,7 @@ class TableScope(Scope):
         table = self.definition.find(name)
         if table is None or table.kind is Kind.VAR or (self.table is not None and self.table.kind is Kind.VAR):
             return None
-        slot = Slot(f"#count {table.key}", f"RowCount({table.name})", ColumnType.LS)
+        slot = Slot(f"{_COUNT} {table.key}", f"RowCount({table.name})", ColumnType.LS)
         self.sources[slot.key] = Source(TableColumn(slot.key, slot.type), counted=table)
         return slot
 

@@ -1,7 +1,7 @@
 """The messages between clients and servers: JSON requests of fixed form, and errors.
 
-Expressions travel as the text the user wrote and are parsed and checked by the server; nothing a
-peer sends is unpickled or evaluated. Every request carries the protocol's number, and a server
+Rules travel as the client has checked them: trees and programs as lists of plain values, which the server checks anew;
+nothing a peer sends is parsed, unpickled or evaluated. Every request carries the protocol's number, and a server
 refuses any other.
 """
 
@@ -14,9 +14,10 @@ from typing import Any, TypeVar, get_type_hints
 
 from ess import errors
 from ess.errors import EssError, UdbRequestError
+from ess.language.plain import PlainList, plain_list
 
 #: Changes whenever a client and a server of two versions could misunderstand each other.
-PROTOCOL = 3
+PROTOCOL = 4
 
 #: The birth that a server states for a database whose files it cannot read.
 DAMAGED = "?"
@@ -140,8 +141,8 @@ class ScanRequest:
     """Go through a table (or the keys, when ``table`` is blank), and count or export what passes.
 
     Args:
-        rules: Options that are rules, each a name with its arguments.
-        variables: ``-var``: names and constants, as text, in pairs.
+        rules: Groups of checked rules (see ``ess.udb.scan.portable_scan``); empty for none.
+        variables: ``-var``: columns of the Var vector, each with a constant.
         outputs: The columns wanted, ``Col`` or ``Vec.Col``, each once.
         sort: Sort columns, among ``outputs``.
         segments: First, last and number of segments and the variant; empty for all.
@@ -155,8 +156,8 @@ class ScanRequest:
     database: str
     definition: str
     table: str
-    rules: tuple[tuple[str, ...], ...] = ()
-    variables: tuple[tuple[str, ...], ...] = ()
+    rules: PlainList = PlainList(())  # noqa: RUF009 - a tuple
+    variables: PlainList = PlainList(())  # noqa: RUF009
     outputs: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     descending: bool = False
@@ -242,6 +243,10 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
     if hint in (str, bool, int):
         if type(value) is hint and _is_sound(value):
             return value
+    elif hint is PlainList:
+        found = plain_list(value)
+        if found is not None:
+            return found
     elif isinstance(value, list):
         inner = hint.__args__[0]
         return tuple(_checked(part, inner, name) for part in value)
