@@ -75,6 +75,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("ESS_RUNTIME_DIR", "", "folder of the tool server's socket; else below XDG_RUNTIME_DIR or /tmp"),
         Setting("ESS_STORE_TIMEOUT", "30", "seconds that an object store (S3, Azure) may be silent"),
         Setting(
+            "ESS_ANSWER_TIMEOUT", "10", "seconds that a process of ours may be stopped before it is named and replaced"
+        ),
+        Setting(
             "AWS_ACCESS_KEY_ID", "", "name of a key for S3; else AWS_PROFILE, or the role of the machine", secret=True
         ),
         Setting("AWS_SECRET_ACCESS_KEY", "", "secret of that key", secret=True),
@@ -204,10 +207,16 @@ def store_timeout() -> float:
     Raises:
         OptionError: If it is not a number from 1 to 3600.
     """
-    text = setting("ESS_STORE_TIMEOUT")
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 0 < int(text) <= 3600):
-        raise OptionError(f"bad time '{text}'", where="ESS_STORE_TIMEOUT", hint="give 1 to 3600 seconds")
-    return float(text)
+    return _seconds("ESS_STORE_TIMEOUT")
+
+
+def answer_timeout() -> float:
+    """For how many seconds a process of ours may be stopped (``ESS_ANSWER_TIMEOUT``).
+
+    Raises:
+        OptionError: If it is not a number from 1 to 3600.
+    """
+    return _seconds("ESS_ANSWER_TIMEOUT")
 
 
 def engine() -> str:
@@ -220,6 +229,13 @@ def engine() -> str:
     if name not in ("auto", "row", "columnar"):
         raise OptionError(f"unknown engine '{name}'", where="ESS_ENGINE", hint="use auto, row or columnar")
     return name
+
+
+def _seconds(variable: str) -> float:
+    text = setting(variable)
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 0 < int(text) <= 3600):
+        raise OptionError(f"bad time '{text}'", where=variable, hint="give 1 to 3600 seconds")
+    return float(text)
 
 
 def _folder(variable: str) -> Path:

@@ -553,3 +553,46 @@ def test_what_is_packed_comes_back() -> None:
     assert protocol.unpack(protocol.pack(sections)[4:]) == sections
     with pytest.raises(ValueError, match="cut short"):
         protocol.unpack(protocol.pack(sections)[4:-1])
+
+
+def test_a_stopped_server_is_done_without(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
+    assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+    own_server.send_signal(signal.SIGSTOP)
+    assert _run(command, "-d", "i:a", "-o,notitle", "-") == (0, b"1\n", b"")
+    own_server.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("which", ["server", "command"])
+def test_a_process_that_is_stopped_under_a_command_is_named(
+    command: list[str], own_server: subprocess.Popen[bytes], which: str
+) -> None:
+    client = subprocess.Popen(
+        [*command, "-d", "i:a", "-o,notitle", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "ESS_ANSWER_TIMEOUT": "1"},
+    )
+    assert client.stdin is not None
+    assert client.stderr is not None
+    _until(lambda: bool(_commands(own_server.pid)))
+    worker = _commands(own_server.pid)[0]
+    _until(lambda: _reads(worker))
+    stopped = own_server.pid if which == "server" else worker
+    os.kill(stopped, signal.SIGSTOP)
+    client.stdin.write(b"1\n")
+    client.stdin.close()
+    name = "the tool server" if which == "server" else "the command"
+    line = client.stderr.readline().decode()
+    assert line == f"aq_pp: {name} (process {stopped}) is stopped; kill -CONT {stopped} lets it go on\n"
+    os.kill(stopped, signal.SIGCONT)
+    assert client.wait(timeout=30) == 0
+    assert client.stdout is not None
+    assert client.stdout.read() == b"1\n"
+    client.stdout.close()
+    client.stderr.close()
+
+
+def _reads(process: int) -> bool:
+    """Whether a process waits in a system call for what its standard input gives."""
+    return Path(f"/proc/{process}/syscall").read_text().startswith("0 0x0 ")

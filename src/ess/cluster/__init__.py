@@ -23,6 +23,7 @@ Running one command, on whatever node:
       faster.
     - ``leftovers``: folders of processes that are gone.
     - ``groups``: a session for each command; ``reaper``: the process that ends them when their worker is killed.
+    - ``watch``: tells of processes that are stopped, and does without those of ours.
 
 The machines:
     - ``providers``: create, stop, start and terminate a cluster; ``lifecycle``: what to do for it, as pure decisions.

@@ -138,6 +138,7 @@ def run_command(
     counts: Path,
     source: BinaryIO | None = None,
     stop: Callable[[], bool] = lambda: False,
+    label: str = "",
 ) -> Ended:
     """Run ``bash -c command`` to its end.
 
@@ -151,6 +152,7 @@ def run_command(
         source: Its standard input; None is an empty one. An input that turns out to be damaged
             stops the command, so that it cannot take the part for the whole.
         stop: Asked every :data:`STOP_INTERVAL` seconds; true stops the command.
+        label: What it works on, for a person.
 
     Raises:
         InitializationError: If the command cannot be started.
@@ -168,6 +170,7 @@ def run_command(
                 stdin=feeder.reading_end if feeder else None,
                 stdout=out,
                 stderr=err,
+                label=label,
             )
         except EssError:
             if feeder:

@@ -85,6 +85,11 @@ class Delivery:
             self._pass_on(following)
             self._next += 1
 
+    def notice(self, text: str) -> None:
+        """Pass on a line about the job itself."""
+        self._stderr.write(f"ess: {printable(text)}\n".encode("utf-8", "backslashreplace"))
+        self._stderr.flush()
+
     def rest(self) -> None:
         """Pass on what waits, in order, although tasks before it are missing (they never ran)."""
         for index in sorted(self._waiting):

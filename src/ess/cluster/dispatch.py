@@ -41,7 +41,14 @@ class NodeLost:
     node_id: int
 
 
-Event = Finished | NodeLost
+@dataclass(frozen=True)
+class Notice:
+    """A line for the user: something does not answer."""
+
+    text: str
+
+
+Event = Finished | NodeLost | Notice
 
 
 class Runtime(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ess.cluster.commands import Ended
-from ess.cluster.dispatch import ATTEMPTS, Dispatch, NodeLost, Runtime
+from ess.cluster.dispatch import ATTEMPTS, Dispatch, NodeLost, Notice, Runtime
 from ess.cluster.work import Job, Outcome, Task
 
 #: The longest pause between two looks at what the user wants, in seconds.
@@ -18,6 +18,7 @@ def drive(
     runtime: Runtime,
     *,
     outcome: Callable[[Outcome], None],
+    notice: Callable[[str], None] = lambda _text: None,
     attempts: int = ATTEMPTS,
 ) -> bool:
     """Run all bundles, handing each task's outcome to ``outcome`` in whatever order they end.
@@ -27,6 +28,7 @@ def drive(
         bundles: The tasks, in the order of their start; none is empty.
         runtime: Where.
         outcome: Gets each outcome, in this thread; what it raises ends the job.
+        notice: Gets a line about whatever does not answer.
         attempts: How often a bundle is tried at most, when nodes are lost.
 
     Returns:
@@ -37,6 +39,9 @@ def drive(
         for slot, number, attempt in dispatch.assign(runtime.slots()):
             runtime.start(slot, number, attempt, job, list(bundles[number]))
         for event in runtime.wait(PAUSE):
+            if isinstance(event, Notice):
+                notice(event.text)
+                continue
             if isinstance(event, NodeLost):
                 given_up = dispatch.lost(event.node_id)
             elif not dispatch.runs(event.slot, event.bundle, event.attempt):

@@ -6,10 +6,11 @@ import queue
 import threading
 from pathlib import Path
 
-from ess.cluster.dispatch import Event, Finished, Slot
+from ess.cluster.dispatch import Event, Finished, Notice, Slot
 from ess.cluster.groups import Groups
 from ess.cluster.substitution import Place
 from ess.cluster.warm import WarmTools
+from ess.cluster.watch import Watch
 from ess.cluster.work import Job, Task, run_bundle
 
 
@@ -25,8 +26,9 @@ class EmbeddedRuntime:
         self._threads = threads
         self._groups = Groups()
         self._warm = WarmTools(self._groups)
-        self._stopping = threading.Event()
         self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
+        self._watch = Watch(self._groups, self._warm, lambda text: self._events.put(Notice(text)))
+        self._stopping = threading.Event()
         self._running: list[threading.Thread] = []
 
     def slots(self) -> list[Slot]:
@@ -69,6 +71,7 @@ class EmbeddedRuntime:
 
     def close(self) -> None:
         """Stop, and end the reaper."""
+        self._watch.close()
         self.stop()
         self._warm.close()
         self._groups.close()

@@ -56,7 +56,7 @@ def execute(
             job = Job(job_id, command, surroundings())
             share = {node: {"ESS_UDB_NODE": f"{node}/{len(nodes)}"} if len(nodes) > 1 else {} for node in nodes}
             tasks = [Task(index, None, share[node], node) for index, node in enumerate(nodes)]
-            drive(job, [[task] for task in tasks], runtime, outcome=delivery.take, attempts=1)
+            drive(job, [[task] for task in tasks], runtime, outcome=delivery.take, notice=delivery.notice, attempts=1)
         finally:
             runtime.close()
         failures = tuple(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from ess.cluster import reaper
+from ess.cluster.processes import status_of
 from ess.errors import InitializationError
 
 
@@ -35,7 +36,8 @@ class Groups:
             raise InitializationError("bash is not installed", where="PATH", hint="install it; commands run in bash")
         self._shell = shell
         self._lock = threading.Lock()
-        self._live: set[int] = set()
+        self._live: dict[int, str] = {}
+        self._replaced = 0
         self._held: dict[bytes, int] = {}
         self._folders: list[bytes] = []
         self._tokens = 0
@@ -56,8 +58,11 @@ class Groups:
         stdin: int | None,
         stdout: IO[bytes] | int,
         stderr: IO[bytes] | int,
+        label: str = "",
     ) -> subprocess.Popen[bytes]:
         """Start ``bash -c command`` in a new session; ``stdin`` None is an empty input.
+
+        ``label`` is what it works on, for a person.
 
         Raises:
             InitializationError: If the folder is gone or the shell cannot be started.
@@ -81,7 +86,7 @@ class Groups:
         except OSError as error:
             raise InitializationError(f"cannot start the command ({error.strerror})", where=folder) from error
         with self._lock:
-            self._live.add(process.pid)
+            self._live[process.pid] = label
         return process
 
     def hold(self, descriptor: int) -> bytes:
@@ -91,10 +96,14 @@ class Groups:
             self._tokens += 1
             token = str(self._tokens).encode()
             self._held[token] = descriptor
-            try:
-                socket.send_fds(self._ours, [b"h" + token], [descriptor])
-            except OSError as error:
-                raise InitializationError("the reaper process is gone", where="commands") from error
+            reaper = self._reaper
+        try:
+            # Not under the lock: it waits for as long as the reaper is stopped and its queue is full.
+            socket.send_fds(self._ours, [b"h" + token], [descriptor])
+        except OSError:
+            with self._lock:
+                if self._reaper is reaper:  # else the new one has been told
+                    self._start_another()
         return token
 
     def release(self, token: bytes) -> None:
@@ -115,7 +124,7 @@ class Groups:
             self._ours.send(b"-%d" % process.pid)
         code: int = process.wait()
         with self._lock:
-            self._live.discard(process.pid)
+            self._live.pop(process.pid, None)
         return 128 - code if code < 0 else code
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
@@ -128,6 +137,20 @@ class Groups:
             live = list(self._live)
         reaper.kill_sessions(*live)
 
+    @property
+    def replaced(self) -> int:
+        """How often a reaper was lost; a command that was just starting may have failed of it."""
+        return self._replaced
+
+    def labels(self) -> dict[int, str]:
+        """The sessions of the running commands, with what each works on."""
+        with self._lock:
+            return dict(self._live)
+
+    def replace_reaper(self) -> None:
+        """End a reaper that does not answer; the next command starts another one."""
+        self._reaper.kill()
+
     def delete_at_end(self, folder: Path) -> None:
         """Have the reaper delete a folder of files when this process is gone."""
         with self._lock:
@@ -138,21 +161,28 @@ class Groups:
     def _ensure_reaper(self) -> None:
         """Start another reaper if somebody has killed it, and tell it all that it has to know."""
         with self._lock:
-            if self._reaper.poll() is None:
-                return
-            self._ours.close()
-            self._ours, self._reaper = _start_reaper()
-            for session in self._live:
-                self._ours.send(b"+%d" % session)
-            for token, descriptor in self._held.items():
-                socket.send_fds(self._ours, [b"h" + token], [descriptor])
-            for folder in self._folders:
-                self._ours.send(b"d" + folder)
+            if self._reaper.poll() is not None:
+                self._start_another()
+
+    def _start_another(self) -> None:
+        self._replaced += 1
+        self._reaper.kill()
+        self._reaper.wait()
+        self._ours.close()
+        self._ours, self._reaper = _start_reaper()
+        for session in self._live:
+            self._ours.send(b"+%d" % session)
+        for token, descriptor in self._held.items():
+            socket.send_fds(self._ours, [b"h" + token], [descriptor])
+        for folder in self._folders:
+            self._ours.send(b"d" + folder)
 
     def close(self) -> None:
         """Kill what still runs and end the reaper."""
         self.kill_all()
         self._ours.close()
+        if (status := status_of(self._reaper.pid)) is not None and status.is_stopped:
+            self._reaper.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._reaper.wait(timeout=10)
 

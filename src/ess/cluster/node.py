@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import shutil
 
-from distributed import get_worker
+from distributed import Worker, get_worker
 
 from ess.cluster.groups import Groups
 from ess.cluster.outputs import output_folder
 from ess.cluster.substitution import Place
 from ess.cluster.warm import WarmTools
+from ess.cluster.watch import Watch
 from ess.cluster.work import Job, Outcome, Task, run_bundle
 from ess.errors import InitializationError
 from ess.settings import make_private_folder
 
 _groups: Groups | None = None
 _warm: WarmTools | None = None
+_watch: Watch | None = None
 _stopped: set[str] = set()
 _running: set[str] = set()
+_worker: Worker | None = None
 
 
 def set_groups(groups: Groups) -> None:
     """Say which reaper watches over the commands of this process."""
-    global _groups, _warm
+    global _groups, _warm, _watch
     _groups, _warm = groups, WarmTools(groups)
+    _watch = Watch(_groups, _warm, _tell)
+
+
+def topic(run_id: str) -> str:
+    """The name under which the jobs of a runtime are told what does not answer."""
+    return f"notices-{run_id}"
+
+
+def _tell(text: str) -> None:
+    """Tell all jobs that run here."""
+    worker = _worker
+    if worker is not None:
+        for run_id in {_run_of(key) for key in list(_running)}:
+            worker.log_event(topic(run_id), text)
+
+
+def _run_of(key: str) -> str:
+    return "-".join(key.split("-")[:2])
 
 
 def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) -> list[Outcome]:
@@ -34,7 +55,8 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
     """
     if _groups is None or _warm is None:
         raise InitializationError("this process is no worker", where="cluster")
-    worker = get_worker()
+    global _worker
+    worker = _worker = get_worker()
     key = str(worker.get_current_task())
 
     def wanted_no_more() -> bool:

@@ -18,6 +18,31 @@ class ProcessId:
     started: int
 
 
+@dataclass(frozen=True)
+class Status:
+    """What the system tells of a process: the letter of its state, its session and its name."""
+
+    state: bytes
+    session: int
+    name: str
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has stopped it: a signal, or a debugger."""
+        return self.state in (b"T", b"t")
+
+
+def status_of(pid: int) -> Status | None:
+    """The status of a process; None if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - not a file of the user
+            head, _, tail = file.read().rpartition(b")")
+    except OSError:
+        return None
+    fields = tail.split()
+    return Status(fields[0], int(fields[3]), head.partition(b"(")[2].decode("utf-8", "replace"))
+
+
 def this_process() -> ProcessId:
     """The process that runs this."""
     return identify(os.getpid()) or ProcessId(os.getpid(), 0)

@@ -21,15 +21,17 @@ from pathlib import Path
 
 from distributed import Client, Future
 
+from ess import settings
 from ess.cluster import node, state
 from ess.cluster.asking import ask_versions, check_versions
 from ess.cluster.daemon import MOST_THREADS
-from ess.cluster.dispatch import Event, Finished, NodeLost, Slot
+from ess.cluster.dispatch import Event, Finished, NodeLost, Notice, Slot
 from ess.cluster.outputs import fetch
-from ess.cluster.processes import ProcessId, alive
+from ess.cluster.processes import ProcessId, alive, end
 from ess.cluster.providers import replace_worker
 from ess.cluster.security import security
 from ess.cluster.substitution import Place
+from ess.cluster.watch import is_stopped
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import EssError, InitializationError, OptionError, SystemFailure
 
@@ -41,6 +43,9 @@ LOOK_INTERVAL = 0.5
 
 #: How often the worker of one node is replaced during one job; a worker that keeps dying is not.
 REPLACEMENTS = 3
+
+#: How long the scheduler may take to answer one question; the machine may be busy.
+_REPLY_SECONDS = 60.0
 
 #: How long the workers may take to connect to the scheduler, in seconds.
 CONNECT_SECONDS = 30.0
@@ -78,16 +83,23 @@ class DaskRuntime:
         self._addresses: dict[int, str] = {}
         self._replaced = dict.fromkeys(range(workers), 0)
         self._running: dict[Slot, _Started] = {}
-        self._ended: queue.SimpleQueue[_Started] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[_Started | Notice] = queue.SimpleQueue()
+        self._stopped: dict[str, float] = {}  # since when daemons are, by their names
+        self._answer_seconds = settings.answer_timeout()
         self._looked = 0.0
         # Not the job's name: the same job may have been stopped here before, and be resumed now.
         self._run_id = f"run-{secrets.token_hex(8)}"
         self._scheduler, self._client = _connect()
         try:
             self._await_workers()
+            self._client.subscribe_topic(node.topic(self._run_id), self._hear)  # type: ignore[no-untyped-call]
         except BaseException:
             self.close()
             raise
+
+    def _hear(self, event: tuple[float, object]) -> None:
+        """Take what a worker says of what does not answer there."""
+        self._ended.put(Notice(str(event[1])))
 
     def slots(self) -> Sequence[Slot]:
         """The threads of the workers that are connected."""
@@ -97,21 +109,31 @@ class DaskRuntime:
         """Submit a bundle to the very worker; on another one its thread number would be wrong."""
         address = self._addresses[slot.node_id]
         place = Place(slot.node_id, self._workers, slot.thread_id, self._threads)
-        future = self._client.submit(
+        try:
+            future = self._submit(job, tasks, place, bundle, attempt, address)
+        except EssError:
+            raise
+        except Exception as error:  # the connection breaks while it is sent
+            raise _scheduler_gone() from error
+        started = _Started(slot, bundle, attempt, address, future)
+        self._running[slot] = started
+        future.add_done_callback(lambda _future: self._ended.put(started))  # type: ignore[no-untyped-call]
+
+    def _submit(
+        self, job: Job, tasks: list[Task], place: Place, bundle: int, attempt: int, address: str
+    ) -> Future[list[Outcome]]:
+        return self._client.submit(
             node.run,
             job,
             tasks,
             place,
             attempt,
             self._run_id,
-            key=f"{self._run_id}-{bundle}-{attempt}-{slot.node_id}",
+            key=f"{self._run_id}-{bundle}-{attempt}-{place.node_id}",
             workers=[address],
             allow_other_workers=False,
             pure=False,
         )
-        started = _Started(slot, bundle, attempt, address, future)
-        self._running[slot] = started
-        future.add_done_callback(lambda _future: self._ended.put(started))  # type: ignore[no-untyped-call]
 
     def wait(self, seconds: float) -> list[Event]:
         """Bundles that ended and nodes that were lost; replaces lost workers.
@@ -121,7 +143,8 @@ class DaskRuntime:
         """
         events: list[Event] = []
         with contextlib.suppress(queue.Empty):
-            event = self._collect(self._ended.get(timeout=seconds))
+            ended = self._ended.get(timeout=seconds)
+            event = ended if isinstance(ended, Notice) else self._collect(ended)
             if event is not None:
                 events.append(event)
         if time.monotonic() - self._looked >= LOOK_INTERVAL:
@@ -132,6 +155,8 @@ class DaskRuntime:
         """Have all workers kill the commands of this runtime's jobs; return when they have."""
         if not self._scheduler_lives():
             return  # the workers end with it, and their commands with them
+        if is_stopped(self._scheduler.pid):
+            return  # they end when it goes on, or when it is ended
         with contextlib.suppress(Exception):  # a worker may be gone
             self._client.run(node.stop, self._run_id)
             deadline = time.monotonic() + 10
@@ -139,7 +164,8 @@ class DaskRuntime:
                 if not sum(self._client.run(node.running, self._run_id).values()):
                     break
                 time.sleep(0.05)
-        self._client.cancel([started.future for started in self._running.values()], force=True)  # type: ignore[no-untyped-call]
+        with contextlib.suppress(Exception):
+            self._client.cancel([started.future for started in self._running.values()], force=True)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Stop what runs, and disconnect."""
@@ -191,13 +217,17 @@ class DaskRuntime:
 
     def _look(self) -> list[Event]:
         self._check_scheduler()
+        self._looked = time.monotonic()
+        notices, asleep = self._look_for_stopped()
+        if asleep:
+            return notices  # a request to it would wait
         now = self._connected()
         lost = [number for number, address in self._addresses.items() if now.get(number) != address]
         for number in lost:
             for slot in [slot for slot in self._running if slot.node_id == number]:
-                self._client.cancel([self._running.pop(slot).future], force=True)  # type: ignore[no-untyped-call]
+                with contextlib.suppress(Exception):  # the scheduler is gone, too, which the next look tells
+                    self._client.cancel([self._running.pop(slot).future], force=True)  # type: ignore[no-untyped-call]
         before, self._addresses = self._addresses, now
-        self._looked = time.monotonic()
         for number in lost:
             if number not in now:
                 self._replace(number, before[number])
@@ -205,7 +235,30 @@ class DaskRuntime:
             raise InitializationError(
                 "all workers keep dying", where="cluster", hint=f"see the logs in {state.log_path('worker-0').parent}"
             )
-        return [NodeLost(number) for number in lost]
+        return [*notices, *(NodeLost(number) for number in lost)]
+
+    def _look_for_stopped(self) -> tuple[list[Event], bool]:
+        """Do without daemons that have been stopped for too long; whether the scheduler is stopped.
+
+        Raises:
+            InitializationError: If it has been stopped for too long.
+        """
+        notices: list[Event] = []
+        if self._is_overdue("scheduler", self._scheduler):
+            raise _scheduler_stopped(self._scheduler)
+        for number in self._addresses:
+            daemon = state.read_daemon(f"worker-{number}")
+            if daemon is not None and self._is_overdue(f"worker-{number}", daemon.process):
+                text = f"worker-{number} (process {daemon.process.pid}) is stopped and does not answer; it is ended"
+                notices.append(Notice(f"{text}, and others take its files"))
+                end([daemon.process], grace=0)  # the scheduler sees that, and then it is a lost node
+        return notices, "scheduler" in self._stopped
+
+    def _is_overdue(self, name: str, process: ProcessId) -> bool:
+        if not (alive(process) and is_stopped(process.pid)):
+            self._stopped.pop(name, None)
+            return False
+        return time.monotonic() - self._stopped.setdefault(name, time.monotonic()) >= self._answer_seconds
 
     def _replace(self, number: int, address: str) -> None:
         if self._replaced[number] < REPLACEMENTS:
@@ -214,7 +267,17 @@ class DaskRuntime:
 
     def _connected(self) -> dict[int, str]:
         try:
-            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            scheduler = self._client.scheduler
+            assert scheduler is not None
+            # Not `scheduler_info`, which waits for ever for a scheduler that is stopped.
+            found = self._client.sync(scheduler.identity, n_workers=-1, callback_timeout=_REPLY_SECONDS)  # type: ignore[no-untyped-call]
+            workers = found["workers"]
+        except TimeoutError as error:
+            raise InitializationError(
+                f"the scheduler (process {self._scheduler.pid}) has not answered for {_REPLY_SECONDS:.0f} seconds",
+                where="cluster",
+                hint="run: ess cluster stop, ess cluster start; then repeat with --resume",
+            ) from error
         except Exception as error:
             raise _scheduler_gone() from error
         return {int(worker["name"]): address for address, worker in workers.items()}
@@ -234,6 +297,10 @@ class DaskRuntime:
                 raise InitializationError(
                     f"worker {missing[0]} does not connect", where="cluster", hint=f"see {state.log_path('worker-0')}"
                 )
+            for number in set(range(self._workers)) - set(self._connected()):
+                daemon = state.read_daemon(f"worker-{number}")
+                if daemon is not None and not alive(daemon.process):
+                    self._replace(number, daemon.address)  # it has ended since it was looked at
             time.sleep(0.05)
         self._addresses = self._connected()
         try:
@@ -247,24 +314,58 @@ class DaskRuntime:
 def _connect() -> tuple[ProcessId, Client]:
     scheduler = state.read_daemon("scheduler")
     if scheduler is None:
+        if state.read_cluster().desired is None:
+            raise _scheduler_gone()
         raise InitializationError("the scheduler is not running", where="cluster", hint="run: ess cluster start")
-    # We report broken connections ourselves, once and in one line, so Dask need not.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    _silence()
     deadline = time.monotonic() + FIRST_SECONDS
     while True:
         try:
             [found] = ask_versions([scheduler.address], security("client"))
             check_versions("scheduler", found)
-            return scheduler.process, Client(  # type: ignore[no-untyped-call]
+            client = Client(  # type: ignore[no-untyped-call]
                 scheduler.address, security=security("client"), timeout=FIRST_SECONDS, set_as_default=False
             )
-        except OSError as error:
+        except EssError:
+            raise
+        except Exception as error:
             # Somebody who floods the port can push out this connection too; then the next one may get through.
-            if not alive(scheduler.process) or time.monotonic() > deadline:
+            if is_stopped(scheduler.process.pid):
+                raise _scheduler_stopped(scheduler.process) from error
+            if not isinstance(error, OSError) or not alive(scheduler.process) or time.monotonic() > deadline:
                 raise _scheduler_gone() from error
+            continue
+        # Tasks of Dask's own that nobody waits for end with the connection, too.
+        loop = client.loop
+        assert loop is not None
+        loop.asyncio_loop.set_exception_handler(lambda _loop, _context: None)  # type: ignore[attr-defined]
+        return scheduler.process, client
+
+
+def _silence() -> None:
+    """We report broken connections ourselves, once and in one line, so Dask need not."""
+    for name in list(logging.root.manager.loggerDict):
+        if name == "distributed" or name.startswith("distributed."):  # some have levels of their own
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _scheduler_gone() -> InitializationError:
+    """The error about a scheduler that was there, and what to do by what has become of the cluster."""
+    with contextlib.suppress(EssError), settings.lock(state.cluster_folder()):
+        pass  # a command that ends the cluster writes last that it is ended
+    desired = state.read_cluster().desired
+    if desired is None:
+        what, hint = "it was ended while the job ran", "repeat with --resume, which runs on this machine"
+    elif not desired.running:
+        what, hint = "it was stopped while the job ran", "run: ess cluster start, then repeat with --resume"
+    else:
+        what, hint = "the scheduler cannot be reached", "run: ess cluster start, then repeat with --resume"
+    return InitializationError(what, where="cluster", hint=hint)
+
+
+def _scheduler_stopped(process: ProcessId) -> InitializationError:
     return InitializationError(
-        "the scheduler cannot be reached", where="cluster", hint="run: ess cluster start, then repeat with --resume"
+        f"the scheduler (process {process.pid}) is stopped and does not answer",
+        where="cluster",
+        hint=f"run: kill -CONT {process.pid}, or ess cluster stop and start; then repeat with --resume",
     )

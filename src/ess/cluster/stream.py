@@ -216,7 +216,13 @@ class _Run:
         bundles = [[self._tasks[i] for i in part] for part in bundle(sizes, max(parts, 1))]
         self._tell_progress()
         try:
-            if not drive(self._job, bundles, self._runtime, outcome=lambda outcome: self._take(outcome, delivery)):
+            if not drive(
+                self._job,
+                bundles,
+                self._runtime,
+                outcome=lambda outcome: self._take(outcome, delivery),
+                notice=delivery.notice,
+            ):
                 delivery.rest()
         except KeyboardInterrupt:
             done = [*(self._earlier[key].tools for key in self._keys if key in self._earlier), *self._noted]

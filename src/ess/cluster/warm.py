@@ -50,6 +50,7 @@ class WarmTools:
         self._folder: Path | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._started = 0.0
+        self._abandoned = 0
         self._useless = os.environ.get("ESS_WARM") == "0"
 
     def environment(self) -> dict[str, str]:
@@ -60,6 +61,25 @@ class WarmTools:
                 # A command that finds no server starts one, which nobody would end.
                 return dict(WITHOUT)
             return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)}
+
+    @property
+    def server_pid(self) -> int:
+        """The server's process; 0 if there is none."""
+        server = self._server
+        return server.pid if server is not None else 0
+
+    @property
+    def abandoned(self) -> int:
+        """How often a server was given up; the commands it ran have failed."""
+        return self._abandoned
+
+    def abandon(self) -> None:
+        """End a server that does not answer, with what it runs, and start no other one."""
+        self._useless = True
+        self._abandoned += 1
+        server = self._server
+        if server is not None:
+            self._groups.kill(server)
 
     def close(self) -> None:
         """End the server and what it runs."""
@@ -72,7 +92,7 @@ class WarmTools:
     def _ensure(self) -> None:
         if self._server is not None and has_ended(self._server):
             # It ends when idle, and when the program's files have changed.
-            self._useless = time.monotonic() - self._started < _EARLY
+            self._useless = self._useless or time.monotonic() - self._started < _EARLY
             self._groups.finish(self._server)
             self._server = None
         if self._server is not None or self._useless:

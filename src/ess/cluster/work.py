@@ -18,7 +18,7 @@ from ess.cluster.groups import Groups
 from ess.cluster.import_places import mark
 from ess.cluster.substitution import FileValues, Place, substitute, variables
 from ess.cluster.warm import WITHOUT, WarmTools
-from ess.errors import EssError
+from ess.errors import EssError, printable
 from ess.lake.content import THIS_DISK, open_data
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
@@ -88,9 +88,12 @@ def run_bundle(
     for task in tasks:
         if stop():
             break
-        outcome = _run_task(
-            job, task, warm.environment() if job.warm else WITHOUT, place, attempt, groups, stop, folder
-        )
+        lost = groups.replaced, warm.abandoned
+        tools = warm.environment() if job.warm else WITHOUT
+        outcome = _run_task(job, task, tools, place, attempt, groups, stop, folder)
+        if outcome.ended.exit_code and not stop() and (groups.replaced, warm.abandoned) != lost:
+            # Not the command has failed, but a helper that it had begun with. What it imported counts once.
+            outcome = _run_task(job, task, WITHOUT, place, attempt, groups, stop, folder)
         outcomes.append(outcome)
         if job.quit_on_error and outcome.ended.exit_code:
             break
@@ -150,6 +153,7 @@ def _run_task(
                 counts=counts,
                 source=source,
                 stop=stop,
+                label=printable(task.entry.path) if task.entry is not None else f"node {place.node_id}",
             )
         finally:
             if source is not None:

@@ -16,6 +16,7 @@ import _socket
 import os
 import select
 import sys
+import time
 
 from ess.tools.warm import protocol
 
@@ -54,6 +55,10 @@ def run(tool: str, arguments: list[str]) -> int | None:
     except OSError:
         connection.close()
         return None
+    server = int.from_bytes(connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 4), sys.byteorder)
+    if _is_stopped(server):  # it would take the command's descriptors and not give them back
+        connection.close()
+        return None
     descriptors = _inherited_descriptors(connection.fileno())
     request = protocol.pack(_sections(tool, arguments, descriptors))
     if len(descriptors) + protocol.OWN_DESCRIPTORS > protocol.MAX_DESCRIPTORS or len(request) > protocol.MAX_REQUEST:
@@ -63,14 +68,14 @@ def run(tool: str, arguments: list[str]) -> int | None:
     try:
         _send(connection, request, [theirs.fileno(), *descriptors])
         theirs.close()
-        command = _receive(connection, protocol.BEGUN)
+        command = _receive(connection, protocol.BEGUN) if _comes(connection, tool, server) else None
     except OSError:
         command = None
     if command is None:
         connection.close()
         question.close()
         return None
-    return _follow(connection, question, command)
+    return _follow(connection, question, command, tool, server)
 
 
 def finish(status: int) -> None:
@@ -135,7 +140,53 @@ def _receive(connection: _socket.socket, kind: bytes) -> int | None:
     return int.from_bytes(data[1:], "big") if data[:1] == kind else None
 
 
-def _follow(connection: _socket.socket, question: _socket.socket, command: int) -> int:
+def _is_stopped(process: int) -> bool:
+    """Whether somebody has stopped a process, by SIGSTOP or with a debugger."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except OSError:
+        return False
+
+
+class _Patience:
+    """Which processes have been stopped for too long (``ESS_ANSWER_TIMEOUT``); each is told of once."""
+
+    def __init__(self) -> None:
+        text = os.environ.get("ESS_ANSWER_TIMEOUT", "")
+        self._seconds = int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) else 10
+        self._since: dict[int, float] = {}
+        self._told: set[int] = set()
+
+    def is_over(self, process: int) -> bool:
+        """Ask this every second."""
+        if not _is_stopped(process):
+            self._since.pop(process, None)
+            return False
+        over = time.monotonic() - self._since.setdefault(process, time.monotonic()) >= self._seconds
+        over = over and process not in self._told
+        if over:
+            self._told.add(process)
+        return over
+
+
+def _comes(connection: _socket.socket, tool: str, server: int) -> bool:
+    """Wait for the server's first word; a server that is stopped meanwhile is ended, and the command has not begun."""
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    patience = _Patience()
+    while not poller.poll(1000):
+        if patience.is_over(server):
+            text = (
+                f"{tool}: the tool server (process {server}) is stopped; it is ended, and the command runs directly\n"
+            )
+            os.write(2, text.encode())
+            os.kill(server, _signal.SIGKILL)
+            return False
+    return True
+
+
+def _follow(connection: _socket.socket, question: _socket.socket, command: int, tool: str, server: int) -> int:
     """Pass signals on, and say that this process lives when asked, until the command has ended; its wait status."""
 
     def forward(number: int, _frame: object) -> None:
@@ -157,7 +208,12 @@ def _follow(connection: _socket.socket, question: _socket.socket, command: int) 
     poller = select.poll()
     poller.register(question.fileno(), select.POLLIN)
     poller.register(connection.fileno(), select.POLLIN)
-    while connection.fileno() not in (ready := [descriptor for descriptor, _ in poller.poll()]):
+    patience = _Patience()
+    while connection.fileno() not in (ready := [descriptor for descriptor, _ in poller.poll(1000)]):
+        for process, name in ((server, "the tool server"), (command, "the command")) if not ready else ():
+            if patience.is_over(process):
+                text = f"{tool}: {name} (process {process}) is stopped; kill -CONT {process} lets it go on\n"
+                os.write(2, text.encode())
         if question.fileno() in ready and not _answer(question):
             poller.unregister(question.fileno())
     try:

@@ -1,0 +1,159 @@
+"""Processes that are stopped (SIGSTOP) or ended under a stream: a line says so, and the stream goes on where it can."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ess.cluster import providers, state
+from tests.cluster.running import wait_until
+
+BIN = Path(sys.executable).parent
+ROWS = b"".join(b"%d\n" % number for number in range(1, 7))
+
+
+@pytest.fixture
+def lake(places: dict[str, str], tmp_path: Path) -> Path:
+    """A category ``log`` of six files with a number each."""
+    (tmp_path / "data").mkdir()
+    for number in range(1, 7):
+        (tmp_path / "data" / f"log_2014090{number}.csv").write_text(f"{number}\n")
+    for words in (["select", "local"], ["category", "add", "log", f"{tmp_path}/data/*"]):
+        subprocess.run([BIN / "ess", *words], capture_output=True, check=True)
+    return tmp_path
+
+
+@pytest.fixture
+def cluster(lake: Path) -> Iterator[Path]:
+    """With two workers."""
+    assert providers.create(2) == []
+    yield lake
+    providers.terminate(everything=True)
+
+
+def stream(lake: Path, *options: str) -> subprocess.Popen[bytes]:
+    """A stream whose commands wait, once they have begun, for a file ``go``."""
+    wait = f"until [ -e {lake}/go ]; do sleep 0.1; done"
+    command = f"aq_pp -f - -d i:a -o,notitle -; : > {lake}/begun-%file-$$; {wait}"
+    return subprocess.Popen(
+        [BIN / "ess", "stream", "log", "*", "*", command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "ESS_ANSWER_TIMEOUT": "1", "ESS_WARM": "1", "PATH": f"{BIN}:{os.environ['PATH']}"},
+    )
+
+
+def below(process: int, word: str) -> list[int]:
+    """The processes below one whose command line holds a word."""
+    found = []
+    for each in psutil.Process(process).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if any(word in part for part in each.cmdline()):
+                found.append(each.pid)
+    return found
+
+
+def begun(lake: Path) -> bool:
+    return any(lake.glob("begun-*"))
+
+
+def go_on(running: subprocess.Popen[bytes], lake: Path) -> tuple[int, bytes, str]:
+    """Let the commands end; what became of the stream."""
+    (lake / "go").touch()
+    out, err = running.communicate(timeout=120)
+    return running.returncode, out, err.decode()
+
+
+def lines_of(running: subprocess.Popen[bytes]) -> str:
+    assert running.stderr is not None
+    return running.stderr.readline().decode()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("reaper.py", "another one takes its place"), ("warm.server", "it is ended")]
+)
+def test_a_stopped_helper_is_replaced_or_done_without(lake: Path, word: str, said: str) -> None:
+    running = stream(lake)
+    wait_until(lambda: begun(lake) and below(running.pid, word))
+    helper = below(running.pid, word)[0]
+    os.kill(helper, signal.SIGSTOP)
+    line = lines_of(running)
+    assert str(helper) in line
+    assert said in line
+    assert go_on(running, lake) == (0, ROWS, "ess: 6 files: 6 rows read = 6 out + 0 filtered + 0 rejected\n")
+
+
+def test_a_stopped_command_is_named_with_its_file(lake: Path) -> None:
+    running = stream(lake)
+    wait_until(lambda: begun(lake))
+    shell = int(next(lake.glob("begun-*")).name.rpartition("-")[2])
+    os.kill(shell, signal.SIGSTOP)
+    line = lines_of(running)
+    assert line.startswith(f"ess: {lake}/data/log_20140901.csv: process {shell} (bash) of its command is stopped; ")
+    os.kill(shell, signal.SIGCONT)
+    assert go_on(running, lake)[:2] == (0, ROWS)
+
+
+def test_a_stopped_worker_is_ended_and_others_take_its_files(cluster: Path) -> None:
+    running = stream(cluster)
+    wait_until(lambda: len(list(cluster.glob("begun-*"))) == 2)
+    worker = state.read_daemon("worker-1")
+    assert worker is not None
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    line = lines_of(running)
+    assert line.startswith(f"ess: worker-1 (process {worker.process.pid}) is stopped and does not answer; it is ended")
+    assert go_on(running, cluster)[:2] == (0, ROWS)
+
+
+def test_a_command_that_is_stopped_on_a_node_is_told_of(cluster: Path) -> None:
+    running = stream(cluster)
+    wait_until(lambda: begun(cluster))
+    shell = int(next(cluster.glob("begun-*")).name.rpartition("-")[2])
+    os.kill(shell, signal.SIGSTOP)
+    assert f": process {shell} (bash) of its command is stopped; " in lines_of(running)
+    os.kill(shell, signal.SIGCONT)
+    assert go_on(running, cluster)[:2] == (0, ROWS)
+
+
+def test_a_stopped_scheduler_is_an_error(cluster: Path) -> None:
+    running = stream(cluster)
+    wait_until(lambda: begun(cluster))
+    scheduler = state.read_daemon("scheduler")
+    assert scheduler is not None
+    os.kill(scheduler.process.pid, signal.SIGSTOP)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (3, b"")
+    assert err.decode().startswith(f"ess: cluster: the scheduler (process {scheduler.process.pid}) is stopped ")
+    assert err.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("how", ["kill the scheduler", "terminate", "stop"])
+def test_a_cluster_that_ends_under_a_stream_is_one_line(cluster: Path, how: str) -> None:
+    running = stream(cluster)
+    wait_until(lambda: begun(cluster))
+    if how == "kill the scheduler":
+        scheduler = state.read_daemon("scheduler")
+        assert scheduler is not None
+        os.kill(scheduler.process.pid, signal.SIGKILL)
+    else:
+        subprocess.run([BIN / "ess", "cluster", how], check=True)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err.count(b"\n")) == (3, b"", 1)
+    ended = how == "terminate"
+    advice = "repeat with --resume, which runs on this machine" if ended else "run: ess cluster start, then repeat with"
+    assert advice in err.decode()
+    # What is advised works.
+    if not ended:
+        subprocess.run([BIN / "ess", "cluster", "start"], check=True)
+    (cluster / "go").touch()
+    again = stream(cluster, "--resume")
+    out, _ = again.communicate(timeout=120)
+    assert (again.returncode, out) == (0, ROWS)
