@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 AZURITE := $(VENV)/azurite/node_modules/.package-lock.json
+SWIFT := $(VENV)/swift/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup azurite demo test check fmt pages conformance bench fuzz fuzzudb fault lock clean
+.PHONY: help setup azurite swift demo test check fmt pages conformance bench fuzz fuzzudb fault lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -23,6 +24,13 @@ $(AZURITE): requirements/azurite/package-lock.json $(STAMP)
 	@mkdir -p $(VENV)/azurite
 	@cp requirements/azurite/*.json $(VENV)/azurite
 	@cd $(VENV)/azurite && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+swift: $(SWIFT) ## install the second server of S3 that the tests run; without it they are skipped
+
+$(SWIFT): requirements/swift/requirements.txt $(STAMP)
+	@$(BIN)/python -m venv $(VENV)/swift
+	@$(VENV)/swift/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
 	@touch $@
 
 demo: $(STAMP) ## run the main job from sample logs to the answer
@@ -62,6 +70,7 @@ fuzzudb: $(STAMP) ## damaged spec files, and whatever can be sent to database se
 lock: ## resolve the locked versions anew (needs uv and npm)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 --extra dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+	uv pip compile --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --python-version 3.11 requirements/swift/swift.in -o requirements/swift/requirements.txt
 	cd requirements/azurite && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 clean: ## remove what the targets made

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests import swift_server
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 BUCKET = "shop-data"
@@ -67,9 +69,27 @@ class StoreServer:
             self.delete(key)
 
 
-class Moto(StoreServer):
-    scheme = "s3"
+class OfS3(StoreServer):
+    """A server that AWS's own library knows."""
 
+    scheme = "s3"
+    _client: Any
+
+    def names(self) -> list[str]:
+        return [item["Key"] for item in self._client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+    def get(self, key: str) -> bytes:
+        content: bytes = self._client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return content
+
+    def put(self, key: str, content: bytes) -> None:
+        self._client.put_object(Bucket=BUCKET, Key=key, Body=content)
+
+    def delete(self, key: str) -> None:
+        self._client.delete_object(Bucket=BUCKET, Key=key)
+
+
+class Moto(OfS3):
     def __init__(self, port: int) -> None:
         import boto3
 
@@ -89,23 +109,40 @@ class Moto(StoreServer):
         }
         self.wrong = {**self.environment, "AWS_SECRET_ACCESS_KEY": "wrong" + self.secret[5:]}
         self.elsewhere = {**self.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:PORT"}
-        self._client: Any = boto3.client(
+        self._client = boto3.client(
             "s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=self.secret, **common
         )
         self._client.create_bucket(Bucket=BUCKET)
 
-    def names(self) -> list[str]:
-        return [item["Key"] for item in self._client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
-    def get(self, key: str) -> bytes:
-        content: bytes = self._client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        return content
+class Swift(OfS3):
+    secret = swift_server.SECRET
 
-    def put(self, key: str, content: bytes) -> None:
-        self._client.put_object(Bucket=BUCKET, Key=key, Body=content)
+    def __init__(self, port: int) -> None:
+        import boto3
+        from botocore.config import Config
 
-    def delete(self, key: str) -> None:
-        self._client.delete_object(Bucket=BUCKET, Key=key)
+        url = f"http://127.0.0.1:{port}"
+        self.environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": swift_server.KEY,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+        }
+        self.wrong = {**self.environment, "AWS_SECRET_ACCESS_KEY": "wrong"}
+        self.elsewhere = {**self.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:PORT"}
+        self._client = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id=swift_server.KEY,
+            aws_secret_access_key=self.secret,
+            config=Config(
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+        self._client.create_bucket(Bucket=BUCKET)
 
 
 class Azurite(StoreServer):
@@ -177,8 +214,11 @@ def running(words: list[str], log: Path, variables: dict[str, str]) -> Iterator[
 
 @contextmanager
 def store_server(scheme: str, folder: Path) -> Iterator[StoreServer]:
-    """A server of a kind, with an empty bucket."""
-    if scheme == "s3":
+    """A server of a kind (``swift``: another one of S3), with an empty bucket."""
+    if scheme == "swift":
+        with swift_server.swift(folder) as port:
+            yield Swift(port)
+    elif scheme == "s3":
         words = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
         with running(words, folder / "moto.log", {"INITIAL_NO_AUTH_ACTION_COUNT": "3"}) as port:
             yield Moto(port)

@@ -44,7 +44,7 @@ ORDER = (
 
 ADAPTERS = {
     "polars": {"schema", "engines", "formats", "udb", "api"},
-    "pyarrow": {"stores", "engines", "formats", "udb"},
+    "pyarrow": {"engines", "formats", "udb"},
     "numpy": {"engines", "formats", "udb"},
     "datasketches": {"engines"},
     "crawleruseragents": {"language"},
@@ -57,6 +57,8 @@ ADAPTERS = {
     "zstandard": {"formats"},
     "cryptography": {"certificates"},
     "azure": {"stores"},
+    "botocore": {"stores"},
+    "urllib3": {"stores"},
     "dask": {"cluster"},
     "distributed": {"cluster"},
     "tornado": {"cluster"},

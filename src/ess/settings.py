@@ -86,6 +86,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("AWS_REGION", "", "region of the bucket; else AWS_DEFAULT_REGION, that of the profile, or us-east-1"),
         Setting("AWS_ENDPOINT_URL_S3", "", "address of a store that is not AWS, before AWS_ENDPOINT_URL"),
         Setting("AWS_ENDPOINT_URL", "", "address of a store that is not AWS: https://Host:Port"),
+        Setting("AWS_NO_SIGN_REQUEST", "", "1: read public buckets of S3 without a key"),
+        Setting("AWS_REQUEST_PAYER", "", "requester: pay for what is read of buckets whose owners do not"),
         Setting("AWS_CA_BUNDLE", "", "certificates of authorities for S3, a PEM file; else those of the system"),
         Setting(
             "AZURE_STORAGE_CONNECTION_STRING",

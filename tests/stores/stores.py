@@ -12,7 +12,7 @@ import pytest
 from ess.stores.kinds import Access, Credentials
 from tests.store_servers import ALONE, BUCKET, FOREIGN, StoreServer, store_server
 
-KINDS = ("local", "s3", "az")
+KINDS = ("local", "s3", "swift", "az")
 
 
 @contextmanager

@@ -6,9 +6,8 @@ import os
 
 import pytest
 
-from ess.errors import EssError, OptionError, OutputWriteError
+from ess.errors import OptionError, OutputWriteError
 from ess.stores.address import Address, open_store, parse_address
-from ess.stores.s3 import explain
 from tests.store_servers import FOREIGN
 
 SECRET = "c2VjcmV0LXNlY3JldA"
@@ -116,24 +115,3 @@ def test_azure_without_any_credential_says_so(
     with pytest.raises(OutputWriteError, match="^az://box: the store refuses access; check AZURE_STORAGE"):
         open_store(Address("az", "box", "a")).require(writing=True)
     assert capfd.readouterr().err == ""  # the library logs a page about it
-
-
-@pytest.mark.parametrize(
-    ("said", "line"),
-    [
-        (
-            f"When getting information for bucket 'b': AWS Error UNKNOWN (HTTP status 301) during HeadBucket operation:"
-            f" {SECRET} Looks like the configured region is 'us-east-1' while the bucket is located in 'eu-central-1'.",
-            "s3://b: the bucket is in another region; set AWS_REGION=eu-central-1",
-        ),
-        (
-            f"AWS Error UNKNOWN (HTTP status 503) during PutObject operation: {SECRET}",
-            "s3://b: the store has failed (UNKNOWN, HTTP status 503); try again; see the store's own log",
-        ),
-        (f"something else {SECRET}\n", "s3://b: the store has failed; try again; see the store's own log"),
-    ],
-)
-def test_what_the_library_says_is_explained_not_repeated(said: str, line: str) -> None:
-    with pytest.raises(EssError) as caught:
-        explain(said, "s3://b", writing=True)
-    assert str(caught.value) == line

@@ -15,7 +15,7 @@ from ess.stores import kinds
 from ess.stores.disk import Disk
 from ess.stores.kinds import Access, Credentials, own_credentials
 from ess.stores.store import PIECE, Conflict, Entry, Folder, NoSuchObject, ObjectChanged, Store, pieces
-from tests.store_servers import BUCKET, StoreServer
+from tests.store_servers import BUCKET, StoreServer, Swift
 from tests.stores.stores import KINDS, access, forget, served
 
 
@@ -144,11 +144,12 @@ def test_an_object_that_is_replaced_while_it_is_read_is_never_a_mixture(store: S
     assert first + rest == b"1" * (2 * PIECE + 7)  # a file that was replaced on a disk stays open
 
 
-def test_a_write_with_a_condition_replaces_only_what_it_expects(store: Store) -> None:
-    if not store.conditional:
-        with pytest.raises(OutputWriteError, match="not available here yet"):
-            store.put("a", b"x", expected="")
-        assert keys(store.entries()) == []
+def test_a_write_with_a_condition_replaces_only_what_it_expects(server: StoreServer | None, store: Store) -> None:
+    if isinstance(server, Swift):  # it has no conditions on versions, and says so
+        store.put("a", b"first")
+        with pytest.raises(OutputWriteError):
+            store.put("a", b"x", expected=store.head("a").version[::-1])
+        assert content(store.open("a")) == b"first"
         return
     store.put("a", b"first", expected="")
     with pytest.raises(Conflict):
@@ -186,8 +187,39 @@ def test_nothing_is_left_of_a_write_that_breaks_off_on_a_disk_or_in_blocks(store
     with pytest.raises(RuntimeError), store.create("a") as sink:
         sink.write(b"some")
         raise RuntimeError
-    if not store.address.startswith("s3:"):  # pyarrow has no other end for a write
-        assert keys(store.entries()) == []
+    assert keys(store.entries()) == []
+
+
+ODD = (
+    *("a//b", "a/./b", "a/../b", "./a", "../a", "/a", "//", "a b ", " a", "a+b", "a%20b", "a%2Fb", "a&b=c?d#e"),
+    *("tab\there", "new\nline", "return\rhere", "bell\x07", "ümläut", "e\u0301", "日本/語", "\U0001f4e6"),
+    *("quote'\"<>\\", "UPPER", "upper", "x" * 1024),
+)
+
+
+def taken(scheme: str) -> list[str]:
+    """The odd keys that a server itself takes: swift takes all of them."""
+    if scheme == "s3":
+        return [key for key in ODD if key != "new\nline"]  # moto says 404
+    # The library for Azure leaves dots out of paths; Azure makes / of \\, and azurite fails on a bell.
+    return [key for key in ODD if not {".", ".."} & set(key.split("/")) and not {"\x07", "\\"} & set(key)]
+
+
+def test_every_key_is_written_listed_read_and_deleted(server: StoreServer | None, store: Store) -> None:
+    if not store.flat:
+        return  # a disk has names of its own: see below
+    assert server is not None
+    wanted = list(ODD) if isinstance(server, Swift) else taken(server.scheme)
+    for key in wanted:
+        store.put(key, str(ODD.index(key)).encode())
+    assert keys(store.entries()) == sorted(wanted, key=str.encode)
+    for key in wanted:
+        assert content(store.open(key)) == str(ODD.index(key)).encode(), key
+        assert store.head(key).size == len(str(ODD.index(key))), key
+    assert keys(store.entries("a/")) == sorted((key for key in wanted if key.startswith("a/")), key=str.encode)
+    for key in wanted:
+        store.delete(key)
+    assert keys(store.entries()) == []
 
 
 # What opens a store ---------------------------------------------------------------------------------------------------
@@ -218,7 +250,7 @@ def test_credentials_are_those_of_the_settings_only_when_asked_for(monkeypatch: 
 
 
 def test_every_kind_says_how_it_is_addressed() -> None:
-    assert set(kinds.KINDS) == set(KINDS)
+    assert set(kinds.KINDS) == set(KINDS) - {"swift"}
     schemes = [scheme for kind in kinds.KINDS.values() for scheme in kind.schemes]
     assert len(schemes) == len(set(schemes))
     with pytest.raises(OptionError, match="no kind of store 'ftp'"):

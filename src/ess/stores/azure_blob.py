@@ -63,7 +63,6 @@ class Container:
     """
 
     flat = True
-    conditional = True
     late = True
 
     def __init__(self, name: str, credentials: Credentials) -> None:

@@ -44,7 +44,6 @@ class Disk:
     """
 
     flat = False
-    conditional = True
     late = False
 
     def __init__(self, root: Path = Path("/"), *, private: bool = False) -> None:

@@ -62,7 +62,7 @@ def _disk(_name: str, _credentials: Credentials) -> Store:
 
 
 def _s3(name: str, credentials: Credentials) -> Store:
-    from ess.stores.s3 import Bucket  # loads pyarrow
+    from ess.stores.s3 import Bucket  # loads urllib3
 
     return Bucket(name, credentials)
 
@@ -85,6 +85,9 @@ KINDS: dict[str, Kind] = {
                 "AWS_ACCESS_KEY_ID",
                 "AWS_SECRET_ACCESS_KEY",
                 "AWS_SESSION_TOKEN",
+                "AWS_PROFILE",
+                "AWS_NO_SIGN_REQUEST",
+                "AWS_REQUEST_PAYER",
                 "AWS_REGION",
                 "AWS_ENDPOINT_URL_S3",
                 "AWS_ENDPOINT_URL",

@@ -89,8 +89,6 @@ class Store(Protocol):
     address: str
     #: Whether keys are all there is. Otherwise there are folders, and links to them, and reading one of them is cheap.
     flat: bool
-    #: Whether :meth:`put` can be told what it is to replace.
-    conditional: bool
     #: Whether a write that seems to have failed may still be carried out.
     late: bool
 
@@ -155,7 +153,7 @@ class Store(Protocol):
 
         Raises:
             Conflict: If something else is there.
-            OutputWriteError: Also if the store has no conditions (:attr:`conditional`).
+            OutputWriteError: Also if the store has no conditions.
         """
 
     def delete(self, key: str) -> None:
@@ -204,13 +202,6 @@ class PieceReader(io.RawIOBase):
 def opened(source: Iterator[bytes]) -> BinaryIO:
     """Pieces as an open file."""
     return io.BufferedReader(PieceReader(source), 1 << 20)
-
-
-def no_conditions(where: str) -> OutputWriteError:
-    """The error for a condition that a store does not know."""
-    return OutputWriteError(
-        "a write with a condition is not available here yet", where=where, hint="use another kind of store"
-    )
 
 
 def changed(where: str) -> ObjectChanged:

@@ -1,0 +1,406 @@
+"""HTTP with stores: connections that are kept, requests that are tried again, and bodies that go on at their byte.
+
+urllib3 carries the bytes. Its own way to try again is not used, because it cannot sign a request anew, and neither are
+its clients that take an address: they take ``/../`` out of a path, which may stand in a key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import random
+import re
+import ssl
+import threading
+import time
+import zlib
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from ess.errors import OptionError
+from ess.settings import store_timeout
+
+#: Bytes that are taken from a connection at a time.
+READ = 1 << 20
+_CONNECT_SECONDS = 10.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 8.0
+#: Answers after which the same request may do better; 503 is also S3's ``SlowDown``.
+_TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_CONNECTIONS = 16
+
+
+class Unanswered(Exception):
+    """Nobody answered, or only with errors that may pass, for as long as the settings allow.
+
+    Attributes:
+        status: The last status; 0 if there was none.
+        body: What came with it.
+    """
+
+    def __init__(self, status: int = 0, body: bytes = b"") -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+
+
+class Damaged(Exception):
+    """What came is not what the store says it has."""
+
+
+class Replaced(Exception):
+    """The object is another one than before."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request before it is signed.
+
+    Attributes:
+        method: ``GET`` and so on.
+        target: The path as it goes over the wire, percent-encoded, and behind ``?`` the query.
+        headers: Without those that belong to a signature.
+        body: All of it.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Signer(Protocol):
+    """Gives the headers that a request is to be sent with."""
+
+    def __call__(self, request: Request, host: str, /, *, secure: bool) -> Mapping[str, str]:
+        """The headers of ``request`` with those that show who asks."""
+
+
+def unsigned(request: Request, _host: str, *, secure: bool) -> Mapping[str, str]:
+    """The headers of somebody who says nothing about who asks."""
+    del secure
+    return request.headers
+
+
+class Client:
+    """One server. It can be used by several threads.
+
+    Args:
+        base: ``http://Host:Port`` or ``https://Host``, without a path.
+        where: What names the base in messages.
+        authorities: A file of certificates of authorities; blank for those of the system.
+
+    Raises:
+        OptionError: If there is no such file, or it has no certificates.
+    """
+
+    def __init__(self, base: str, *, where: str, authorities: str = "") -> None:
+        parts = urlsplit(base)
+        self.host = parts.netloc
+        self.secure = parts.scheme == "https"
+        self._seconds = store_timeout()
+        self._pool = _pool(base, authorities, where)
+
+    def send(self, request: Request, sign: Signer) -> Answer:
+        """Send a request, and again after failures that may pass; the answer, whatever its status.
+
+        Raises:
+            Unanswered: If that takes longer than the settings allow.
+        """
+        with self.begin(request, sign) as response:
+            return Answer(response.status, response.headers, response.data)
+
+    def begin(self, request: Request, sign: Signer) -> _Open:
+        """As :meth:`send`, but only the head of the answer is read yet; whoever asks closes it.
+
+        An answer that is no success is read whole, and sent for again as often as its body breaks off.
+        """
+        patience = Patience(self._seconds)
+        while True:
+            try:
+                response = self._once(request, sign)
+                if response.status < 300:
+                    return _Open(response)
+                body = response.read(READ, decode_content=False)
+                response.drain_conn()
+                response.release_conn()
+            except (HTTPError, OSError):
+                patience.wait(Unanswered())
+                continue
+            if response.status not in _TRANSIENT:
+                return _Open(response, body)
+            patience.wait(Unanswered(response.status, body), response.headers.get("Retry-After", ""))
+
+    def _once(self, request: Request, sign: Signer) -> BaseHTTPResponse:
+        headers = {"Accept-Encoding": "identity", **sign(request, self.host, secure=self.secure)}
+        return self._pool.urlopen(
+            request.method,
+            request.target,
+            body=request.body or None,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            timeout=urllib3.Timeout(connect=min(self._seconds, _CONNECT_SECONDS), read=self._seconds),
+        )
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._pool.close()
+
+
+class _Open:
+    """An answer whose body is still to come, or is there already."""
+
+    def __init__(self, response: BaseHTTPResponse, body: bytes | None = None) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._body = body
+
+    def __enter__(self) -> _Open:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def data(self) -> bytes:
+        """What is left of the body.
+
+        Raises:
+            Unanswered: If it breaks off.
+        """
+        if self._body is None:
+            try:
+                self._body = b"".join(iter(self.read, b""))
+            except (HTTPError, OSError):
+                raise Unanswered from None
+        return self._body
+
+    def read(self) -> bytes:
+        """The next piece of the body; none at its end."""
+        return self._response.read(READ, decode_content=False)
+
+    def close(self) -> None:
+        """Give the connection back if it can be used again, else close it."""
+        if self._response.length_remaining == 0:
+            self._response.release_conn()
+        else:
+            self._response.close()
+
+
+class Patience:
+    """How long somebody waits for what does not work: pauses that grow, with chance in them, until a time is up."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._pause = _FIRST_PAUSE
+        self._since: float | None = None
+
+    def wait(self, reason: Exception, asked: str = "") -> None:
+        """Wait before the next try.
+
+        Args:
+            reason: Raised if the time is up.
+            asked: How many seconds the server wants to be left alone.
+        """
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        pause = self._pause * random.uniform(0.5, 1)  # noqa: S311 - so that clients do not come back together
+        if asked.isascii() and asked.isdigit():
+            pause = max(pause, min(float(asked), self._seconds))
+        if now + pause - self._since > self._seconds:
+            raise reason
+        time.sleep(pause)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    def reset(self) -> None:
+        """Something has worked."""
+        self._pause, self._since = _FIRST_PAUSE, None
+
+
+def read_object(
+    client: Client,
+    request: Callable[[int, str], Request],
+    sign: Signer,
+    *,
+    offset: int,
+    version: str,
+    explain: Callable[[Answer], Exception],
+) -> Iterator[bytes]:
+    """The bytes of an object, in pieces. After a break, the rest is asked for, of the same version.
+
+    Args:
+        client: The server.
+        request: Makes the request for the bytes from a place on, of a version (blank for any).
+        sign: Signs it.
+        offset: Where to begin.
+        version: What the object has to be; blank for what it is when it is first asked for.
+        explain: What to raise for an answer without the object.
+
+    Raises:
+        Replaced: If the object is replaced meanwhile.
+        Damaged: If all was read, and it is not what its checksum says.
+        Unanswered: If the store answers no more.
+    """
+    patience = Patience(store_timeout())
+    at = offset
+    total: int | None = None
+    check: Checksum | None = None
+    while total is None or at < total:
+        with client.begin(request(at, version), sign) as answer:
+            if answer.status == 416 and check is None:
+                return  # nothing from there on
+            if answer.status == 412:
+                raise Replaced
+            if answer.status not in (200, 206):
+                raise explain(Answer(answer.status, answer.headers, answer.data))
+            found = tag(answer.headers)
+            if check is None:
+                check = Checksum(answer.headers if at == 0 else {})
+            elif not found:
+                raise Unanswered  # nobody can tell whether the rest belongs to what was read
+            if version and found and found != version:
+                raise Replaced
+            version = version or found
+            skip = at if answer.status == 200 else 0
+            if answer.status == 206 and _first_byte(answer.headers) not in (None, at):
+                raise Damaged
+            length = answer.headers.get("Content-Length", "")
+            if length.isdigit():
+                total = int(length) + at - skip
+            with contextlib.suppress(HTTPError, OSError):  # it has broken off, so the rest is asked for
+                for piece in iter(answer.read, b""):
+                    patience.reset()
+                    if skip:
+                        left_out = min(skip, len(piece))
+                        skip -= left_out
+                        piece = piece[left_out:]
+                    if piece:
+                        at += len(piece)
+                        check.add(piece)
+                        yield piece
+                if total is None or at >= total:
+                    break
+        patience.wait(Unanswered())
+    if check is not None and not check.holds():
+        raise Damaged
+
+
+def tag(headers: Mapping[str, str]) -> str:
+    """The entity tag of an answer, without quotes; blank if there is none, or only a weak one."""
+    found = headers.get("ETag", "")
+    return "" if found.startswith("W/") else found.strip('"')
+
+
+def _first_byte(headers: Mapping[str, str]) -> int | None:
+    found = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
+    return int(found[1]) if found else None
+
+
+class Checksum:
+    """Compares what was read with a checksum that the store gives of the whole object, if it gives one."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._hash: _Hash | None = None
+        self._expected = b""
+        whole = headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
+        md5 = next((part[4:] for part in headers.get("x-goog-hash", "").split(",") if part.startswith("md5=")), "")
+        for text, make in (
+            (headers.get("x-amz-checksum-sha256", "") if whole else "", hashlib.sha256),
+            (
+                headers.get("x-amz-checksum-sha1", "") if whole else "",
+                functools.partial(hashlib.sha1, usedforsecurity=False),
+            ),
+            (headers.get("x-amz-checksum-crc32", "") if whole else "", _Crc32),
+            (headers.get("Content-MD5", "") or md5, functools.partial(hashlib.md5, usedforsecurity=False)),
+        ):
+            try:
+                expected = b64decode(text.strip(), validate=True)
+            except ValueError:
+                continue
+            if expected:
+                self._hash, self._expected = make(), expected
+                return
+
+    def add(self, data: bytes) -> None:
+        """Some more of the object."""
+        if self._hash is not None:
+            self._hash.update(data)
+
+    def holds(self) -> bool:
+        """Whether all that was read is what the store says."""
+        return self._hash is None or self._hash.digest() == self._expected
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+#: By process as well: one that was forked must not send on the connections of its parent.
+_pools: dict[tuple[int, str, str], HTTPConnectionPool] = {}
+_lock = threading.Lock()
+
+
+def _pool(base: str, authorities: str, where: str) -> HTTPConnectionPool:
+    """The connections to a server, which all stores there share."""
+    with _lock:
+        key = os.getpid(), base, authorities
+        found = _pools.get(key)
+        if found is None:
+            found = _pools[key] = _new_pool(base, authorities, where)
+        return found
+
+
+def _new_pool(base: str, authorities: str, where: str) -> HTTPConnectionPool:
+    parts = urlsplit(base)
+    context: ssl.SSLContext | None = None
+    if parts.scheme == "https":
+        try:
+            context = ssl.create_default_context(cafile=authorities or None)
+        except (OSError, ssl.SSLError) as error:
+            raise OptionError(
+                "it is no file of certificates", where=where, hint="name a PEM file with those of the authorities"
+            ) from error
+    proxy = "" if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme, "")
+    manager = (
+        urllib3.ProxyManager(proxy, ssl_context=context, maxsize=_CONNECTIONS, block=False)
+        if proxy
+        else urllib3.PoolManager(ssl_context=context, maxsize=_CONNECTIONS, block=False)
+    )
+    return manager.connection_from_host(parts.hostname, parts.port, scheme=parts.scheme)

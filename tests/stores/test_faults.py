@@ -1,0 +1,206 @@
+"""What networks and busy stores do to S3: cut connections, errors that pass or stay, replaced objects, old keys."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ess.errors import EssError, InputOpenError, OutputWriteError
+from ess.stores.kinds import Access, Credentials
+from ess.stores.store import PIECE, NoSuchObject, ObjectChanged, Store, pieces
+from tests.store_servers import BUCKET, StoreServer
+from tests.stores.faulty import SLOW_DOWN, Fault, FaultyProxy, faulty
+from tests.stores.stores import forget, served
+
+CONTENT = bytes(range(256)) * 9000  # 2.3 MB: several pieces
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    with served("s3", tmp_path_factory.mktemp("store")) as found:
+        assert found is not None
+        yield found
+
+
+@pytest.fixture
+def proxy(server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    forget(monkeypatch)
+    monkeypatch.setenv("ESS_STORE_TIMEOUT", "2")
+    server.empty()
+    port = int(server.environment["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    with faulty(port) as found:
+        yield found
+
+
+def through(proxy: FaultyProxy, server: StoreServer, **more: str) -> Store:
+    values = {**server.environment, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}", **more}
+    return Access("s3", BUCKET, Credentials(tuple(values.items()))).open()
+
+
+@pytest.fixture
+def store(proxy: FaultyProxy, server: StoreServer) -> Store:
+    return through(proxy, server)
+
+
+def content(store: Store, key: str, offset: int = 0, version: str = "") -> bytes:
+    return b"".join(pieces(store.open(key, offset=offset, version=version)))
+
+
+CUTS = (0, 1, 7, 65535, 1 << 20, (1 << 20) + 1, len(CONTENT) - 1)
+
+
+@pytest.mark.parametrize("cuts", [*((cut,) for cut in CUTS), CUTS])
+def test_a_reading_that_is_cut_goes_on_at_its_byte(
+    cuts: tuple[int, ...], store: Store, proxy: FaultyProxy, server: StoreServer
+) -> None:
+    server.put("a", CONTENT)
+    proxy.faults += [Fault(after=cut) for cut in cuts]
+    assert content(store, "a") == CONTENT
+    asked = [re.search(rb"(?i)\r\nrange: bytes=(\d+)-\r\n", head) for head in proxy.requests[1:]]
+    places = [min(sum(cuts[: n + 1]), len(CONTENT)) for n in range(len(cuts))]
+    assert [int(found[1]) if found else 0 for found in asked] == [at for at in places if at < len(CONTENT)]
+    assert all(b"\r\nif-match:" in head.lower() for head in proxy.requests[1:])
+
+
+def test_a_reading_from_an_offset_that_is_cut_goes_on_too(
+    store: Store, proxy: FaultyProxy, server: StoreServer
+) -> None:
+    server.put("a", CONTENT)
+    proxy.faults += [Fault(after=1000), Fault(after=0)]
+    assert content(store, "a", offset=77) == CONTENT[77:]
+
+
+def test_the_rest_of_another_object_is_refused(store: Store, proxy: FaultyProxy, server: StoreServer) -> None:
+    server.put("a", CONTENT)
+    proxy.faults += [Fault(after=2000), Fault(before=lambda: server.put("a", CONTENT[::-1]))]
+    with pytest.raises(ObjectChanged, match=f"^s3://{BUCKET}/a: it has been replaced"):
+        content(store, "a")
+
+
+def test_an_object_that_is_gone_meanwhile_is_refused(store: Store, proxy: FaultyProxy, server: StoreServer) -> None:
+    server.put("a", CONTENT)
+    proxy.faults += [Fault(after=2000), Fault(before=lambda: server.delete("a"))]
+    with pytest.raises((ObjectChanged, NoSuchObject)):
+        content(store, "a")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE"])
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_an_error_that_passes_is_not_seen(
+    method: str, status: int, store: Store, proxy: FaultyProxy, server: StoreServer
+) -> None:
+    server.put("a", b"old")
+    proxy.faults += [Fault(method, status=status, body=SLOW_DOWN)] * 2
+    proxy.faults += [Fault(method, status=status, headers={"Retry-After": "0"})]
+    if method == "GET":
+        assert content(store, "a") == b"old"
+    elif method == "PUT":
+        store.put("a", b"new")
+        assert server.get("a") == b"new"
+    elif method == "HEAD":
+        assert store.head("a").size == 3
+    else:
+        store.delete("a")
+        assert server.names() == []
+    assert proxy.faults == []
+
+
+def test_an_error_that_stays_is_told_in_one_line_after_the_time_of_the_setting(
+    store: Store, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.faults += [Fault("GET", status=503, body=SLOW_DOWN)] * 1000
+    with pytest.raises(InputOpenError) as caught:
+        list(store.entries("logs/"))
+    assert str(caught.value) == (
+        f"s3://{BUCKET}: the store is too busy (SlowDown, HTTP status 503); try again later; "
+        "ESS_STORE_TIMEOUT says how long to try"
+    )
+    assert 2 < len(proxy.requests) < 100
+
+
+def test_a_store_that_says_nothing_is_given_up(store: Store, proxy: FaultyProxy) -> None:
+    proxy.faults += [Fault("PUT", silent=True)] * 10
+    with pytest.raises(OutputWriteError, match="cannot be reached, or does not answer"):
+        store.put("a", b"x")
+
+
+def test_no_error_repeats_what_the_store_has_said(store: Store, proxy: FaultyProxy) -> None:
+    for status, code in ((403, "AccessDenied"), (400, "Odd"), (409, "OperationAborted"), (301, "PermanentRedirect")):
+        body = f"<Error><Code>{code}</Code><Message>secret words</Message></Error>".encode()
+        proxy.faults.append(Fault("GET", status=status, body=body))
+        with pytest.raises(EssError, match=code if status != 301 else "another region") as caught:
+            content(store, "a")
+        assert "secret" not in str(caught.value)
+
+
+def test_a_part_that_is_cut_is_sent_again(store: Store, proxy: FaultyProxy, server: StoreServer) -> None:
+    noise = os.urandom(2 * PIECE + 5)
+    proxy.faults += [Fault("PUT", after=0), Fault("PUT", status=500)]
+    with store.create("a") as sink:
+        sink.write(noise)
+    assert server.get("a") == noise
+
+
+def test_a_completion_that_fails_with_status_200_is_a_failure(
+    store: Store, proxy: FaultyProxy, server: StoreServer
+) -> None:
+    with pytest.raises(OutputWriteError, match="InternalError"), store.create("a") as sink:
+        sink.write(b"x" * (PIECE + 1))
+        proxy.faults.append(Fault("POST", status=200, body=b"<Error><Code>InternalError</Code></Error>"))
+    assert server.names() == []
+
+
+def test_a_wrong_region_in_a_signature_is_corrected(proxy: FaultyProxy, server: StoreServer) -> None:
+    body = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-central-1</Region></Error>"
+    proxy.faults.append(Fault("GET", status=400, body=body))
+    server.put("a", b"x")
+    assert content(through(proxy, server), "a") == b"x"
+    assert b"/us-east-1/s3/" in proxy.requests[0]
+    assert b"/eu-central-1/s3/" in proxy.requests[1]
+
+
+def test_a_key_that_expires_in_the_middle_is_renewed(
+    proxy: FaultyProxy, server: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, secret = server.environment["AWS_ACCESS_KEY_ID"], server.environment["AWS_SECRET_ACCESS_KEY"]
+    script = tmp_path / "keys"
+    script.write_text(
+        f"#!/bin/sh\necho asked >>{tmp_path}/log\n"
+        f'echo \'{{"Version": 1, "AccessKeyId": "{key}", "SecretAccessKey": "{secret}"}}\'\n'
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    config = tmp_path / "config"
+    config.write_text(f"[profile logs]\ncredential_process = {script}\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    values = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}", "AWS_PROFILE": "logs"}
+    store = Access("s3", BUCKET, Credentials(tuple(values.items()))).open()
+    server.put("a", b"x")
+    server.put("b", b"y")
+    assert content(store, "a") == b"x"
+    proxy.faults.append(Fault("GET", status=400, body=b"<Error><Code>ExpiredToken</Code></Error>"))
+    assert content(store, "b") == b"y"
+    assert (tmp_path / "log").read_text() == "asked\n" * 2
+    assert b"/eu-west-1/s3/" in proxy.requests[0]
+    proxy.faults += [Fault("GET", status=400, body=b"<Error><Code>ExpiredToken</Code></Error>")] * 3
+    with pytest.raises(InputOpenError, match="refuses access \\(ExpiredToken\\)"):
+        content(store, "b")
+
+
+def test_nobody_signs_where_no_key_is_or_none_is_wanted(proxy: FaultyProxy, server: StoreServer) -> None:
+    for values in ({}, {**server.environment, "AWS_NO_SIGN_REQUEST": "1"}):
+        values = {**values, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}"}
+        store = Access("s3", BUCKET, Credentials(tuple(values.items()))).open()
+        proxy.faults.append(Fault("GET", status=403, body=b"<Error><Code>AccessDenied</Code></Error>"))
+        with pytest.raises(EssError, match="refuses access \\(AccessDenied\\).*; AWS_NO_SIGN_REQUEST=1 reads public"):
+            list(store.entries())
+        assert b"authorization" not in proxy.requests[-1].lower()
+
+
+def test_the_requester_pays_where_that_is_set(proxy: FaultyProxy, server: StoreServer) -> None:
+    list(through(proxy, server, AWS_REQUEST_PAYER="requester").entries())
+    assert b"\r\nx-amz-request-payer: requester\r\n" in proxy.requests[-1].lower()
