@@ -113,7 +113,7 @@ NO_ADVICE = (
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Where a text of the program stands, and the text, with ``{}`` for its values."""
+    """The place of each text of the program, and the text, with ``{}`` for its values."""
     for path in sorted((ROOT / "src" / "ess").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         passed = {id(statement.value) for statement in ast.walk(tree) if isinstance(statement, ast.Expr)}  # docstrings

@@ -178,3 +178,16 @@ def test_the_docstring_of_a_folder_names_its_modules(folder: Path) -> None:
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     modules |= {path.parent.name for path in folder.glob("*/__init__.py")}
     assert modules - set(re.findall(r"``([a-z0-9_]+)``", text)) == set()
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "scripts"])
+def test_no_docstring_opens_with_a_question_word(folder: str) -> None:
+    """Write "The rows that ...", "Return ...", "True if ...", not "What ...", "How ..." or "Whether ..."."""
+    found: list[str] = []
+    for path in sorted((SOURCE.parent.parent / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                opening = re.match(r"\W*(What|Whether|Where|How|Who|Which|Why)\b", ast.get_docstring(node) or "")
+                if opening:
+                    found.append(f"{path}: {getattr(node, 'name', 'module')}: {opening[1]}")
+    assert found == []

@@ -84,7 +84,7 @@ class Site:
 
     @property
     def rows(self) -> int:
-        """How many rows the files have."""
+        """The number of rows in the files."""
         return 2 * self.files
 
     def start_servers(self) -> None:
@@ -175,7 +175,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Told:
-    """What a stream has said in the end."""
+    """The last words of a stream."""
 
     code: int
     out: str

@@ -37,7 +37,7 @@ def source(server: StoreServer | None, monkeypatch: pytest.MonkeyPatch) -> Acces
 
 @pytest.fixture
 def root(source: Access, tmp_path: Path) -> str:
-    """What stands before the names of the tree, with a slash at its end."""
+    """The part before the names of the tree, with a slash at its end."""
     store = source.open()
     below = f"{tmp_path}/root/"[1:] if isinstance(store, Disk) else "root/"
     for key in TREE:

@@ -149,7 +149,7 @@ class Listening:
         return "ipv4:{}:{}".format(*self.peers[-1].getsockname())
 
     def ended(self) -> list[int]:
-        """Which connections have been shut down, in the order in which they were made."""
+        """The connections that have been shut down, in the order in which they were made."""
         found = []
         for number, peer in enumerate(self.peers):
             peer.setblocking(False)

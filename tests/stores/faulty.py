@@ -14,7 +14,7 @@ SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>secret words</Message></Error
 
 @dataclass
 class Fault:
-    """What happens to one request.
+    """A fault that happens to one request.
 
     Attributes:
         method: Which requests it is for.

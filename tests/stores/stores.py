@@ -26,7 +26,7 @@ def served(kind: str, folder: Path) -> Iterator[StoreServer | None]:
 
 
 def access(server: StoreServer) -> Access:
-    """What opens the bucket of a server."""
+    """The access to the bucket of a server."""
     return Access(server.scheme, BUCKET, Credentials(tuple(server.environment.items())))
 
 

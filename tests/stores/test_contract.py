@@ -1,4 +1,4 @@
-"""What every kind of store must do, tried on this disk and on real servers of the others."""
+"""The contract of every kind of store, tried on this disk and on real servers of the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What networks and busy stores do to S3: cut connections, errors that pass or stay, replaced objects, old keys."""
+"""Faults of networks and busy stores: cut connections, passing and lasting errors, replaced objects, old keys."""
 
 from __future__ import annotations
 

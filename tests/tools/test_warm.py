@@ -594,5 +594,5 @@ def test_a_process_that_is_stopped_under_a_command_is_named(
 
 
 def _reads(process: int) -> bool:
-    """Whether a process waits in a system call for what its standard input gives."""
+    """True if a process waits in a system call for its standard input."""
     return Path(f"/proc/{process}/syscall").read_text().startswith("0 0x0 ")

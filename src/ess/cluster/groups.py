@@ -139,7 +139,7 @@ class Groups:
 
     @property
     def replaced(self) -> int:
-        """How often a reaper was lost; a command that was just starting may have failed of it."""
+        """The number of reapers lost so far; a command that was just starting may have failed because of it."""
         return self._replaced
 
     def labels(self) -> dict[int, str]:

@@ -20,7 +20,7 @@ class ProcessId:
 
 @dataclass(frozen=True)
 class Status:
-    """What the system tells of a process: the letter of its state, its session and its name."""
+    """The system's facts about a process: the letter of its state, its session and its name."""
 
     state: bytes
     session: int
@@ -28,7 +28,7 @@ class Status:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody has stopped it: a signal, or a debugger."""
+        """True if somebody has stopped it: a signal, or a debugger."""
         return self.state in (b"T", b"t")
 
 

@@ -70,7 +70,7 @@ class WarmTools:
 
     @property
     def abandoned(self) -> int:
-        """How often a server was given up; the commands it ran have failed."""
+        """The number of servers given up so far; the commands that they ran have failed."""
         return self._abandoned
 
     def abandon(self) -> None:

@@ -96,6 +96,6 @@ def stopped_processes() -> Iterator[tuple[int, Status]]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process does not run because somebody has stopped it."""
+    """True if a process does not run because somebody has stopped it."""
     status = status_of(pid)
     return status is not None and status.is_stopped

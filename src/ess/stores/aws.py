@@ -1,4 +1,4 @@
-"""Who asks S3: keys that are given, or AWS's own chain of places to find some, and signatures.
+"""Keys for S3, given or found by AWS's own chain of places, and signatures.
 
 botocore knows the chain (environment, profiles, SSO, web identity, the role of a container or machine) and renews what
 is for a limited time. It is loaded where a key is needed, because that takes half a second.
@@ -63,7 +63,7 @@ class AwsSigner:
 
 
 def signer(credentials: Credentials, region: str) -> Signer:
-    """What signs requests with these credentials; ``AWS_NO_SIGN_REQUEST`` leaves them unsigned."""
+    """The signer of requests with these credentials; ``AWS_NO_SIGN_REQUEST`` leaves them unsigned."""
     return unsigned if credentials.get("AWS_NO_SIGN_REQUEST") else AwsSigner(credentials, region)
 
 

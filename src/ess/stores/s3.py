@@ -273,7 +273,7 @@ class Bucket:
             query = {**query, "continuation-token": _from_xml(following[1])}
 
     def _corrected(self, answer: Answer) -> bool:
-        """Whether the same request may do better now: the region is known, or another key."""
+        """True if the same request may succeed now: the region is known, or another key."""
         code = _code(answer)
         region = answer.headers.get("x-amz-bucket-region", "") or _found(_REGION, answer.body)
         if not self._endpoint and region and region != self._region and answer.status in (301, 307, 400, 403, 404):

@@ -56,7 +56,7 @@ class Unanswered(Exception):
 
 
 class Damaged(Exception):
-    """What came is not what the store says it has."""
+    """Raised for content that is not what the store says it has."""
 
 
 class Replaced(Exception):
@@ -186,7 +186,7 @@ class _Open:
 
     @property
     def data(self) -> bytes:
-        """What is left of the body.
+        """The rest of the body.
 
         Raises:
             Unanswered: If it breaks off.
@@ -211,7 +211,7 @@ class _Open:
 
 
 class Patience:
-    """How long somebody waits for what does not work: pauses that grow, with chance in them, until a time is up."""
+    """The time to wait for something that fails: growing pauses, with chance in them, until a time is up."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -351,7 +351,7 @@ class Checksum:
             self._hash.update(data)
 
     def holds(self) -> bool:
-        """Whether all that was read is what the store says."""
+        """True if all that was read is what the store says."""
         return self._hash is None or self._hash.digest() == self._expected
 
 

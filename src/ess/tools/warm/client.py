@@ -141,7 +141,7 @@ def _receive(connection: _socket.socket, kind: bytes) -> int | None:
 
 
 def _is_stopped(process: int) -> bool:
-    """Whether somebody has stopped a process, by SIGSTOP or with a debugger."""
+    """True if somebody has stopped a process, by SIGSTOP or with a debugger."""
     try:
         with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
             return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
@@ -150,7 +150,7 @@ def _is_stopped(process: int) -> bool:
 
 
 class _Patience:
-    """Which processes have been stopped for too long (``ESS_ANSWER_TIMEOUT``); each is told of once."""
+    """The processes that have been stopped for too long (``ESS_ANSWER_TIMEOUT``); each is reported once."""
 
     def __init__(self) -> None:
         text = os.environ.get("ESS_ANSWER_TIMEOUT", "")
