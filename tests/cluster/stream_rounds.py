@@ -22,11 +22,15 @@ SHAPES = {
     f"tee >({_IMPORT}:u) | {_IMPORT}:t; AFTER": "tu",
     f"tee >((cat; BEFORE) | {_IMPORT}:u) | (cat; BEFORE) | {_IMPORT}:t": "tu",
 }
+#: When one of these is gone, another command comes to the gate.
+RETRIED = frozenset({"client", "worker", "workers"})
 EMBEDDED = ("client", "tool server", "aq_pp", "command", "server", "reaper")
 CLUSTER = (*EMBEDDED, "worker", "workers", "scheduler")
 
 
-def round_of(made: Site, kinds: Sequence[str], shape: str, how: signal.Signals, where: str) -> int:
+def round_of(
+    made: Site, kinds: Sequence[str], shape: str, how: signal.Signals, where: str, *, twice: bool = False
+) -> int:
     """Stream, kill, mend what is broken, and resume until all is done.
 
     Args:
@@ -35,6 +39,7 @@ def round_of(made: Site, kinds: Sequence[str], shape: str, how: signal.Signals, 
         shape: One of ``SHAPES``.
         how: The signal for the client; the others are killed.
         where: What a failure is told with.
+        twice: The same is done to the retry, in the same place.
 
     Returns:
         How often the stream was resumed.
@@ -46,6 +51,16 @@ def round_of(made: Site, kinds: Sequence[str], shape: str, how: signal.Signals, 
     made.kill(kinds, client, how)
     if "server" in kinds:
         made.start_servers()
+    if twice and RETRIED.intersection(kinds):
+        if "client" in kinds:
+            assert made.end(client).code != 0, where
+            if made.nodes:
+                assert providers.start() == []
+            client = made.start(command, "--threads", "2", "--resume")
+        gate.await_somebody()
+        made.kill(kinds, client, how)
+        if "server" in kinds:
+            made.start_servers()
     gate.open()
     told = made.end(client)
     resumed = 0

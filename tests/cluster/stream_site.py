@@ -187,6 +187,7 @@ class Gate:
     """Commands that come to ``words`` say so, and wait until it is opened."""
 
     folder: Path
+    seen: set[Path] = field(default_factory=set)
 
     @property
     def words(self) -> str:
@@ -194,8 +195,9 @@ class Gate:
         return f": > {self.folder}/at.%FILE.$$; until [ -e {self.folder}/open ]; do sleep 0.05; done"
 
     def await_somebody(self) -> None:
-        """Wait until a command has come."""
-        wait_until(lambda: list(self.folder.glob("at.*")))
+        """Wait until a command has come that had not come when it was asked the last time."""
+        wait_until(lambda: set(self.folder.glob("at.*")) - self.seen, SECONDS)
+        self.seen.update(self.folder.glob("at.*"))
 
     def open(self) -> None:
         """Let all pass, now and later."""

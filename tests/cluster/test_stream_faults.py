@@ -13,17 +13,17 @@ import pytest
 from tests.cluster.stream_rounds import CLUSTER, SHAPES, round_of
 from tests.cluster.stream_site import Site
 
-#: Of the test run: who is killed, in which command, and how a client ends.
+#: Of the test run: who is killed, in which command, how a client ends, and whether its retry is killed too.
 PLANNED = [
-    (("client",), 0, signal.SIGKILL),
-    (("tool server", "aq_pp"), 3, signal.SIGKILL),
-    (("server",), 4, signal.SIGKILL),
-    (("client", "server", "reaper", "command"), 2, signal.SIGINT),
+    (("client",), 0, signal.SIGKILL, True),
+    (("tool server", "aq_pp"), 3, signal.SIGKILL, False),
+    (("server",), 4, signal.SIGKILL, False),
+    (("client", "server", "reaper", "command"), 2, signal.SIGINT, False),
 ]
 PLANNED_ON_A_CLUSTER = [
-    (("worker",), 0, signal.SIGKILL),
-    (("scheduler", "server"), 5, signal.SIGKILL),
-    (CLUSTER, 1, signal.SIGKILL),
+    (("worker",), 0, signal.SIGKILL, True),
+    (("scheduler", "server"), 5, signal.SIGKILL, False),
+    (CLUSTER, 1, signal.SIGKILL, False),
 ]
 
 
@@ -32,5 +32,5 @@ PLANNED_ON_A_CLUSTER = [
 def test_each_row_is_there_once_whoever_is_killed(tmp_path: Path, nodes: int) -> None:
     shapes = list(SHAPES)
     with Site(tmp_path, 4, nodes) as made:
-        for kinds, shape, how in PLANNED_ON_A_CLUSTER if nodes else PLANNED:
-            round_of(made, kinds, shapes[shape], how, f"{kinds} {shape}")
+        for kinds, shape, how, twice in PLANNED_ON_A_CLUSTER if nodes else PLANNED:
+            round_of(made, kinds, shapes[shape], how, f"{kinds} {shape}", twice=twice)
