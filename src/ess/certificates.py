@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -121,8 +122,79 @@ def credentials(folder: Path, party: str) -> Credentials:
     return found
 
 
+def check(found: Credentials, *, anew: str) -> None:
+    """Refuse certificates with which nobody can connect, and say what is wrong with them.
+
+    Args:
+        found: The files.
+        anew: What to type to have others made.
+
+    Raises:
+        InitializationError: If a file cannot be read or is damaged, a certificate is not valid now by the clock of
+            this machine, or the files do not belong together.
+    """
+    authority = check_certificate(found.authority, anew=anew)
+    certificate = check_certificate(found.certificate, anew=anew)
+    made_anew = f"have new ones made: {anew}"
+    try:
+        key = serialization.load_pem_private_key(_content(found.key), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise InitializationError("the key is damaged", where=str(found.key), hint=made_anew) from None
+    if key.public_key() != certificate.public_key():
+        raise InitializationError("the key is not that of the certificate", where=str(found.key), hint=made_anew)
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        raise InitializationError(
+            "the certificate is of another authority", where=str(found.certificate), hint=made_anew
+        ) from None
+
+
+def check_certificate(path: Path, *, anew: str) -> x509.Certificate:
+    """Refuse a certificate that is damaged or not valid now; see :func:`check`."""
+    try:
+        certificate = x509.load_pem_x509_certificate(_content(path))
+    except ValueError:
+        raise InitializationError(
+            "the certificate is damaged", where=str(path), hint=f"have new ones made: {anew}"
+        ) from None
+    now = _now()
+    if now < certificate.not_valid_before_utc:
+        raise InitializationError(
+            f"the certificate is valid from {_shown(certificate.not_valid_before_utc)} on, and by the clock of this "
+            f"machine it is {_shown(now)}",
+            where=str(path),
+            hint="set the clock right",
+        )
+    if now > certificate.not_valid_after_utc:
+        raise InitializationError(
+            f"the certificate was valid until {_shown(certificate.not_valid_after_utc)}, and by the clock of this "
+            f"machine it is {_shown(now)}",
+            where=str(path),
+            hint=f"set the clock right, or have new ones made: {anew}",
+        )
+    return certificate
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InitializationError(
+            f"cannot read ({error.strerror})", where=str(path), hint="check its permissions"
+        ) from None
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(tz=datetime.UTC)
+
+
+def _shown(time: datetime.datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(tz=datetime.UTC)
+    now = _now()
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -470,7 +470,7 @@ def test_a_foreign_token_or_authority_opens_nothing(
     server = start_server()
     servers = write_spec(server)
     put(servers, "log", LOG)
-    forged = Access(access.authority, "guess")
+    forged = Access(access.authority, "guess", access.folder)
     with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:
         pool.hello()
     with pytest.raises(UdbAuthenticationError, match="token"), Pool(servers, forged) as pool:

@@ -6,7 +6,7 @@ import ssl
 
 from distributed.security import Security
 
-from ess.certificates import credentials
+from ess.certificates import check, credentials
 from ess.cluster import state
 
 
@@ -14,9 +14,10 @@ def security(party: str) -> Security:
     """Mutual TLS 1.3 for ``scheduler``, ``worker-0`` ... or ``client``; anything unencrypted is refused.
 
     Raises:
-        InitializationError: If the party has no certificate.
+        InitializationError: If the party has no certificate, or one with which it cannot connect.
     """
     own = credentials(state.certificates_folder(), party)
+    check(own, anew="ess cluster terminate, then: ess cluster create")
     authority, certificate, key = str(own.authority), str(own.certificate), str(own.key)
     return Security(  # type: ignore[no-untyped-call]
         require_encryption=True,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from ess.errors import InitializationError, UdbConnectError
 from ess.settings import check_private, lock, make_private_folder, work_dir, write_private
@@ -22,10 +23,11 @@ _TRUSTED = "trusted.pem"
 
 @dataclass(frozen=True)
 class Access:
-    """The access of a client: the authority to trust, as PEM, and the token to show."""
+    """The access of a client: the authority to trust, as PEM, the token to show, and the folder they are from."""
 
     authority: bytes
     token: str
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def read_access(folder: Path | None = None) -> Access:
         token = (folder / _BEARER).read_text("ascii").strip()  # an editor may have put a line end behind it
         if not token.isprintable():
             raise InitializationError("the token is no single word", where=str(folder / _BEARER))
-        return Access((folder / _TRUSTED).read_bytes(), token)
+        return Access((folder / _TRUSTED).read_bytes(), token, folder)
     except FileNotFoundError as error:
         raise UdbConnectError(
             "no database server has been started from this working folder",
@@ -94,11 +96,30 @@ def read_access(folder: Path | None = None) -> Access:
         raise InitializationError(f"cannot read the access files ({error})", where=str(folder)) from error
 
 
+def certificate_fault(access: Access) -> InitializationError | None:
+    """The reason why a client cannot trust anybody; None if it is another one."""
+    from ess.certificates import check_certificate  # only a failure needs it
+
+    try:
+        for name in (_TRUSTED, f"{_PARTY}.pem"):
+            if (access.folder / name).is_file():  # a client has no need of the server's
+                check_certificate(access.folder / name, anew=_anew(access.folder))
+    except InitializationError as error:
+        return error
+    return None
+
+
+def _anew(folder: Path) -> str:
+    return f"ess udbd stop; rm -r {quote(str(folder))}; ess udbd start"
+
+
 def read_server_access(folder: Path | None = None) -> ServerAccess:
     """Read what a server needs; see :func:`read_access`."""
-    from ess.certificates import credentials
+    from ess.certificates import check, check_certificate, credentials
 
     folder = folder or access_folder()
     client = read_access(folder)
     found = credentials(folder, _PARTY)
+    check(found, anew=_anew(folder))
+    check_certificate(folder / _TRUSTED, anew=_anew(folder))
     return ServerAccess(found.certificate.read_bytes(), found.key.read_bytes(), client, folder.parent / "modules")

@@ -18,7 +18,7 @@ import pyarrow.flight as flight
 from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, UdbConnectError, UdbRequestError
 from ess.udb.spec.spec import Server
 from ess.udb.wire import watch
-from ess.udb.wire.access import Access
+from ess.udb.wire.access import Access, certificate_fault
 from ess.udb.wire.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
 from ess.udb.wire.watch import Patience, Watch, watched
 
@@ -222,7 +222,12 @@ class Connection:
         try:
             yield
         except (flight.FlightError, pa.ArrowException, OSError) as error:
-            raise translate(error, self.server, opening=opening) from None
+            failure = translate(error, self.server, opening=opening)
+            if isinstance(failure, UdbConnectError | UdbAuthenticationError):
+                fault = certificate_fault(self._access)
+                if fault is not None:
+                    raise UdbAuthenticationError(fault.what, where=fault.where, hint=fault.hint) from None
+            raise failure from None
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
