@@ -36,9 +36,9 @@ ORDER = (
     "cluster",
     "warehouse",
     "sql",
-    "web",
     "api",
     "__init__",
+    "web",
     "cli",
 )
 
@@ -149,10 +149,15 @@ START = {"interrupts", "memory_limit"}
 """What a process needs that is to be a command, before anything is called."""
 
 
-@pytest.mark.parametrize("path", sorted((SOURCE / "cli").glob("*.py")), ids=lambda path: path.name)
-def test_the_command_line_calls_the_api_alone(path: Path) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if part_of(path) in ("cli", "web")],
+    ids=lambda path: str(path.relative_to(SOURCE)),
+)
+def test_the_command_line_and_the_web_page_call_the_api_alone(path: Path) -> None:
+    allowed = {*START, "api", "errors", part_of(path)}
     used = [(line, name) for line, name in imported(path) if name.split(".")[0] == "ess"]
-    assert [(line, name) for line, name in used if target_part(name) not in {*START, "api", "errors", "cli"}] == []
+    assert [(line, name) for line, name in used if target_part(name) not in allowed] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
