@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from ess.tools import aq_pp, aq_udb, udbd
 from ess.tools.process import exit_code
 from ess.udb.admin import admin, processes, service
 from ess.udb.admin.ports import parse_ports
+from ess.udb.admin.running import started
 from ess.udb.wire.access import access_folder, udb_folder
 
 
@@ -194,7 +196,7 @@ def test_an_occupied_port_is_a_clear_error(places: dict[str, str], port_base: in
     with socket.socket() as other:
         other.bind(("127.0.0.1", port_base))
         other.listen()
-        says = f"another program uses the port {port_base}; stop it, or choose another port with ESS_UDB_PORT$"
+        says = rf"another program \(.*\) uses the port {port_base}; stop it, or choose another port with ESS_UDB_PORT$"
         with pytest.raises(InitializationError, match=says):
             list(admin.udbd("start"))
         admin.create_database("shop")
@@ -223,8 +225,7 @@ def test_a_wrong_first_port_is_never_passed_over(
 def test_a_pid_file_of_another_process_is_not_believed(places: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    started = psutil.Process().create_time()
-    (folder / "udbd-5.pid").write_text(f"{os.getpid()} {started:.2f}\n")
+    (folder / "udbd-5.pid").write_text(f"{os.getpid()} {started(os.getpid())}\n")
     assert processes.state(folder, 5).pid == 0
     assert processes.stop(folder, 5) == 0  # and this process still lives
 
@@ -363,12 +364,57 @@ def test_a_port_that_a_server_with_another_run_directory_uses(
     elsewhere = tmp_path / "else where"
     list(service.start(elsewhere, [port_base], processes.StartOptions()))
     try:
-        says = (
-            rf"one of our servers uses the port {port_base} already, its run directory is {elsewhere}; .*'{elsewhere}'$"
-        )
+        ours = rf"one of our servers \(process \d+\) uses the port {port_base} already"
+        says = rf"{ours}, its run directory is {elsewhere}; .*'{elsewhere}'$"
         with pytest.raises(InitializationError, match=says):
             list(service.start(udb_folder(), [port_base], processes.StartOptions()))
         with pytest.raises(InitializationError, match=says):
             list(admin.udbd("start"))
     finally:
         list(service.stop(elsewhere, [port_base]))
+
+
+def test_a_server_whose_folder_was_removed_is_named_and_stopped(
+    places: dict[str, str], port_base: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    removed, other = tmp_path / "removed", tmp_path / "other"
+    [server] = processes.start(removed, [port_base], processes.StartOptions(volatile=True))
+    shutil.rmtree(removed)
+    assert list(service.status(removed, [])) == [f"(+) udbd-{port_base} ({server.pid}) running."]
+    ours = rf"our servers \(process {server.pid}\) uses the port {port_base} already"
+    says = rf"{ours}, its run directory is {removed}, and was removed; to stop it: udbd stop --port {port_base}$"
+    for folder in (removed, other):
+        with pytest.raises(InitializationError, match=says):
+            list(service.start(folder, [port_base], processes.StartOptions(volatile=True)))
+    assert udbd.main(["stop", "--port", str(port_base)]) == 0
+    assert capsys.readouterr().out == f"Stopping udbd-{port_base} ({server.pid}).\nudbd-{port_base} stopped.\n"
+    assert not psutil.pid_exists(server.pid)
+    with pytest.raises(OptionError, match="no server of yours has this port"):
+        list(service.stop_port(port_base))
+
+
+def test_who_else_has_a_port_is_named_and_not_ended(places: dict[str, str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(
+            InitializationError, match=rf"another program \(process {os.getpid()}, .*\) uses the port {port}"
+        ):
+            list(service.start(tmp_path / "run", [port], processes.StartOptions()))
+        with pytest.raises(OptionError, match=rf"that of another program \(process {os.getpid()},"):
+            list(service.stop_port(port))
+
+
+def test_a_server_of_another_user_is_not_stopped(
+    places: dict[str, str], port_base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    processes.start(folder, [port_base], processes.StartOptions(volatile=True))
+    with monkeypatch.context() as patch:
+
+        def deny(process: psutil.Process) -> None:
+            raise psutil.AccessDenied(process.pid)
+
+        patch.setattr(psutil.Process, "terminate", deny)
+        with pytest.raises(InitializationError, match="another user has started it; let that user stop it"):
+            processes.stop(folder, port_base)
+    assert processes.stop(folder, port_base)

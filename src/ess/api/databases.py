@@ -168,22 +168,30 @@ def server_reset(*, say: Callable[[str], None] | None = None) -> list[str]:
 
 
 @checked
-def udbd(verb: str, *, say: Callable[[str], None] | None = None) -> list[str]:
+def udbd(verb: str, *, port: int | None = None, say: Callable[[str], None] | None = None) -> list[str]:
     """Start or stop the database servers, or tell what they do.
 
     Args:
         verb: ``start``, ``stop``, ``restart``, ``status``, ``ckmem`` or ``cklog``.
+        port: For ``stop``: that of the one server to end, whatever its working folder is.
         say: Called with each line as soon as it is known; starting and stopping take their time.
 
     Returns:
         What was done or found, in lines.
 
     Raises:
-        OptionError: For another verb.
+        OptionError: For another verb, or a port that no server of yours has.
         InitializationError: If a server cannot start or stop.
     """
     from ess.udb.admin import admin
 
+    if port is not None:
+        from ess.errors import OptionError
+        from ess.udb.admin import service
+
+        if verb != "stop":
+            raise OptionError("a port is for stop", where="port")
+        return _said(service.stop_port(port), say)
     return _said(admin.udbd(verb, _hosts()), say)
 
 

@@ -127,9 +127,13 @@ def start() -> None:
 
 
 @udbd.command()
-def stop() -> None:
+def stop(
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="end the server of this port, also if its folder was removed")
+    ] = None,
+) -> None:
     """Stop the servers; what was committed to them is on their disks."""
-    _udbd("stop")
+    api.udbd("stop", port=port, say=_print)
 
 
 @udbd.command()

@@ -41,7 +41,9 @@ _CONFIGURATION = {
     "distributed.worker.http.routes": [],
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.work-stealing": False,  # jobs say themselves what runs where
-    "distributed.scheduler.worker-ttl": "30s",
+    # Dask counts these seconds by the time of the day: where the clock is set, all workers would be dropped. A worker
+    # that is dead closes its connection, and one that is stopped is seen by the job (ess.cluster.runtime).
+    "distributed.scheduler.worker-ttl": None,
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.limit": "1h",
 }

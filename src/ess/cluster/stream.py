@@ -140,7 +140,7 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
         )
     for part in (command, source.preprocess):
         require_places(part)
-    history = _to_resume(source.name) if options.resume else None
+    history = _to_resume(source.name) if options.resume else None  # None also if it was killed before it began
     job_id, folder = (history.job, history.folder) if history else ledger.new_job()
     book = ledger.Ledger(job_id, folder)
     try:
@@ -278,7 +278,8 @@ def _trace_line(outcome: Outcome, entry: FileEntry) -> str:
     )
 
 
-def _to_resume(name: str) -> ledger.History:
+def _to_resume(name: str) -> ledger.History | None:
+    others = False
     for history in ledger.histories():
         if history.command_hash == name:
             if history.resumable:
@@ -290,6 +291,10 @@ def _to_resume(name: str) -> ledger.History:
                     hint="without --resume it does all of them again, and imports their rows once more",
                 )
             break
+        others |= history.resumable
+    else:
+        if not others:
+            return None
     raise OptionError(
         "there is no job with this category, range and command that broke off or failed",
         where="--resume",

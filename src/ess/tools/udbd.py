@@ -26,7 +26,7 @@ OPTIONS = OptionTable(
     "at ESS_UDB_PORT (default 10010), the others mean all servers that run. A server answers the users of its working "
     "folder (ESS_WORK_DIR) only. Its pid, log and lock files are in RunDir, by default udb in the working folder; the "
     "name of a RunDir that does not exist yet has a / in it. What was committed to a server is in a folder there too, "
-    "and is read when the server starts.",
+    "and is read when the server starts. stop --port Port ends a server of yours whose RunDir was removed.",
     (
         Option("-v", "Show the version and exit."),
         Option("-q", "Say nothing but errors."),
@@ -61,6 +61,7 @@ class _Request:
     all_descriptors: bool
     volatile: bool
     host: str
+    port: int = 0
 
 
 def main(argv: list[str]) -> int:
@@ -110,7 +111,7 @@ def _ways(request: _Request) -> dict[str, Callable[[Path], Iterator[str]]]:
 
     return {
         "start": lambda folder: service.start(folder, start_ports, options(len(start_ports))),
-        "stop": lambda folder: service.stop(folder, ports),
+        "stop": lambda folder: service.stop_port(request.port) if request.port else service.stop(folder, ports),
         "restart": lambda folder: service.restart(folder, ports, options(len(ports or service.running_ports(folder)))),
         "status": lambda folder: service.status(folder, ports),
         "ckmem": lambda folder: service.memory(folder, ports),
@@ -139,7 +140,14 @@ def _parse(argv: list[str]) -> _Request:
     values = {use.name: use.arguments for use in uses}
     if "-v" in values:
         raise OptionError("-v takes no other words beside it", where=NAME)
-    ports, folder = parse_ports(argv[place + 1 :], base=udb_port(), where=f"{NAME} {verb}")
+    words, port = argv[place + 1 :], 0
+    if verb == "stop" and words[:1] == ["--port"]:
+        ports, folder = parse_ports(words[1:], base=udb_port(), where=f"{NAME} {verb} --port")
+        if len(ports) != 1 or folder:
+            raise OptionError("it takes one port", where=f"{NAME} stop --port")
+        port = ports[0]
+    else:
+        ports, folder = parse_ports(words, base=udb_port(), where=f"{NAME} {verb}")
     return _Request(
         verb,
         ports,
@@ -150,6 +158,7 @@ def _parse(argv: list[str]) -> _Request:
         "-maxfd" in values,
         "-volatile" in values,
         values.get("-listen", ("127.0.0.1",))[0],
+        port,
     )
 
 

@@ -277,7 +277,7 @@ def _start(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
     except PortInUse as error:
         if error.folder:
             raise
-        raise PortInUse(error.port, hint=f"stop it, or {_way_to_other_ports(error.port)}") from None
+        raise PortInUse(error.port, owner=error.owner, hint=f"stop it, or {_way_to_other_ports(error.port)}") from None
     if _servers_elsewhere():
         return  # who uses the database first defines it, when all of them run
     for name in databases():

@@ -22,14 +22,27 @@ PORT_IN_USE = 98
 class PortInUse(InitializationError):
     """Another program uses the port of a server (exit code 3), or a server of ours with another run directory."""
 
-    def __init__(self, port: int, *, hint: str = "stop it, or choose another port", folder: str = "") -> None:
-        what = f"another program uses the port {port}"
+    def __init__(
+        self,
+        port: int,
+        *,
+        hint: str = "stop it, or choose another port",
+        folder: str = "",
+        owner: str = "",
+        lost: bool = False,
+    ) -> None:
+        """``owner`` is who has it, for a person; ``lost``: its run directory is not there any more."""
+        shown = f" ({owner})" if owner else ""
+        what = f"another program{shown} uses the port {port}"
         if folder:
-            what = f"one of our servers uses the port {port} already, its run directory is {folder}"
-            hint = f"to stop it: udbd stop {port} {shlex.quote(folder)}"
+            state = ", and was removed" if lost else ""
+            what = f"one of our servers{shown} uses the port {port} already, its run directory is {folder}{state}"
+            hint = f"to stop it: udbd stop {'--port ' if lost else ''}{port}"
+            hint += "" if lost else f" {shlex.quote(folder)}"
         super().__init__(what, where=f"udbd-{port}", hint=hint)
         self.port = port
         self.folder = folder
+        self.owner = owner
 
 
 def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[int], str]:

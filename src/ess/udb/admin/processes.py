@@ -25,13 +25,13 @@ from ess.errors import EssError, InitializationError, UdbConnectError
 from ess.logs import tail
 from ess.settings import SETTINGS, make_private_folder, open_private, without_secrets, write_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
+from ess.udb.admin.running import MODULE, owner_of, running_servers, server_on, started
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import make_access, read_access, udb_folder
 from ess.udb.wire.connection import Connection
 
 LOOPBACK = "127.0.0.1"
 
-_MODULE = "ess.udb.server.daemon"
 #: A server that has much to read from its disk takes a while; one that fails is noticed at once.
 _START_SECONDS = 900.0
 
@@ -47,9 +47,6 @@ _ALLOCATORS = {
     "MALLOC_MMAP_THRESHOLD_": "131072",
     "MALLOC_TRIM_THRESHOLD_": "131072",
 }
-
-#: The start of a process is known to the system only roughly.
-_START_TOLERANCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -91,14 +88,15 @@ def run_folder(given: str = "") -> Path:
 
 
 def known_ports(folder: Path) -> list[int]:
-    """The ports that have a pid file in a run directory."""
+    """The ports that have a pid file in a run directory, or a server whose pid file there was removed."""
     words = [path.stem.removeprefix("udbd-") for path in folder.glob("udbd-*.pid")] if folder.is_dir() else []
-    return sorted(int(word) for word in words if word.isascii() and word.isdigit())
+    lost = {server.port for server in running_servers() if server.pid_file.parent == folder}
+    return sorted({int(word) for word in words if word.isascii() and word.isdigit()} | lost)
 
 
 def state(folder: Path, port: int) -> ServerState:
-    """The state of the server of a port, running or not."""
-    process = _process(folder, port)
+    """The state of the server of a port, running or not; a server whose pid file was removed runs, too."""
+    process = _process(folder, port) or _without_file(folder, port)
     if process is None:
         return ServerState(port, 0)
     with contextlib.suppress(psutil.Error, IndexError, ValueError):
@@ -116,7 +114,7 @@ def start(folder: Path, ports: Sequence[int], options: StartOptions) -> list[Ser
     """
     make_private_folder(folder)
     access = make_access()
-    children = {port: _spawn(folder, port, access, options) for port in ports if not state(folder, port).pid}
+    children = {port: _spawn(folder, port, access, options) for port in ports if not has_file(folder, port)}
     failures: list[EssError] = []
     for port, child in children.items():
         try:
@@ -128,28 +126,49 @@ def start(folder: Path, ports: Sequence[int], options: StartOptions) -> list[Ser
     return [state(folder, port) for port in ports]
 
 
+def has_file(folder: Path, port: int) -> bool:
+    """True if the server of a port runs, and its pid file is there."""
+    return _process(folder, port) is not None
+
+
 def stop(folder: Path, port: int) -> int:
     """End the server of a port; its process number, 0 if it did not run.
 
     Raises:
         InitializationError: If it cannot be ended.
     """
-    process = _process(folder, port)
+    process = _process(folder, port) or _without_file(folder, port)
     if process is None:
-        _pid_file(folder, port).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another user's folder
+            _pid_file(folder, port).unlink(missing_ok=True)
         return 0
+    end(process, port)
+    with contextlib.suppress(OSError):
+        _pid_file(folder, port).unlink(missing_ok=True)
+    return int(process.pid)
+
+
+def end(process: psutil.Process, port: int) -> None:
+    """End the process of a server.
+
+    Raises:
+        InitializationError: If it cannot be ended.
+    """
+    where = f"udbd-{port} ({process.pid})"
     with contextlib.suppress(psutil.NoSuchProcess):
-        process.terminate()
         try:
+            process.terminate()
             process.wait(_STOP_SECONDS)
         except psutil.TimeoutExpired:
             process.kill()
             try:
                 process.wait(_STOP_SECONDS)
             except psutil.TimeoutExpired:
-                raise InitializationError("the server cannot be ended", where=f"udbd-{port} ({process.pid})") from None
-    _pid_file(folder, port).unlink(missing_ok=True)
-    return int(process.pid)
+                raise InitializationError("the server cannot be ended", where=where) from None
+        except psutil.AccessDenied:
+            raise InitializationError(
+                "another user has started it", where=where, hint="let that user stop it"
+            ) from None
 
 
 def log_tail(folder: Path, port: int, lines: int = 20) -> list[str]:
@@ -194,7 +213,7 @@ def _pid_file(folder: Path, port: int) -> Path:
 
 
 def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", _MODULE, "--host", options.host, "--port", str(port)]
+    command = [sys.executable, "-P", "-m", MODULE, "--host", options.host, "--port", str(port)]
     command += ["--access", str(access), "--pid-file", str(_pid_file(folder, port))]
     command += ["--memory", str(options.memory), "--margin", str(options.margin)]
     command += [] if options.volatile else ["--data", str(data_folder(folder, port))]
@@ -217,9 +236,8 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
         )
     finally:
         os.close(log)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        started = psutil.Process(child.pid).create_time()
-        write_private(_pid_file(folder, port), f"{child.pid} {started:.2f}\n".encode())
+    with contextlib.suppress(FileNotFoundError):
+        write_private(_pid_file(folder, port), f"{child.pid} {started(child.pid)}\n".encode())
     return child
 
 
@@ -232,7 +250,7 @@ def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], o
         if code is not None:
             _pid_file(folder, port).unlink(missing_ok=True)
             if code == PORT_IN_USE:
-                raise PortInUse(port, folder=_folder_of_ours(Server(host, port)))
+                raise _in_use(port)
             last = [line for line in log_tail(folder, port) if line.strip()][-1:]
             reason = last[0].partition(" ERROR ")[2] or last[0] if last else f"exit code {code}"
             raise InitializationError(f"the server did not start ({reason})", where=f"udbd-{port}")
@@ -255,16 +273,14 @@ def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], o
     )
 
 
-def _folder_of_ours(server: Server) -> str:
-    """The run directory of a server that takes our token; blank if there is none at that address."""
-    connection = Connection(server, read_access())
-    try:
-        words = psutil.Process(int(connection.hello(2.0)["pid"])).cmdline()
-        return str(Path(words[words.index("--pid-file") + 1]).parent) if _MODULE in words else ""
-    except (EssError, psutil.Error, LookupError, TypeError, ValueError):
-        return ""
-    finally:
-        connection.close()
+def _in_use(port: int) -> PortInUse:
+    """The error for a port that is taken, with who has it."""
+    server = server_on(port)
+    if server is None:
+        return PortInUse(port, owner=owner_of(port))
+    return PortInUse(
+        port, folder=str(server.pid_file.parent), owner=f"process {server.pid}", lost=not server.pid_file.exists()
+    )
 
 
 def _reached_at(host: str) -> str:
@@ -275,12 +291,26 @@ def _reached_at(host: str) -> str:
 def _process(folder: Path, port: int) -> psutil.Process | None:
     """The process of a pid file, if it runs and really is that server."""
     try:
-        number, started = _pid_file(folder, port).read_text("ascii").split()
+        number, since = _pid_file(folder, port).read_text("ascii").split()
         process = psutil.Process(int(number))
         command = process.cmdline()
-        same_start = abs(process.create_time() - float(started)) <= _START_TOLERANCE
-        if same_start and _MODULE in command and str(port) in command and process.status() != psutil.STATUS_ZOMBIE:
+        if (
+            started(process.pid) == int(since)
+            and MODULE in command
+            and str(port) in command
+            and process.status() != psutil.STATUS_ZOMBIE
+        ):
             return process
     except (OSError, ValueError, psutil.Error):
         pass
+    return None
+
+
+def _without_file(folder: Path, port: int) -> psutil.Process | None:
+    """The process of a server of this run directory whose pid file was removed."""
+    server = server_on(port)
+    if server is None or server.pid_file != _pid_file(folder, port) or server.pid_file.exists():
+        return None
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(server.pid)
     return None

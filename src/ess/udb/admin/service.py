@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import psutil
 from ess.errors import EssError, InitializationError, OptionError
 from ess.udb.admin import processes
 from ess.udb.admin.processes import LOOPBACK, ServerState, StartOptions
+from ess.udb.admin.running import owner_of, server_on
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import read_access
 from ess.udb.wire.connection import Connection
@@ -31,7 +33,9 @@ def start(folder: Path, ports: Sequence[int], options: StartOptions) -> Iterator
     Raises:
         InitializationError: If one cannot start.
     """
-    running = [processes.state(folder, port) for port in ports]
+    running = [
+        processes.state(folder, port) if processes.has_file(folder, port) else ServerState(port, 0) for port in ports
+    ]
     for server in running:
         if server.pid:
             yield f"{server.name} ({server.pid}) is running already."
@@ -58,6 +62,25 @@ def stop(folder: Path, ports: Sequence[int]) -> Iterator[str]:
             yield f"(-) {server.name} not running."
         if processes.stop(folder, server.port):
             yield f"{server.name} stopped."
+
+
+def stop_port(port: int) -> Iterator[str]:
+    """End this user's server of a port, whatever its run directory is, or was before it was removed.
+
+    Raises:
+        OptionError: If there is none; who else has the port is named.
+        InitializationError: If it cannot be ended.
+    """
+    server = server_on(port)
+    if server is None:
+        owner = owner_of(port)
+        what = f"the port is that of another program ({owner})" if owner else "no server of yours has this port"
+        raise OptionError(what, where=f"port {port}", hint="see what runs: udbd status")
+    yield f"Stopping udbd-{port} ({server.pid})."
+    processes.end(psutil.Process(server.pid), port)
+    with contextlib.suppress(OSError):
+        server.pid_file.unlink(missing_ok=True)
+    yield f"udbd-{port} stopped."
 
 
 def restart(folder: Path, ports: Sequence[int], options: StartOptions) -> Iterator[str]:
