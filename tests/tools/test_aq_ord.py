@@ -209,7 +209,7 @@ def test_rows_go_to_files_before_they_and_their_sort_take_more_than_the_limit(
     def counted(stream: IO[bytes], batches: Iterable[Batch], *, piece_rows: int) -> None:
         found = list(batches)
         spilled.append(sum(batch.height for batch in found))
-        assert piece_rows == 840_000 // (64 * 8 * 4)  # so that 64 runs fit, each piece in 8 copies of 4 bytes a row
+        assert piece_rows == (16 << 20) // (64 * 8 * 4)  # so that 64 runs fit, each piece in 8 copies of 4 bytes a row
         write(stream, found, piece_rows=piece_rows)
 
     monkeypatch.setattr(sorting, "write_run", counted)

@@ -19,6 +19,8 @@ from ess.schema.batch import Batch, join_batches
 #: Rows that a run under merge has in memory, about, with much memory and with little.
 _MERGE_ROWS = 16384
 _LEAST_ROWS = 64
+#: Bytes that a merge has in any case: with less it would be slow, and the process takes more by itself.
+_LEAST_MERGE = 16 << 20
 #: Rows of a batch that comes out of a sort.
 _OUTPUT_ROWS = 131072
 #: How often a piece of a run is in memory while it is merged: as what is left, what is next, joined, marked and sorted.
@@ -63,15 +65,16 @@ def sort_all(batches: Iterable[Batch], order: Order, *, memory: int) -> Iterator
         held.add(batch)
         if held.memory >= memory:
             # While runs are merged, one more piece of each is sorted.
-            rows = max(_LEAST_ROWS, min(rows, memory // (_MOST_RUNS * _COPIES_OF_A_PIECE * held.row_bytes)))
+            room = max(memory, _LEAST_MERGE) // (_MOST_RUNS * _COPIES_OF_A_PIECE)
+            rows = max(_LEAST_ROWS, min(rows, room // held.row_bytes))
             runs.add(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows), rows)
-    if not runs.files:
+    if not runs:
         if held.rows:
             yield from order.sort_in_pieces(held.take(), _OUTPUT_ROWS)
         return
     if held.rows:
         runs.add(_spill(order.sort_in_pieces(held.take(), _OUTPUT_ROWS), rows), rows)
-    yield from merge_runs(runs.files, order, rows=rows)
+    yield from merge_runs(runs.take(rows), order, rows=rows)
 
 
 class _Runs:
@@ -85,10 +88,21 @@ class _Runs:
         self._order = order
         self._sizes: list[list[IO[bytes]]] = []  # the first list has the runs that were sorted in memory
 
-    @property
-    def files(self) -> list[IO[bytes]]:
-        """All files, those with the first rows first."""
-        return [file for files in reversed(self._sizes) for file in files]
+    def __bool__(self) -> bool:
+        """True if there are any."""
+        return bool(self._sizes)
+
+    def take(self, rows: int) -> list[IO[bytes]]:
+        """All files, those with the first rows first, and none but the last much smaller than the others.
+
+        Of one large run beside many small ones a merge would get on by one piece at a time.
+        """
+        *smaller, largest = self._sizes
+        rest: list[IO[bytes]] = []
+        for files in smaller:
+            files += rest
+            rest = [_spill(merge_runs(files, self._order, rows=rows), rows)] if len(files) > 1 else [*files]
+        return [*largest, *rest]
 
     def add(self, file: IO[bytes], rows: int) -> None:
         """Add a run; ``rows`` as in ``merge_runs``."""
@@ -149,15 +163,15 @@ def merge_runs(files: Sequence[IO[bytes]], order: Order, *, rows: int = 0) -> It
     Args:
         files: The files.
         order: The order.
-        rows: How many rows of each run are in memory, about; 0 for some that suit rows of any size.
+        rows: How many rows of each run are in memory, about, if there are as many runs as may be; 0 for some that suit
+            rows of any size.
     """
-    rows = rows or _MERGE_ROWS
     # A descending sort turns equal rows around, so those of the last run come first.
     runs = [read_run(file) for file in (reversed(files) if order.descending else files)]
     while len(runs) > _MOST_RUNS:
         groups = [runs[start : start + _MOST_RUNS] for start in range(0, len(runs), _MOST_RUNS)]
-        runs = [read_run(_spill(merge_sorted(group, order, rows=rows), rows)) for group in groups]
-    return merge_sorted(runs, order, rows=rows)
+        runs = [read_run(_spill(merge_sorted(group, order, rows=rows), rows or _MERGE_ROWS)) for group in groups]
+    return merge_sorted(runs, order, rows=rows * _MOST_RUNS // max(1, len(runs)))
 
 
 def merge_sorted(runs: Sequence[Iterator[Batch]], order: Order, *, rows: int = 0) -> Iterator[Batch]:
