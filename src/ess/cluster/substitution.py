@@ -12,13 +12,15 @@ A limit that no quoting can lift: where the surrounding text is itself a program
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ess.cluster.quoting import Quoting, quoting_of
+from ess.cluster.quoting import Quoting, here_documents, quoting_of
+from ess.errors import OptionError
 
 #: The strings that a user can write, and their meaning. ``ess exec`` knows only the last four.
 SUBSTITUTIONS: dict[str, str] = {
@@ -64,6 +66,8 @@ def substitute(command: str, place: Place, file: FileValues | None = None) -> st
     >>> substitute("aq_pp -d %cols", Place(), FileValues("a", ("s:user", "i:n")))
     'aq_pp -d "${ESS_COL_1}" "${ESS_COL_2}"'
     """
+    if file is not None:
+        command = _expanding(command)
     quoting = quoting_of(command)
     numbers = {
         "%num_nodes": place.num_nodes,
@@ -85,6 +89,38 @@ def substitute(command: str, place: Place, file: FileValues | None = None) -> st
         return _reference("ESS_COLS" if word == "%cols" else _FILE_NAMES[word], where)
 
     return _PATTERN.sub(replace, command)
+
+
+def _expanding(command: str) -> str:
+    r"""The command with here-documents that ask for a value expanded, also where their delimiters have quotes.
+
+    A value cannot be put into one that is not expanded as text: a line of it may be the delimiter.
+
+    >>> print(_expanding("cat <<'A'\n$5 %file\nA"))
+    cat <<A
+    \$5 %file
+    A
+    """
+    for document in reversed(here_documents(command)):
+        text = command[slice(*document.text)]
+        if not document.is_literal or not any(word in text for word in (*_FILE_NAMES, "%cols")):
+            continue
+        if document.in_backquotes:
+            raise OptionError(
+                "a here-document in backquotes whose delimiter has quotes cannot take the name of a file",
+                where="command",
+                hint="write $(...) for the backquotes",
+            )
+        delimiter = command[slice(*document.last)]
+        if not delimiter.isidentifier():
+            lines = {line.strip("\t") for line in text.split("\n")}
+            delimiter = next(name for number in itertools.count() if (name := f"ESS_END_{number}") not in lines)
+        text = re.sub(r"([\\$`])", r"\\\1", text)
+        tabs = command[document.text[1] : document.last[0]]
+        ending = tabs + delimiter if document.last[0] < len(command) else ""
+        before, between = command[: document.word[0]], command[document.word[1] : document.text[0]]
+        command = f"{before}{delimiter}{between}{text}{ending}{command[document.last[1] :]}"
+    return command
 
 
 def variables(file: FileValues) -> dict[str, str]:
@@ -124,7 +160,7 @@ def _column(number: int) -> str:
 
 def _reference(name: str, where: Quoting) -> str:
     reference = f"${{{name}}}"
-    if where is Quoting.DOUBLE:
+    if where in (Quoting.DOUBLE, Quoting.HERE):
         return reference
     if where is Quoting.SINGLE:
         return f"'\"{reference}\"'"
