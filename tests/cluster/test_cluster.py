@@ -297,7 +297,7 @@ def test_a_recycled_process_number_is_not_killed(whole: Path) -> None:
 
 def test_nothing_is_left_of_a_cluster_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESS_CACHE_DIR", str(tmp_path / "ess"))
-    monkeypatch.setattr("ess.cluster.local.START_SECONDS", 0.2)
+    monkeypatch.setattr("ess.cluster.daemons.START_SECONDS", 0.2)
     with pytest.raises(InitializationError, match=r"scheduler: not ready after .*; see .*scheduler\.log"):
         providers.create(2)
     assert marked(str(tmp_path)) == []

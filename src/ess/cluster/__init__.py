@@ -27,7 +27,9 @@ Running one command, on whatever node:
 
 The machines:
     - ``providers``: create, stop, start and terminate a cluster; ``lifecycle``: what to do for it, as pure decisions.
-    - ``local``: the provider that starts workers on this machine; ``daemon``: the program of those processes.
+    - ``machines``: who makes, lists and ends machines; ``host``: a machine as seen from here (run, put, get), and
+      ``host_processes``: its processes; ``daemons``: scheduler, workers and database servers, started over hosts;
+      ``daemon``: the program of scheduler and workers.
     - ``state``: the files that describe the cluster; ``processes``: process numbers that are never mistaken.
     - ``versions``: what must be equal everywhere; ``asking``: its processes say it themselves.
     - ``security``: certificates, as Dask wants them; ``strangers``: bounds on peers that have shown none.

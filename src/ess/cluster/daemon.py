@@ -1,8 +1,8 @@
 """The processes of a cluster: ``python -m ess.cluster.daemon scheduler`` and ``... worker NODE``.
 
-They listen on the loopback interface only, with mutual TLS: nobody gets in without a certificate
-of this cluster's own authority. That matters more than usual, because Dask's processes exchange
-pickled objects, which can run code: whoever holds such a certificate can do what the user can.
+They listen on the address that they are given, on this machine that of the loopback interface, with mutual TLS:
+nobody gets in without a certificate of this cluster's own authority. That matters more than usual, because Dask's
+processes exchange pickled objects, which can run code: whoever holds such a certificate can do what the user can.
 The HTTP servers that Dask would open beside are left out.
 """
 
@@ -22,13 +22,11 @@ from ess.cluster.asking import answer_questions
 from ess.cluster.groups import Groups
 from ess.cluster.leftovers import new_folder
 from ess.cluster.outputs import NodeOutputs
-from ess.cluster.processes import alive, identify, this_process
+from ess.cluster.processes import identify, this_process
 from ess.cluster.security import security
 from ess.cluster.strangers import bound_strangers
 from ess.errors import EssError, InitializationError
 from ess.logs import keep_small
-
-HOST = "127.0.0.1"
 
 #: The most bundles a worker can run at a time; how many it does is up to each job.
 MOST_THREADS = 256
@@ -66,12 +64,14 @@ class _Worker(_NoHttp, Worker):
     pass
 
 
-async def _run_scheduler() -> None:
+async def _run_scheduler(address: str) -> None:
     # It starts no programs, which would inherit this.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    async with _Scheduler(host=HOST, port=0, protocol="tls", security=security("scheduler"), dashboard=False) as server:
+    async with _Scheduler(
+        host=address, port=0, protocol="tls", security=security("scheduler"), dashboard=False
+    ) as server:
         _leave_path()
         answer_questions(server)
         state.write_daemon("scheduler", state.Daemon(this_process(), server.address))
@@ -82,13 +82,13 @@ async def _scheduler_address() -> str:
     """The address of the scheduler, which starts at the same time as its workers."""
     for _ in range(600):
         daemon = state.read_daemon("scheduler")
-        if daemon is not None and alive(daemon.process):
+        if daemon is not None:
             return daemon.address
         await asyncio.sleep(0.1)
     raise InitializationError("the scheduler is not running", where="cluster", hint="run: ess cluster start")
 
 
-async def _run_worker(node_id: int) -> None:
+async def _run_worker(node_id: int, address: str) -> None:
     name = f"worker-{node_id}"
     scheduler = await _scheduler_address()
     groups = Groups()
@@ -97,7 +97,7 @@ async def _run_worker(node_id: int) -> None:
     async with _Worker(
         scheduler,
         name=str(node_id),
-        host=HOST,
+        host=address,
         security=security(name),
         dashboard=False,
         plugins=(NodeOutputs(),),
@@ -120,7 +120,8 @@ def main(arguments: list[str]) -> int:
     """Run one process of the cluster until it is told to end."""
     os.umask(0o077)
     dask.config.set(_CONFIGURATION)
-    # The last argument only marks the process, see ess.cluster.local.
+    # The last argument only marks the process, see ess.cluster.daemons.
+    address = next(word.removeprefix("--listen=") for word in arguments if word.startswith("--listen="))
     name = "scheduler" if arguments[0] == "scheduler" else f"worker-{int(arguments[1])}"
     try:
         keep_small(state.log_path(name))
@@ -128,9 +129,9 @@ def main(arguments: list[str]) -> int:
         # Dask's own choice would be a folder of one name for all users of the machine, in the temporary folder.
         dask.config.set({"temporary-directory": str(new_folder(state.scratch_folder()))})
         if arguments[0] == "scheduler":
-            asyncio.run(_run_scheduler())
+            asyncio.run(_run_scheduler(address))
         else:
-            asyncio.run(_run_worker(int(arguments[1])))
+            asyncio.run(_run_worker(int(arguments[1]), address))
     except EssError as error:
         print(f"ess cluster: {error}", file=sys.stderr)
         return error.exit_code

@@ -49,9 +49,18 @@ def this_process() -> ProcessId:
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The identity of a running process; None if there is none (one that ended but was not reaped is none)."""
-    fields = _status(pid)
-    return ProcessId(pid, int(fields[19])) if fields and fields[0] not in (b"Z", b"X") else None
+    """The identity of a running process; None if it does not exist (one that ended but was not reaped does not)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - not a file of the user
+            return identity(pid, file.read())
+    except OSError:
+        return None
+
+
+def identity(pid: int, status: bytes) -> ProcessId | None:
+    """The identity of a process, from its file ``stat``; None if it has ended."""
+    fields = status.rpartition(b")")[2].split()
+    return ProcessId(pid, int(fields[19])) if len(fields) > 19 and fields[0] not in (b"Z", b"X") else None
 
 
 def alive(process: ProcessId) -> bool:
@@ -80,11 +89,3 @@ def _reap(processes: Iterable[ProcessId]) -> None:
     for process in processes:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process.pid, os.WNOHANG)
-
-
-def _status(pid: int) -> list[bytes]:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - not a file of the user
-            return file.read().rpartition(b")")[2].split()
-    except OSError:
-        return []

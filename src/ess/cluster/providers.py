@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ess import settings
 from ess.cluster import state
-from ess.cluster.lifecycle import Desired, Health, Observed, Step, steps
-from ess.cluster.local import LocalProvider
+from ess.cluster.daemons import Daemons
+from ess.cluster.lifecycle import Desired, Health, steps
+from ess.cluster.machines import LocalMachines, machines_of
 from ess.cluster.state import ClusterState
 from ess.errors import EssError, InitializationError, OptionError
-
-#: The largest cluster on one machine; more worker processes than that are a slip of the finger.
-MOST_LOCAL_WORKERS = 64
 
 
 @dataclass(frozen=True)
@@ -48,56 +45,16 @@ class ClusterStatus:
     problems: tuple[EssError, ...] = ()
 
 
-class Provider(Protocol):
-    """The operations that every kind of machines must offer, on the steps of :func:`ess.cluster.lifecycle.steps`."""
-
-    @property
-    def host(self) -> str:
-        """The address of its nodes (as long as there is one provider, they share it)."""
-        ...
-
-    def prepare(self, cluster_id: str) -> None:
-        """Make what a new cluster needs before its first process starts."""
-        ...
-
-    def observe(self) -> Observed:
-        """The processes that there are."""
-        ...
-
-    def apply(self, steps: list[Step]) -> list[EssError]:
-        """Take steps; returns what went wrong with single workers."""
-        ...
-
-    def launch_worker(self, node_id: int, lost: str) -> None:
-        """Replace the worker that was reached at ``lost``, without waiting; nothing if that was done already."""
-        ...
-
-    def remove_all(self) -> None:
-        """End everything, also processes that no file knows."""
-        ...
-
-
-def provider(mode: str) -> Provider:
-    """The provider that ``ess cluster set`` chose.
-
-    Raises:
-        OptionError: If it is not available yet.
-    """
-    if mode == "local":
-        return LocalProvider()
-    kind = {"cloud": "EC2 instances", "custom": "hosts reached by SSH"}[mode]
-    raise OptionError(
-        f"clusters of {kind} are not available yet", where=f"ess cluster set {mode}", hint="use: ess cluster set local"
-    )
+def _daemons(known: ClusterState) -> Daemons:
+    return Daemons(machines_of(known.mode), str(known.id))
 
 
 def nodes() -> list[Node]:
     """The nodes that commands run on: those of the cluster, or this machine (0) if there is none."""
     known = state.read_cluster()
     if known.desired is None:
-        return [Node(0, LocalProvider.host)]
-    host = provider(known.mode).host
-    return [Node(number, host) for number in range(known.desired.workers)]
+        return [Node(0, LocalMachines.master.address)]
+    return [Node(machine.number, machine.address) for machine in machines_of(known.mode).list(str(known.id))]
 
 
 def set_mode(mode: str) -> ClusterState:
@@ -106,7 +63,7 @@ def set_mode(mode: str) -> ClusterState:
     Raises:
         OptionError: If it is not available yet, or a cluster of another provider is there.
     """
-    provider(mode)
+    machines_of(mode)
     with settings.lock(state.cluster_folder()):
         known = state.read_cluster()
         if known.id is not None and known.mode != mode:
@@ -125,18 +82,18 @@ def create(workers: int, *, add: bool = False) -> list[EssError]:
         OptionError: If the number is not valid, there is a cluster already, or none to add to.
         InitializationError: If it cannot be started.
     """
-    if not 1 <= workers <= MOST_LOCAL_WORKERS:
-        raise OptionError(
-            f"bad number of workers {workers}", where="--number", hint=f"give a number from 1 to {MOST_LOCAL_WORKERS}"
-        )
     with settings.lock(state.cluster_folder(), seconds=120):
         known = state.read_cluster()
-        source = provider(known.mode)
+        source = machines_of(known.mode)
+        if not 1 <= workers <= source.most:
+            raise OptionError(
+                f"bad number of workers {workers}", where="--number", hint=f"give a number from 1 to {source.most}"
+            )
         if add:
             if known.desired is None:
                 raise OptionError("there is no cluster to add to", where="--add", hint="leave out --add")
             size = known.desired.workers + workers
-            if size > MOST_LOCAL_WORKERS:
+            if size > source.most:
                 raise OptionError(f"{size} workers are too many", where="--number")
             known = replace(known, desired=Desired(size))
         else:
@@ -146,19 +103,17 @@ def create(workers: int, *, add: bool = False) -> list[EssError]:
                     where="ess cluster create",
                     hint="use --add for more workers, or run first: ess cluster terminate",
                 )
-            source.remove_all()
-            state.clear(everything=False)
+            _end(known, everything=False)
             known = ClusterState(known.mode, f"{known.mode}-{secrets.token_hex(4)}", Desired(workers))
-            source.prepare(str(known.id))
+            _daemons(known).prepare(str(known.id))
         state.write_cluster(known)
         try:
-            problems = _reconcile(known, source)
+            problems = _reconcile(known)
             if not add and len(problems) == workers:
                 raise problems[0]
         except BaseException:
             if not add:  # nothing is left of a cluster that could not be made, or was interrupted
-                source.remove_all()
-                state.clear(everything=False)
+                _end(known, everything=False)
                 state.write_cluster(ClusterState(known.mode))
             raise
         return problems
@@ -185,23 +140,20 @@ def terminate(*, everything: bool = False) -> bool:
         except InitializationError:
             known = ClusterState()
             everything = True  # a damaged file must not keep processes alive
-        provider(known.mode).remove_all()
-        state.clear(everything=everything)
+        daemons = _daemons(known)
+        _end(known, everything=everything)
         if not everything:
             state.write_cluster(ClusterState(known.mode))
     if known.id is not None:
-        _stop_database_servers()
+        daemons.stop_servers(settings.work_dir())
     return known.id is not None
 
 
-def _stop_database_servers() -> None:
-    from ess.udb.admin import service
-    from ess.udb.wire import access  # loads the transport
-
-    folder = access.udb_folder()
-    if folder.is_dir() and service.running_ports(folder):
-        for _line in service.stop(folder, ()):
-            pass  # it works while its lines are read
+def _end(known: ClusterState, *, everything: bool) -> None:
+    """End the daemons and machines of a cluster, and forget it."""
+    _daemons(known).remove_all()
+    machines_of(known.mode).end(str(known.id))
+    state.clear(everything=everything)
 
 
 def reset() -> None:
@@ -214,13 +166,12 @@ def status() -> ClusterStatus:
     known = state.read_cluster()
     if known.desired is None:
         return ClusterStatus(known)
-    source = provider(known.mode)
-    seen = source.observe()
-    lines = [_line("scheduler", "scheduler", seen.scheduler, source.host)]
-    for number in range(known.desired.workers):
-        lines.append(
-            _line(f"worker-{number}", f"worker-{number}", seen.workers.get(number, Health.ABSENT), source.host)
-        )
+    daemons = _daemons(known)
+    seen = daemons.observe()
+    lines = [_line(daemons, "scheduler", seen.scheduler, machines_of(known.mode).master.address)]
+    for node in nodes():
+        health = seen.workers.get(node.id, Health.ABSENT)
+        lines.append(_line(daemons, f"worker-{node.id}", health, node.host))
     return ClusterStatus(known, tuple(lines))
 
 
@@ -237,10 +188,9 @@ def ensure_running() -> ClusterState | None:
         raise InitializationError(
             "the cluster is stopped", where="cluster", hint="run: ess cluster start, or use --master"
         )
-    source = provider(known.mode)
-    if steps(known.desired, source.observe()):
+    if steps(known.desired, _daemons(known).observe()):
         with settings.lock(state.cluster_folder(), seconds=120):
-            problems = _reconcile(state.read_cluster(), source)
+            problems = _reconcile(state.read_cluster())
         if problems:
             raise problems[0]
     return known
@@ -251,7 +201,7 @@ def replace_worker(cluster_id: str, node_id: int, lost: str) -> None:
     with settings.lock(state.cluster_folder(), seconds=120):
         known = state.read_cluster()
         if known.id == cluster_id and known.desired is not None and known.desired.running:
-            provider(known.mode).launch_worker(node_id, lost)
+            _daemons(known).launch_worker(node_id, lost)
 
 
 def _want(running: bool) -> list[EssError]:
@@ -261,28 +211,19 @@ def _want(running: bool) -> list[EssError]:
             raise OptionError("there is no cluster", where="cluster", hint="run: ess cluster create --number 2")
         known = replace(known, desired=replace(known.desired, running=running))
         state.write_cluster(known)
-        return _reconcile(known, provider(known.mode))
+        return _reconcile(known)
 
 
-def _reconcile(known: ClusterState, source: Provider) -> list[EssError]:
+def _reconcile(known: ClusterState) -> list[EssError]:
     if known.desired is None:
         return []
-    return source.apply(steps(known.desired, source.observe()))
+    machines_of(known.mode).make(str(known.id), range(known.desired.workers))
+    daemons = _daemons(known)
+    return daemons.apply(steps(known.desired, daemons.observe()))
 
 
-def _line(name: str, daemon_name: str, health: Health, host: str) -> NodeStatus:
-    daemon = state.read_daemon(daemon_name)
+def _line(daemons: Daemons, name: str, health: Health, address: str) -> NodeStatus:
+    daemon = daemons.ask(name)
     if health is not Health.RUNNING or daemon is None:
-        return NodeStatus(name, health, host)
-    return NodeStatus(name, health, host, daemon.process.pid, _resident_megabytes(daemon.process.pid))
-
-
-def _resident_megabytes(pid: int) -> int | None:
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            for line in file:
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1]) // 1024
-    except OSError:
-        return None
-    return None
+        return NodeStatus(name, health, address)
+    return NodeStatus(name, health, address, daemon.process.pid, daemons.megabytes(name, daemon.process))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from ess.errors import InitializationError
 
 VERSION = 1
 
-#: The providers a user can choose (``ess cluster set``).
+#: The providers a user can choose (``ess cluster set``), see :data:`ess.cluster.machines.PROVIDERS`.
 MODES = ("local", "cloud", "custom")
 
 
@@ -90,16 +91,26 @@ def write_cluster(state: ClusterState) -> None:
 
 
 def read_daemon(name: str) -> Daemon | None:
-    """The facts that the process ``name`` wrote about itself; None if nothing (usable)."""
+    """The self-description of the process ``name`` on this machine; None if there is none (usable)."""
     try:
-        content = settings.read_state(_daemon_path(name), VERSION)
+        return parse_daemon(_daemon_path(name).read_bytes())
+    except OSError:
+        return None
+
+
+def parse_daemon(content: bytes) -> Daemon | None:
+    """What a process has written about itself; None if that makes no sense."""
+    try:
+        found = json.loads(content)
+        if found["version"] != VERSION:
+            return None
         return Daemon(
-            _process(content["process"]),
-            str(content["address"]),
-            _process(content["reaper"]) if content["reaper"] else None,
-            str(content["scheduler"]),
+            _process(found["process"]),
+            str(found["address"]),
+            _process(found["reaper"]) if found["reaper"] else None,
+            str(found["scheduler"]),
         )
-    except (InitializationError, KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
@@ -108,28 +119,13 @@ def write_daemon(name: str, daemon: Daemon) -> None:
     settings.write_state(_daemon_path(name), VERSION, asdict(daemon))
 
 
-def forget_daemon(name: str) -> None:
-    """Delete what a process wrote about itself."""
-    _daemon_path(name).unlink(missing_ok=True)
-
-
-def known_workers() -> list[int]:
-    """The nodes of which something is written."""
-    found = []
-    for path in cluster_folder().glob("worker-*.json"):
-        number = path.stem.removeprefix("worker-")
-        if number.isdigit():
-            found.append(int(number))
-    return sorted(found)
-
-
 def clear(*, everything: bool) -> None:
     """Delete the cluster's files; without ``everything``, the logs and the chosen mode stay."""
     folder = cluster_folder()
     if everything:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    for path in [*folder.glob("worker-*.json"), folder / "scheduler.json"]:
+    for path in [*folder.glob("worker-*.json"), folder / "scheduler.json", folder / "machines.json"]:
         path.unlink(missing_ok=True)
     for name in ("tls", "scratch"):
         shutil.rmtree(folder / name, ignore_errors=True)

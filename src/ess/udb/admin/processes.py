@@ -158,17 +158,26 @@ def end(process: psutil.Process, port: int) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         try:
             process.terminate()
-            process.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-            try:
-                process.wait(_STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                raise InitializationError("the server cannot be ended", where=where) from None
+            if not _ends(process):
+                process.kill()
+                if not _ends(process):
+                    raise InitializationError("the server cannot be ended", where=where)
         except psutil.AccessDenied:
             raise InitializationError(
                 "another user has started it", where=where, hint="let that user stop it"
             ) from None
+
+
+def _ends(process: psutil.Process) -> bool:
+    """True once a process has ended, also if its parent, a program that has started it, has not noticed."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(0.05)
+            return True
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+    return False
 
 
 def log_tail(folder: Path, port: int, lines: int = 20) -> list[str]:

@@ -1,0 +1,92 @@
+"""A machine as seen from here: programs run on it, and small files are put and fetched. This one, for now."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ess import settings
+from ess.cluster import state
+from ess.errors import InitializationError, SystemFailure
+
+
+@dataclass(frozen=True)
+class Ran:
+    """The end of a program: its exit code and what it printed."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Host(Protocol):
+    """A machine. Everything raises an EssError if it cannot be reached."""
+
+    #: How messages call it.
+    name: str
+    #: The Python there that has this program.
+    python: str
+
+    @property
+    def folder(self) -> str:
+        """The folder of the cluster's files there."""
+
+    def run(self, words: Sequence[str], *, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ran:
+        """Run a program to its end. What it starts and leaves behind runs on.
+
+        Args:
+            words: The program and its arguments; no shell reads them.
+            environment: Its whole environment; None for that of the machine's user.
+            stdin: Its input.
+        """
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file in one step, for its owner only."""
+
+    def get(self, path: str) -> bytes | None:
+        """The content of a file; None if it does not exist."""
+
+
+class ThisMachine:
+    """The machine of this process; see :class:`Host`."""
+
+    name = "this machine"
+    python = sys.executable
+
+    @property
+    def folder(self) -> str:
+        """The cluster's folder below the settings."""
+        return str(state.cluster_folder())
+
+    def run(self, words: Sequence[str], *, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ran:
+        """Run a program in a session of its own."""
+        try:
+            done = subprocess.run(
+                list(words),
+                input=stdin,
+                capture_output=True,
+                cwd="/",
+                env=None if environment is None else dict(environment),
+                start_new_session=True,
+                check=False,
+            )
+        except OSError as error:
+            raise InitializationError(f"cannot start it ({error.strerror})", where=words[0]) from error
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file of this disk."""
+        settings.write_private(Path(path), content)
+
+    def get(self, path: str) -> bytes | None:
+        """Read a file of this disk."""
+        try:
+            return Path(path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            return None
+        except OSError as error:
+            raise SystemFailure(f"cannot read ({error.strerror})", where=path, hint="check its rights") from error

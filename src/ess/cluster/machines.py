@@ -1,0 +1,103 @@
+"""The machines of clusters: a provider makes, lists and ends them. It knows nothing of Dask or of databases.
+
+There is one kind so far: this machine, which is as many nodes as are asked for. A kind is one class and one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ess import settings
+from ess.cluster import state
+from ess.cluster.host import Host, ThisMachine
+from ess.errors import OptionError
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of a cluster.
+
+    Attributes:
+        id: How its provider calls it.
+        number: That of the node on it, from 0.
+        address: Where its processes listen, and others reach them.
+    """
+
+    id: str
+    number: int
+    address: str
+
+
+class Machines(Protocol):
+    """A provider of machines. What belongs to a cluster is found by its tag."""
+
+    #: The most that make sense; more is a slip of the finger.
+    most: int
+
+    @property
+    def master(self) -> Machine:
+        """The machine of the scheduler, which commands are given on."""
+
+    def list(self, tag: str) -> Sequence[Machine]:
+        """The machines of a cluster, by number."""
+
+    def make(self, tag: str, numbers: Sequence[int]) -> None:
+        """Make the machines of these nodes; one that exists already is left alone."""
+
+    def end(self, tag: str) -> None:
+        """End all machines of a cluster, and forget them."""
+
+    def host(self, machine: Machine) -> Host:
+        """The way to a machine."""
+
+
+class LocalMachines:
+    """This machine; see :class:`Machines`. A file in the cluster's folder has the place of tags."""
+
+    most = 64
+    master = Machine("here", 0, "127.0.0.1")
+
+    def list(self, tag: str) -> Sequence[Machine]:
+        """As many as were made."""
+        content = settings.read_state(state.cluster_folder() / "machines.json", VERSION)
+        numbers = sorted(int(number) for number in content.get("numbers", ()) if content.get("tag") == tag)
+        return [Machine("here", number, self.master.address) for number in numbers]
+
+    def make(self, tag: str, numbers: Sequence[int]) -> None:
+        """Note them."""
+        every = sorted({*numbers, *(machine.number for machine in self.list(tag))})
+        settings.write_state(state.cluster_folder() / "machines.json", VERSION, {"tag": tag, "numbers": every})
+
+    def end(self, tag: str) -> None:
+        """Forget them; the machine stays."""
+        (state.cluster_folder() / "machines.json").unlink(missing_ok=True)
+
+    def host(self, machine: Machine) -> Host:
+        """This machine."""
+        return ThisMachine()
+
+
+#: The providers by the words of ``ess cluster set``; None for those that do not exist yet.
+PROVIDERS: Mapping[str, Callable[[], Machines] | None] = {"local": LocalMachines, "cloud": None, "custom": None}
+
+_NAMES = {"cloud": "EC2 instances", "custom": "hosts reached by SSH"}
+
+
+def machines_of(mode: str) -> Machines:
+    """The provider that ``ess cluster set`` chose.
+
+    Raises:
+        OptionError: If it is not available yet.
+    """
+    make = PROVIDERS[mode]
+    if make is None:
+        raise OptionError(
+            f"clusters of {_NAMES[mode]} are not available yet",
+            where=f"ess cluster set {mode}",
+            hint="use: ess cluster set local",
+        )
+    return make()
