@@ -78,6 +78,14 @@ class Daemons:
         """True if this very process runs on its host."""
         return host_processes.alive(self._host(name), process)
 
+    def is_stopped(self, name: str, process: ProcessId) -> bool:
+        """True if something has stopped this very process, so that it does not answer."""
+        return self.is_alive(name, process) and host_processes.is_stopped(self._host(name), process.pid)
+
+    def kill(self, name: str, process: ProcessId) -> None:
+        """End a daemon that does not answer."""
+        host_processes.end(self._host(name), [process], grace=0)
+
     def megabytes(self, name: str, process: ProcessId) -> int | None:
         """The memory that a daemon holds."""
         return host_processes.resident_megabytes(self._host(name), process.pid)

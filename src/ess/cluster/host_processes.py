@@ -20,6 +20,12 @@ def alive(host: Host, process: ProcessId) -> bool:
     return identify(host, process.pid) == process
 
 
+def is_stopped(host: Host, pid: int) -> bool:
+    """True if a signal or a debugger has stopped a process."""
+    fields = (host.get(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].split()
+    return bool(fields) and fields[0] in (b"T", b"t")
+
+
 def end(host: Host, processes: Iterable[ProcessId], *, grace: float = 3.0) -> None:
     """End processes: ask them (SIGTERM), after ``grace`` seconds make them (SIGKILL); return when they are gone."""
     remaining = [process for process in processes if alive(host, process)]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -66,26 +62,3 @@ def identity(pid: int, status: bytes) -> ProcessId | None:
 def alive(process: ProcessId) -> bool:
     """True if this very process still runs."""
     return identify(process.pid) == process
-
-
-def end(processes: Iterable[ProcessId], *, grace: float = 3.0) -> None:
-    """End processes: ask them (SIGTERM), after ``grace`` seconds make them (SIGKILL); return when they are gone."""
-    remaining = [process for process in processes if alive(process)]
-    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
-        for process in remaining:
-            # Between the check and the signal lie microseconds; a number is not given out again that fast.
-            if alive(process):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(process.pid, number)
-        deadline = time.monotonic() + seconds
-        while remaining and time.monotonic() < deadline:
-            _reap(remaining)
-            remaining = [process for process in remaining if alive(process)]
-            if remaining:
-                time.sleep(0.02)
-
-
-def _reap(processes: Iterable[ProcessId]) -> None:
-    for process in processes:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(process.pid, os.WNOHANG)

@@ -49,6 +49,11 @@ def _daemons(known: ClusterState) -> Daemons:
     return Daemons(machines_of(known.mode), str(known.id))
 
 
+def daemons() -> Daemons:
+    """The daemons of the user's cluster."""
+    return _daemons(state.read_cluster())
+
+
 def nodes() -> list[Node]:
     """The nodes that commands run on: those of the cluster, or this machine (0) if there is none."""
     known = state.read_cluster()

@@ -25,13 +25,13 @@ from ess import settings
 from ess.cluster import node, state
 from ess.cluster.asking import ask_versions, check_versions
 from ess.cluster.daemon import MOST_THREADS
+from ess.cluster.daemons import SCHEDULER, Daemons, worker_name
 from ess.cluster.dispatch import Event, Finished, NodeLost, Notice, Slot
 from ess.cluster.outputs import fetch
-from ess.cluster.processes import ProcessId, alive, end
-from ess.cluster.providers import replace_worker
+from ess.cluster.processes import ProcessId
+from ess.cluster.providers import daemons, replace_worker
 from ess.cluster.security import security
 from ess.cluster.substitution import Place
-from ess.cluster.watch import is_stopped
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import EssError, InitializationError, OptionError, SystemFailure
 
@@ -89,7 +89,8 @@ class DaskRuntime:
         self._looked = 0.0
         # Not the job's name: the same job may have been stopped here before, and be resumed now.
         self._run_id = f"run-{secrets.token_hex(8)}"
-        self._scheduler, self._client = _connect()
+        self._daemons = daemons()
+        self._scheduler, self._client = _connect(self._daemons)
         try:
             self._await_workers()
             self._client.subscribe_topic(node.topic(self._run_id), self._hear)  # type: ignore[no-untyped-call]
@@ -155,7 +156,7 @@ class DaskRuntime:
         """Have all workers kill the commands of this runtime's jobs; return when they have."""
         if not self._scheduler_lives():
             return  # the workers end with it, and their commands with them
-        if is_stopped(self._scheduler.pid):
+        if self._daemons.is_stopped(SCHEDULER, self._scheduler):
             return  # they end when it goes on, or when it is ended
         with contextlib.suppress(Exception):  # a worker may be gone
             self._client.run(node.stop, self._run_id)
@@ -247,15 +248,16 @@ class DaskRuntime:
         if self._is_overdue("scheduler", self._scheduler):
             raise _scheduler_stopped(self._scheduler)
         for number in self._addresses:
-            daemon = state.read_daemon(f"worker-{number}")
+            daemon = self._daemons.ask(worker_name(number))
             if daemon is not None and self._is_overdue(f"worker-{number}", daemon.process):
                 text = f"worker-{number} (process {daemon.process.pid}) is stopped and does not answer; it is ended"
                 notices.append(Notice(f"{text}, and others take its files"))
-                end([daemon.process], grace=0)  # the scheduler sees that, and then it is a lost node
+                # The scheduler sees that, and then it is a lost node.
+                self._daemons.kill(worker_name(number), daemon.process)
         return notices, "scheduler" in self._stopped
 
     def _is_overdue(self, name: str, process: ProcessId) -> bool:
-        if not (alive(process) and is_stopped(process.pid)):
+        if not self._daemons.is_stopped(name, process):
             self._stopped.pop(name, None)
             return False
         return time.monotonic() - self._stopped.setdefault(name, time.monotonic()) >= self._answer_seconds
@@ -287,7 +289,7 @@ class DaskRuntime:
             raise _scheduler_gone()
 
     def _scheduler_lives(self) -> bool:
-        return alive(self._scheduler) and self._client.status == "running"
+        return self._daemons.is_alive(SCHEDULER, self._scheduler) and self._client.status == "running"
 
     def _await_workers(self) -> None:
         deadline = time.monotonic() + CONNECT_SECONDS
@@ -298,8 +300,8 @@ class DaskRuntime:
                     f"worker {missing[0]} does not connect", where="cluster", hint=f"see {state.log_path('worker-0')}"
                 )
             for number in set(range(self._workers)) - set(self._connected()):
-                daemon = state.read_daemon(f"worker-{number}")
-                if daemon is not None and not alive(daemon.process):
+                daemon = self._daemons.ask(worker_name(number))
+                if daemon is not None and not self._daemons.is_alive(worker_name(number), daemon.process):
                     self._replace(number, daemon.address)  # it has ended since it was looked at
             time.sleep(0.05)
         self._addresses = self._connected()
@@ -311,8 +313,8 @@ class DaskRuntime:
             check_versions(f"worker-{number}", versions)
 
 
-def _connect() -> tuple[ProcessId, Client]:
-    scheduler = state.read_daemon("scheduler")
+def _connect(known: Daemons) -> tuple[ProcessId, Client]:
+    scheduler = known.ask(SCHEDULER)
     if scheduler is None:
         if state.read_cluster().desired is None:
             raise _scheduler_gone()
@@ -330,9 +332,13 @@ def _connect() -> tuple[ProcessId, Client]:
             raise
         except Exception as error:
             # Somebody who floods the port can push out this connection too; then the next one may get through.
-            if is_stopped(scheduler.process.pid):
+            if known.is_stopped(SCHEDULER, scheduler.process):
                 raise _scheduler_stopped(scheduler.process) from error
-            if not isinstance(error, OSError) or not alive(scheduler.process) or time.monotonic() > deadline:
+            if (
+                not isinstance(error, OSError)
+                or not known.is_alive(SCHEDULER, scheduler.process)
+                or time.monotonic() > deadline
+            ):
                 raise _scheduler_gone() from error
             continue
         # Tasks of Dask's own that nobody waits for end with the connection, too.

@@ -93,9 +93,3 @@ def stopped_processes() -> Iterator[tuple[int, Status]]:
             status = status_of(int(name))
             if status is not None and status.is_stopped:
                 yield int(name), status
-
-
-def is_stopped(pid: int) -> bool:
-    """True if a process does not run because somebody has stopped it."""
-    status = status_of(pid)
-    return status is not None and status.is_stopped
