@@ -70,7 +70,7 @@ class Daemons:
             issue(folder, party)
 
     def ask(self, name: str) -> Daemon | None:
-        """What a daemon says of itself; None if it says nothing (usable)."""
+        """The self-description of a daemon; None if it gives none (usable)."""
         host = self._host(name)
         return state.parse_daemon(host.get(f"{host.folder}/{name}.json") or b"")
 

@@ -99,7 +99,7 @@ def read_daemon(name: str) -> Daemon | None:
 
 
 def parse_daemon(content: bytes) -> Daemon | None:
-    """What a process has written about itself; None if that makes no sense."""
+    """The self-description that a process has written; None if it makes no sense."""
     try:
         found = json.loads(content)
         if found["version"] != VERSION:
