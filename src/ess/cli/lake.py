@@ -101,7 +101,7 @@ def ls(
     label: Label = None,
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Let * match in all folders below.")] = False,
     dateregex: Annotated[
-        str | None, typer.Option(help="Where the date stands in a name: auto, none or a pattern.")
+        str | None, typer.Option(help="How to find the date in a name: auto, none or a pattern.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="The maximum number of files.")] = None,
     nameonly: Annotated[bool, typer.Option("--nameonly", help="Show names only.")] = False,

@@ -18,13 +18,13 @@ def sort_batch(batch: Batch, keys: Sequence[Slot], *, descending: bool = False, 
     """The rows of a batch in the order of some columns.
 
     Strings and addresses compare byte by byte, NaN is larger than any number. Equal rows keep
-    their order; a descending sort is the ascending one turned around, so there they come in the
+    their order; a descending sort is the ascending one reversed, so there they come in the
     opposite order.
 
     Args:
         batch: The rows.
         keys: The columns to sort by, the first one first.
-        descending: Whether the result is turned around.
+        descending: Whether the result is reversed.
         ignore_case: Whether ASCII letters of strings compare without regard to case.
     """
     order = _order(batch, keys, descending=descending, ignore_case=ignore_case)

@@ -56,7 +56,7 @@ class CategoryOptions:
 
     exclude: str | None = _row("Patterns of files to leave out.")
     dateregex: str | None = _row(
-        "Where the date stands in a name: auto, none or a pattern.",
+        "How to find the date in a name: auto, none or a pattern.",
         change="Change where the date stands in a name.",
         change_help="auto, none, or a pattern with [:%Y:] ...",
     )
@@ -66,7 +66,7 @@ class CategoryOptions:
         change_help="auto, none, or e.g. *Y-M-D*.",
     )
     archive: str | None = _row("Not available yet.")
-    compression: str | None = _row("What the compression must be; none: take bytes as they are.")
+    compression: str | None = _row("The required compression; none: take bytes as they are.")
     delimiter: str | None = _row(r"One character, \t or \xHH.")
     columnspec: str | None = _row("Columns, e.g. 'S:day I:user X'.", change="Change the columns.")
     preprocess: str | None = _row("Shell command that the data goes through first.")

@@ -44,7 +44,7 @@ OPTIONS = OptionTable(
         shared_options.FILES,
         Option(
             "-fX",
-            "As -f, for what -kX has output: add such counts up. The count column stands behind the columns of -d; "
+            "As -f, for what -kX has output: add such counts up. The count column follows the columns of -d; "
             "STATS:ColName in -d stands for the five columns of a statistic. Skip title lines with +1. Counts that "
             "-kX,aq has output bring their columns.",
             more="File",

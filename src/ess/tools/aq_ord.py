@@ -39,7 +39,7 @@ OPTIONS = OptionTable(
         Option(
             "-sort",
             "The columns to sort by, the first one first. Numbers sort as numbers, strings byte by byte. Attributes "
-            "are dec (the ascending result turned around), ncas (ignore the case of ASCII letters) and mrg (only "
+            "are dec (the ascending result reversed), ncas (ignore the case of ASCII letters) and mrg (only "
             "merge the input files, each of which is sorted in this way already; any size in little memory).",
             ("ColName",),
             more="ColName",

@@ -43,7 +43,7 @@ OPTIONS = OptionTable(
         Option("-key", "The columns that make the rows.", ("ColName",), more="ColName", group=_TABLE),
         Option("-lab", "The column whose values name the new columns.", ("ColName",), group=_TABLE),
         Option("-val", "The column whose values fill them.", ("ColName",), group=_TABLE),
-        Option("-def", "What stands in a cell that has no record; without it 0 or blank.", ("Value",), group=_TABLE),
+        Option("-def", "The value of a cell without a record (default 0 or blank).", ("Value",), group=_TABLE),
         Option(
             "-ord",
             "Sort the rows by the key; without it they come in the order in which the keys first occur.",

@@ -44,7 +44,7 @@ OPTIONS = OptionTable(
         shared_options.FILES,
         shared_options.COLUMNS,
         Option("-t", "The column with the time of an event, an integer.", ("ColName",), group=_SESSION),
-        Option("-k", "The columns that tell who an event is of.", ("ColName",), more="ColName", group=_SESSION),
+        Option("-k", "The columns that identify whose event it is.", ("ColName",), more="ColName", group=_SESSION),
         Option(
             "-tout",
             "A session ends when there is no event for longer than this, in the unit of the time column.",

@@ -130,14 +130,14 @@ def _agent_part(name: str, what: str, index: int, expected: bytes) -> Function:
 
 _FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
 _GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-_NO_ADDRESS = "Ip is accepted and has no influence: crawlers are known by their agent alone."
+_NO_ADDRESS = "Ip is accepted and ignored: crawlers are known by their agent alone."
 
 FUNCTIONS = (
     Function(
         "AgentParse",
         (text("Agent"), address("Ip", optional=True)),
         ValueType.STRING,
-        "What a user agent tells, as 'Browser:OS:DeviceType:DeviceName' for AgentName and the others; the name alone "
+        "The facts in a user agent, as 'Browser:OS:DeviceType:DeviceName' for AgentName and the others; the name alone "
         "of a crawler; blank if no browser is known. The type is PC, Phone, Tablet, TV, Console or blank.",
         (
             Example(f"AgentParse('{_FIREFOX}')", b"Firefox:Linux:PC:"),

@@ -45,7 +45,7 @@ RULE_OPTIONS = (
 GROUP_OPTIONS = (
     Option(
         "-pp",
-        "Begin a group of rules that each key is prepared with, before the operation itself: they go through the "
+        "Begin a group of rules that run for each key before the operation itself: they go through the "
         "key's rows of TabName, a table, a vector, or '.' for the key. post=DestSpec: where to go on after the last "
         "row (next_pp, proc_key or next_key).",
         ("TabName",),

@@ -43,7 +43,7 @@ def order_of(
     names = [*([first] if first else []), *(column.key for column in by)]
     folds = [False] * bool(first) + [ignore_case and column.type is ColumnType.S for column in by]
     if rows.height >= _MANY and not (first and descending):
-        # Descending, what compares equal stays in its order too: it is turned around before and after.
+        # Descending, what compares equal stays in its order too: it is reversed before and after.
         columns = [rows[name].reverse() if descending else rows[name] for name in names]
         order = row_order(columns, folds)
         if order is not None:
