@@ -98,6 +98,16 @@ def test_segments_and_limits_count_what_passes(shard: Shard) -> None:
     assert scan(shard, rules, keys=1, rows=2) == [(3,), (1,)]
 
 
+def test_groups_that_only_read_leave_the_variables_unset(shard: Shard) -> None:
+    rules = "-pp | days\n-filt | n > 1\n-endpp"
+    assert scan(shard, rules, "var", "seen sum") == [(0, 0.0)]
+    assert (shard.changes(), shard.has_variables()) == ((), False)
+    assert scan(shard, rules, "var", "seen sum", variables=(("seen", "3"),)) == [(3, 0.0)]
+    assert scan(shard, f"{rules}\n-pp | days\n-eval | sum | sum + n\n-endpp", "var", "seen sum") == [(3, 7.0)]
+    assert scan(shard, f"{rules}\n-eval | seen | seen + 1", "var", "seen sum") == [(4, 7.0)]
+    assert scan(shard, "", "var", "seen sum") == [(4, 7.0)]
+
+
 def test_a_scan_that_fails_changes_nothing(shard: Shard) -> None:
     rules = "-pp | log\n-eval | price | 7\n-eval | seen | 8 / (time - 4)\n-del_key\n-endpp"
     with pytest.raises(InputDataError, match=r"row 1 .*division by zero"):

@@ -26,11 +26,13 @@ from ess.language.scope import Scope
 from ess.language.tree import Constant, Node, Not, Slot, Truth, ValueType
 from ess.language.walk import rules_of
 from ess.schema import ColumnType, parse_column
+from ess.schema.batch import make_batch
 from ess.udb.scan.portable_scan import read_scan, scan_form
 from ess.udb.scan.reading import changes_nothing
 from ess.udb.scan.rules import Rules
 from ess.udb.scan.scan import Scan
-from ess.udb.shard.shard import Shard
+from ess.udb.shard.shard import Import, Shard
+from ess.udb.spec.spec import Definition
 from ess.udb.spec.spec_file import parse_definition
 from ess.udb.wire.protocol import ScanRequest
 from tests.differential.chain import build_program
@@ -222,6 +224,23 @@ def same(left: Rules, right: Rules) -> bool:
     return repr(plain(left)) == repr(plain(right))
 
 
+ROWS: dict[str, list[tuple[Any, ...]]] = {
+    "log": [(b"bob", 3, 1, 0.5, b""), (b"ann", 2, 4, -2.0, b"\1\2\3\4"), (b"bob", 1, 1, 8.0, b"")],
+    "days": [(b"ann", 1, 5), (b"bob", 7, -1), (b"eve", 8, 2)],
+    "totals": [(b"ann", 2, 0.5, b"x"), (b"eve", 1, 0.25, b"")],
+}
+
+
+def filled(definition: Definition) -> Shard:
+    """A shard with some rows."""
+    shard = Shard(definition)
+    for name, rows in ROWS.items():
+        table = definition.get(name, where="test")
+        columns = [(c.key, c.type, [row[n] for row in rows]) for n, c in enumerate(table.columns)]
+        shard.append(Import(table, (make_batch(columns, len(rows)),)))
+    return shard
+
+
 @pytest.mark.parametrize("table", ["log", "days", "totals", "var", ""])
 def test_harmed_rules_are_refused_or_are_rules(table: str) -> None:
     definition = parse_definition(DEFINITION, source="test")
@@ -240,7 +259,7 @@ def test_harmed_rules_are_refused_or_are_rules(table: str) -> None:
         accepted += 1
         assert same(read_scan(definition, target, scan_form(read)), read)
         request = ScanRequest("db", "", table, rules=form, outputs=("user",) if table != "var" else ("seen",))
-        shard = Shard(definition)
+        shard = filled(definition)
         try:
             Scan(shard, request).count()
         except EssError:

@@ -87,7 +87,10 @@ class ColumnScan:
         if table is None:
             rows = self._shard.keys()
         elif self._is_var and not (
-            self._shard.has_variables() or self._plan.rules.main.rules or self._plan.set_variables
+            self._shard.has_variables()
+            or self._plan.rules.main.rules
+            or self._plan.rules.groups
+            or self._plan.set_variables
         ):
             rows = self._shard.view(table).clear()
         else:

@@ -114,9 +114,9 @@ class Scan:
             return KeyedScan(self._shard, plan, module=self._module).run()[0]
         if table is not None and table.kind is Kind.VAR:
             if plan.rules.groups:
-                # The groups go through all keys first; then there is the one row of the variables.
-                _, values = KeyedScan(self._shard, plan, only_groups=True).run()
-                plan = dataclasses.replace(plan, set_variables=values)
+                # The groups go through all keys first; then there is the one row of the variables, as they left it.
+                KeyedScan(self._shard, plan, only_groups=True).run()
+                plan = dataclasses.replace(plan, set_variables={})
             scan = ColumnScan(self._shard, plan)
             return scan.run(compile_program(scan.program) if plan.rules.main.rules else None)
         if _by_key(plan.rules):
