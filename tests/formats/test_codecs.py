@@ -211,3 +211,12 @@ def test_slow_pipe_hands_on_what_it_brought() -> None:
         assert stream.read(1 << 20) == b"second\n"
         assert stream.read(1 << 20) == b""
     writer.join()
+
+
+@pytest.mark.parametrize("window", [27, 28, 31])
+def test_zstd_with_a_long_window_is_read(window: int) -> None:
+    options = zstandard.ZstdCompressionParameters.from_level(1, window_log=window, enable_ldm=True)
+    compressor = zstandard.ZstdCompressor(compression_params=options).compressobj()
+    data = compressor.compress(b"row\n" * 100_000) + compressor.flush()
+    with open_decompressed(io.BytesIO(data)) as stream:
+        assert stream.read() == b"row\n" * 100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ess
 from ess.errors import OptionError
 from ess.lake.dates import NO_DATE, date_rule
 from ess.lake.listing import list_files, list_level
 from ess.lake.patterns import compile_exclude, parse_patterns
+from ess.lake.select import files_of
 
 
 @pytest.fixture
@@ -148,3 +151,17 @@ def test_many_files_are_listed_quickly(tmp_path: Path) -> None:
     seconds = time.perf_counter() - begin
     assert len(found.files) == 5000
     assert seconds < 5  # 0.1 s on an idle machine: 100,000 files take about two seconds
+
+
+def test_links_to_nothing_and_empty_compressed_files_are_told_of(places: dict[str, str], tmp_path: Path) -> None:
+    for day in (1, 2):
+        (tmp_path / f"log_2014090{day}.csv.gz").write_bytes(gzip.compress(b"a\n") if day == 1 else b"")
+        (tmp_path / f"log_2014100{day}.csv.gz").symlink_to(tmp_path / "nowhere")
+    ess.select("local")
+    ess.category_add("log", f"{tmp_path}/log_*")
+    said: list[str] = []
+    assert len(files_of("log", "2014-09-01", "2014-10-01", tell=said.append)) == 2
+    assert said == [
+        f"{tmp_path}/log_20141001.csv.gz: a link to something that is not there; it is left out",
+        f"{tmp_path}/log_20140902.csv.gz: it is empty, which no compressed file is; nothing is read of it",
+    ]

@@ -117,6 +117,8 @@ def ls(
     _show(render.listing(found.files, size=not (nameonly or nosize), date=not (nameonly or nodate)))
     for folder in found.unreadable:
         _note(f"{folder}: cannot be read, its files are not listed")
+    for link in found.dangling:
+        _note(f"{link.path}: a link to something that is not there")
     if not found.files:
         _note("no file matches")
 

@@ -18,7 +18,7 @@ from ess.cluster.report import Failure, Interrupted, StreamResult, sum_stages
 from ess.cluster.substitution import column_words
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
-from ess.errors import OptionError
+from ess.errors import OptionError, printable
 from ess.lake.content import THIS_DISK
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
@@ -118,9 +118,13 @@ def stream(
     from ess.lake.datastores import datastore
     from ess.lake.select import files_of
 
+    def tell(text: str) -> None:
+        stderr.write(f"ess: {printable(text)}\n".encode("utf-8", "backslashreplace"))
+        stderr.flush()
+
     found = find_category(category, label=label)
     source = Source(
-        files_of(found, lower, upper, exclude=exclude, limit=limit),
+        files_of(found, lower, upper, exclude=exclude, limit=limit, tell=tell),
         column_words(found.columnspec),
         found.delimiter,
         found.compression,

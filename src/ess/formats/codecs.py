@@ -76,7 +76,8 @@ _CODECS = (
     _Codec(
         "zstd",
         b"\x28\xb5\x2f\xfd",
-        lambda: cast(_Decompressor, zstandard.ZstdDecompressor().decompressobj()),
+        # The longest window there is (`zstd --long=31`); of its memory only what the data fills is used.
+        lambda: cast(_Decompressor, zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()),
         (zstandard.ZstdError,),
     ),
 )
@@ -287,6 +288,12 @@ def _decompressed(pieces: Iterator[bytes], codec: _Codec, label: str) -> Iterato
             try:
                 data = decompressor.decompress(rest)
             except codec.damage as error:
+                if "memory" in str(error) or "allocat" in str(error).lower():
+                    raise InputReadError(
+                        f"its {codec.name} data needs more memory than there is ({error})",
+                        where=label,
+                        hint="give it more memory, or compress it again without --long",
+                    ) from None
                 raise InputReadError(
                     f"the {codec.name} data is damaged near byte {begin} ({error})",
                     where=label,

@@ -16,7 +16,7 @@ from ess.lake.dates import AUTO, DateFinder, DateRule
 from ess.lake.entry import FileEntry
 from ess.lake.patterns import Pattern, compile_globs
 from ess.stores.disk import Disk
-from ess.stores.store import Entry, Folder, Item, Store, Unreadable, all_names
+from ess.stores.store import Dangling, Entry, Folder, Item, Store, Unreadable, all_names
 
 #: The store of the local datastore: its keys are absolute paths without the first slash.
 THIS_DISK = Disk()
@@ -24,10 +24,11 @@ THIS_DISK = Disk()
 
 @dataclass(frozen=True)
 class Listing:
-    """The files found, sorted by (date, number, path), and the folders that could not be read."""
+    """The files found, sorted by (date, number, path), the folders that could not be read, and the links to nothing."""
 
     files: tuple[FileEntry, ...]
     unreadable: tuple[str, ...] = ()
+    dangling: tuple[FileEntry, ...] = ()
 
     @property
     def size(self) -> int:
@@ -45,6 +46,7 @@ class _Walk:
     finder: DateFinder
     found: dict[str, FileEntry] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    dangling: dict[str, FileEntry] = field(default_factory=dict)
 
     def excluded(self, path: str) -> bool:
         return self.exclude is not None and self.exclude.match(path) is not None
@@ -57,6 +59,10 @@ class _Walk:
         self.found[path] = FileEntry(
             path, entry.size, entry.modified, date.date, self.label, date.number, version=entry.version
         )
+
+    def keep_dangling(self, path: str, base_length: int) -> None:
+        date = self.finder.find(path, base_length)
+        self.dangling[path] = FileEntry(path, 0, 0.0, date.date, self.label, date.number)
 
     def keep_folder(self, path: str, folder: Folder, base_length: int) -> None:
         date = self.finder.find(path, base_length)
@@ -83,9 +89,8 @@ class _Walk:
         return Pattern(text + "*") if text.endswith("/") else pattern
 
     def listing(self) -> Listing:
-        return Listing(
-            tuple(sorted(self.found.values(), key=lambda entry: entry.order)), tuple(sorted(self.unreadable))
-        )
+        files = sorted(self.found.values(), key=lambda entry: entry.order)
+        return Listing(tuple(files), tuple(sorted(self.unreadable)), tuple(self.dangling.values()))
 
 
 def list_files(
@@ -126,6 +131,9 @@ def _walk_all(walk: _Walk, base: str, prefix: str, match: Callable[[str], object
             path = walk.store.at(item.key)
             if isinstance(item, Entry):
                 walk.keep(path, item, len(base))
+                continue
+            if isinstance(item, Dangling):
+                walk.keep_dangling(path, len(base))
                 continue
             leads_there = path.startswith(prefix) or prefix.startswith(path)
             if not leads_there or walk.excluded(path) or walk.excluded(path[:-1]):
@@ -187,6 +195,8 @@ def _level(walk: _Walk, folder: str, match: Callable[[str], object], base: str, 
         path = walk.store.at(item.key)
         if isinstance(item, Entry):
             walk.keep(path, item, len(base))
+        elif isinstance(item, Dangling):
+            walk.keep_dangling(path, len(base))
         elif isinstance(item, Folder) and match(path[len(folder) : -1]) and not walk.excluded(path[:-1]):
             if last:
                 walk.keep_folder(path, item, len(base))

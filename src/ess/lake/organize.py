@@ -200,7 +200,7 @@ def list_by_pattern(
             for entry in found.files
             if (wanted is None or wanted.match(entry.path)) and not (unwanted and unwanted.match(entry.path))
         )
-        return Listing(tuple(kept)[:limit], found.unreadable)
+        return Listing(tuple(kept)[:limit], found.unreadable, found.dangling)
     folder = _current_folder()
     text = quote_pattern(folder + "/") if pattern is None else pattern
     patterns = parse_patterns(text, folder=folder, where="pattern")
@@ -211,7 +211,7 @@ def list_by_pattern(
         for part in patterns:
             if not part.has_wildcard and not _is_there(disk, part.text):
                 raise InputOpenError("there is no such file or folder", where=part.text, hint="check the name")
-    return Listing(found.files[:limit], found.unreadable)
+    return Listing(found.files[:limit], found.unreadable, found.dangling)
 
 
 def file_entry(filename: str, *, label: str | None = None) -> FileEntry:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from ess.lake.ranges import parse_range
 
 INDEX_VERSION = 1
 
+#: A file with such a name has at least the head of its compression.
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
 
 def files_of(
     category: str | Category,
@@ -36,6 +39,7 @@ def files_of(
     exclude: str | None = None,
     limit: int | None = None,
     label: str | None = None,
+    tell: Callable[[str], None] = lambda _text: None,
 ) -> list[FileEntry]:
     """The files of a category between two dates, both included, sorted by (date, number, path).
 
@@ -46,6 +50,7 @@ def files_of(
         exclude: A pattern of files to leave out, beside the category's own.
         limit: The maximum number of files, from the first.
         label: The datastore, if it is not the selected one and ``category`` is a name.
+        tell: Gets a line about each file that gives nothing, though its name promises something.
 
     Raises:
         OptionError: If the category does not exist or the range, pattern or limit is not valid.
@@ -67,7 +72,14 @@ def files_of(
         for entry in listing.files
         if wanted.covers(entry.file_date) and not (unwanted and unwanted.match(entry.path))
     ]
-    return files[:limit]
+    files = files[:limit]
+    for link in listing.dangling:
+        if wanted.covers(link.file_date) and not (unwanted and unwanted.match(link.path)):
+            tell(f"{link.path}: a link to something that is not there; it is left out")
+    for entry in files:
+        if entry.size == 0 and entry.path.endswith(_COMPRESSED):
+            tell(f"{entry.path}: it is empty, which no compressed file is; nothing is read of it")
+    return files
 
 
 def check_limit(limit: int | None) -> None:

@@ -20,6 +20,7 @@ from typing import BinaryIO
 from ess.errors import InputOpenError, OutputWriteError
 from ess.settings import make_private_folder
 from ess.stores.store import (
+    Dangling,
     Entry,
     Folder,
     Item,
@@ -75,6 +76,8 @@ class Disk:
                 if os.fsencode(key) > after:
                     yield item
                 continue
+            if isinstance(item, Dangling):
+                continue
             if isinstance(item, Unreadable):
                 raise InputOpenError("cannot read it", where=self.at(key), hint="check its rights")
             if isinstance(item, Folder):
@@ -104,6 +107,8 @@ class Disk:
                     yield Folder(key + "/", (status.st_dev, status.st_ino), status.st_mtime)
                 elif entry.is_file() and wanted(entry.name):
                     yield _entry(key, entry.stat())
+                elif entry.is_symlink() and not Path(entry.path).exists() and wanted(entry.name):
+                    yield Dangling(key)
             except FileNotFoundError:
                 continue  # deleted while we looked
             except OSError:

@@ -63,7 +63,14 @@ class Unreadable:
     key: str
 
 
-Item = Entry | Folder | Unreadable
+@dataclass(frozen=True)
+class Dangling:
+    """A link to something that is not there."""
+
+    key: str
+
+
+Item = Entry | Folder | Unreadable | Dangling
 
 
 def all_names(_name: str) -> bool:
