@@ -134,19 +134,25 @@ def check(found: Credentials, *, anew: str) -> None:
             this machine, or the files do not belong together.
     """
     authority = check_certificate(found.authority, anew=anew)
-    certificate = check_certificate(found.certificate, anew=anew)
+    check_party(found.certificate.parent, found.certificate.stem, authority, anew=anew)
+
+
+def check_party(folder: Path, party: str, authority: x509.Certificate, *, anew: str) -> None:
+    """Refuse a party's certificate and key that do not work with an authority; see :func:`check`."""
+    of_party, of_key = folder / f"{party}.pem", folder / f"{party}.key"
+    certificate = check_certificate(of_party, anew=anew)
     made_anew = f"have new ones made: {anew}"
     try:
-        key = serialization.load_pem_private_key(_content(found.key), password=None)
+        key = serialization.load_pem_private_key(_content(of_key), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise InitializationError("the key is damaged", where=str(found.key), hint=made_anew) from None
+        raise InitializationError("the key is damaged", where=str(of_key), hint=made_anew) from None
     if key.public_key() != certificate.public_key():
-        raise InitializationError("the key is not that of the certificate", where=str(found.key), hint=made_anew)
+        raise InitializationError("the key is not that of the certificate", where=str(of_key), hint=made_anew)
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
         raise InitializationError(
-            "the certificate is of another authority", where=str(found.certificate), hint=made_anew
+            "the certificate is of another authority", where=str(of_party), hint=made_anew
         ) from None
 
 

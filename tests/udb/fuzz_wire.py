@@ -345,6 +345,8 @@ class Campaign:
         client = flight.FlightClient(
             f"grpc+tls://127.0.0.1:{self._port}",
             tls_root_certs=self._access.authority,
+            cert_chain=self._access.certificate,
+            private_key=self._access.key,
             override_hostname=CERTIFICATE_NAME,
             generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
         )

@@ -23,6 +23,7 @@ class Http2:
 
     def __init__(self, port: int, access: Access) -> None:
         context = ssl.create_default_context(cadata=access.authority.decode())
+        context.load_cert_chain(access.folder / "server.pem", access.folder / "server.key")
         context.set_alpn_protocols(["h2"])
         raw = socket.create_connection(("127.0.0.1", port), 5)
         try:

@@ -131,7 +131,9 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         shown = f"[{host}]" if ":" in host else host
         super().__init__(
             f"grpc+tls://{shown}:{port}",
-            tls_certificates=[(access.certificate, access.key)],
+            tls_certificates=[(access.client.certificate, access.client.key)],
+            verify_client=True,
+            root_certificates=access.client.authority,
             middleware={"token": _TokenCheck(access.client.token)},
         )
         self._strangers = Strangers(self.port)

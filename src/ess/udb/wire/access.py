@@ -8,7 +8,7 @@ may use its databases, and nobody else.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 
@@ -23,19 +23,23 @@ _TRUSTED = "trusted.pem"
 
 @dataclass(frozen=True)
 class Access:
-    """The access of a client: the authority to trust, as PEM, the token to show, and the folder they are from."""
+    """The access of a client: the authority to trust, certificate, key and token to show, and the folder they are from.
+
+    Authority, certificate and key are PEM. The certificate keeps strangers from sending anything at all: a server
+    would hold a message of any size before it has seen whether the token comes with it.
+    """
 
     authority: bytes
-    token: str
+    certificate: bytes
+    key: bytes = field(repr=False)
+    token: str = field(repr=False)
     folder: Path
 
 
 @dataclass(frozen=True)
 class ServerAccess:
-    """The access of a server: certificate and key to show, as PEM, its clients' access, and the modules' folder."""
+    """The access of a server: that of its clients, whose certificate it shows too, and the modules' folder."""
 
-    certificate: bytes
-    key: bytes
     client: Access
     modules: Path
 
@@ -85,7 +89,8 @@ def read_access(folder: Path | None = None) -> Access:
         token = (folder / _BEARER).read_text("ascii").strip()  # an editor may have put a line end behind it
         if not token.isprintable():
             raise InitializationError("the token is no single word", where=str(folder / _BEARER))
-        return Access((folder / _TRUSTED).read_bytes(), token, folder)
+        authority, certificate, key = (folder / name for name in (_TRUSTED, f"{_PARTY}.pem", f"{_PARTY}.key"))
+        return Access(authority.read_bytes(), certificate.read_bytes(), key.read_bytes(), token, folder)
     except FileNotFoundError as error:
         raise UdbConnectError(
             "no database server has been started from this working folder",
@@ -97,13 +102,12 @@ def read_access(folder: Path | None = None) -> Access:
 
 
 def certificate_fault(access: Access) -> InitializationError | None:
-    """The reason why a client cannot trust anybody; None if it is another one."""
-    from ess.certificates import check_certificate  # only a failure needs it
+    """The reason why nobody can connect with these files; None if it is another one."""
+    from ess.certificates import check_certificate, check_party  # only a failure needs it
 
     try:
-        for name in (_TRUSTED, f"{_PARTY}.pem"):
-            if (access.folder / name).is_file():  # a client has no need of the server's
-                check_certificate(access.folder / name, anew=_anew(access.folder))
+        authority = check_certificate(access.folder / _TRUSTED, anew=_anew(access.folder))
+        check_party(access.folder, _PARTY, authority, anew=_anew(access.folder))
     except InitializationError as error:
         return error
     return None
@@ -122,4 +126,4 @@ def read_server_access(folder: Path | None = None) -> ServerAccess:
     found = credentials(folder, _PARTY)
     check(found, anew=_anew(folder))
     check_certificate(folder / _TRUSTED, anew=_anew(folder))
-    return ServerAccess(found.certificate.read_bytes(), found.key.read_bytes(), client, folder.parent / "modules")
+    return ServerAccess(client, folder.parent / "modules")

@@ -74,6 +74,8 @@ class Connection:
             self._client = flight.FlightClient(
                 f"grpc+tls://{server.address}",
                 tls_root_certs=access.authority,
+                cert_chain=access.certificate,
+                private_key=access.key,
                 override_hostname=CERTIFICATE_NAME,
                 # A message is a batch; the writer decides how long it is.
                 generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
