@@ -29,7 +29,7 @@ def server(places: dict[str, str]) -> Iterator[UdbServer]:
 
 
 def says_anything(port: int, access: Access, certificate: tuple[Path, Path] | None) -> bool:
-    """Whether the server speaks HTTP/2 with whoever has this certificate."""
+    """True if the server speaks HTTP/2 with whoever has this certificate."""
     context = ssl.create_default_context(cadata=access.authority.decode())
     context.check_hostname = False
     context.set_alpn_protocols(["h2"])

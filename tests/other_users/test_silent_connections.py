@@ -77,29 +77,38 @@ def test_what_shows_no_certificate_is_closed_in_time_and_number(
     for party in ("scheduler", "client"):
         issue(state.certificates_folder(), party)
     monkeypatch.setitem(registry.backends, "tls", registry.backends.get("tls"))
-    monkeypatch.setattr(strangers, "HANDSHAKE_SECONDS", 1.0)
+    monkeypatch.setattr(strangers, "HANDSHAKE_SECONDS", 1000.0)
     monkeypatch.setattr(strangers, "MOST_STRANGERS", 3)
     strangers.bound_strangers()
     met: list[Any] = []
 
+    async def meet(comm: Any) -> None:
+        met.append(comm)
+
     async def attack() -> None:
         server = security("scheduler").get_listen_args("scheduler")  # type: ignore[no-untyped-call]
         client = security("client").get_connection_args("client")  # type: ignore[no-untyped-call]
-        async with listen("tls://127.0.0.1:0", met.append, **server) as listener:  # type: ignore[no-untyped-call]
+        async with listen("tls://127.0.0.1:0", meet, **server) as listener:  # type: ignore[no-untyped-call]
             port = int(listener.contact_address.rpartition(":")[2])
             streams = []
-            for number in range(5):
+
+            async def say_nothing() -> None:
                 streams.append(await asyncio.open_connection("127.0.0.1", port))
-                if number % 2:
+                if len(streams) % 2:
                     streams[-1][1].write(HELLO)
-            first = [await reader.read() for reader, _ in streams[:2]]  # the oldest make room for the others
+
+            for _ in range(5):
+                await say_nothing()
+            ended = [await reader.read() for reader, _ in streams[:2]]  # the oldest make room for the others
             comm = await connect(listener.contact_address, **client)  # type: ignore[no-untyped-call]
-            rest = [await reader.read() for reader, _ in streams[2:]]  # the others have had their time
+            monkeypatch.setattr(strangers, "HANDSHAKE_SECONDS", 0.1)
+            await say_nothing()
+            ended.append(await streams[5][0].read())  # this one has had its time
             await comm.write({"still": "here"})
             while not met:
                 await asyncio.sleep(0)
             assert await met[0].read() == {"still": "here"}
-            assert first + rest == [b""] * 5
+            assert ended == [b""] * 3
             for _, writer in streams:
                 writer.close()
             await comm.close()
