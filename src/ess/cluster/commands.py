@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -18,7 +19,7 @@ from typing import BinaryIO
 
 from ess.cluster.groups import Groups
 from ess.cluster.reaper import session_members, wait_for_readers_to_go
-from ess.errors import EssError, SystemFailure
+from ess.errors import EssError, OutputWriteError, SystemFailure
 from ess.pipeline.counts import Counts
 from ess.settings import open_private
 
@@ -190,6 +191,8 @@ def run_command(
             hint="its command was stopped, and nothing of this file was output or imported",
         )
         return Ended(feeder.error.exit_code, seconds, (), str(dropped))
+    if not stopped and (problem := _cut_off(stdout.parent, exit_code)):
+        return Ended(exit_code or OutputWriteError.exit_code, seconds, (), problem)
     reports = read_reports(counts)
     if exit_code == 0:
         # In `aq_pp ... | gzip` the shell tells only how gzip ended.
@@ -201,6 +204,26 @@ def run_command(
         )
         return Ended(killed.exit_code, seconds, reports.runs, str(killed))
     return Ended(exit_code, seconds, reports.runs, "", stopped)
+
+
+def _cut_off(folder: Path, exit_code: int) -> str:
+    """The reason that output and counts of a command, which are in ``folder``, may lack something; blank if none."""
+    if exit_code == 128 + signal.SIGXFSZ:
+        return str(OutputWriteError("a file reached the limit on its size", where="ulimit -f", hint="raise the limit"))
+    try:
+        status = os.statvfs(folder)
+    except OSError as error:
+        return str(SystemFailure(f"cannot look at it ({error.strerror})", where=str(folder)))
+    free = status.f_bfree if os.geteuid() == 0 else status.f_bavail
+    if free or not status.f_blocks:
+        return ""
+    return str(
+        OutputWriteError(
+            "the disk is full, so what the command wrote may be cut off",
+            where=str(folder),
+            hint="make room, or set ESS_CACHE_DIR to a folder of another disk; then repeat with --resume",
+        )
+    )
 
 
 def _create(path: Path) -> BinaryIO:

@@ -9,6 +9,7 @@ imported under the same identity, so they count once.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -129,7 +130,9 @@ class Ledger:
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(line).encode("ascii") + b"\n")
+            text = json.dumps(line).encode("ascii") + b"\n"
+            if self._file.write(text) < len(text):  # the last bytes that a full disk had
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise SystemFailure(
                 f"cannot write ({error.strerror})", where=str(self.folder / _NAME), hint="check the space on the disk"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ess.errors import OutputWriteError
 from ess.settings import open_private
 
 #: Names the file that gets one JSON line for each run of a tool; the task runner sets it.
@@ -78,8 +80,20 @@ def _append(line: dict[str, object]) -> None:
     if not path:
         return
     # Several tools of one pipeline append to the same file: one write to a file opened for appending stays whole.
-    handle = open_private(Path(path), os.O_WRONLY | os.O_APPEND)
+    text = (json.dumps(line) + "\n").encode("ascii")
     try:
-        os.write(handle, (json.dumps(line) + "\n").encode("ascii"))
-    finally:
-        os.close(handle)
+        handle = open_private(Path(path), os.O_WRONLY | os.O_APPEND)
+        try:
+            written = os.write(handle, text)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise _not_left(path, error.strerror or str(error)) from error
+    if written < len(text):  # the last bytes that a full disk had
+        raise _not_left(path, os.strerror(errno.ENOSPC))
+
+
+def _not_left(path: str, reason: str) -> OutputWriteError:
+    return OutputWriteError(
+        f"cannot write how many rows there were: {reason}", where=path, hint="make room on that disk"
+    )

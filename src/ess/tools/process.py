@@ -102,7 +102,7 @@ def _report(name: str, error: EssError) -> int:
     line = text if text.startswith(f"{name}:") else f"{name}: {text}"
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, EssError):
         from ess.pipeline.counts import leave_failure  # only a failure needs it
 
         leave_failure(name, error.exit_code)
