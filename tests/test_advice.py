@@ -41,6 +41,11 @@ DAMAGED = "tests/udb/test_displaced_log.py::test_a_log_that_is_damaged_is_restor
 AGAIN = f"{ONCE}test_another_job_imports_again"
 ANOTHER = f"{UDB}test_servers_with_different_databases_of_one_name"
 
+FROZEN = "tests/cluster/test_frozen.py::"
+CERTIFICATES = "tests/test_certificate_faults.py::test_"
+DAMAGED_CLUSTER = f"{CERTIFICATES}a_cluster_names_a_damaged_file_a_wrong_clock_and_a_way_out"
+AFTER_A_FAILURE = f"{ONCE}test_what_comes_after_a_failure_does_not_count_and_the_file_is_done_again_as_a_whole"
+
 #: What stands in a sentence -> the test that does what it says.
 TRIED = {
     # Streams
@@ -54,7 +59,12 @@ TRIED = {
     "continue the latest run of this command": KILLED,
     "run: ess cluster start, then repeat with --resume": FAULTS,
     "see what it has done before you run it again": FAULTS,
+    "see to the first message; --resume runs the file again": AFTER_A_FAILURE,
     # Clusters
+    "repeat with --resume, which runs on this machine": f"{FROZEN}test_a_cluster_that_ends_under_a_stream_is_one_line",
+    "or ess cluster stop and start; then repeat with --resume": f"{FROZEN}test_a_stopped_scheduler_is_an_error",
+    "run: ess cluster stop, ess cluster start; then repeat": f"{FROZEN}test_a_stopped_scheduler_is_an_error",
+    "ess cluster terminate, then: ess cluster create": DAMAGED_CLUSTER,
     "ess cluster terminate ends it": ADVISED,
     "run first: ess cluster terminate": ADVISED,
     "use: ess cluster terminate": ADVISED,
@@ -82,7 +92,10 @@ TRIED = {
     "start it with: ess udbd start": SERVER,
     "if it has ended, start it again with: ess udbd start": SERVER,
     "see: ess udbd status": MACHINES,
+    "ess udbd stop; rm -r": f"{CERTIFICATES}a_client_of_a_database_names_a_damaged_file_and_a_way_out",
     # The manual
+    "the file fails, and `--resume` does it again as a whole": AFTER_A_FAILURE,
+    "`--resume` continues it when the cluster answers again": f"{FROZEN}test_a_stopped_scheduler_is_an_error",
     "The same command with `--resume` continues": KILLED,
     "`ess cluster reset` clears everything": ADVISED,
     "`ess udbd start` brings them back, and `aq_udb -clr` removes them": (
@@ -102,6 +115,7 @@ TRIED = {
 
 #: What has the words of advice and is none of this kind.
 NO_ADVICE = (
+    "see what runs: udbd status",
     "what the import is recognised by when its file is done again",
     "install the same version of Essentia on both sides",
     "`ess udbd status` and `ckmem` ask the servers",

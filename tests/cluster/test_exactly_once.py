@@ -127,6 +127,30 @@ def test_an_import_that_is_killed_makes_its_file_fail(site: Site, shape: str) ->
     assert site.stored() == site.keys
 
 
+SECOND_TRIES = [
+    "aq_pp -f {first} -d %cols -imp,ddef shop:t || aq_pp -f {input} -d %cols -imp,ddef shop:t",
+    "for file in {first} {input}; do aq_pp -f $file -d %cols -imp,ddef shop:t && break; done",
+    "file={first}; until aq_pp -f $file -d %cols -imp,ddef shop:t; do file={input}; done",
+    "(cat {input}; [ -e {mended} ] || echo bad,row) | aq_pp -f - -d %cols -o,notitle - | " + DDEF,
+]
+
+
+@pytest.mark.parametrize("shape", SECOND_TRIES)
+def test_what_comes_after_a_failure_does_not_count_and_the_file_is_done_again_as_a_whole(
+    site: Site, tmp_path: Path, shape: str
+) -> None:
+    """A second try would be another place; the rest of a pipeline does not get all rows."""
+    mended, given = tmp_path / "mended", f"{tmp_path}/%FILE"
+    first = f"$([ -e {mended} ] && echo {given} || echo {given}.not_there)"
+    command = f"cat > {given}; {shape.format(first=first, input=given, mended=mended)}"
+    told = site.stream(command)
+    assert told.code in (4, 11, 13), told.err
+    assert site.stored() == []
+    mended.touch()
+    assert site.stream(command, "--resume").code == 0
+    assert site.stored() == site.keys
+
+
 # Advice of messages and of the manual ---------------------------------------------------------------------------------
 
 

@@ -133,6 +133,14 @@ def test_a_stopped_scheduler_is_an_error(cluster: Path) -> None:
     assert (running.returncode, out) == (3, b"")
     assert err.decode().startswith(f"ess: cluster: the scheduler (process {scheduler.process.pid}) is stopped ")
     assert err.count(b"\n") == 1
+    # What is advised works.
+    advice = f"run: kill -CONT {scheduler.process.pid}, or ess cluster stop and start; then repeat with --resume"
+    assert advice in err.decode()
+    os.kill(scheduler.process.pid, signal.SIGCONT)
+    (cluster / "go").touch()
+    again = stream(cluster, "--resume")
+    out, _ = again.communicate(timeout=120)
+    assert (again.returncode, out) == (0, ROWS)
 
 
 @pytest.mark.parametrize("how", ["kill the scheduler", "terminate", "stop"])

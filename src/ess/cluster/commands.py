@@ -179,7 +179,8 @@ def run_command(
             raise
         if feeder:
             feeder.start()
-        stopped = _wait(process, feeder, groups, stop)
+        refused = counts.with_name(f"{counts.name}.refused")
+        stopped = _wait(process, feeder, groups, stop, refused)
         exit_code = _finish(process, groups, kill=stopped or bool(feeder and feeder.error))
     if feeder:
         feeder.abandon()
@@ -194,7 +195,7 @@ def run_command(
     if not stopped and (problem := _cut_off(stdout.parent, exit_code)):
         return Ended(exit_code or OutputWriteError.exit_code, seconds, (), problem)
     reports = read_reports(counts)
-    if exit_code == 0:
+    if exit_code == 0 or refused.exists():
         # In `aq_pp ... | gzip` the shell tells only how gzip ended.
         exit_code = next(iter(reports.exit_codes), 0)
     if exit_code == 0 and reports.unsettled and not stopped:
@@ -235,8 +236,17 @@ def _create(path: Path) -> BinaryIO:
         ) from error
 
 
-def _wait(process: subprocess.Popen[bytes], feeder: Feeder | None, groups: Groups, stop: Callable[[], bool]) -> bool:
-    """Wait until the command ends, its input turns out damaged (it is killed), or it is told to stop (also)."""
+def _wait(
+    process: subprocess.Popen[bytes],
+    feeder: Feeder | None,
+    groups: Groups,
+    stop: Callable[[], bool],
+    refused: Path,
+) -> bool:
+    """Wait until the command ends, or kill it: its input is damaged, it is told to stop, or nothing can come of it.
+
+    The last is so when ``refused`` is there: an import in a loop has been refused, and would be for ever.
+    """
     descriptor = os.pidfd_open(process.pid)
     try:
         poll = select.poll()
@@ -245,7 +255,7 @@ def _wait(process: subprocess.Popen[bytes], feeder: Feeder | None, groups: Group
             if stop():
                 groups.kill(process)
                 return True
-            if feeder and feeder.error:
+            if (feeder and feeder.error) or refused.exists():
                 groups.kill(process)
                 return False
     finally:
@@ -273,7 +283,8 @@ def read_reports(path: Path) -> Reports:
     Imports have lines of :mod:`ess.udb.client.import_claims` there, and files beside it of
     :mod:`ess.cluster.import_places`.
     """
-    begun = {marker.name.removeprefix(f"{path.name}.") for marker in markers(path)}
+    names = (marker.name.removeprefix(f"{path.name}.").partition("@") for marker in markers(path))
+    begun = {place for place, at, _ in names if at}
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

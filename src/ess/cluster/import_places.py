@@ -73,11 +73,11 @@ class Marked:
 def mark(command: str, prefix: str = "") -> Marked:
     """Give each ``aq_pp`` that imports its place, in its environment.
 
-    Just before it, the shell makes the file ``$ESS_COUNTS.Place``: so it is known that it has begun, also where it is
-    killed before it can say anything.
+    Just before it, the shell makes the file ``$ESS_COUNTS.Place@Process``: so it is known that it has begun, also where
+    it is killed before it can say anything.
 
     >>> mark("aq_pp -f - -d s:a -imp db:t").text
-    'ESS_IMPORT_PLACE=1 99>>"$ESS_COUNTS".1 99>&- aq_pp -f - -d s:a -imp db:t'
+    'ESS_IMPORT_PLACE=1 99>>"$ESS_COUNTS".1@$BASHPID 99>&- aq_pp -f - -d s:a -imp db:t'
     >>> mark("while read f; do aq_pp -f $f -imp db:t; done").places
     1
     >>> mark("xargs -P2 aq_pp -imp db:t -f").unplaced
@@ -220,7 +220,7 @@ class _Reader:
         for each in around:
             each.has_import = True
         place = f"{self._prefix}{self._places}" + "".join(f".${{{each.variable}-}}" for each in counted)
-        made = f'{_DESCRIPTOR}>>"${COUNTS}".{place} {_DESCRIPTOR}>&-'
+        made = f'{_DESCRIPTOR}>>"${COUNTS}".{place}@$BASHPID {_DESCRIPTOR}>&-'
         self._inserted.append((command.begin, f"{PLACE}={place} {made} "))
 
 

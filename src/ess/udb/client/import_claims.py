@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ess.errors import OptionError, SystemFailure
@@ -71,6 +72,33 @@ def claim(identity: ImportIdentity, *, where: str) -> None:
         )
 
 
+def require_no_failure(identity: ImportIdentity, *, where: str) -> None:
+    """Make sure that nothing has failed so far in this run of the command: its file will be done again as a whole.
+
+    What comes now may be a second try of what failed (``aq_pp ... || aq_pp ...``), in another place, or the rest of a
+    pipeline, which has not got all rows.
+
+    Raises:
+        SystemFailure: If something has failed, or an import has been killed.
+    """
+    path = setting("ESS_COUNTS")
+    if not identity.claim or not path:
+        return
+    mine = setting("ESS_IMPORT_PLACE")
+    ended = {place for place, process in _begun(path) if not _runs(process)}
+    # Read after that: a process says that its import counts before it ends.
+    lines = [line for line in _read(path) if isinstance(line, dict)]
+    settled = {line.get("place") for line in lines if line.get("is") == "settled"}
+    if not ended <= settled | {mine} or any("exit" in line for line in lines):
+        if "." in mine:  # a loop may try for ever
+            Path(f"{path}.refused").touch()
+        raise SystemFailure(
+            "something of this file has failed before, so this import does not count either",
+            where=where,
+            hint="see to the first message; --resume runs the file again",
+        )
+
+
 def settle(identity: ImportIdentity) -> None:
     """Note that an import has ended as it should: it counts, or has counted before."""
     if identity.claim:
@@ -95,6 +123,32 @@ def _note(claim: str, what: str, *, unless_begun: bool = False) -> bool:
     except OSError as error:
         raise SystemFailure(f"cannot write ({error.strerror})", where=path, hint="check space and rights") from error
     return True
+
+
+def _begun(path: str) -> list[tuple[str, str]]:
+    """The place and the process of each import that the shell has begun."""
+    counts = Path(path)
+    names = (each.name for each in counts.parent.iterdir())
+    found = [name.removeprefix(f"{counts.name}.") for name in names if name.startswith(f"{counts.name}.")]
+    return [(place, process) for place, at, process in (each.partition("@") for each in found) if at]
+
+
+def _runs(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
+
+
+def _read(path: str) -> list[Any]:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return []
+    try:
+        return _lines(file)
+    finally:
+        os.close(file)
 
 
 def _lines(file: int) -> list[Any]:

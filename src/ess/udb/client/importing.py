@@ -19,7 +19,7 @@ from ess.language.tree import Slot, ValueType, value_type
 from ess.pipeline.sinks import ImportRequest
 from ess.schema.batch import PHYSICAL, Batch, blank
 from ess.schema.types import ColumnType
-from ess.udb.client.import_claims import ImportIdentity, claim, identity_from_environment, settle
+from ess.udb.client.import_claims import ImportIdentity, claim, identity_from_environment, require_no_failure, settle
 from ess.udb.client.pool import Pool
 from ess.udb.client.stage_stream import StageStream, kept_alive
 from ess.udb.client.two_phases import commit
@@ -202,6 +202,7 @@ class Import:
     def commit(self) -> int:
         """Make the rows count on all servers; how many they are, also where they have counted before."""
         self.connect()
+        require_no_failure(self._identity, where=self._where)
         self._counted = commit(self._streams)
         self._end()
         settle(self._identity)
