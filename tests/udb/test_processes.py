@@ -391,6 +391,7 @@ def test_a_server_whose_folder_was_removed_is_named_and_stopped(
     assert not psutil.pid_exists(server.pid)
     with pytest.raises(OptionError, match="no server of yours has this port"):
         list(service.stop_port(port_base))
+    assert list(service.status(removed, [])) == ["No running server detected."]
 
 
 def test_who_else_has_a_port_is_named_and_not_ended(places: dict[str, str], tmp_path: Path) -> None:
