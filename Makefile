@@ -7,7 +7,7 @@ AZURITE := $(VENV)/azurite/node_modules/.package-lock.json
 SWIFT := $(VENV)/swift/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup azurite swift demo test check fmt pages conformance bench fuzz fuzzudb fault lock clean
+.PHONY: help setup azurite swift demo test newest memory works check fmt pages conformance bench fuzz fuzzudb fault lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -38,6 +38,15 @@ demo: $(STAMP) ## run the main job from sample logs to the answer
 
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m pytest -n $${TEST_WORKERS:-2} --dist loadfile
+
+newest: $(STAMP) ## the tests on the newest supported Python that this machine has, beside that of .venv
+	@sh scripts/newest.sh tests/formats tests/language tests/rowwise tests/columnar tests/pipeline tests/lake tests/tools tests/cli tests/cluster tests/udb/test_processes.py tests/udb/test_aq_udb.py tests/udb/test_import_export.py tests/udb/test_durability.py src
+
+memory: $(STAMP) ## what commands and servers hold, measured on a machine that does nothing else
+	@for tests in tests/alone/memory_*.py; do $(BIN)/python -m pytest -q -p no:xdist $$tests || exit 1; done
+
+works: $(STAMP) ## the works of the benchmark, at tiny sizes: all contestants give equal results
+	@$(BIN)/python -m pytest -q -p no:xdist tests/alone/works.py
 
 check: $(STAMP) ## format, lint, strict types, layering, stale pages
 	@$(BIN)/ruff format --check
@@ -74,4 +83,4 @@ lock: ## resolve the locked versions anew (needs uv and npm)
 	cd requirements/azurite && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .demo .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-newest .demo .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

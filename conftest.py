@@ -1,10 +1,47 @@
-"""For tests and docstring examples alike: nothing that runs here may touch the state of the person who runs it."""
+"""For tests and docstring examples alike: nothing that runs here touches the user's state, or outlives the run."""
 
 from __future__ import annotations
 
+import os
+import time
+import warnings
 from collections.abc import Iterator
 
 import pytest
+
+from tests import guard
+
+#: So long may what a test has stopped take to end.
+ENDS_WITHIN_SECONDS = 30.0
+
+
+def pytest_configure() -> None:
+    """Let a guard end whatever this run starts, however the run ends."""
+    guard.start()
+
+
+def _left() -> list[guard.Process]:
+    """What the tests of this process have started, and is there still, but for what it shares with others."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    return [
+        process
+        for process in guard.processes(os.environ[guard.VARIABLE])
+        if process.variables.get("PYTEST_XDIST_WORKER") == worker
+        # Python's own: they end with this process.
+        and not (process.parent == os.getpid() and "multiprocessing." in process.words)
+    ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """Tell which processes the tests of this process have left; the guard ends them."""
+    yield
+    deadline = time.monotonic() + ENDS_WITHIN_SECONDS
+    while left := _left():
+        if time.monotonic() > deadline:
+            warnings.warn("left behind: " + "; ".join(map(str, left)), stacklevel=1)
+            return
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session", autouse=True)

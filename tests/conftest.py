@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.places import own_places, ports_in_a_row
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ESS_SHARED", ROOT.parent / "shared"))
@@ -38,6 +42,20 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(NO_SHARED)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[dict[str, str]]:
+    """Variables with which the tools run through a tool server, as a user has it; a command then starts in no time."""
+    with tempfile.TemporaryDirectory(prefix="ess-") as folder:  # the path of a socket must be short
+        environment = {"ESS_WARM": "1", "ESS_RUNTIME_DIR": folder}
+        server = subprocess.Popen([sys.executable, "-m", "ess.tools.warm.server"], env={**os.environ, **environment})
+        try:
+            until(lambda: any(Path(folder).glob("*.sock")))
+            yield {**environment, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        finally:
+            server.terminate()
+            server.wait()
 
 
 @pytest.fixture

@@ -17,10 +17,14 @@ from typing import Any
 import pytest
 
 from tests import swift_server
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 BUCKET = "shop-data"
+
+#: Where `make azurite` installs it.
+AZURITE = ROOT / ".venv" / "azurite" / "node_modules" / ".bin" / "azurite-blob"
 
 #: The key that the emulator has for its account, so that all can know it.
 AZURITE_ACCOUNT = "devstoreaccount1"
@@ -34,7 +38,6 @@ ALONE = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
 }
-_SECONDS = 60.0
 
 
 class StoreServer:
@@ -181,8 +184,7 @@ def azurite() -> str:
 
     It is a package of npm, and comes with `make azurite`.
     """
-    ours = ROOT / ".venv" / "azurite" / "node_modules" / ".bin" / "azurite-blob"
-    found = str(ours) if ours.exists() else shutil.which("azurite-blob")
+    found = str(AZURITE) if AZURITE.exists() else shutil.which("azurite-blob")
     if found is None:
         pytest.skip("azurite is not on this machine; run: make azurite")
     return found
@@ -197,7 +199,7 @@ def running(words: list[str], log: Path, variables: dict[str, str]) -> Iterator[
             words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env={**environment, **variables}
         )
     try:
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not (found := re.search(rb"http://127\.0\.0\.1:([1-9]\d*)", log.read_bytes())):
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"{words[0]} does not start: {log.read_text('utf-8', 'replace')}")
@@ -206,7 +208,7 @@ def running(words: list[str], log: Path, variables: dict[str, str]) -> Iterator[
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.places import ports_in_a_row
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,7 +25,7 @@ def demo(folder: Path, port: int, *words: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.places import own_places
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 PATTERN = "/data/shop/*sales*.gz"
@@ -44,7 +45,7 @@ def test_the_commands_for_ones_own_data_work(tmp_path: Path, port_base: int) -> 
         env={**os.environ, **own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

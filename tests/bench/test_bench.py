@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import clients
-from bench.__main__ import WORKS
 from bench.contest import run_work
 from bench.data import Data, titles_of
 from bench.equal import Columns, require_equal
@@ -187,37 +185,3 @@ def test_a_command_that_fails_is_an_error() -> None:
         measure([sys.executable, "-c", "raise SystemExit(3)"], {}, None)
     with pytest.raises(BenchError, match="cannot run no-such-command"):
         measure(["no-such-command"], {}, None)
-
-
-@pytest.mark.parametrize("key", ["clean", "access-log", "count", "order", "stateful"])
-def test_the_works_give_equal_results(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ESS_WARM", "0")
-    work = WORKS[key](Data(tmp_path, 2000, table_rows=300, small_files=2))
-    outcome = run_work(
-        work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
-    )
-    assert outcome.trouble == ""
-
-
-@pytest.mark.parametrize("key", ["udb-order", "udb-count", "udb-info", "udb-sessions", "udb-memory", "udb-clients"])
-def test_the_works_of_the_database_give_equal_results(
-    key: str, tmp_path: Path, port_base: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BENCH_PORT", str(port_base))
-    monkeypatch.setenv("ESS_RUNTIME_DIR", str(tmp_path / "server"))
-    work = WORKS[key](Data(tmp_path, 2000, clients_at_once=5))
-    once = tuple(replace(contestant, loops=1) for contestant in work.contestants)
-    work = replace(work, contestants=once, runs=1)
-    outcome = run_work(
-        work, folder=tmp_path / "out", runs=1, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
-    )
-    assert outcome.trouble == ""
-    assert all(outcome.megabytes(contestant.label) for contestant in work.contestants if contestant.timed)
-
-
-def test_the_memory_is_that_of_the_command() -> None:
-    ballast = bytearray(200 << 20)
-    small = measure([sys.executable, "-SE", "-c", "pass"], {}, None)
-    large = measure([sys.executable, "-SE", "-c", "bytearray(300 << 20)"], {}, None)
-    assert len(ballast) and small.megabytes < 100
-    assert 300 < large.megabytes < 400

@@ -17,6 +17,7 @@ from ess.cli import completion
 from ess.cli.app import app
 from ess.errors import OptionError
 from ess.formats.attributes import INPUT_ATTRIBUTES
+from tests.waiting import PATIENCE
 
 LOG = "purchaseDate,userID,price\n2014-09-01,7,1.5\n"
 SPEC = """# a comment
@@ -117,7 +118,7 @@ def test_tabulator_key(folder: Path, shell: str) -> None:
         pytest.skip(f"{shell} is not on this machine")
     options = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"]}[shell]
     terminal = pexpect.spawn(
-        shell, [*options, "-i"], cwd=str(folder), encoding="utf-8", timeout=30, dimensions=(24, 200)
+        shell, [*options, "-i"], cwd=str(folder), encoding="utf-8", timeout=PATIENCE, dimensions=(24, 200)
     )
     try:
         if shell == "zsh":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ess.lake.entry import FileEntry
+from tests.waiting import until
 
 
 def make_files(folder: Path, contents: list[bytes]) -> list[FileEntry]:
@@ -37,12 +37,9 @@ def marked(marker: str) -> list[int]:
     return found
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     """Wait for something that shall happen."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+    until(condition)
 
 
 def listening(pids: list[int]) -> list[str]:

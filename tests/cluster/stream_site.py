@@ -196,7 +196,7 @@ class Gate:
 
     def await_somebody(self) -> None:
         """Wait until a command has come that had not come when it was asked the last time."""
-        wait_until(lambda: set(self.folder.glob("at.*")) - self.seen, SECONDS)
+        wait_until(lambda: set(self.folder.glob("at.*")) - self.seen)
         self.seen.update(self.folder.glob("at.*"))
 
     def open(self) -> None:

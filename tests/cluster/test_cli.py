@@ -17,6 +17,7 @@ import pytest
 from ess import api
 from ess.cli import app
 from tests.cluster.running import marked, wait_until
+from tests.waiting import PATIENCE
 
 ESS = str(Path(sys.executable).with_name("ess"))
 
@@ -139,7 +140,9 @@ def test_the_bar_and_ctrl_c_on_a_terminal(logs: Path, tmp_path: Path) -> None:
     marker = f"{tmp_path}/begun"
     log = io.BytesIO()
     terminal = pexpect.spawn(
-        ESS, ["stream", "log", "*", "*", f"cat; : > {marker}_%file; [ %file = log_20140901 ] || sleep 300"], timeout=30
+        ESS,
+        ["stream", "log", "*", "*", f"cat; : > {marker}_%file; [ %file = log_20140901 ] || sleep 300"],
+        timeout=PATIENCE,
     )
     terminal.logfile_read = log
     wait_until(Path(f"{marker}_log_20140902").exists)

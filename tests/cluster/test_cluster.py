@@ -28,6 +28,7 @@ from ess.cluster.versions import code_hash, versions
 from ess.errors import InitializationError, OptionError
 from ess.lake.entry import FileEntry
 from tests.cluster.running import listening, make_files, marked, wait_until
+from tests.waiting import PATIENCE
 
 DEFAULT = StreamOptions()
 
@@ -84,8 +85,10 @@ def test_the_output_is_that_of_one_machine(whole: Path, tmp_path: Path, monkeypa
 
 def test_both_nodes_and_all_their_threads_work(whole: Path, tmp_path: Path) -> None:
     entries = make_files(tmp_path, [b"x"] * 8)
+    # A command ends only when commands have begun on both threads of both nodes.
+    meet = f": > {tmp_path}/at-%node_id-%thread_id; until [ $(ls {tmp_path} | grep -c at-) = 4 ]; do sleep 0.02; done"
     _, out, err = run(
-        entries, "echo %node_id/%num_nodes %thread_id/%num_threads; echo hello >&2; sleep 0.2", StreamOptions(threads=2)
+        entries, f"echo %node_id/%num_nodes %thread_id/%num_threads; echo hello >&2; {meet}", StreamOptions(threads=2)
     )
     lines = out.decode().splitlines()
     assert {line.split()[0] for line in lines} == {"0/2", "1/2"}
@@ -98,8 +101,9 @@ def test_exec_runs_on_every_node_or_once_for_plain_udb_calls(
 ) -> None:
     stdout, stderr = io.BytesIO(), io.BytesIO()
     command = (
-        "[ %node_id = 1 ] || sleep 0.3; echo %node_id $ESS_NODE_ID $ESS_UDB_NODE; "
-        "echo hello >&2; [ %node_id = 0 ] || exit 6"
+        f"[ %node_id = 1 ] || until [ -e {tmp_path}/one ]; do sleep 0.02; done; "
+        "echo %node_id $ESS_NODE_ID $ESS_UDB_NODE; "
+        f"echo hello >&2; [ %node_id = 0 ] || {{ : > {tmp_path}/one; exit 6; }}"
     )
     result = execute(command, stdout=stdout, stderr=stderr)
     assert stdout.getvalue() == b"0 0 0/2\n1 1 1/2\n"
@@ -123,7 +127,8 @@ def test_killing_a_worker_changes_no_result(whole: Path, tmp_path: Path) -> None
     marker = f"{tmp_path}/effects"
     entries = make_files(tmp_path, [b"x" * number for number in range(6)])
     # Each run of a command leaves its file's import identity, as an import would.
-    command = f"wc -c; echo $ESS_IMPORT_ID >> {marker}; : > {tmp_path}/on_%node_id; sleep 0.4; echo done"
+    until_killed = f"until [ -e {tmp_path}/killed ]; do sleep 0.02; done"
+    command = f"wc -c; echo $ESS_IMPORT_ID >> {marker}; : > {tmp_path}/on_%node_id; {until_killed}; echo done"
     before = worker(victim)
     assert before.reaper is not None
     killed: list[int] = []
@@ -132,6 +137,7 @@ def test_killing_a_worker_changes_no_result(whole: Path, tmp_path: Path) -> None
         wait_until((tmp_path / f"on_{victim}").exists)
         os.kill(before.process.pid, signal.SIGKILL)
         killed.append(before.process.pid)
+        (tmp_path / "killed").touch()
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -216,7 +222,7 @@ def test_an_interrupted_job_leaves_nothing_running(whole: Path, tmp_path: Path, 
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, command, *(entry.path for entry in entries)])
     wait_until(lambda: len(list(tmp_path.glob("begun_*"))) == 2)
     program.send_signal(number)
-    assert program.wait(60) == (130 if number == signal.SIGINT else -9)
+    assert program.wait(PATIENCE) == (130 if number == signal.SIGINT else -9)
     wait_until(lambda: not marked(f"{tmp_path}/begun"))
     assert not (tmp_path / "ended").exists()
     # The workers are free again, also for the very same job.
@@ -236,7 +242,7 @@ def test_what_the_cluster_shows_to_strangers(whole: Path) -> None:
     assert set(modes.values()) == {0}
     # Without a certificate of the cluster there is no answer.
     host, _, port = daemons[0].address.removeprefix("tls://").rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         connection.sendall(b"\0" * 64)
         try:
             answer = connection.recv(64)

@@ -15,6 +15,7 @@ import pytest
 
 from ess.cluster import providers, state
 from tests.cluster.running import wait_until
+from tests.waiting import PATIENCE
 
 BIN = Path(sys.executable).parent
 ROWS = b"".join(b"%d\n" % number for number in range(1, 7))
@@ -68,7 +69,7 @@ def begun(lake: Path) -> bool:
 def go_on(running: subprocess.Popen[bytes], lake: Path) -> tuple[int, bytes, str]:
     """Let the commands end; what became of the stream."""
     (lake / "go").touch()
-    out, err = running.communicate(timeout=120)
+    out, err = running.communicate(timeout=PATIENCE)
     return running.returncode, out, err.decode()
 
 
@@ -129,7 +130,7 @@ def test_a_stopped_scheduler_is_an_error(cluster: Path) -> None:
     scheduler = state.read_daemon("scheduler")
     assert scheduler is not None
     os.kill(scheduler.process.pid, signal.SIGSTOP)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=PATIENCE)
     assert (running.returncode, out) == (3, b"")
     assert err.decode().startswith(f"ess: cluster: the scheduler (process {scheduler.process.pid}) is stopped ")
     assert err.count(b"\n") == 1
@@ -153,7 +154,7 @@ def test_a_cluster_that_ends_under_a_stream_is_one_line(cluster: Path, how: str)
         os.kill(scheduler.process.pid, signal.SIGKILL)
     else:
         subprocess.run([BIN / "ess", "cluster", how], check=True)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=PATIENCE)
     assert (running.returncode, out, err.count(b"\n")) == (3, b"", 1)
     ended = how == "terminate"
     advice = "repeat with --resume, which runs on this machine" if ended else "run: ess cluster start, then repeat with"
@@ -163,5 +164,5 @@ def test_a_cluster_that_ends_under_a_stream_is_one_line(cluster: Path, how: str)
         subprocess.run([BIN / "ess", "cluster", "start"], check=True)
     (cluster / "go").touch()
     again = stream(cluster, "--resume")
-    out, _ = again.communicate(timeout=120)
+    out, _ = again.communicate(timeout=PATIENCE)
     assert (again.returncode, out) == (0, ROWS)

@@ -22,7 +22,7 @@ def test_commands_use_it_once_it_is_ready_and_it_dies_with_its_owner(
     groups = Groups()
     warm = WarmTools(groups)
     assert warm.environment() == WITHOUT  # it is being started
-    wait_until(lambda: warm.environment() != WITHOUT, 60)
+    wait_until(lambda: warm.environment() != WITHOUT)
     environment = warm.environment()
     folder = Path(environment["ESS_RUNTIME_DIR"])
     around = surroundings()

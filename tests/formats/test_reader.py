@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import os
-import resource
 from pathlib import Path
 
 import pytest
@@ -198,21 +197,6 @@ def test_python_writes_what_we_read(rows: list[tuple[str, str]], end: str, quoti
     writer = csv.writer(text, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows(rows)
     assert read(text.getvalue().encode()) == ([(a.encode(), b.encode()) for a, b in rows], [])
-
-
-def test_line_without_end_takes_no_memory(tmp_path: Path) -> None:
-    path = tmp_path / "long.gz"
-    with gzip.open(path, "wb", compresslevel=1) as sink:
-        sink.write(b"a,b\n")
-        for _ in range(300):
-            sink.write(bytes(1 << 20))
-        sink.write(b"\nc,d\n")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    columns = parse_input_columns(TWO.split(), attributes_of(""), where="-d").columns
-    batches = list(read_input([str(path)], attributes_of(""), columns))
-    assert [row for batch in batches for row in batch.frame.rows()] == [(b"a", b"b"), (b"c", b"d")]
-    assert [r.record for batch in batches for r in batch.rejects] == [2]
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000  # KB
 
 
 PUBLISHED = Path(os.environ.get("ESS_PUBLISHED", Path(__file__).parents[3] / "shared" / "published"))

@@ -14,6 +14,7 @@ import pytest
 
 from tests.places import own_places, ports_in_a_row
 from tests.published.shell import Shell
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["embedded", "two workers"])
@@ -38,7 +39,12 @@ def _machine(workers: int, tmp_path_factory: pytest.TempPathFactory, port: int) 
     finally:
         for command in ("ess udbd stop", "ess cluster terminate"):
             subprocess.run(
-                ["bash", "-c", command], cwd=folder, env=shell.environment, capture_output=True, timeout=60, check=False
+                ["bash", "-c", command],
+                cwd=folder,
+                env=shell.environment,
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
             )
         shutil.rmtree(runtime, ignore_errors=True)
 

@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 
 @dataclass(frozen=True)
 class Shell:
@@ -16,11 +18,11 @@ class Shell:
     environment: dict[str, str]
     workers: int = 0
 
-    def run(self, command: str, *, code: int = 0, seconds: float = 120) -> bytes:
+    def run(self, command: str, *, code: int = 0, seconds: float = PATIENCE) -> bytes:
         """The standard output of a command line that must end with ``code``."""
         return self.both(command, code=code, seconds=seconds)[0]
 
-    def both(self, command: str, *, code: int = 0, seconds: float = 120) -> tuple[bytes, str]:
+    def both(self, command: str, *, code: int = 0, seconds: float = PATIENCE) -> tuple[bytes, str]:
         """Standard output and standard error of a command line that must end with ``code``."""
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ess.tools import aq_cat, aq_cnt, aq_ord, aq_pp, aq_rst, aq_sess
 from tests.tools.outcome import Outcome
+from tests.waiting import PATIENCE
 
 TOOLS = {tool.__name__.rpartition(".")[2]: tool.main for tool in (aq_cat, aq_cnt, aq_ord, aq_pp, aq_rst, aq_sess)}
 SPECS = ("-d", "s:name", "i:n", "f:x", "ip:ip", "ls,trm:z")
@@ -153,7 +154,7 @@ def test_pipes_lose_nothing(tmp_path: Path) -> None:
         env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "ESS_WARM": "0"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert (done.stdout, done.stderr) == ('"row","Names"\n20000,20000\n', "")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.waiting import PATIENCE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "modules.md"
 STEPS = [
@@ -16,9 +17,9 @@ STEPS = [
 ]
 
 
-def test_examples(tmp_path: Path) -> None:
+def test_examples(tmp_path: Path, warm: dict[str, str]) -> None:
     assert len(STEPS) == 8
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ESS_WARM": "0"}
+    environment = {**os.environ, **warm}
     for step in STEPS:
         first, *lines = step.splitlines()
         more = [line[2:] for line in lines if line.startswith(">")]
@@ -30,7 +31,7 @@ def test_examples(tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=True,
         )
         assert done.stdout + done.stderr == expected, command

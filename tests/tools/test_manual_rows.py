@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import PATIENCE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "rows.md"
 STEPS = [
@@ -23,16 +24,15 @@ def test_the_page_has_examples() -> None:
 
 
 @pytest.mark.parametrize("step", STEPS, ids=range(len(STEPS)))
-def test_example(step: str, tmp_path: Path) -> None:
+def test_example(step: str, tmp_path: Path, warm: dict[str, str]) -> None:
     command, _, expected = step.partition("\n")
-    tools = Path(sys.executable).parent
     done = subprocess.run(
         ["bash", "-c", command],
-        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "ESS_WARM": "0"},
+        env={**os.environ, **warm},
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert done.stdout + done.stderr == expected

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import PATIENCE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "tools.md"
 STEPS = [
@@ -19,28 +20,27 @@ STEPS = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, warm: dict[str, str]) -> Path:
     """A folder with the file that all examples use; the first one makes it."""
     made = tmp_path_factory.mktemp("tools")
-    run(STEPS[0].partition("\n")[0], made)
+    run(STEPS[0].partition("\n")[0], made, warm)
     return made
 
 
 @pytest.mark.parametrize("step", STEPS, ids=range(len(STEPS)))
-def test_example(step: str, folder: Path) -> None:
+def test_example(step: str, folder: Path, warm: dict[str, str]) -> None:
     command, _, expected = step.partition("\n")
-    assert run(command, folder) == expected
+    assert run(command, folder, warm) == expected
 
 
-def run(command: str, folder: Path) -> str:
-    tools = Path(sys.executable).parent
+def run(command: str, folder: Path, warm: dict[str, str]) -> str:
     done = subprocess.run(
         ["bash", "-c", command],
-        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "ESS_WARM": "0"},
+        env={**os.environ, **warm},
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     return done.stdout + done.stderr

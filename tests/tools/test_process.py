@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from ess.errors import EssError, InputDataError, OutputWriteError
 from ess.tools.process import exit_code
+from tests.waiting import PATIENCE
 
 COMMAND = [sys.executable, "-c", "from ess.tools.aq_pp import command; command()"]
 
@@ -34,7 +34,7 @@ def test_a_closed_pipe_ends_it_silently_by_sigpipe(environment: dict[str, str], 
     assert tool.stdout.readline() == b'"a","b"\n'
     tool.stdout.close()
     assert tool.stderr.read() == b""
-    assert tool.wait(timeout=60) == -signal.SIGPIPE
+    assert tool.wait(timeout=PATIENCE) == -signal.SIGPIPE
     tool.stderr.close()
 
 
@@ -60,9 +60,8 @@ def test_ctrl_c_ends_it_quietly_as_a_shell_expects(waiting: subprocess.Popen[byt
     waiting.stdin.write(b"row,1\n")
     waiting.stdin.flush()
     assert waiting.stdout.readline() == b'"row",1\n'
-    time.sleep(0.2)
     waiting.send_signal(signal.SIGINT)
-    _out, err = waiting.communicate(timeout=30)
+    _out, err = waiting.communicate(timeout=PATIENCE)
     assert (waiting.returncode, err) == (-signal.SIGINT, b"")
 
 

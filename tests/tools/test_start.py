@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 BIN = Path(sys.executable).parent
 COMMANDS = {
     "aq_pp": ["aq_pp", "-f", "-", "-d", "s:a"],
@@ -52,7 +54,7 @@ def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_word(
         )
         time.sleep(0.3 * point / points)  # no event is waited for: these moments have no name
         command.send_signal(signal.SIGINT)
-        code = command.wait(timeout=60)
+        code = command.wait(timeout=PATIENCE)
         _, said = command.communicate()
         if code != -signal.SIGINT:  # it was through already
             assert (name, code) in (("udbd", 0), ("udbd", 1))
@@ -84,6 +86,6 @@ def _limited(environment: dict[str, str], name: str, megabytes: int) -> subproce
         capture_output=True,
         env=environment,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import fcntl
+import mmap
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import pytest
 
@@ -22,17 +24,11 @@ from ess.tools.warm import client, protocol
 from ess.udb.admin import admin
 from ess.udb.server.server import UdbServer
 from ess.udb.wire.access import make_access, read_server_access
+from tests.waiting import PATIENCE, stop, until
 
 LAUNCHER = [str(Path(sys.executable).with_name("aq_pp"))]
 PYTHON = [sys.executable, "-c", "from ess.tools.launch import aq_pp; aq_pp()"]
 SERVER = [sys.executable, "-m", "ess.tools.warm.server"]
-
-
-def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def _workers(server: int) -> list[int]:
@@ -87,15 +83,43 @@ def own_server(runtime: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def _serve() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(SERVER)
-    _until(lambda: Path(protocol.socket_path()).exists())
+    until(lambda: Path(protocol.socket_path()).exists())
     yield process
     process.kill()
     process.wait()
 
 
+def _reading(command: list[str]) -> subprocess.Popen[bytes]:
+    """A command that has read a row, printed it, and waits for more."""
+    pipe = subprocess.PIPE
+    arguments = ["-d", "i:a", "-o,notitle,nodelay", "-"]
+    client = subprocess.Popen([*command, *arguments], stdin=pipe, stdout=pipe, stderr=pipe)
+    assert client.stdin is not None and client.stdout is not None
+    client.stdin.write(b"1\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == b"1\n"
+    return client
+
+
+def _waiting_in(pipe: IO[bytes] | None) -> int:
+    """How many bytes nobody has read yet."""
+    assert pipe is not None
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def _connections(path: str) -> int:
+    """How many sockets of this name there are."""
+    return Path("/proc/net/unix").read_text().count(f" {path}\n")
+
+
 def _run(command: list[str], *arguments: str, stdin: bytes = b"1,2\n", **changes: str) -> tuple[int, bytes, bytes]:
     done = subprocess.run(
-        [*command, *arguments], input=stdin, capture_output=True, env={**os.environ, **changes}, timeout=60, check=False
+        [*command, *arguments],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **changes},
+        timeout=PATIENCE,
+        check=False,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -148,18 +172,18 @@ def test_limits_are_the_callers(command: list[str], server: subprocess.Popen[byt
 
 def test_closed_pipe_ends_both_quietly(command: list[str], server: subprocess.Popen[bytes]) -> None:
     script = 'yes 1 | "$@" -d i:a -o,notitle - | head -1; echo "${PIPESTATUS[1]}"'
-    done = subprocess.run(["bash", "-c", script, "bash", *command], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["bash", "-c", script, "bash", *command], capture_output=True, timeout=PATIENCE, check=False)
     assert (done.stdout, done.stderr) == (b"1\n141\n", b"")
-    _until(lambda: not _commands(server.pid))
+    until(lambda: not _commands(server.pid))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM)])
 def test_signals_reach_the_command(command: list[str], server: subprocess.Popen[bytes], number: int, code: int) -> None:
-    client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    _until(lambda: bool(_commands(server.pid)))
-    time.sleep(0.3)  # let it begin to read
+    client = _reading(command)
+    assert _commands(server.pid)
     client.send_signal(number)
-    assert client.wait(timeout=30) == code
+    assert client.wait(timeout=PATIENCE) == code
+    client.communicate()
     assert not _commands(server.pid)
 
 
@@ -169,47 +193,79 @@ def test_an_interruption_does_not_wait_for_who_does_not_read(
 ) -> None:
     (tmp_path / "in.csv").write_bytes(b"1234567\n" * 1_500_000)
     client = subprocess.Popen(
-        [*command, "-f", str(tmp_path / "in.csv"), "-d", *columns, "-o", "-"], stdout=subprocess.PIPE
+        [*command, "-f", str(tmp_path / "in.csv"), "-d", *columns, "-o", "-"], stdout=subprocess.PIPE, bufsize=0
     )
     assert client.stdout is not None
-    assert client.stdout.read(10)  # its printing thread has begun, and the pipe is full before long
-    time.sleep(0.5)
+    assert client.stdout.read(10)
+    # The pipe is full when there is no room for another page.
+    size = fcntl.fcntl(client.stdout, fcntl.F_GETPIPE_SZ) - 2 * mmap.PAGESIZE
+    until(lambda: _waiting_in(client.stdout) >= size)
     client.send_signal(signal.SIGINT)
-    assert client.wait(timeout=30) == -signal.SIGINT
+    assert client.wait(timeout=PATIENCE) == -signal.SIGINT
     client.stdout.close()
     assert not _commands(server.pid)
 
 
 def test_killed_client_takes_its_command_with_it(command: list[str], server: subprocess.Popen[bytes]) -> None:
     client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    _until(lambda: bool(_commands(server.pid)))
+    until(lambda: bool(_commands(server.pid)))
     client.kill()
     client.wait()
-    _until(lambda: not _commands(server.pid))
+    until(lambda: not _commands(server.pid))
     assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
 
 
 def test_lost_server_is_an_error_and_leaves_no_command(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
-    client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    _until(lambda: bool(_commands(own_server.pid)))
-    process = _commands(own_server.pid)[0]
-    # It has begun once it waits for its input; before that, the client would run the command directly.
-    _until(lambda: str(Path(f"/proc/{process}/fd/0").readlink()).startswith("pipe:"))
-    time.sleep(0.5)
+    client = _reading(command)
+    (process,) = _commands(own_server.pid)
     own_server.kill()
-    _, errors = client.communicate(timeout=30)
+    _, errors = client.communicate(timeout=PATIENCE)
     assert client.returncode == 4
     assert errors.count(b"\n") == 1
-    _until(lambda: not Path(f"/proc/{process}").exists())
+    until(lambda: not Path(f"/proc/{process}").exists())
 
 
-def test_server_that_dies_before_the_command_begins(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
-    client = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not _commands(own_server.pid):
-        pass
-    own_server.kill()  # between the fork and the command, often
-    client.communicate(timeout=30)
-    assert client.returncode in (0, 4)
+@pytest.mark.parametrize(
+    ("says", "outcome"), [(b"", (0, b"1\n")), (protocol.message(protocol.BEGUN, 1 << 22), (4, b""))]
+)
+def test_a_server_that_dies_before_the_command_begins_and_after_that(
+    command: list[str], runtime: Path, says: bytes, outcome: tuple[int, bytes]
+) -> None:
+    """Before the command has said that it begins, nothing of it has been done, and the client does it all."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(protocol.socket_path())
+        listener.listen()
+        client = subprocess.Popen(
+            [*command, "-d", "i:a", "-o,notitle", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        connection = listener.accept()[0]
+        with connection.makefile("rb") as request:
+            assert request.read(int.from_bytes(request.read(4), "big"))
+        connection.sendall(says)
+        listener.close()
+        connection.close()
+        out, errors = client.communicate(b"1\n", timeout=PATIENCE)
+    assert (client.returncode, out) == outcome
+    assert errors.count(b"\n") == (client.returncode != 0)
+
+
+def test_a_server_that_is_killed_before_it_looks_at_the_command(
+    command: list[str], own_server: subprocess.Popen[bytes]
+) -> None:
+    stop(own_server.pid)
+    client = subprocess.Popen(
+        [*command, "-d", "i:a", "-o,notitle", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until(lambda: _connections(protocol.socket_path()) > 1)  # beside the one that listens
+    own_server.kill()
+    assert client.communicate(b"1\n", timeout=PATIENCE) == (b"1\n", b"")
+    assert client.returncode == 0
 
 
 @pytest.mark.parametrize("command", [LAUNCHER])
@@ -240,16 +296,15 @@ def test_dying_caller_commits_nothing(
     try:
         for killed in (True, False):
             client = subprocess.Popen([*command, "-d", "s:user", "-imp", "db:t"], stdin=subprocess.PIPE)
-            _until(lambda: bool(_commands(server.pid)))
-            client.send_signal(signal.SIGSTOP)
+            until(lambda: bool(_commands(server.pid)))
+            stop(client.pid)
             assert client.stdin is not None
             client.stdin.write(b"u1\nu2\n")
             client.stdin.close()
-            time.sleep(1)  # long enough for the command to read its end and to ask
-            assert rows() == b""
+            assert rows() == b""  # which takes long enough for the command to read its end and to ask
             client.send_signal(signal.SIGKILL if killed else signal.SIGCONT)
-            assert client.wait(timeout=30) == (-signal.SIGKILL if killed else 0)
-            _until(lambda: not _commands(server.pid))
+            assert client.wait(timeout=PATIENCE) == (-signal.SIGKILL if killed else 0)
+            until(lambda: not _commands(server.pid))
         assert rows() == b'"u1"\n"u2"\n'
     finally:
         list(admin.udbd("stop"))
@@ -257,7 +312,7 @@ def test_dying_caller_commits_nothing(
 
 def test_commands_do_not_wait_for_each_other(command: list[str], server: subprocess.Popen[bytes]) -> None:
     slow = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    _until(lambda: bool(_commands(server.pid)))
+    until(lambda: bool(_commands(server.pid)))
     assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
     assert slow.poll() is None
     slow.communicate(b"")
@@ -267,20 +322,22 @@ def test_first_command_runs_directly_and_starts_a_server_that_ends_when_idle(
     command: list[str], runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESS_WARM_IDLE", "1")
-    assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
     path = Path(protocol.socket_path())
-    _until(path.exists)
-    _until(lambda: not path.exists())
+    # Watched from the beginning: it may have ended when the command has.
+    watching = threading.Thread(target=until, args=(path.exists,))
+    watching.start()
+    assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
+    watching.join()
+    until(lambda: not path.exists())
 
 
 def test_folder_of_others_is_not_trusted(
     command: list[str], runtime: Path, own_server: subprocess.Popen[bytes]
 ) -> None:
     runtime.chmod(0o755)
-    stranger = subprocess.Popen([*command, "-d", "i:a"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    time.sleep(1)  # long enough for a warm start; the direct one reads its input here
+    stranger = _reading(command)
     assert not _commands(own_server.pid)
-    assert stranger.communicate(b"1\n", timeout=60)[0] == b'"a"\n1\n'
+    assert stranger.communicate(b"2\n", timeout=PATIENCE) == (b"2\n", b"")
 
 
 def test_changed_program_replaces_the_server(
@@ -291,11 +348,11 @@ def test_changed_program_replaces_the_server(
     monkeypatch.setenv("PYTHONPATH", str(copy.parent))
     server = subprocess.Popen(SERVER)
     try:
-        _until(lambda: any(runtime.glob("*.sock")))
+        until(lambda: any(runtime.glob("*.sock")))
         with (copy / "errors.py").open("a") as file:
             file.write("# an upgrade\n")
         assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
-        assert server.wait(timeout=30) == 0
+        assert server.wait(timeout=PATIENCE) == 0
         assert not any(runtime.glob("*.sock"))
     finally:
         server.kill()
@@ -387,13 +444,14 @@ def test_a_process_that_failed_or_ran_foreign_code_serves_no_other(
     (tmp_path / "own.py").write_text("import threading\ndef row(row):\n    return None\n")
     monkeypatch.chdir(tmp_path)
     _run(LAUNCHER, *arguments)
-    _until(lambda: not _workers(own_server.pid))
+    until(lambda: not _workers(own_server.pid))
 
 
 def test_a_process_with_something_left_open_serves_no_other() -> None:
     code = """
 import _thread, os, socket, sys, threading, time
 from ess.tools.warm import worker
+worker._CLOSING_SECONDS = 30.0 if sys.argv[1] == "closing" else 0.05
 ours, theirs = socket.socketpair()
 for number in (int(name) for name in os.listdir("/proc/self/fd")):
     if number > 2 and number not in (ours.fileno(), theirs.fileno()):
@@ -434,18 +492,13 @@ def test_niceness_processors_and_ignored_signals_are_the_callers(
     command: list[str], server: subprocess.Popen[bytes]
 ) -> None:
     processor = min(os.sched_getaffinity(0))
-    script = f'trap "" HUP; exec nice -n 7 taskset -c {processor} "$@" -d i:a -o,notitle -'
-    client = subprocess.Popen(
-        ["bash", "-c", script, "bash", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    _until(lambda: bool(_commands(server.pid)))
-    time.sleep(0.3)  # let it begin to read
-    process = _commands(server.pid)[0]
+    script = f'trap "" HUP; exec nice -n 7 taskset -c {processor} "$@"'
+    client = _reading(["bash", "-c", script, "bash", *command])
+    (process,) = _commands(server.pid)
     assert os.getpriority(os.PRIO_PROCESS, process) == os.getpriority(os.PRIO_PROCESS, client.pid)
     assert os.sched_getaffinity(process) == {processor}
     client.send_signal(signal.SIGHUP)
-    time.sleep(0.1)
-    assert client.communicate(b"1\n", timeout=30) == (b"1\n", b"")
+    assert client.communicate(b"2\n", timeout=PATIENCE) == (b"2\n", b"")
     assert client.returncode == 0
 
 
@@ -453,7 +506,7 @@ def test_limit_on_processor_time_is_for_one_command(command: list[str], own_serv
     script = 'ulimit -t 60; "$@" -d i:a -o,notitle -'
     done = subprocess.run(["bash", "-c", script, "bash", *command], input=b"1\n", capture_output=True, check=True)
     assert done.stdout == b"1\n"
-    _until(lambda: not _workers(own_server.pid))
+    until(lambda: not _workers(own_server.pid))
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -533,7 +586,7 @@ def test_nothing_is_said_beside_the_error_about_a_foreign_server(
         spec = f"@Server: 127.0.0.1:{theirs.port}\n@Table:t s,pkey:k\n"
         (tmp_path / "mine" / "db.spec").write_text(spec)
         aq_udb = str(Path(LAUNCHER[0]).with_name("aq_udb"))
-        done = subprocess.run([aq_udb, "-cnt", "db:t"], capture_output=True, check=False, timeout=60)
+        done = subprocess.run([aq_udb, "-cnt", "db:t"], capture_output=True, check=False, timeout=PATIENCE)
     finally:
         theirs.shutdown()
     assert done.returncode == 33
@@ -557,7 +610,7 @@ def test_what_is_packed_comes_back() -> None:
 
 def test_a_stopped_server_is_done_without(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
     assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
-    own_server.send_signal(signal.SIGSTOP)
+    stop(own_server.pid)
     assert _run(command, "-d", "i:a", "-o,notitle", "-") == (0, b"1\n", b"")
     own_server.send_signal(signal.SIGCONT)
 
@@ -575,18 +628,18 @@ def test_a_process_that_is_stopped_under_a_command_is_named(
     )
     assert client.stdin is not None
     assert client.stderr is not None
-    _until(lambda: bool(_commands(own_server.pid)))
+    until(lambda: bool(_commands(own_server.pid)))
     worker = _commands(own_server.pid)[0]
-    _until(lambda: _reads(worker))
+    until(lambda: _reads(worker))
     stopped = own_server.pid if which == "server" else worker
-    os.kill(stopped, signal.SIGSTOP)
+    stop(stopped)
     client.stdin.write(b"1\n")
     client.stdin.close()
     name = "the tool server" if which == "server" else "the command"
     line = client.stderr.readline().decode()
     assert line == f"aq_pp: {name} (process {stopped}) is stopped; kill -CONT {stopped} lets it go on\n"
     os.kill(stopped, signal.SIGCONT)
-    assert client.wait(timeout=30) == 0
+    assert client.wait(timeout=PATIENCE) == 0
     assert client.stdout is not None
     assert client.stdout.read() == b"1\n"
     client.stdout.close()

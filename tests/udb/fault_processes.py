@@ -31,6 +31,7 @@ from ess.udb.admin.processes import _ALLOCATORS, log_file, state
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import access_folder, make_access, read_access, udb_folder
 from ess.udb.wire.connection import Connection
+from tests.waiting import PATIENCE
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
@@ -45,7 +46,7 @@ CONTEXT.set_forkserver_preload(
 )
 
 #: Longer than this nothing may take here.
-SECONDS = 60.0
+SECONDS = PATIENCE
 
 _BIN = Path(sys.executable).parent
 _starting = threading.Lock()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.udb.fault_model import (
     look,
 )
 from tests.udb.fault_processes import Command, Servers
+from tests.waiting import until
 
 #: What two_phases says when it is not known whether something counts, and when it counts in spite of the error.
 _OPEN = "before it said whether what was sent counts"
@@ -103,7 +105,7 @@ class Campaign:
         threads.append(threading.Thread(target=self._watch))
         for thread in threads:
             thread.start()
-        self._strike(generator)
+        self._strike(generator, threads[:-1])
         self._ended.set()
         if generator.random() < 0.5:
             for number in range(CLIENTS):
@@ -117,9 +119,12 @@ class Campaign:
         for client in self.clients:
             self._compare_copies(client)
 
-    def _strike(self, generator: random.Random) -> None:
+    def _strike(self, generator: random.Random, workers: list[threading.Thread]) -> None:
         for _ in range(generator.randint(1, 2)):
-            time.sleep(generator.uniform(1.0, 8.0) if self.servers.real else generator.uniform(0.0, 1.5))
+            # In the middle of what follows something that was done: where nothing was, nothing can be lost.
+            goal = self.done + generator.randint(1, 2 if self.servers.real else 6)
+            until(partial(self._has_come_to, goal, workers))
+            time.sleep(generator.uniform(0.0, 1.0 if self.servers.real else 0.3))
             victims = [*range(CLIENTS), *self.servers.ports]
             for victim in generator.sample(victims, generator.randint(1, len(victims) - 1)):
                 if victim < CLIENTS:
@@ -128,6 +133,9 @@ class Campaign:
                     self.servers.end(victim, generator.choice([signal.SIGKILL] * 4 + [signal.SIGTERM]))
             if generator.random() < 0.3:
                 self.servers.start(generator)  # while clients go on
+
+    def _has_come_to(self, goal: int, workers: list[threading.Thread]) -> bool:
+        return self.done >= goal or not any(thread.is_alive() for thread in workers)
 
     def _kill(self, client: int) -> None:
         with self._lock:

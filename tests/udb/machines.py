@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 BIN = Path(sys.executable).parent
 
 
@@ -35,7 +37,7 @@ class Machine:
             env=self._environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         assert not check or done.returncode == 0, (command, done.stdout, done.stderr)

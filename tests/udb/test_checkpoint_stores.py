@@ -375,10 +375,8 @@ def test_no_bucket_no_access_nobody_there(store: StoreServer, pool: Pool, monkey
         # Somebody takes the connection and never says a word.
         closed.listen(50)
         monkeypatch.setenv("ESS_STORE_TIMEOUT", "1")
-        begun = time.monotonic()
         with pytest.raises(EssError, match="cannot be reached, or does not answer"):
             save(address)
-        assert time.monotonic() - begun < 60
     tell(monkeypatch, store.environment)
     assert everything()[0]
 

@@ -26,6 +26,7 @@ from ess.udb.spec.target import find_target
 from ess.udb.wire.access import udb_folder
 from tests.udb.fault_processes import Command, Servers
 from tests.udb.faults import operation, put
+from tests.waiting import stop
 
 DEFINITION = "\n@Table:log s,pkey:user i:n i:value\n"
 
@@ -173,7 +174,7 @@ def test_two_at_once_cannot_save_into_one_folder(servers: Servers, tmp_path: Pat
         while not set(folder.glob("data-*")) - before:
             time.sleep(0.001)
         pid = command._forked.pid
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
         return command, pid
 
     first, pid = stopped_in_the_middle("first")
@@ -210,10 +211,8 @@ def test_a_disk_that_gets_full_between_prepare_and_commit_is_named(servers: Serv
         assert sink._streams[0].wait()["committed"]
         sink.abort()
         for work in (rows, lambda: perform(operation("-scn", "db:log", filt="n > 3", change=True))):
-            started = time.monotonic()
             with pytest.raises(EssError, match="committed cannot be noted here: the server cannot write") as caught:
                 work()
-            assert time.monotonic() - started < 8  # before it is given up to ask the decider
             assert str(caught.value).startswith(f"server 127.0.0.1:{port}: {udb_folder()}/udbd-{port}.data/db/log-")
             assert "make room" in str(caught.value)
     after = sorted([*before, *numbered(100, 100)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -48,6 +48,7 @@ from ess.udb.wire import connection, protocol
 from ess.udb.wire.access import Access
 from ess.udb.wire.protocol import DatabaseRequest, OrderRequest, ScanRequest
 from tests.udb.shards import portable, portable_variables
+from tests.waiting import PATIENCE, eventually, until
 
 Row = tuple[Any, ...]
 
@@ -290,7 +291,7 @@ def test_all_servers_work_imports_in_at_the_same_time(
 ) -> None:
     servers = write_spec(start_server(), start_server())
     put(servers, "log", LOG)
-    together = threading.Barrier(2, timeout=20)
+    together = threading.Barrier(2, timeout=PATIENCE)
     settle = Database.settle
 
     def settle_together(database: Database) -> None:
@@ -320,10 +321,7 @@ def test_a_large_import_is_worked_in_before_somebody_looks(start_server: Any, wr
     time.sleep(0.5)
     assert waiting() == 151_000  # another import is under way
     other.commit()
-    deadline = time.monotonic() + 20
-    while waiting() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert waiting() == 0
+    until(lambda: waiting() == 0)
     import_rows(100_000)  # not as much as there is
     import_rows(100_000, identity="task")  # now more, but it belongs to a job
     time.sleep(0.5)
@@ -384,20 +382,9 @@ def test_a_client_that_vanishes_leaves_all_or_nothing(start_server: Any, write_s
         assert sink._streams[0].wait() == {"committed": True}
     sink._end()  # what a killed process looks like: the streams just end
     expected = 50 if moment == "decided" else 0
-    assert eventually(lambda: len(get(servers, "log")), expected) == expected
+    eventually(lambda: len(get(servers, "log")), expected)
     assert put(servers, "log", rows, identity="job:file") == 50
     assert len(get(servers, "log")) == 50
-
-
-def eventually(look: Callable[[], int], wanted: int) -> int:
-    import time
-
-    deadline = time.monotonic() + 10
-    found = look()
-    while found != wanted and time.monotonic() < deadline:
-        time.sleep(0.05)
-        found = look()
-    return found
 
 
 def test_an_import_into_a_database_that_is_cleared_meanwhile_fails(start_server: Any, write_spec: Any) -> None:
@@ -523,14 +510,21 @@ def test_a_full_server_refuses_an_import_and_keeps_what_it_has(start_server: Any
     assert len(get(servers, "log")) == 5
 
 
+class Nothing(MemoryLimit):
+    """Of a server that seems to hold nothing: what the process of these tests holds depends on all of them."""
+
+    def used(self) -> int:
+        return 0
+
+
 def test_a_change_that_does_not_fit_is_refused_and_one_that_needs_no_more_is_done(
     start_server: Any, write_spec: Any
 ) -> None:
-    limit = MemoryLimit()
+    limit = Nothing()
     servers = write_spec(start_server(limit), definition="@Table:log s,pkey:user s:text i:n")
     put(servers, "log", [(b"u%d" % n, b"x" * 2000, n) for n in range(5000)])
     before = get(servers, "log")
-    limit._limit = limit.used() + (4 << 20)  # ten million bytes would have to come
+    limit._limit = 4 << 20  # ten million bytes would have to come
 
     def aq_udb(*words: str) -> None:
         perform(plan(parse_command_line(OPTIONS, words)))

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.wire.access import make_access, udb_folder
 from tests.udb.faults import operation, put
+from tests.waiting import PATIENCE, until
 
 DEFINITION = "\n@Table:log s,pkey:user i:n i:value\n"
 _UDBD = Path(sys.executable).parent / "udbd"
@@ -44,7 +44,7 @@ class SmallDisk:
     def within(self, *words: str | Path) -> str:
         """Run a command in the namespace; what it prints."""
         command = ["nsenter", "--mount", f"--target={self.holder}", f"--wdns={Path.cwd()}", "--", *words]
-        return subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
+        return subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True, text=True).stdout
 
     def start(self) -> None:
         """Start the servers that do not run."""
@@ -53,8 +53,7 @@ class SmallDisk:
     def end(self, how: signal.Signals) -> None:
         """End the server of the small disk."""
         self.within("kill", f"-{how.value}", f"{state(udb_folder(), self.ports[1]).pid}")
-        while state(udb_folder(), self.ports[1]).pid:
-            time.sleep(0.02)
+        until(lambda: not state(udb_folder(), self.ports[1]).pid)
 
     def resize(self, kilobytes: int) -> None:
         """Give the disk another size."""
