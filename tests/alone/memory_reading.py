@@ -1,4 +1,4 @@
-"""What reading takes: blocks, never the whole input."""
+"""The memory that reading takes: blocks, never the whole input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What database servers hold: what was removed goes back to the system, and what clients do leaves nothing."""
+"""The memory of database servers: what was removed goes back to the system, and what clients do leaves nothing."""
 
 from __future__ import annotations
 
