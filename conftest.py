@@ -21,7 +21,7 @@ def pytest_configure() -> None:
 
 
 def _left() -> list[guard.Process]:
-    """What the tests of this process have started, and is there still, but for what it shares with others."""
+    """The processes that the tests of this process have started and left, without those of Python itself."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     return [
         process

@@ -102,13 +102,13 @@ def _reading(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def _waiting_in(pipe: IO[bytes] | None) -> int:
-    """How many bytes nobody has read yet."""
+    """The number of bytes that nobody has read yet."""
     assert pipe is not None
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _connections(path: str) -> int:
-    """How many sockets of this name there are."""
+    """The number of sockets of this name."""
     return Path("/proc/net/unix").read_text().count(f" {path}\n")
 
 

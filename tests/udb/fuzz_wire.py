@@ -160,7 +160,7 @@ class Campaign:
         return [Held(each.num_threads(), each.num_fds()) for each in found]
 
     def opened(self) -> int:
-        """How many imports and sessions the servers have open."""
+        """The number of imports and sessions that the servers have open."""
         return sum(int(self._hello(port)["open"]) for port in self.servers.ports)
 
     def require_nothing_open(self) -> None:
