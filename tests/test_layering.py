@@ -21,6 +21,7 @@ ORDER = (
     "interrupts",
     "errors",
     "memory_limit",
+    "surroundings",
     "settings",
     "logs",
     "certificates",
@@ -196,3 +197,24 @@ def test_no_docstring_opens_with_a_question_word(folder: str) -> None:
                 if opening:
                     found.append(f"{path}: {getattr(node, 'name', 'module')}: {opening[1]}")
     assert found == []
+
+
+OF_THE_PROCESS = re.compile(r"\bos\.(environ|getcwd|umask|chdir)\b|Path\.cwd\(|\bexpanduser\(")
+
+MAY_ASK_THE_PROCESS = {
+    "surroundings.py": "it gives the user's in place of the process's",
+    "api/workspaces.py": "a workspace begins as a copy of the process's environment",
+    "processor.py": "numpy reads the environment of the process",
+    "udb/wire/connection.py": "so does the transport",
+    "pipeline/counts.py": "a tool is a process of its own",
+    "cluster/daemon.py": "a daemon is a process of its own",
+    "udb/server/daemon.py": "a daemon is a process of its own",
+}
+
+
+def test_the_environment_folder_and_umask_are_those_of_the_user() -> None:
+    """One process can serve several users (``ess.surroundings``)."""
+    found = {
+        path.relative_to(SOURCE).as_posix() for path in FILES if OF_THE_PROCESS.search(path.read_text(encoding="utf-8"))
+    }
+    assert {name for name in found if not name.startswith("tools/")} == set(MAY_ASK_THE_PROCESS)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ess import surroundings
 from ess.errors import InitializationError, OptionError, SystemFailure
 
 #: Names of variables that speak of a secret, and not of the place of one.
@@ -119,7 +120,7 @@ def setting(variable: str) -> str:
     >>> setting("ESS_NODE_ID")
     ''
     """
-    return os.environ.get(variable) or SETTINGS[variable].default
+    return surroundings.environment().get(variable) or SETTINGS[variable].default
 
 
 def is_secret(variable: str) -> bool:
@@ -146,7 +147,7 @@ def concealed(text: str) -> str:
 
     Shorter values than 8 characters stay: they are in every other word.
     """
-    for name, value in os.environ.items():
+    for name, value in surroundings.environment().items():
         if len(value) >= _LEAST_SECRET and value in text and is_secret(name):
             text = text.replace(value, f"({name})")
     return text
@@ -243,8 +244,8 @@ def _seconds(variable: str) -> float:
 def _folder(variable: str) -> Path:
     text = setting(variable)
     try:
-        return Path(text).expanduser().absolute()
-    except (FileNotFoundError, RuntimeError) as error:
+        return surroundings.absolute(text)
+    except SystemFailure as error:
         raise SystemFailure(f"there is no folder '{text}'", where=variable, hint="cd to another folder") from error
 
 

@@ -9,6 +9,7 @@ Nothing heavy is imported here: every ``aq_*`` command starts by importing this 
 
 - ``lake``: datastores, files and categories; ``rows``: the rows of a category; ``jobs``: commands over files.
 - ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``commands``: options of commands.
+- ``workspaces``: several users in one process; ``handles``: jobs in the background.
 - ``messages``: what a message must not show.
 - ``results``: what is returned; ``arguments``: arguments of a wrong type.
 """
@@ -40,7 +41,7 @@ from ess.api.databases import (
     udbd,
     use,
 )
-from ess.api.jobs import exec, execute, stream  # noqa: A004 - the verb
+from ess.api.jobs import exec, execute, start_stream, stream  # noqa: A004 - the verb
 from ess.api.lake import (
     cat,
     category,
@@ -65,6 +66,7 @@ from ess.api.lake import (
 )
 from ess.api.rows import read, rows
 from ess.api.tables import Database, Table, udb
+from ess.api.workspaces import workspace
 
 __all__ = [
     "Database",
@@ -113,9 +115,11 @@ __all__ = [
     "server_reset",
     "server_restart",
     "server_summary",
+    "start_stream",
     "stream",
     "summary",
     "udb",
     "udbd",
     "use",
+    "workspace",
 ]

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
+    from ess.api.handles import Job
     from ess.api.results import ExecOutput, StreamOutput
     from ess.cluster.delivery import Sink
     from ess.cluster.stream import Progress
 
-__all__ = ["exec", "execute", "stream"]
+__all__ = ["exec", "execute", "start_stream", "stream"]
 
 
 @checked
@@ -33,6 +34,7 @@ def stream(
     all_messages: bool = True,
     progress: Callable[[Progress], None] | None = None,
     trace: Callable[[str], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
     stdout: Sink | None = None,
     stderr: Sink | None = None,
     label: str | None = None,
@@ -54,6 +56,7 @@ def stream(
         all_messages: Pass on all messages of the commands; without it, of files that went well only a few lines.
         progress: Called whenever files are done, with the numbers of files and bytes done and of all.
         trace: Called with a line for each file: where it ran, how long, how it ended.
+        cancelled: Asked at least twice a second; true ends the job as Ctrl-C does.
         stdout: A binary file for the commands' output; without one it is collected.
         stderr: A binary file for their messages; without one they are collected.
         label: The datastore, if not the selected one.
@@ -64,7 +67,8 @@ def stream(
 
     Raises:
         OptionError: If an argument is not valid.
-        KeyboardInterrupt: After Ctrl-C, when all that ran is stopped; its text says how far the job was.
+        KeyboardInterrupt: After Ctrl-C, or if it was cancelled, when all that ran is stopped; its text says how far
+            the job was.
 
     >>> import ess, pathlib, tempfile
     >>> _ = ess.select("local")
@@ -89,6 +93,7 @@ def stream(
         all_messages=all_messages,
         progress=progress,
         trace=trace,
+        cancelled=cancelled or StreamOptions.cancelled,
     )
     output, messages = io.BytesIO(), io.BytesIO()
     result = run(
@@ -104,6 +109,70 @@ def stream(
         options=options,
     )
     return StreamOutput(output.getvalue(), messages.getvalue(), result)
+
+
+@checked
+def start_stream(
+    category: str,
+    lower: str | date = "*",
+    upper: str | date = "*",
+    command: str = "cat",
+    *,
+    exclude: str | None = None,
+    limit: int | None = None,
+    threads: int = 1,
+    master: bool = False,
+    quit_on_error: bool = False,
+    resume: bool = False,
+    all_messages: bool = True,
+    trace: Callable[[str], None] | None = None,
+    stdout: Sink | None = None,
+    stderr: Sink | None = None,
+    label: str | None = None,
+) -> Job:
+    r"""Begin :func:`stream` in the background, in the workspace that is entered now.
+
+    The arguments are those of :func:`stream`.
+
+    Returns:
+        The job: its progress, its end, and what cancels it.
+
+    Raises:
+        OptionError: If an argument is of a wrong type. Other mistakes are raised by the job's ``result()``.
+
+    >>> import ess, pathlib, tempfile
+    >>> _ = ess.select("local")
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "visits_20140901.csv").write_text("day,user\n2014-09-01,7\n")
+    >>> _ = ess.category_add("visits", f"{folder}/visits*", overwrite=True)
+    >>> job = ess.start_stream("visits", command="wc -l")
+    >>> job.result().lines, job.ended, job.progress.files
+    (['2'], True, 1)
+    """
+    from ess.api.handles import Job
+
+    def run(*, progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> StreamOutput:
+        return stream(
+            category,
+            lower,
+            upper,
+            command,
+            exclude=exclude,
+            limit=limit,
+            threads=threads,
+            master=master,
+            quit_on_error=quit_on_error,
+            resume=resume,
+            all_messages=all_messages,
+            progress=progress,
+            trace=trace,
+            cancelled=cancelled,
+            stdout=stdout,
+            stderr=stderr,
+            label=label,
+        )
+
+    return Job(run)
 
 
 @checked

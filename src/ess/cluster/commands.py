@@ -22,6 +22,7 @@ from ess.cluster.reaper import session_members, wait_for_readers_to_go
 from ess.errors import EssError, OutputWriteError, SystemFailure
 from ess.pipeline.counts import Counts
 from ess.settings import open_private
+from ess.surroundings import carried
 
 #: How often a running command is checked for a request to stop, in seconds.
 STOP_INTERVAL = 0.1
@@ -88,7 +89,7 @@ class Feeder:
         with contextlib.suppress(OSError):  # a larger pipe means fewer switches; the kernel may refuse
             fcntl.fcntl(self._writing_end, fcntl.F_SETPIPE_SZ, _CHUNK)
         self._token = groups.hold(self._writing_end)
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=carried(self._run), daemon=True)
         self.error: EssError | None = None
 
     def start(self) -> None:

@@ -19,6 +19,7 @@ def drive(
     *,
     outcome: Callable[[Outcome], None],
     notice: Callable[[str], None] = lambda _text: None,
+    cancelled: Callable[[], bool] = lambda: False,
     attempts: int = ATTEMPTS,
 ) -> bool:
     """Run all bundles, handing each task's outcome to ``outcome`` in whatever order they end.
@@ -29,13 +30,19 @@ def drive(
         runtime: Where.
         outcome: Gets each outcome, in this thread; what it raises ends the job.
         notice: Gets a line about whatever does not answer.
+        cancelled: Asked after each event or pause; true ends the job as Ctrl-C does.
         attempts: How often a bundle is tried at most, when nodes are lost.
 
     Returns:
         Whether everything was run; False if a failure ended the job (``quit_on_error``).
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C, or if it was cancelled.
     """
     dispatch = Dispatch([bundle[0].node_id for bundle in bundles], attempts=attempts)
     while not dispatch.complete:
+        if cancelled():
+            raise KeyboardInterrupt
         for slot, number, attempt in dispatch.assign(runtime.slots()):
             runtime.start(slot, number, attempt, job, list(bundles[number]))
         for event in runtime.wait(PAUSE):

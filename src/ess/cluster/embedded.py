@@ -12,6 +12,7 @@ from ess.cluster.substitution import Place
 from ess.cluster.warm import WarmTools
 from ess.cluster.watch import Watch
 from ess.cluster.work import Job, Task, run_bundle
+from ess.surroundings import carried
 
 
 class EmbeddedRuntime:
@@ -48,7 +49,7 @@ class EmbeddedRuntime:
                 self._events.put(error)
 
         self._running = [thread for thread in self._running if thread.is_alive()]
-        thread = threading.Thread(target=run, daemon=True)
+        thread = threading.Thread(target=carried(run), daemon=True)
         self._running.append(thread)
         thread.start()
 

@@ -31,6 +31,10 @@ BUNDLES_PER_SLOT = 8
 WARM_FROM = 4
 
 
+#: The exit code of a job that was cancelled, as that of a command after Ctrl-C.
+_CANCELLED = 130
+
+
 @dataclass(frozen=True)
 class Progress:
     """The progress of a job: files and bytes done, of all."""
@@ -53,6 +57,7 @@ class StreamOptions:
         all_messages: Pass on all messages of commands; without it, of files that went well only a few lines.
         progress: Called whenever files are done.
         trace: Gets a line for each file: where it ran, how long, how it ended.
+        cancelled: Asked from time to time; true ends the job as Ctrl-C does.
     """
 
     threads: int = 1
@@ -62,6 +67,7 @@ class StreamOptions:
     all_messages: bool = True
     progress: Callable[[Progress], None] | None = None
     trace: Callable[[str], None] | None = None
+    cancelled: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,9 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
         try:
             run = _Run(source, command, job_id, folder, history, options, runtime)
             result = run.to_its_end(book, stdout, stderr)
+        except KeyboardInterrupt:
+            book.end(_CANCELLED)  # this process may live on, and the job can be resumed all the same
+            raise
         finally:
             runtime.close()
         book.end(result.exit_code)
@@ -226,6 +235,7 @@ class _Run:
                 self._runtime,
                 outcome=lambda outcome: self._take(outcome, delivery),
                 notice=delivery.notice,
+                cancelled=self._options.cancelled,
             ):
                 delivery.rest()
         except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from ess import settings
 from ess.cluster.groups import Groups, has_ended
 from ess.cluster.leftovers import new_folder
 from ess.errors import EssError
+from ess.surroundings import environment
 from ess.tools.warm import protocol
 
 #: The environment of commands that must neither use a server nor start one.
@@ -51,7 +52,7 @@ class WarmTools:
         self._server: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._abandoned = 0
-        self._useless = os.environ.get("ESS_WARM") == "0"
+        self._useless = environment().get("ESS_WARM") == "0"
 
     def environment(self) -> dict[str, str]:
         """The variables that make a command use the server, or run directly while the server is not ready."""
@@ -105,11 +106,11 @@ class WarmTools:
                 return
             self._groups.delete_at_end(self._folder)
         kept = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH")
-        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        kept_environment = {name: value for name, value in environment().items() if name in kept}
         self._started = time.monotonic()
         self._server = self._groups.start(
             f"exec {shlex.quote(sys.executable)} -P -m ess.tools.warm.server",
-            environment=environment | {"ESS_RUNTIME_DIR": str(self._folder), "ESS_WARM_IDLE": _IDLE_SECONDS},
+            environment=kept_environment | {"ESS_RUNTIME_DIR": str(self._folder), "ESS_WARM_IDLE": _IDLE_SECONDS},
             folder="/",
             umask=0o077,
             stdin=None,

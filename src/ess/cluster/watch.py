@@ -16,6 +16,7 @@ from ess.cluster.groups import Groups
 from ess.cluster.processes import Status, status_of
 from ess.cluster.warm import WarmTools
 from ess.errors import printable
+from ess.surroundings import carried
 
 _PAUSE = 1.0
 
@@ -37,7 +38,7 @@ class Watch:
         self._since: dict[int, float] = {}
         self._told: set[int] = set()
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=carried(self._run), daemon=True)
         self._thread.start()
 
     def close(self) -> None:

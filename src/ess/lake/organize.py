@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from ess.errors import InputOpenError, OptionError, SystemFailure
+from ess.errors import InputOpenError, OptionError
 from ess.lake import categories
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
 from ess.lake.category_options import OPTION_ROWS, CategoryOptions
@@ -20,6 +19,7 @@ from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe
 from ess.lake.select import check_limit, files_in_use, look, scan, with_new_files, write_index
 from ess.schema import parse_column
 from ess.stores.store import Store
+from ess.surroundings import current_folder
 
 
 def add(name: str, pattern: str, options: CategoryOptions) -> Category:
@@ -42,7 +42,7 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
         )
     if sum((options.alls, options.allx, options.columnspec is not None)) > 1:
         raise OptionError("these exclude each other", where="--alls, --allx, --columnspec", hint="give one of them")
-    patterns = parse_patterns(pattern, folder=_current_folder(), where="pattern")
+    patterns = parse_patterns(pattern, folder=current_folder(), where="pattern")
     compile_exclude(options.exclude, where="--exclude")
     new = Category(
         name=name,
@@ -116,7 +116,7 @@ def probe_category(category: Category, *, file: str | None = None, sample_bytes:
         raise OptionError(f"bad size {sample_bytes}", where="--size", hint="give a number of bytes from 1")
     files = files_in_use(category).files
     if file is not None:
-        path = absolute(file, _current_folder())
+        path = absolute(file, current_folder())
         files = tuple(entry for entry in files if entry.path == path)
         if not files:
             raise OptionError(
@@ -201,7 +201,7 @@ def list_by_pattern(
             if (wanted is None or wanted.match(entry.path)) and not (unwanted and unwanted.match(entry.path))
         )
         return Listing(tuple(kept)[:limit], found.unreadable, found.dangling)
-    folder = _current_folder()
+    folder = current_folder()
     text = quote_pattern(folder + "/") if pattern is None else pattern
     patterns = parse_patterns(text, folder=folder, where="pattern")
     walk = list_files if recursive else list_level
@@ -221,7 +221,7 @@ def file_entry(filename: str, *, label: str | None = None) -> FileEntry:
         InputOpenError: If it is not there, or not a file.
     """
     store = datastore(label)
-    path = absolute(filename, _current_folder())
+    path = absolute(filename, current_folder())
     opened = store.access.open()
     try:
         found = opened.head(path.removeprefix(opened.at("")))
@@ -237,12 +237,3 @@ def _is_there(store: Store, path: str) -> bool:
     except InputOpenError:
         return store.is_folder(key.removesuffix("/"))
     return True
-
-
-def _current_folder() -> str:
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError as error:
-        raise SystemFailure(
-            "the current folder no longer exists", where="current folder", hint="cd to another folder"
-        ) from error

@@ -14,6 +14,7 @@ import shlex
 from dataclasses import dataclass
 
 from ess.errors import OptionError
+from ess.surroundings import expand_user
 
 _WILD = re.compile(r"[*?[]")
 
@@ -94,7 +95,7 @@ def quote_pattern(text: str) -> str:
 def absolute(path: str, folder: str) -> str:
     """``path`` seen from ``folder``, without ``.``, ``..`` and doubled slashes; a final slash stays."""
     # pathlib would drop the final slash and cannot take ".." out of a pattern
-    expanded = os.path.expanduser(path)  # noqa: PTH111
+    expanded = expand_user(path)
     normal = os.path.normpath(os.path.join(folder, expanded))  # noqa: PTH118
     if normal.startswith("//"):
         normal = normal[1:]

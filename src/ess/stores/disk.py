@@ -31,6 +31,7 @@ from ess.stores.store import (
     changed,
     conflict,
 )
+from ess.surroundings import umask
 
 _HINT = "check that the file is there and readable"
 _GONE = (FileNotFoundError, NotADirectoryError)
@@ -193,7 +194,7 @@ class Disk:
         try:
             with os.fdopen(handle, "wb") as file:
                 assert isinstance(file, io.BufferedWriter)
-                os.fchmod(handle, 0o600 if self._private else 0o666 & ~_umask())
+                os.fchmod(handle, 0o600 if self._private else 0o666 & ~umask())
                 yield file, temporary
         finally:
             with contextlib.suppress(OSError):
@@ -253,12 +254,3 @@ def _entry(key: str, status: os.stat_result) -> Entry:
 def _sync(file: io.BufferedWriter) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    """That of this process, read without changing it."""
-    with open("/proc/self/status", "rb") as file:  # noqa: PTH123 - not a file of the user
-        for line in file:
-            if line.startswith(b"Umask:"):
-                return int(line.split()[1], 8)
-    return 0o077

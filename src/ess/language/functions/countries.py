@@ -18,6 +18,7 @@ from ess.language.function import Argument, Example, Function, RecordError, RowF
 from ess.language.tree import ValueType
 from ess.language.values import format_address
 from ess.settings import setting
+from ess.surroundings import absolute
 
 if TYPE_CHECKING:
     from maxminddb import Reader
@@ -41,7 +42,7 @@ def _reader(path: Path, changed: int) -> Reader:
 
 
 def _open(name: str) -> Reader:
-    path = Path(name).expanduser().absolute()
+    path = absolute(name)
     try:
         return _reader(path, path.stat().st_mtime_ns)
     except OSError as error:

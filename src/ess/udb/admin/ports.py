@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from ess.errors import InitializationError, OptionError
+from ess.surroundings import absolute
 
 _SPEC = re.compile(r"(?P<start>[0-9]*)(?:(?P<kind>[-+])(?P<end>[0-9]+))?\Z")
 
@@ -70,7 +70,7 @@ def parse_ports(words: Sequence[str], *, base: int, where: str) -> tuple[list[in
         if match is None:
             hint = "the forms are Port, [Start]-End, [Start]+Number"
             if place == len(words) - 1 and word and word[0] not in "+-0123456789":
-                if "/" in word or Path(word).expanduser().is_dir():
+                if "/" in word or absolute(word).is_dir():
                     folder = word
                     continue
                 hint += f"; for a new run directory write ./{word}"

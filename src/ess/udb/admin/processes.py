@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from ess import processor
+from ess import processor, surroundings
 from ess.errors import EssError, InitializationError, UdbConnectError
 from ess.logs import tail
 from ess.settings import SETTINGS, make_private_folder, open_private, without_secrets, write_private
@@ -84,7 +84,7 @@ class ServerState:
 
 def run_folder(given: str = "") -> Path:
     """The run directory: the one given, or ``udb`` in the working folder."""
-    return Path(given).expanduser().absolute() if given else udb_folder()
+    return surroundings.absolute(given) if given else udb_folder()
 
 
 def known_ports(folder: Path) -> list[int]:
@@ -228,7 +228,7 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
     command += [] if options.volatile else ["--data", str(data_folder(folder, port))]
     command += ["--all-descriptors"] * options.all_descriptors
     # The task runner's settings for one command must not live on in a server.
-    given = without_secrets(os.environ)
+    given = without_secrets(surroundings.environment())
     inherited = {k: v for k, v in given.items() if k not in SETTINGS or not SETTINGS[k].internal}
     inherited = {**_ALLOCATORS, **processor.without_ours(inherited)}
     log = open_private(log_file(folder, port), os.O_WRONLY | os.O_APPEND)

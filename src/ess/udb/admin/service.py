@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import psutil
 
 from ess.errors import EssError, InitializationError, OptionError
+from ess.surroundings import environment
 from ess.udb.admin import processes
 from ess.udb.admin.processes import LOOPBACK, ServerState, StartOptions
 from ess.udb.admin.running import owner_of, server_on
@@ -177,12 +177,12 @@ def start_options(
             where=where,
             hint=f"the limit is in KB; give more than {EMPTY_SERVER_MB << 10} for each server",
         )
-    all_descriptors = everything or os.environ.get("UDBD_MAXFD", "").lower() == "y"
+    all_descriptors = everything or environment().get("UDBD_MAXFD", "").lower() == "y"
     return StartOptions(host, limit, _from_environment("UDBD_MEM_MARGIN") or 0, all_descriptors, volatile)
 
 
 def _from_environment(name: str) -> int | None:
-    text = os.environ.get(name, "")
+    text = environment().get(name, "")
     if not text:
         return None
     try:

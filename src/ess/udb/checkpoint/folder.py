@@ -12,6 +12,7 @@ from pathlib import Path
 from ess.errors import OutputWriteError
 from ess.settings import open_private
 from ess.stores.disk import Disk
+from ess.surroundings import absolute
 from ess.udb.checkpoint.bucket import BucketLocation
 
 LOCK = ".lock"
@@ -24,7 +25,7 @@ class FolderLocation(BucketLocation):
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.expanduser().absolute()
+        self._path = absolute(path)
         super().__init__(Disk(self._path, private=True), "")
         self.address = str(self._path)
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from ess.errors import UdbConnectError, UdbRequestError
+from ess.surroundings import carried
 from ess.udb.client.stage_stream import StageStream, kept_alive
 from ess.udb.client.two_phases import commit
 from ess.udb.spec.spec import Server
@@ -196,7 +197,9 @@ class Pool:
         threads = ThreadPoolExecutor(min(len(self.connections), MAX_PARALLEL))
         waits = True
         try:
-            futures = [threads.submit(work, place, connection) for place, connection in enumerate(self.connections)]
+            futures = [
+                threads.submit(carried(work), place, connection) for place, connection in enumerate(self.connections)
+            ]
             return [_result(future) for future in futures]
         except KeyboardInterrupt:
             waits = False  # a server may work for any time; it notices that nobody waits any more

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from ess.errors import UdbCommunicationError
+from ess.surroundings import carried
 from ess.udb.wire import watch
 from ess.udb.wire.connection import IF_ENDED, Connection, rows_per_message
 from ess.udb.wire.protocol import encode, read_object
@@ -50,7 +51,7 @@ class StageStream:
         self._has_failed = False
         self._has_ended = False
         self._writer, self._reader = connection.exchange(encode(request), schema)
-        threading.Thread(target=self._send_all, name="send", daemon=True).start()
+        threading.Thread(target=carried(self._send_all), name="send", daemon=True).start()
 
     def wait(self) -> dict[str, Any]:
         """The server's next acknowledgement."""

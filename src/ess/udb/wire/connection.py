@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, UdbConnectError, UdbRequestError
+from ess.surroundings import carried
 from ess.udb.spec.spec import Server
 from ess.udb.wire import watch
 from ess.udb.wire.access import Access, certificate_fault
@@ -127,7 +128,7 @@ class Connection:
                 failure = error
                 outcome.put(lambda: _raise(failure))
 
-        thread = threading.Thread(target=act, daemon=True)
+        thread = threading.Thread(target=carried(act), daemon=True)
         thread.start()
         patience = Patience(self.answers)
         while True:
