@@ -60,6 +60,9 @@ TRIED = {
     "run: ess cluster start, then repeat with --resume": FAULTS,
     "see what it has done before you run it again": FAULTS,
     "see to the first message; --resume runs the file again": AFTER_A_FAILURE,
+    "make room, or set ESS_CACHE_DIR to a folder of another disk; then repeat with --resume": (
+        "tests/cluster/test_full_disk.py::test_a_full_disk_is_named"
+    ),
     # Clusters
     "repeat with --resume, which runs on this machine": f"{FROZEN}test_a_cluster_that_ends_under_a_stream_is_one_line",
     "or ess cluster stop and start; then repeat with --resume": f"{FROZEN}test_a_stopped_scheduler_is_an_error",
