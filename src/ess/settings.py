@@ -104,6 +104,14 @@ SETTINGS: dict[str, Setting] = {
             "signature for the account or container; else Azure's default credential",
             secret=True,
         ),
+        Setting("AZURE_STORAGE_ANONYMOUS", "", "1: read public containers of Azure Blob without a key"),
+        Setting("AZURE_STORAGE_ENDPOINT", "", "address of Azure Blob elsewhere: https://Host:Port/Account"),
+        Setting(
+            "GS_ACCESS_KEY_ID", "", "name of an HMAC key for Google Cloud Storage; else public buckets", secret=True
+        ),
+        Setting("GS_SECRET_ACCESS_KEY", "", "secret of that key", secret=True),
+        Setting("GS_NO_SIGN_REQUEST", "", "1: read public buckets of Google Cloud Storage without a key"),
+        Setting("GS_ENDPOINT_URL", "", "address of a store that speaks like it: https://Host:Port"),
         Setting("ESS_COUNTS", "", "file that each aq_* command appends its row counts to, as JSON lines", True),
         Setting("ESS_IMPORT_ID", "", "job and file of an import, so that a repeated task counts once", True),
         Setting("ESS_IMPORT_PLACE", "", "place of an import in its command, so that a repeated one counts once", True),

@@ -276,7 +276,7 @@ def test_probe_and_repository_and_purge(ess: Command, logs: Path) -> None:
         ("ls a b", "unexpected extra argument"),
         ("ls --label other", "no datastore 'other'"),
         ("probe x --pcmd y", "--pcmd: "),
-        ("select s3://bucket", "S3 datastores are not available yet"),
+        ("select ftp://host", "no access to such a store"),
         ("select local --region x", "--region: "),
     ],
 )

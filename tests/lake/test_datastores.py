@@ -36,8 +36,7 @@ def test_a_label_is_another_datastore_with_its_own_categories(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("s3://bucket", "S3 datastores are not available yet"),
-        ("blob://box", "Azure datastores are not available yet"),
+        ("ftp://host", "no access to such a store"),
         ("locl", "did you mean 'local'"),
     ],
 )

@@ -37,7 +37,7 @@ def test_an_address_is_taken_as_it_is(text: str, place: Address | None) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("gs://b/a", "no access to 'gs' stores"),
+        ("ftp://b/a", "no access to 'ftp' stores"),
         ("https://account.blob.core.windows.net/box/a", "no access to 'https' stores"),
         ("s3://b/a", "bad name 'b'"),
         ("s3:///a", "bad name ''"),

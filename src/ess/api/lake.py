@@ -63,24 +63,64 @@ __all__ = [
 
 
 @checked
-def select(source: str = "local", *, label: str | None = None, overwrite: bool = False) -> Datastore:
+def select(
+    source: str = "local",
+    *,
+    label: str | None = None,
+    overwrite: bool = False,
+    region: str | None = None,
+    credentials: str | None = None,
+    aws_access_key: str | None = None,
+    aws_secret_access_key: str | None = None,
+    account_name: str | None = None,
+    account_key: str | None = None,
+    endpoint: str | None = None,
+    profile: str | None = None,
+    anonymous: bool = False,
+    requester_pays: bool = False,
+) -> Datastore:
     """Select the datastore that later calls work on, and define it if need be.
 
     Args:
-        source: ``local`` (this machine's disk) or the label of a datastore that is defined.
+        source: ``local`` (this machine's disk), ``s3://bucket[/prefix]``, ``blob://container``, ``gs://bucket``, or the
+            label of a datastore that is defined.
         label: A name for the datastore; each label has its own categories.
-        overwrite: Whether the label may be taken from another source.
+        overwrite: Whether the label may be taken from another source, and its keys replaced.
+        region: Where an S3 bucket is; else it is found.
+        credentials: A CSV file of Amazon's console with an access key.
+        aws_access_key: An access key, with ``aws_secret_access_key``.
+        aws_secret_access_key: Its secret. Keys that are given are kept in a file that only you can read.
+        account_name: The storage account of an Azure container.
+        account_key: The account's key.
+        endpoint: The address of a store that is not AWS, ``https://host:port``.
+        profile: A section of ``~/.aws/config``.
+        anonymous: Whether to ask without a key, as public buckets and containers allow it.
+        requester_pays: Whether to pay for what is read of a bucket whose owner does not.
 
     Raises:
-        OptionError: If the source is not known or not available yet, or the label is not valid.
+        OptionError: If the source is not known, or the label or a key is not valid.
+        EssError: If the store does not let us in.
 
     >>> import ess
     >>> ess.select("local").label
     'local'
     """
     from ess.lake import datastores
+    from ess.lake.key_options import KeyOptions, given_credentials
 
-    return datastores.select(source, label=label, overwrite=overwrite)
+    options = KeyOptions(
+        region=region,
+        credentials=credentials,
+        aws_access_key=aws_access_key,
+        aws_secret_access_key=aws_secret_access_key,
+        account_name=account_name,
+        account_key=account_key,
+        endpoint=endpoint,
+        profile=profile,
+        anonymous=anonymous,
+        requester_pays=requester_pays,
+    )
+    return datastores.select(source, label=label, overwrite=overwrite, credentials=given_credentials(source, options))
 
 
 def repository() -> Repository:
@@ -239,8 +279,9 @@ def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) 
         InputReadError: If it is damaged.
     """
     from ess.lake import archives, organize
+    from ess.lake.datastores import datastore
 
-    return archives.members(organize.file_entry(filename, label=label), pattern)
+    return archives.members(organize.file_entry(filename, label=label), pattern, datastore(label).access)
 
 
 # --- categories -----------------------------------------------------------------------------

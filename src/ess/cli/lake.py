@@ -47,38 +47,54 @@ def _note(text: str) -> None:
 
 
 def select(
-    source: Annotated[str, typer.Argument(help="'local', or the label of a datastore.", show_default=False)],
-    region: Annotated[str | None, typer.Option(help="Region of an S3 datastore (not available yet).")] = None,
-    credentials: Annotated[
-        str | None, typer.Option(help="File with credentials for a cloud datastore (not available yet).")
-    ] = None,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="local, s3://BUCKET[/PREFIX], blob://CONTAINER, gs://BUCKET, or a label.", show_default=False
+        ),
+    ],
+    region: Annotated[str | None, typer.Option(help="Region of an S3 bucket; else it is found.")] = None,
+    credentials: Annotated[str | None, typer.Option(help="CSV file of Amazon's console with an access key.")] = None,
     aws_access_key: Annotated[
-        str | None, typer.Option("--aws_access_key", help="S3 access key (not available yet).")
+        str | None, typer.Option("--aws_access_key", help="Access key; others can see it in the list of processes.")
     ] = None,
     aws_secret_access_key: Annotated[
-        str | None, typer.Option("--aws_secret_access_key", help="S3 secret key (not available yet).")
+        str | None, typer.Option("--aws_secret_access_key", help="Secret of the access key; others can see it, too.")
     ] = None,
-    account_name: Annotated[
-        str | None, typer.Option("--account_name", help="Azure account (not available yet).")
-    ] = None,
+    account_name: Annotated[str | None, typer.Option("--account_name", help="Azure storage account.")] = None,
     account_key: Annotated[
-        str | None, typer.Option("--account_key", help="Azure account key (not available yet).")
+        str | None,
+        typer.Option("--account_key", help="Key of the account; others can see it in the list of processes."),
     ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Address of a store that is not the cloud's own.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Section of ~/.aws/config.")] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Ask without a key: for public buckets.")] = False,
+    requester_pays: Annotated[
+        bool, typer.Option("--requester_pays", help="Pay for what is read of a bucket whose owner does not.")
+    ] = False,
     label: Annotated[str | None, typer.Option(help="Name to give the datastore.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a label to another source.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Give a label to another source, or a datastore other keys.")
+    ] = False,
 ) -> None:
-    """Choose the datastore to work on (S3 and Azure are not available yet)."""
-    cloud: dict[str, str | None] = {
-        "--region": region,
-        "--credentials": credentials,
-        "--aws_access_key": aws_access_key,
-        "--aws_secret_access_key": aws_secret_access_key,
-        "--account_name": account_name,
-        "--account_key": account_key,
-    }
-    chosen = api.select(source, label=label, overwrite=overwrite)
-    for option in (name for name, value in cloud.items() if value is not None):
-        raise OptionError("the option is for cloud datastores", where=option, hint="leave it out")
+    """Choose the datastore to work on."""
+    if aws_secret_access_key or account_key:
+        _note("the key can be seen in the list of processes and in the shell's history; --credentials FILE cannot")
+    chosen = api.select(
+        source,
+        label=label,
+        overwrite=overwrite,
+        region=region,
+        credentials=credentials,
+        aws_access_key=aws_access_key,
+        aws_secret_access_key=aws_secret_access_key,
+        account_name=account_name,
+        account_key=account_key,
+        endpoint=endpoint,
+        profile=profile,
+        anonymous=anonymous,
+        requester_pays=requester_pays,
+    )
     _say(f"selected datastore {chosen.label}")
 
 

@@ -1,6 +1,7 @@
 """The lake: datastores, the files in them, and the categories that group those files.
 
-- ``datastores``: the places; ``listing``: finds files in one; ``entry``: a file; ``patterns``: globs.
+- ``datastores``: the places; ``key_options`` and ``key_files``: who asks them, as given to ``ess select``.
+- ``listing``: finds files in one; ``entry``: a file; ``patterns``: globs.
 - ``dates``: the date in a file name; ``ranges``: bounds of dates; ``select``: the files between two bounds.
 - ``categories``: named groups of files; ``category_options``: their options; ``organize``: makes and changes them.
 - ``probing``: finds the layout; ``content``: opens a file; ``reading``: its rows; ``archives``: ``ess lsa``.

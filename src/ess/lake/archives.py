@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ess.errors import InputReadError, OptionError
-from ess.lake.content import compression_of, open_raw
+from ess.lake.content import THIS_DISK, compression_of, open_raw
 from ess.lake.entry import FileEntry
 from ess.lake.patterns import compile_exclude
+from ess.stores.kinds import Access
 
 
 @dataclass(frozen=True)
@@ -23,27 +24,28 @@ class Member:
     modified: datetime
 
 
-def members(entry: FileEntry, pattern: str | None = None) -> list[Member]:
+def members(entry: FileEntry, pattern: str | None = None, source: Access = THIS_DISK) -> list[Member]:
     """The files in a zip or tar archive (also a compressed tar), in its order.
 
     Args:
         entry: The archive.
         pattern: A glob that their names must match, from any folder on.
+        source: Where the archive is.
 
     Raises:
         OptionError: If the file is no archive.
         InputReadError: If it is damaged.
     """
     wanted = compile_exclude(pattern, where="--pattern")
-    with open_raw(entry) as file:
+    with open_raw(entry, source) as file:
         kind = compression_of(file.read(512))
-    found = _zip_members(entry) if kind == "zip" else _tar_members(entry, kind)
+    found = _zip_members(entry, source) if kind == "zip" else _tar_members(entry, kind, source)
     return [member for member in found if wanted is None or wanted.match("/" + member.name.lstrip("/"))]
 
 
-def _zip_members(entry: FileEntry) -> list[Member]:
+def _zip_members(entry: FileEntry, source: Access) -> list[Member]:
     try:
-        with open_raw(entry) as file, zipfile.ZipFile(file) as archive:
+        with open_raw(entry, source) as file, zipfile.ZipFile(file) as archive:
             return [
                 Member(info.filename, info.file_size, _zip_time(info.date_time))
                 for info in archive.infolist()
@@ -62,13 +64,13 @@ def _zip_time(parts: tuple[int, int, int, int, int, int]) -> datetime:
         return datetime(1980, 1, 1)
 
 
-def _tar_members(entry: FileEntry, kind: str) -> list[Member]:
+def _tar_members(entry: FileEntry, kind: str, source: Access) -> list[Member]:
     mode = {"gzip": "r:gz", "bzip2": "r:bz2", "xz": "r:xz", "tar": "r:"}.get(kind)
     problem = OptionError("the file is not a zip or tar archive", where=entry.path, hint="show it with: ess cat")
     if mode is None:
         raise problem
     try:
-        with open_raw(entry) as raw, tarfile.open(fileobj=raw, mode=mode) as archive:  # type: ignore[call-overload]
+        with open_raw(entry, source) as raw, tarfile.open(fileobj=raw, mode=mode) as archive:  # type: ignore[call-overload]
             return [
                 Member(info.name, info.size, datetime.fromtimestamp(info.mtime, UTC).replace(tzinfo=None))
                 for info in archive

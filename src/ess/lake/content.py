@@ -8,9 +8,14 @@ from typing import BinaryIO, cast
 from ess.errors import InputReadError
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
+from ess.stores.seekable import SeekableObject
+from ess.stores.store import Entry
 
 #: The local datastore.
 THIS_DISK = Access()
+
+#: Bytes that are taken of an object at a time.
+READ_AHEAD = 1 << 20
 
 #: What ``--compression`` takes.
 COMPRESSIONS = ("none", "gzip", "bzip2", "xz", "zstd", "zip", "tar")
@@ -35,7 +40,12 @@ def open_raw(entry: FileEntry, source: Access = THIS_DISK) -> BinaryIO:
         InputOpenError: If it cannot be opened.
     """
     store = source.open()
-    return store.open(entry.path.removeprefix(store.at("")), version=entry.version if store.flat else "")
+    key = entry.path.removeprefix(store.at(""))
+    if not store.flat:
+        return store.open(key)
+    known = Entry(key, entry.size, entry.modified, entry.version) if entry.version else store.head(key)
+    raw: io.RawIOBase = SeekableObject(store, known)
+    return io.BufferedReader(raw, READ_AHEAD)
 
 
 def open_data(entry: FileEntry, compression: str = "", source: Access = THIS_DISK) -> BinaryIO:

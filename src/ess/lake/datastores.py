@@ -1,7 +1,8 @@
 """Datastores: the places whose files commands work on, and which of them is selected.
 
-The local disk is one; a datastore's *label* names it in ``--label`` and in the settings. Each
-label has its own categories. S3 and Azure are recognized and declared as not available yet.
+This disk is one; buckets and containers are others. A datastore's *label* names it in ``--label`` and in the settings.
+Each label has its own categories. Keys that were given stand in an owner-only file of the label, keys that the
+settings or a vendor's own files have do not stand anywhere of ours.
 """
 
 from __future__ import annotations
@@ -16,20 +17,33 @@ from typing import Any
 
 from ess import settings
 from ess.errors import InitializationError, OptionError
-from ess.stores.kinds import Access
+from ess.stores.kinds import KINDS, SCHEMES, Access, Credentials, own_credentials
+from ess.surroundings import current_folder
 
 VERSION = 1
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
-_CLOUD = {"s3://": "S3", "blob://": "Azure"}
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)(?:/(.*))?\Z", re.DOTALL)
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}\Z")
+_KEYS = "credentials.json"
 
 
 @dataclass(frozen=True)
 class Datastore:
-    """A datastore: its label, its kind (``local``) and its source as given to ``ess select``."""
+    """A datastore: its label, its kind, and its source as given to ``ess select``.
+
+    Attributes:
+        label: Its name.
+        kind: That of its store, one of :data:`ess.stores.kinds.KINDS`.
+        source: ``local``, or ``s3://bucket/prefix`` and the like.
+        name: The bucket or container.
+        prefix: The folder in it that relative patterns begin at, blank or with a ``/`` at its end.
+    """
 
     label: str
     kind: str
     source: str
+    name: str = ""
+    prefix: str = ""
 
     @property
     def folder(self) -> Path:
@@ -38,8 +52,30 @@ class Datastore:
 
     @property
     def access(self) -> Access:
-        """The way to its files, here or on a node; credentials come along."""
-        return Access(self.kind)
+        """The way to its files, here or on a node; credentials come along.
+
+        Raises:
+            InitializationError: If the file of its keys is damaged.
+        """
+        if not KINDS[self.kind].named:
+            return Access(self.kind)
+        return Access(self.kind, self.name, _with_own(self.kind, _stored_keys(self)))
+
+    @property
+    def root(self) -> str:
+        """The beginning of all paths: ``/``, or ``s3://bucket/``."""
+        return f"{self.kind}://{self.name}/" if KINDS[self.kind].named else "/"
+
+    @property
+    def base(self) -> str:
+        """The folder that relative patterns begin at: the current one, or that of the source.
+
+        Raises:
+            SystemFailure: If the current folder no longer exists.
+        """
+        if KINDS[self.kind].named:
+            return self.root + self.prefix
+        return current_folder()
 
 
 @dataclass(frozen=True)
@@ -62,12 +98,9 @@ def repository() -> Repository:
     """
     state = settings.read_state(_path(), VERSION)
     try:
-        stores = {
-            label: Datastore(label, str(entry["kind"]), str(entry["source"]))
-            for label, entry in state.get("datastores", {}).items()
-        }
+        stores = {label: _parse(label, str(entry["source"])) for label, entry in state.get("datastores", {}).items()}
         return Repository(stores, state.get("selected"))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OptionError) as error:
         raise settings.damaged(_path()) from error
 
 
@@ -78,49 +111,111 @@ def _save(content: Repository) -> None:
     settings.write_state(_path(), VERSION, {"selected": content.selected, "datastores": stores})
 
 
-def select(source: str, *, label: str | None = None, overwrite: bool = False) -> Datastore:
+def select(
+    source: str, *, label: str | None = None, overwrite: bool = False, credentials: Credentials | None = None
+) -> Datastore:
     """Make a datastore the selected one, defining it first if need be.
 
     Args:
-        source: ``local``, or the label of a datastore that is defined.
+        source: ``local``, an address such as ``s3://bucket/prefix``, or the label of a datastore that is defined.
         label: Another name for it; each label has its own categories.
-        overwrite: Whether the label may be given to another source.
+        overwrite: Whether the label may be given to another source, and its keys replaced.
+        credentials: Keys and other values of the settings of the store's kind, which are kept; None for none.
 
     Raises:
-        OptionError: If the source or label is not valid.
+        OptionError: If the source or label is not valid, or keys are there already.
+        EssError: If the store of an address does not let us in.
     """
-    where = "select"
-    for scheme, name in _CLOUD.items():
-        if source.lower().startswith(scheme):
-            raise OptionError(
-                f"{name} datastores are not available yet",
-                where=f"{where} {source}",
-                hint="copy the files to this disk",
-            )
     if label is not None and not _LABEL.match(label):
         raise OptionError(f"bad label '{label}'", where="--label", hint="use 1 to 64 letters, digits, '_', '-' and '.'")
     with settings.lock(settings.cache_dir()):
         known = repository()
-        if source != "local" and source not in known.datastores:
-            close = difflib.get_close_matches(source, ["local", *known.datastores], n=1)
-            raise OptionError(
-                f"unknown datastore '{source}'",
-                where=where,
-                hint=f"did you mean '{close[0]}'?" if close else "use 'local' or the label of a datastore",
-            )
-        origin = known.datastores.get(source) or Datastore("local", "local", "local")
-        store = Datastore(label or origin.label, origin.kind, origin.source)
+        origin = _origin(source, known)
+        store = Datastore(label or origin.label, origin.kind, origin.source, origin.name, origin.prefix)
         before = known.datastores.get(store.label)
         if before is not None and before != store and not overwrite:
             raise OptionError(
-                f"the label '{store.label}' stands for {before.source}", where="--label", hint="add --overwrite"
+                f"the label '{store.label}' stands for {before.source}",
+                where="--label",
+                hint="give another --label, or add --overwrite",
             )
+        if credentials is not None and credentials.values:
+            if not KINDS[store.kind].named:
+                raise OptionError("this disk needs no keys", where=f"select {source}", hint="leave them out")
+            if before == store and _stored_keys(store) not in (Credentials(), credentials) and not overwrite:
+                raise OptionError("it has other keys", where=store.label, hint="add --overwrite to replace them")
+            settings.write_state(store.folder / _KEYS, VERSION, {"credentials": dict(credentials.values)})
+        elif before is not None and before != store:
+            (store.folder / _KEYS).unlink(missing_ok=True)
+        if KINDS[store.kind].named:
+            store.access.open().require(writing=False)
         _save(Repository({**known.datastores, store.label: store}, store.label))
     return store
 
 
+def _origin(source: str, known: Repository) -> Datastore:
+    """The datastore that a source means: one that is defined, or a new one with a label made from it."""
+    if source in known.datastores:
+        return known.datastores[source]
+    if "://" in source:
+        wanted = _parse("", source)
+        same = (store for store in known.datastores.values() if store.source == wanted.source)
+        return next(same, _parse(wanted.name, source))
+    if source == "local":
+        return _parse("local", source)
+    close = difflib.get_close_matches(source, ["local", *known.datastores], n=1)
+    raise OptionError(
+        f"unknown datastore '{source}'",
+        where="select",
+        hint=f"did you mean '{close[0]}'?" if close else "use local, s3://Bucket, blob://Container or a label",
+    )
+
+
+def _parse(label: str, source: str) -> Datastore:
+    """The datastore of a source.
+
+    Raises:
+        OptionError: If the source is no address of a store.
+    """
+    if source == "local":
+        return Datastore(label, "local", "local")
+    where = f"select {source}"
+    found = _ADDRESS.match(source)
+    kind = SCHEMES.get(found[1].lower()) if found else None
+    if found is None or kind is None or not kind.named:
+        schemes = " ".join(f"{scheme}://" for scheme, each in SCHEMES.items() if each.named)
+        raise OptionError("there is no access to such a store", where=where, hint=f"addresses begin with {schemes}")
+    name, prefix = found[2], found[3] or ""
+    if "@" in name:
+        raise OptionError("an address must not hold credentials", where=f"select {found[1]}://", hint="give options")
+    if not _BUCKET.match(name):
+        raise OptionError(f"bad name '{name}' of a bucket or container", where=where)
+    prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
+    return Datastore(label, kind.name, f"{kind.name}://{name}" + (f"/{prefix}" if prefix else ""), name, prefix)
+
+
+def _with_own(kind: str, given: Credentials) -> Credentials:
+    """The values given, completed from the settings; the key comes from one of the two alone."""
+    names = {name for name, _ in given.values}
+    identity = KINDS[kind].identity
+    left_out = names | identity if names & identity else names
+    return Credentials(
+        (*given.values, *((name, value) for name, value in own_credentials(kind).values if name not in left_out))
+    )
+
+
+def _stored_keys(store: Datastore) -> Credentials:
+    path = store.folder / _KEYS
+    values = settings.read_state(path, VERSION).get("credentials", {})
+    try:
+        known = KINDS[store.kind].settings
+        return Credentials(tuple((name, str(value)) for name, value in values.items() if name in known))
+    except AttributeError as error:
+        raise settings.damaged(path) from error
+
+
 def purge(label: str) -> None:
-    """Forget a datastore and its categories; its files stay untouched.
+    """Forget a datastore, its keys and its categories; its files stay untouched.
 
     Raises:
         OptionError: If there is no such label.

@@ -19,7 +19,6 @@ from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe
 from ess.lake.select import check_limit, files_in_use, look, scan, with_new_files, write_index
 from ess.schema import parse_column
 from ess.stores.store import Store
-from ess.surroundings import current_folder
 
 
 def add(name: str, pattern: str, options: CategoryOptions) -> Category:
@@ -42,8 +41,8 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
         )
     if sum((options.alls, options.allx, options.columnspec is not None)) > 1:
         raise OptionError("these exclude each other", where="--alls, --allx, --columnspec", hint="give one of them")
-    patterns = parse_patterns(pattern, folder=current_folder(), where="pattern")
-    compile_exclude(options.exclude, where="--exclude")
+    patterns = parse_patterns(pattern, folder=store.base, where="pattern")
+    compile_exclude(options.exclude, where="--exclude", root=store.root)
     new = Category(
         name=name,
         datastore=store.label,
@@ -116,7 +115,7 @@ def probe_category(category: Category, *, file: str | None = None, sample_bytes:
         raise OptionError(f"bad size {sample_bytes}", where="--size", hint="give a number of bytes from 1")
     files = files_in_use(category).files
     if file is not None:
-        path = absolute(file, current_folder())
+        path = absolute(file, datastore(category.datastore).base)
         files = tuple(entry for entry in files if entry.path == path)
         if not files:
             raise OptionError(
@@ -134,6 +133,7 @@ def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) ->
         delimiter=category.delimiter or None,
         preprocess=category.preprocess,
         sample_bytes=sample_bytes,
+        source=datastore(category.datastore).access,
     )
 
 
@@ -187,22 +187,22 @@ def list_by_pattern(
     """The files that ``ess ls`` shows; see :func:`ess.api.ls`."""
     check_limit(limit)
     store = datastore(label)
-    unwanted = compile_exclude(exclude, where="--exclude")
+    unwanted = compile_exclude(exclude, where="--exclude", root=store.root)
     rule = date_rule(dateregex, None)
     if cat is not None:
         category = categories.category(cat, label=label)
         if dateregex is not None:
             category = dataclasses.replace(category, date_rule=rule)
         found = files_in_use(category) if dateregex is None else look(category)
-        wanted = compile_exclude(pattern, where="pattern")
+        wanted = compile_exclude(pattern, where="pattern", root=store.root)
         kept = (
             entry
             for entry in found.files
             if (wanted is None or wanted.match(entry.path)) and not (unwanted and unwanted.match(entry.path))
         )
         return Listing(tuple(kept)[:limit], found.unreadable, found.dangling)
-    folder = current_folder()
-    text = quote_pattern(folder + "/") if pattern is None else pattern
+    folder = store.base
+    text = quote_pattern(folder if folder.endswith("/") else f"{folder}/") if pattern is None else pattern
     patterns = parse_patterns(text, folder=folder, where="pattern")
     walk = list_files if recursive else list_level
     disk = store.access.open()
@@ -221,7 +221,7 @@ def file_entry(filename: str, *, label: str | None = None) -> FileEntry:
         InputOpenError: If it is not there, or not a file.
     """
     store = datastore(label)
-    path = absolute(filename, current_folder())
+    path = absolute(filename, store.base)
     opened = store.access.open()
     try:
         found = opened.head(path.removeprefix(opened.at("")))

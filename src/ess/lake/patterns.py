@@ -92,8 +92,23 @@ def quote_pattern(text: str) -> str:
     return shlex.quote(text) if re.search(r"[\s'\"\\]", text) else text
 
 
+_STORE = re.compile(r"[a-z][a-z0-9]*://[^/]*/")
+
+
 def absolute(path: str, folder: str) -> str:
-    """``path`` seen from ``folder``, without ``.``, ``..`` and doubled slashes; a final slash stays."""
+    """``path`` seen from ``folder``, without ``.``, ``..`` and doubled slashes; a final slash stays.
+
+    In a store, where ``folder`` begins like ``s3://bucket/``, every character of a key counts, so nothing is left out.
+    A path with a slash first is seen from the bucket, and one may begin with the bucket's own address.
+
+    >>> absolute("a//../b", "s3://logs/2026/"), absolute("/x", "s3://logs/2026/"), absolute("s3://logs/y", "s3://logs/")
+    ('s3://logs/2026/a//../b', 's3://logs/x', 's3://logs/y')
+    """
+    store = _STORE.match(folder)
+    if store is not None:
+        if path.startswith(store[0]):
+            return path
+        return store[0] + path[1:] if path.startswith("/") else folder + path
     # pathlib would drop the final slash and cannot take ".." out of a pattern
     expanded = expand_user(path)
     normal = os.path.normpath(os.path.join(folder, expanded))  # noqa: PTH118
@@ -160,21 +175,28 @@ def _translate_set(inside: str, cross: bool) -> str:
     return body if cross else f"(?!/){body}"
 
 
-def compile_exclude(text: str | None, *, where: str) -> re.Pattern[str] | None:
+def compile_exclude(text: str | None, *, where: str, root: str = "/") -> re.Pattern[str] | None:
     """The regular expression of an ``--exclude``, which is a part of ``pattern``'s matches.
 
     A relative exclude pattern may match any end of the path that begins at a folder or file
     name (``*_old*`` excludes ``/logs/x_old.gz``; ``tmp/*`` excludes ``/logs/tmp/x``).
+
+    Args:
+        text: The patterns; blank for none.
+        where: The option it stands in, for the error.
+        root: The folder above all others: ``/``, or ``s3://bucket/``.
 
     Raises:
         OptionError: If a quote is not closed.
     """
     if text is None or not text.strip():
         return None
-    patterns = parse_patterns(text, folder="/", where=where)
+    patterns = parse_patterns(text, folder=root, where=where)
     return _one_of(
         [
-            ("" if word.startswith(("/", "~")) else ".*") + _translate(pattern.text, cross=True)
+            _translate(pattern.text, cross=True)
+            if word.startswith(("/", "~", root))
+            else ".*/" + _translate(pattern.text[len(root) :], cross=True)
             for word, pattern in zip(_words(text), patterns, strict=True)
         ]
     )

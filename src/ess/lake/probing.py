@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from ess.errors import EssError, InputReadError, OptionError
 from ess.formats.dialect import Dialect, find_dialect
 from ess.lake.categories import shown_delimiter
-from ess.lake.content import COMPRESSIONS, compression_of, open_data, open_raw
+from ess.lake.content import COMPRESSIONS, THIS_DISK, compression_of, open_data, open_raw
 from ess.lake.entry import FileEntry
+from ess.stores.kinds import Access
 
 #: How many bytes of content are read of each sample file.
 SAMPLE_BYTES = 256 << 10
@@ -39,6 +40,7 @@ def probe_files(
     delimiter: str | None = None,
     preprocess: str = "",
     sample_bytes: int = SAMPLE_BYTES,
+    source: Access = THIS_DISK,
 ) -> ProbeResult:
     """Probe the first, the last and a middle one of ``files`` (those with content).
 
@@ -48,6 +50,7 @@ def probe_files(
         delimiter: The delimiter, if it is known.
         preprocess: A shell command that the data goes through first.
         sample_bytes: How much of each file's content to read.
+        source: Where the files are.
 
     Raises:
         OptionError: If the preprocess command fails.
@@ -60,7 +63,7 @@ def probe_files(
     failure: EssError | None = None
     for entry in chosen[:_SAMPLE_FILES]:
         try:
-            samples.append(_sample(entry, compression, sample_bytes))
+            samples.append(_sample(entry, compression, sample_bytes, source))
             sampled.append(entry)
         except EssError as error:
             failure = failure or error
@@ -68,15 +71,15 @@ def probe_files(
         raise failure
     if not samples:
         return ProbeResult(compression or "none", find_dialect([]), None)
-    found = {_compression_of(entry) for entry in sampled}
+    found = {_compression_of(entry, source) for entry in sampled}
     if preprocess:
         samples = [_preprocessed(sample, preprocess) for sample in samples]
     name = compression or (found.pop() if len(found) == 1 else "mixed")
     return ProbeResult(name, find_dialect(samples, delimiter=delimiter), sampled[0])
 
 
-def _compression_of(entry: FileEntry) -> str:
-    with open_raw(entry) as file:
+def _compression_of(entry: FileEntry, source: Access) -> str:
+    with open_raw(entry, source) as file:
         return compression_of(file.read(512))
 
 
@@ -93,10 +96,10 @@ def check_compression(name: str) -> str:
     return name.lower()
 
 
-def _sample(entry: FileEntry, compression: str | None, size: int) -> bytes:
+def _sample(entry: FileEntry, compression: str | None, size: int, source: Access) -> bytes:
     pieces: list[bytes] = []
     got = 0
-    with open_data(entry, compression or "") as file:
+    with open_data(entry, compression or "", source) as file:
         try:
             while got < size and (piece := file.read(min(size - got, 1 << 16))):
                 pieces.append(piece)

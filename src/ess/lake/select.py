@@ -58,7 +58,7 @@ def files_of(
     """
     chosen = category if isinstance(category, Category) else categories.category(category, label=label)
     wanted = parse_range(lower, upper, numbers=DateFinder(chosen.date_rule).numbers)
-    unwanted = compile_exclude(exclude, where="--exclude")
+    unwanted = compile_exclude(exclude, where="--exclude", root=datastore(chosen.datastore).root)
     check_limit(limit)
     listing = files_in_use(chosen)
     if listing.unreadable:
@@ -99,12 +99,13 @@ def files_in_use(category: Category) -> Listing:
 
 def look(category: Category) -> Listing:
     """All files of a category, from the disk; nothing is stored."""
+    place = datastore(category.datastore)
     return list_files(
         [Pattern(text) for text in category.patterns],
         label=category.datastore,
-        exclude=compile_exclude(category.exclude, where="--exclude"),
+        exclude=compile_exclude(category.exclude, where="--exclude", root=place.root),
         rule=category.date_rule,
-        store=datastore(category.datastore).access.open(),
+        store=place.access.open(),
     )
 
 

@@ -1,7 +1,9 @@
 """Stores of files behind one small interface: this disk, buckets of S3, containers of Azure Blob.
 
 - ``store``: the interface, and what comes of it. ``kinds``: one row a kind, and what opens a store.
-- ``disk``, ``s3``, ``azure_blob``: one module a kind; ``aws``: keys and signatures, ``wire``: the HTTP of ``s3``.
+- ``disk``, ``s3``, ``gcs``, ``azure_blob``: one module a kind; ``aws``: keys and
+  signatures; ``wire``: HTTP.
+- ``seekable``: an object as a file with places to go to.
 - ``address``: ``s3://Bucket/Path`` and the like.
 
 Credentials are given explicitly to whoever opens a store (:class:`ess.stores.kinds.Credentials`); they come from

@@ -244,7 +244,7 @@ def _service(credentials: Credentials) -> BlobServiceClient:
             hint="name the storage account, or set AZURE_STORAGE_CONNECTION_STRING",
         )
     return BlobServiceClient(
-        f"https://{account.lower()}.blob.core.windows.net",
+        credentials.get("AZURE_STORAGE_ENDPOINT") or f"https://{account.lower()}.blob.core.windows.net",
         credential=_credential(account, credentials),
         retry_policy=retry,
         connection_timeout=connect,
@@ -253,7 +253,9 @@ def _service(credentials: Credentials) -> BlobServiceClient:
     )
 
 
-def _credential(account: str, credentials: Credentials) -> str | dict[str, str] | TokenCredential:
+def _credential(account: str, credentials: Credentials) -> str | dict[str, str] | TokenCredential | None:
+    if credentials.get("AZURE_STORAGE_ANONYMOUS"):
+        return None
     key, signature = credentials.get("AZURE_STORAGE_KEY"), credentials.get("AZURE_STORAGE_SAS_TOKEN")
     if key:
         return {"account_name": account, "account_key": key}

@@ -43,6 +43,7 @@ class Kind:
         schemes: What addresses begin with, before ``://``.
         title: What people call it.
         settings: The variables that its credentials are made of, and where it is.
+        identity: Those of them that say who asks. They are taken from one source, never mixed.
         open: The store of a name (of its bucket or container), with credentials; nothing is asked of it yet.
         named: Whether there are several, told apart by the name of a bucket or container.
     """
@@ -53,6 +54,7 @@ class Kind:
     settings: tuple[str, ...]
     open: Callable[[str, Credentials], Store]
     named: bool = True
+    identity: frozenset[str] = frozenset()
 
 
 def _disk(_name: str, _credentials: Credentials) -> Store:
@@ -71,6 +73,12 @@ def _azure(name: str, credentials: Credentials) -> Store:
     from ess.stores.azure_blob import Container  # loads Microsoft's library
 
     return Container(name, credentials)
+
+
+def _google(name: str, credentials: Credentials) -> Store:
+    from ess.stores.gcs import GoogleBucket
+
+    return GoogleBucket(name, credentials)
 
 
 KINDS: dict[str, Kind] = {
@@ -94,6 +102,15 @@ KINDS: dict[str, Kind] = {
                 "AWS_CA_BUNDLE",
             ),
             _s3,
+            identity=frozenset(
+                {
+                    "AWS_ACCESS_KEY_ID",
+                    "AWS_SECRET_ACCESS_KEY",
+                    "AWS_SESSION_TOKEN",
+                    "AWS_PROFILE",
+                    "AWS_NO_SIGN_REQUEST",
+                }
+            ),
         ),
         Kind(
             "az",
@@ -104,8 +121,27 @@ KINDS: dict[str, Kind] = {
                 "AZURE_STORAGE_ACCOUNT",
                 "AZURE_STORAGE_KEY",
                 "AZURE_STORAGE_SAS_TOKEN",
+                "AZURE_STORAGE_ANONYMOUS",
+                "AZURE_STORAGE_ENDPOINT",
             ),
             _azure,
+            identity=frozenset(
+                {
+                    "AZURE_STORAGE_CONNECTION_STRING",
+                    "AZURE_STORAGE_ACCOUNT",
+                    "AZURE_STORAGE_KEY",
+                    "AZURE_STORAGE_SAS_TOKEN",
+                    "AZURE_STORAGE_ANONYMOUS",
+                }
+            ),
+        ),
+        Kind(
+            "gs",
+            ("gs",),
+            "Google Cloud Storage",
+            ("GS_ACCESS_KEY_ID", "GS_SECRET_ACCESS_KEY", "GS_NO_SIGN_REQUEST", "GS_ENDPOINT_URL"),
+            _google,
+            identity=frozenset({"GS_ACCESS_KEY_ID", "GS_SECRET_ACCESS_KEY", "GS_NO_SIGN_REQUEST"}),
         ),
     )
 }

@@ -87,6 +87,11 @@ class Bucket:
     late = True
 
     scheme = "s3"
+    endpoint_variable = "AWS_ENDPOINT_URL"
+    key_hint = (
+        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and what they may do; "
+        "AWS_NO_SIGN_REQUEST=1 reads public buckets"
+    )
 
     def __init__(self, name: str, credentials: Credentials) -> None:
         self.address = f"{self.scheme}://{name}"
@@ -285,6 +290,12 @@ class Bucket:
             self._region = region
             self._sign = signer(self._credentials, region)
             return True
+        if answer.status == 400 and not answer.body and not self._asked:  # an answer to HEAD cannot say what is wrong
+            self._asked = True
+            before = self._region
+            with contextlib.suppress(EssError):
+                self.require(writing=False)
+            return self._region != before
         if code in _EXPIRED and isinstance(self._sign, AwsSigner) and not self._renewed:
             self._renewed = True
             self._sign.forget()
@@ -293,6 +304,7 @@ class Bucket:
         return False
 
     _renewed = False
+    _asked = False
 
     def _explained(self, answer: Answer, key: str, *, writing: bool, listing: bool = False) -> EssError:
         """The error for an answer; nothing of what the store has said but its code comes along."""
@@ -300,7 +312,9 @@ class Bucket:
         kind = OutputWriteError if writing else InputOpenError
         code, status = _code(answer), answer.status
         if code == "NoSuchBucket" or (status == 404 and listing):
-            return kind("there is no such bucket", where=where, hint="make it, or mend its name or AWS_ENDPOINT_URL")
+            return kind(
+                "there is no such bucket", where=where, hint=f"make it, or mend its name or {self.endpoint_variable}"
+            )
         if status == 404 or code == "NoSuchKey":
             if writing and not code:
                 return kind("there is no such bucket", where=where, hint="make it, or mend its name")
@@ -313,8 +327,7 @@ class Bucket:
             return kind(
                 f"the store refuses access{f' ({code})' if code else ''}",
                 where=where,
-                hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and what they may do; "
-                "AWS_NO_SIGN_REQUEST=1 reads public buckets",
+                hint=self.key_hint,
             )
         if code in _ELSEWHERE:
             return kind("the bucket is in another region", where=where, hint="set AWS_REGION to the bucket's region")
@@ -340,7 +353,9 @@ class Bucket:
                 f"{what} ({reason})", where=where, hint="try again later; ESS_STORE_TIMEOUT says how long to try"
             )
         return kind(
-            "the store cannot be reached, or does not answer", where=where, hint="check AWS_ENDPOINT_URL and AWS_REGION"
+            "the store cannot be reached, or does not answer",
+            where=where,
+            hint=f"check {self.endpoint_variable} and the network",
         )
 
 

@@ -211,6 +211,11 @@ def opened(source: Iterator[bytes]) -> BinaryIO:
     return io.BufferedReader(PieceReader(source), 1 << 20)
 
 
+def no_condition(where: str) -> OutputWriteError:
+    """The error for a condition that a store does not know."""
+    return OutputWriteError("the store does not know such a condition", where=where, hint="use another kind of store")
+
+
 def changed(where: str) -> ObjectChanged:
     """The error for another version."""
     return ObjectChanged("it has been replaced since it was listed", where=where, hint="list it again")

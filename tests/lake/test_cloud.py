@@ -1,0 +1,186 @@
+"""Datastores in stores of every kind: the same commands give the same bytes, and no key is ever shown."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+import ess
+from ess.errors import EssError, InputDataError, InputOpenError, OptionError
+from ess.lake import datastores
+from ess.lake.entry import FileEntry
+from tests.store_servers import AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, Azurite, StoreServer, store_server
+from tests.stores.stores import forget
+
+KINDS = ("s3", "swift", "gs", "az")
+
+
+@contextlib.contextmanager
+def served(kind: str, folder: Path) -> Iterator[StoreServer]:
+    """A server; that of ``gs`` is one of S3, whose interface Google has."""
+    with store_server("swift" if kind == "gs" else kind, folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def served_kind(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, StoreServer]]:
+    with served(request.param, tmp_path_factory.mktemp("store")) as found:
+        for name, content in FILES.items():
+            found.put(name, content)
+        yield request.param, found
+
+
+def archive() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("inside/sales_20140903.csv", "user,price\nzoe,1\n")
+    return made.getvalue()
+
+
+FILES = {
+    "shop/sales_20140901.csv.gz": gzip.compress(b"user,price\nann,3\nbob,4\n"),
+    "shop/sales_20140902.csv.gz": gzip.compress(b"user,price\nann,5\n"),
+    "shop/sales_20140903.zip": archive(),
+    "shop/notes.txt": b"nothing\n",
+    "shop/odd//sales_20140904 $(touch x);'.csv.gz": gzip.compress(b"user,price\neve,6\n"),
+    "other/sales_20150101.csv.gz": gzip.compress(b"user,price\nfar,7\n"),
+}
+
+
+def source(kind: str, prefix: str = "") -> str:
+    return f"{'blob' if kind == 'az' else 's3' if kind == 'swift' else kind}://{BUCKET}{prefix}"
+
+
+def options(kind: str, server: StoreServer, keys: Path) -> dict[str, str]:
+    """Keys as they are given to ``ess select``."""
+    if isinstance(server, Azurite):
+        described = dict(
+            part.split("=", 1) for part in server.environment["AZURE_STORAGE_CONNECTION_STRING"].split(";") if part
+        )
+        return {"account_name": AZURITE_ACCOUNT, "account_key": AZURITE_KEY, "endpoint": described["BlobEndpoint"]}
+    values = server.environment
+    keys.write_text(
+        "User Name,Access Key Id,Secret Access Key\n"
+        f"me,{values['AWS_ACCESS_KEY_ID']},{values['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    return {"credentials": str(keys), "endpoint": values["AWS_ENDPOINT_URL"]}
+
+
+@pytest.fixture
+def store(
+    served_kind: tuple[str, StoreServer], places: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, StoreServer]:
+    kind, server = served_kind
+    forget(monkeypatch)
+    ess.select(source(kind), **options(kind, server, tmp_path / "keys.csv"))  # type: ignore[arg-type]
+    return kind, server
+
+
+def paths(found: Iterable[FileEntry]) -> list[str]:
+    return [entry.path.partition(f"{BUCKET}/")[2] for entry in found]
+
+
+def test_files_are_listed_found_by_date_and_read(store: tuple[str, StoreServer]) -> None:
+    assert paths(ess.ls().files) == ["other/", "shop/"]
+    assert paths(ess.ls("shop/*.txt").files) == ["shop/notes.txt"]
+    assert paths(ess.ls("/shop/*.gz", recursive=True).files) == [
+        name for name in FILES if name.startswith("shop/") and name.endswith(".gz")
+    ]
+    ess.category_add("sales", "shop/sales*.gz", columnspec="S:user I:price")
+    assert paths(ess.files("sales", "2014-09-02", "*")) == ["shop/sales_20140902.csv.gz"]
+    with ess.cat("shop/sales_20140901.csv.gz", decompress=True) as file:
+        assert file.read() == b"user,price\nann,3\nbob,4\n"
+    with ess.cat("shop/notes.txt") as file:
+        assert file.read() == b"nothing\n"
+    assert [member.name for member in ess.lsa("shop/sales_20140903.zip")] == ["inside/sales_20140903.csv"]
+    assert ess.compression("shop/sales_20140903.zip") == "zip"
+    with pytest.raises(InputOpenError):
+        ess.cat("shop/nothing")
+
+
+def test_a_stream_reads_every_file_also_of_odd_names_and_archives(
+    store: tuple[str, StoreServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ess.category_add("all", "shop/*sales*", columnspec="S:user I:price")
+    out = io.BytesIO()
+    result = ess.stream("all", "*", "*", 'cat; echo "%file" >&2', stdout=out)
+    assert result.result.exit_code == 0
+    expected = [b"user,price\nann,3\nbob,4\n", b"user,price\nann,5\n", b"user,price\nzoe,1\n", b"user,price\neve,6\n"]
+    assert out.getvalue() == b"".join(expected)
+    assert not (tmp_path / "x").exists()
+
+
+def test_columns_are_found(store: tuple[str, StoreServer]) -> None:
+    found = ess.category_add("sales", "shop/sales*.gz")
+    assert found.columnspec == "S:user I:price"
+    assert ess.probe("sales").compression == "gzip"
+
+
+def test_a_prefix_is_where_patterns_begin(store: tuple[str, StoreServer], tmp_path: Path) -> None:
+    kind, server = store
+    ess.select(source(kind, "/shop"), label="shop", **options(kind, server, tmp_path / "k.csv"))  # type: ignore[arg-type]
+    assert paths(ess.ls("*.txt").files) == ["shop/notes.txt"]
+    assert paths(ess.ls("/other/*").files) == ["other/sales_20150101.csv.gz"]
+
+
+def test_keys_are_kept_for_their_owner_only_and_never_shown(store: tuple[str, StoreServer], tmp_path: Path) -> None:
+    kind, server = store
+    chosen = datastores.datastore()
+    kept = chosen.folder / "credentials.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert server.secret in kept.read_text()
+    for shown in (repr(chosen), repr(chosen.access), repr(ess.repository())):
+        assert server.secret not in shown
+    repository = (chosen.folder.parent.parent / "repository.json").read_text()
+    assert server.secret not in repository
+    wrong = {**options(kind, server, tmp_path / "wrong.csv")}
+    if kind == "az":
+        wrong["account_key"] = "d3Jvbmc="
+    else:
+        (tmp_path / "wrong.csv").write_text("Access key ID,Secret access key\nwrong,wrong\n")
+    with pytest.raises(OptionError, match="it has other keys"):
+        ess.select(source(kind), **wrong)  # type: ignore[arg-type]
+    with pytest.raises(EssError, match="refuses access"):
+        ess.select(source(kind), overwrite=True, **wrong)  # type: ignore[arg-type]
+    ess.purge(chosen.label)
+    assert not kept.exists()
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        ("s3://", {}, "bad name ''"),
+        ("s3://key:secret@bucket", {}, "must not hold credentials"),
+        ("ftp://bucket", {}, "no access to such a store"),
+        ("s3://bucket", {"account_name": "x"}, "--account_name: the option is not for S3"),
+        ("local", {"region": "x"}, "--region: the option goes with the address of a store"),
+        ("s3://bucket", {"aws_access_key": "x"}, "one is missing; give both"),
+        ("blob://box", {"profile": "x"}, "--profile: the option is not for Azure Blob"),
+    ],
+)
+def test_options_that_make_no_sense_are_told(source: str, options: dict[str, str], said: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        ess.select(source, **options)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+    assert "key:secret" not in str(caught.value)
+    assert ess.repository().datastores == {}
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "Access Key Id,Secret Access Key\n,\n", "\x00\x01"])
+def test_a_file_without_a_key_is_told_and_not_repeated(content: str, tmp_path: Path) -> None:
+    (tmp_path / "keys.csv").write_text(content)
+    with pytest.raises(InputDataError, match="it has no key"):
+        ess.select("s3://bucket", credentials=str(tmp_path / "keys.csv"))
+    with pytest.raises(InputOpenError, match="cannot read it"):
+        ess.select("s3://bucket", credentials=str(tmp_path / "nothing.csv"))
