@@ -15,13 +15,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ess.errors import InitializationError, OptionError
+from ess.errors import InitializationError, OptionError, UdbCommunicationError
 from ess.tools import aq_pp, aq_udb, udbd
 from ess.tools.process import exit_code
 from ess.udb.admin import admin, processes, service
 from ess.udb.admin.ports import parse_ports
-from ess.udb.admin.running import started
-from ess.udb.wire.access import access_folder, udb_folder
+from ess.udb.spec.spec import Server
+from ess.udb.wire import watch
+from ess.udb.wire.access import access_folder, read_access, udb_folder
+from ess.udb.wire.connection import Connection
+from ess.udb.wire.protocol import DatabaseRequest
+from ess.udb.wire.running import started
 from tests.waiting import PATIENCE, until
 
 
@@ -397,3 +401,22 @@ def test_a_server_of_another_user_is_not_stopped(
         with pytest.raises(InitializationError, match="another user has started it; let that user stop it"):
             processes.stop(folder, port_base)
     assert processes.stop(folder, port_base)
+
+
+def test_a_server_of_this_machine_that_is_stopped_is_given_up_at_the_first_question(
+    places: dict[str, str], port_base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [server] = processes.start(tmp_path / "run", [port_base], processes.StartOptions(volatile=True))
+    monkeypatch.setattr(watch, "ASK_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "ANSWER_SECONDS", 3600.0)  # none is waited for
+    monkeypatch.setattr(watch, "AGAIN_SECONDS", 0.1)
+    connection = Connection(Server("127.0.0.1", port_base), read_access())
+    connection.hello()
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(UdbCommunicationError, match="the server does not answer any more"):
+            connection.call("counts", DatabaseRequest("db", ""))
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+        connection.close()
+    assert processes.stop(tmp_path / "run", port_base)

@@ -2,5 +2,4 @@
 
 - ``admin``: the verbs of ``ess``; ``service``: ``udbd`` on this machine, and what it prints.
 - ``processes``: server processes are started, found and stopped; ``ports``: which ports, which run directory.
-- ``running``: servers that run, found without any file.
 """

@@ -25,10 +25,10 @@ from ess.errors import EssError, InitializationError, UdbConnectError
 from ess.logs import tail
 from ess.settings import SETTINGS, make_private_folder, open_private, without_secrets, write_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
-from ess.udb.admin.running import MODULE, owner_of, running_servers, server_on, started
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import make_access, read_access, udb_folder
 from ess.udb.wire.connection import Connection
+from ess.udb.wire.running import MODULE, owner_of, running_servers, server_on, started
 
 LOOPBACK = "127.0.0.1"
 

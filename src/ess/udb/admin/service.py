@@ -13,10 +13,10 @@ from ess.errors import EssError, InitializationError, OptionError
 from ess.surroundings import environment
 from ess.udb.admin import processes
 from ess.udb.admin.processes import LOOPBACK, ServerState, StartOptions
-from ess.udb.admin.running import owner_of, server_on
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import read_access
 from ess.udb.wire.connection import Connection
+from ess.udb.wire.running import owner_of, server_on
 
 #: The memory that stays free on the machine when no limit is given.
 _SPARE_KB = 500 * 1024

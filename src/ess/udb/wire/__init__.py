@@ -3,4 +3,5 @@
 - ``protocol``: the requests as JSON of fixed form, and how errors travel.
 - ``access``: authority, certificate and token of a working folder; ``connection``: one client at one server.
 - ``transactions``: the commit in two phases as a state machine; ``watch``: notices a server that stops answering.
+- ``running``: servers of this machine, found without any file.
 """

@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
@@ -21,10 +22,12 @@ from ess.udb.spec.spec import Server
 from ess.udb.wire import watch
 from ess.udb.wire.access import Access, certificate_fault
 from ess.udb.wire.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
-from ess.udb.wire.watch import Patience, Watch, watched
+from ess.udb.wire.running import is_stopped
+from ess.udb.wire.watch import Patience, ServerStopped, Watch, watched
 
 Answer = TypeVar("Answer")
 
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _starting = threading.Lock()
 
 #: How long a server may take to answer the first, empty request.
@@ -207,8 +210,19 @@ class Connection:
         where = f"server {self.server.address}"
         return UdbCommunicationError("the server does not answer any more", where=where, hint=IF_ENDED)
 
+    def _is_stopped(self) -> bool:
+        return self.server.host in _THIS_MACHINE and is_stopped(self.server.port)
+
     def answers(self, seconds: float) -> bool:
-        """True if it answers on another connection: this one may be full of sent data."""
+        """True if it answers on another connection: this one may be full of sent data.
+
+        Raises:
+            ServerStopped: If its process on this machine is stopped.
+        """
+        if self._is_stopped():
+            time.sleep(watch.AGAIN_SECONDS)
+            if self._is_stopped():
+                raise ServerStopped
         other = Connection(self.server, self._access)
         try:
             other.hello(seconds)

@@ -11,7 +11,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 #: How long to wait before the first question, and from one to the next.
-ASK_EVERY_SECONDS = 15.0
+ASK_EVERY_SECONDS = 10.0
+
+#: So long after the look that found a server stopped another one must find it so.
+AGAIN_SECONDS = 1.0
 
 #: How long an answer may take.
 ANSWER_SECONDS = 20.0
@@ -20,11 +23,15 @@ ANSWER_SECONDS = 20.0
 QUESTIONS = 3
 
 
+class ServerStopped(Exception):
+    """The process of a server is stopped: it answers no further question either."""
+
+
 class Patience:
     """Counts the questions in a row that a server has left without an answer.
 
     Args:
-        answers: Asks it; whether it has answered within so many seconds.
+        answers: Asks it; whether it has answered within so many seconds. It may raise ServerStopped.
     """
 
     def __init__(self, answers: Callable[[float], bool]) -> None:
@@ -33,7 +40,10 @@ class Patience:
 
     def is_at_end(self) -> bool:
         """Ask once more; whether the server is to be given up."""
-        self._unanswered = 0 if self._answers(ANSWER_SECONDS) else self._unanswered + 1
+        try:
+            self._unanswered = 0 if self._answers(ANSWER_SECONDS) else self._unanswered + 1
+        except ServerStopped:
+            return True
         return self._unanswered >= QUESTIONS
 
 

@@ -45,6 +45,16 @@ def server_on(port: int) -> RunningServer | None:
     return next((each for each in running_servers() if each.port == port and each.pid != os.getpid()), None)
 
 
+def is_stopped(port: int) -> bool:
+    """True if this user's server of a port is stopped (SIGSTOP, a debugger), so that it answers nothing."""
+    server = server_on(port)
+    if server is None:
+        return False
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{server.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    return False
+
+
 def owner_of(port: int) -> str:
     """The program that listens on a port, for a person: number and name; blank where the system does not tell."""
     with contextlib.suppress(psutil.Error, OSError):
