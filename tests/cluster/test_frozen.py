@@ -21,6 +21,19 @@ BIN = Path(sys.executable).parent
 ROWS = b"".join(b"%d\n" % number for number in range(1, 7))
 
 
+_STARTED: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """No stream is left by a test that fails."""
+    yield
+    while _STARTED:
+        running = _STARTED.pop()
+        running.kill()
+        running.communicate()
+
+
 @pytest.fixture
 def lake(places: dict[str, str], tmp_path: Path) -> Path:
     """A category ``log`` of six files with a number each."""
@@ -44,12 +57,14 @@ def stream(lake: Path, *options: str) -> subprocess.Popen[bytes]:
     """A stream whose commands wait, once they have begun, for a file ``go``."""
     wait = f"until [ -e {lake}/go ]; do sleep 0.1; done"
     command = f"aq_pp -f - -d i:a -o,notitle -; : > {lake}/begun-%file-$$; {wait}"
-    return subprocess.Popen(
+    running = subprocess.Popen(
         [BIN / "ess", "stream", "log", "*", "*", command, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "ESS_ANSWER_TIMEOUT": "1", "ESS_WARM": "1", "PATH": f"{BIN}:{os.environ['PATH']}"},
     )
+    _STARTED.append(running)
+    return running
 
 
 def below(process: int, word: str) -> list[int]:
