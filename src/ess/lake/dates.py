@@ -7,14 +7,21 @@ The automatic rules, which the manual leaves open:
 
 - Years are 1900 to 2099. ``YYYYMMDD``, ``YYYY-MM-DD`` (also with ``_``, ``.`` or ``/``), and
   month names as ``2014-Sep-01``, ``01Sep2014`` or ``Sep-01-2014``.
+- ISO weeks: ``2026-W48-1``, ``2026W481``, and ``2026-W48`` for its Monday. Logs of IIS:
+  ``u_ex261130``, ``u_ex26113007`` and ``u_ex2611``. Folders of Hive:
+  ``year=2026/month=11/day=30/hour=07``; an ``hour=`` may also follow another date.
 - A run of 8, 10 (with hour), 12 (minute) or 14 (second) digits is a date if it is valid; a run
-  of any other length is not, and neither is a number of seconds since 1970, which cannot be
-  told from an identifier.
+  of any other length is not.
 - A time may follow: ``T`` and 2, 4 or 6 digits; after ``YYYYMMDD`` also ``-``, ``_`` or ``.``
   and 4 or 6 digits; after a date with separators also ``-``, ``_``, ``.`` or a space, and hours,
   minutes and seconds with or without separators. A time that is not valid is no time.
+- An hour of one digit counts after a date with ``-`` or ``_``, behind the same separator and at
+  the end of the name (``2026-11-30-7.json.gz``). Behind ``2026/11/30/`` a folder ``07/`` is the hour.
 - The first valid date in the file's name counts; if there is none, the first in the folders
-  below the fixed part of the pattern (``logs/2014/09/01/x.gz``).
+  that does not end in the fixed part of the pattern (``logs/2014/09/01/x.gz``).
+- If there is no such date at all, a number of 10 digits from 2010 to 2033 is one of seconds since
+  1970, and of 13 digits milliseconds, if neither a letter nor a word such as ``user_`` stands before
+  it: then it is an identifier.
 """
 
 from __future__ import annotations
@@ -115,16 +122,54 @@ _AUTO = re.compile(
     | (?P<Y2>[0-9]{4})(?P<s2>[-_./]?)(?P<b2>MONTH)(?P=s2)(?P<d2>[0-9]{2})(?![0-9])
     | (?P<d3>[0-9]{2})(?P<s3>[-_./]?)(?P<b3>MONTH)(?P=s3)(?P<Y3>[0-9]{4})(?![0-9])
     | (?<![A-Za-z])(?P<b4>MONTH)(?P<s4>[-_./])(?P<d4>[0-9]{2})(?P=s4)(?P<Y4>[0-9]{4})(?![0-9])
+    | (?P<Y5>[0-9]{4})(?P<s5>[-_./]?)W(?P<week>[0-9]{2})(?:(?P=s5)(?P<weekday>[1-7]))?(?![0-9])
+    | (?<![A-Za-z0-9])(?:year|y{1,4})=(?P<Y6>[0-9]{4})/(?:month|m{1,2})=(?P<m6>[0-9]{1,2})
+      /(?:day|d{1,2})=(?P<d6>[0-9]{1,2})(?![^/])
+    | (?<![A-Za-z0-9])(?:u_(?:ex|in|nc)|ex(?=[0-9]{6}(?![0-9])))(?P<Y7>[0-9]{2})(?P<m7>[0-9]{2})
+      (?:(?P<d7>[0-9]{2})(?P<h7>[0-9]{2})?)?(?![0-9])
     )""".replace("MONTH", _MONTH_NAME),
     re.VERBOSE | re.IGNORECASE,
 )
 _TIME = re.compile(
     r"[-_. T](?:([0-9]{2})(?:[-_.:]([0-9]{2})(?:[-_.:]([0-9]{2}))?)?|([0-9]{4}|[0-9]{6}))(?![0-9])", re.IGNORECASE
 )
+#: An hour of one digit at the end of a name, and the separator before it.
+_SHORT_HOUR = re.compile(r"([-_])([0-9])(?=/|\Z|\.[A-Za-z])")
+#: The hour, and maybe the minute, as the names of folders.
+_HOUR_FOLDERS = re.compile(r"/([0-9]{2})(?:/([0-5][0-9]))?/")
+_NAMED_HOUR = re.compile(
+    r"/(?:hour|hr|h{1,2})=([0-9]{1,2})(?![^/])(?:/(?:minute|min|m{1,2})=([0-9]{1,2})(?![^/]))?", re.IGNORECASE
+)
+#: Seconds or milliseconds since 1970, from 2010 to 2033, and the word before them.
+_EPOCH = re.compile(
+    r"([A-Za-z]*)[^0-9A-Za-z]?(?<![0-9A-Za-z])(1(?:2[6-9]|[3-9][0-9])[0-9]{7})([0-9]{3})?(?![0-9A-Za-z])"
+)
+#: What stands before a number that identifies something.
+_OWNERS = frozenset(
+    (
+        "id",
+        "uid",
+        "no",
+        "nr",
+        "account",
+        "client",
+        "customer",
+        "device",
+        "invoice",
+        "order",
+        "product",
+        "session",
+        "user",
+    )
+)
 
 
-def automatic_date(text: str) -> datetime | None:
-    """The first date in ``text`` by the automatic rules of this module.
+def automatic_date(text: str, beyond: int = 0) -> datetime | None:
+    """The first date in ``text`` by the automatic rules of this module, seconds since 1970 excepted.
+
+    Args:
+        text: A path or a part of one.
+        beyond: The date must end behind that many characters.
 
     >>> automatic_date("browse_20140901.gz")
     datetime.datetime(2014, 9, 1, 0, 0)
@@ -132,40 +177,95 @@ def automatic_date(text: str) -> datetime | None:
     datetime.datetime(2014, 6, 9, 0, 0)
     >>> automatic_date("2015-04-30-00-05-22-63C8146U29G91")
     datetime.datetime(2015, 4, 30, 0, 5, 22)
+    >>> automatic_date("2026-11-30-7.json.gz")
+    datetime.datetime(2026, 11, 30, 7, 0)
     >>> automatic_date("order 201409013 of 20149999")
     """
     at = 0
     while (found := _AUTO.search(text, at)) is not None:
-        date = _date_of_match(text, found)
-        if date is not None:
+        date, end = _date_of_match(text, found)
+        if date is not None and end > beyond:
             return date
         at = found.start() + 1  # later dates may overlap, e.g. 99-2014-09-01
     return None
 
 
-def _date_of_match(text: str, found: re.Match[str]) -> datetime | None:
+def epoch_date(text: str) -> datetime | None:
+    """The first number in ``text`` that counts the seconds or milliseconds since 1970, as a date (UTC).
+
+    >>> epoch_date("events-1795993200.json")
+    datetime.datetime(2026, 11, 29, 23, 0)
+    >>> epoch_date("user_1795993200.json")
+    """
+    for found in _EPOCH.finditer(text):
+        if found[1].lower() not in _OWNERS:
+            return NO_DATE + timedelta(seconds=int(found[2]))
+    return None
+
+
+def _date_of_match(text: str, found: re.Match[str]) -> tuple[datetime | None, int]:
+    """The date, with the time that follows it, and where it ends."""
+    end = found.end()
     run = found["run"]
     if run:
         times = run[8:] or found["t1"] or found["t2"] or ""
-        day = _datetime(run[:4], run[4:6], run[6:8])
-        if day is None or not times:
-            return day
-        with_time = _with_time(day, times[:2], times[2:4], times[4:6])
-        return with_time if with_time or len(run) > 8 else day
-    for number in "1234":
+        date = _datetime(run[:4], run[4:6], run[6:8])
+        if date is not None and times:
+            with_time = _with_time(date, times[:2], times[2:4], times[4:6])
+            date = with_time if with_time or len(run) > 8 else date
+            return date, end
+    else:
+        date = _day_of_match(found)
+    if date is None:
+        return None, end
+    if found["Y7"]:
+        return (_with_time(date, found["h7"], "", "") if found["h7"] else date), end
+    return _time_behind(text, found, date)
+
+
+def _day_of_match(found: re.Match[str]) -> datetime | None:
+    for number in "12346":
         if found[f"Y{number}"]:
-            month = found["m1"] if number == "1" else str(_MONTH_NUMBERS[found[f"b{number}"].lower()])
-            day = _datetime(found[f"Y{number}"], month, found[f"d{number}"])
-            if day is None:
-                return None
-            time = _TIME.match(text, found.end())
-            if time is None:
-                return day
-            packed = time[4] or ""
-            if packed:
-                return _with_time(day, packed[:2], packed[2:4], packed[4:]) or day
-            return _with_time(day, time[1], time[2] or "", time[3] or "") or _with_time(day, time[1], "", "") or day
-    return None
+            month = found[f"m{number}"] if number in "16" else str(_MONTH_NUMBERS[found[f"b{number}"].lower()])
+            return _datetime(found[f"Y{number}"], month, found[f"d{number}"])
+    if found["Y7"]:
+        return _datetime("20" + found["Y7"], found["m7"], found["d7"] or "1")
+    try:
+        date = datetime.fromisocalendar(int(found["Y5"]), int(found["week"]), int(found["weekday"] or 1))
+    except ValueError:
+        return None
+    return date if 1900 <= date.year <= 2099 else None
+
+
+def _time_behind(text: str, found: re.Match[str], date: datetime) -> tuple[datetime, int]:
+    """The date with the time that stands behind it, if one does, and where that ends."""
+    end = found.end()
+    named = _NAMED_HOUR.match(text, end)
+    if named is not None:
+        with_time = _with_time(date, named[1], named[2] or "", "")
+        return (with_time, named.end()) if with_time else (date, end)
+    if found["run"] or found["Y6"]:
+        return date, end
+    separator = next((found[f"s{number}"] for number in "12345" if found[f"s{number}"]), "")
+    if separator == "/":
+        folders = _HOUR_FOLDERS.match(text, end)
+        with_time = folders and (
+            _with_time(date, folders[1], folders[2] or "", "") or _with_time(date, folders[1], "", "")
+        )
+        if folders and with_time:
+            return with_time, folders.end()
+    short = _SHORT_HOUR.match(text, end)
+    if short is not None and short[1] == separator and (not found["week"] or found["weekday"]):
+        return date.replace(hour=int(short[2])), short.end()
+    time = _TIME.match(text, end)
+    if time is None or (found["week"] and not found["weekday"]):
+        return date, end
+    packed = time[4] or ""
+    if packed:
+        with_time = _with_time(date, packed[:2], packed[2:4], packed[4:])
+    else:
+        with_time = _with_time(date, time[1], time[2] or "", time[3] or "") or _with_time(date, time[1], "", "")
+    return (with_time, time.end()) if with_time else (date, end)
 
 
 def _datetime(year: str, month: str, day: str) -> datetime | None:
@@ -214,7 +314,13 @@ _FORMAT_PATTERNS = {
 }
 
 
-def _compile_regex(text: str) -> re.Pattern[str]:
+#: Parts of a date that may have one digit in a name, if it has no date with two.
+_ONE_OR_TWO = r"(?:[0-9]{2}|(?<![0-9])[0-9](?![0-9]))"
+_PADDED = frozenset("mdHMS")
+
+
+def _compile_regex(text: str, *, padded: bool = True) -> re.Pattern[str]:
+    """The rule as a regular expression; without ``padded`` its numbers may have one digit."""
     where = "--dateregex"
     known = "known are " + " ".join(f"[:%{letter}:]" for letter in _CLASS_PATTERNS) + " [:%f:{min,max}]"
     parts: list[str] = []
@@ -232,7 +338,7 @@ def _compile_regex(text: str) -> re.Pattern[str]:
         elif letter not in _CLASS_PATTERNS or lengths is not None:
             raise OptionError(f"unknown date class '{found[0]}'", where=where, hint=known)
         else:
-            pattern = _CLASS_PATTERNS[letter]
+            pattern = _CLASS_PATTERNS[letter] if padded or letter not in _PADDED else _ONE_OR_TWO
         parts.append(text[at : found.start()] + f"(?P<ess_{letter}>{pattern})")
         at = found.end()
     if not seen:
@@ -281,9 +387,11 @@ class DateFinder:
 
     def __init__(self, rule: DateRule) -> None:
         self._pattern: re.Pattern[str] | None = None
+        self._unpadded: re.Pattern[str] | None = None
         self._automatic = rule.kind is DateRuleKind.AUTO
         if rule.kind is DateRuleKind.REGEX:
             self._pattern = _compile_regex(rule.text)
+            self._unpadded = _compile_regex(rule.text, padded=False)
         elif rule.kind is DateRuleKind.FORMAT:
             self._pattern = _compile_format(rule.text)
 
@@ -302,13 +410,18 @@ class DateFinder:
         """
         name_at = path.rfind("/") + 1
         if self._automatic:
+            folders = path[:name_at]
             date = automatic_date(path[name_at:])
             if date is None and base_length < name_at:
-                date = automatic_date(path[base_length:name_at])
+                date = automatic_date(folders, base_length)
+            if date is None:
+                date = epoch_date(path[name_at:]) or epoch_date(folders[base_length:])
             return FileDate(date or NO_DATE)
         if self._pattern is None:
             return FileDate()
         found = self._pattern.search(path[name_at:]) or self._pattern.search(path)
+        if found is None and self._unpadded is not None:
+            found = self._unpadded.search(path[name_at:]) or self._unpadded.search(path)
         return _date_of_parts(found.groupdict()) if found else FileDate()
 
 
