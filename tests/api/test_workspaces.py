@@ -151,5 +151,3 @@ def test_a_mistake_is_raised_by_the_result(places: dict[str, str]) -> None:
     job = ess.start_stream("nothing")
     with pytest.raises(EssError, match="nothing"):
         job.result()
-    with pytest.raises(OptionError, match="threads must be an int"):
-        ess.start_stream("nothing", threads="4")  # type: ignore[arg-type]

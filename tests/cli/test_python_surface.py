@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,42 +94,34 @@ def test_definitions(shop: Path) -> None:
     assert [database.name for database in ess.server_summary()] == ["shop"]
 
 
-#: The package for callers whose mistakes no type checker sees.
-_any: Any = ess
-
-
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: _any.ls(5), "ess.ls: pattern must be a str or None, not int"),
-        (lambda: _any.ls("*", limit="5"), "ess.ls: limit must be an int or None, not str"),
-        (lambda: _any.ls("*", limit=True), "ess.ls: limit must be an int or None, not bool"),
-        (lambda: _any.rows(None), "ess.rows: category must be a str, not NoneType"),
-        (
-            lambda: _any.export("wood:sales", sort="price"),
-            "ess.export: sort must be a list or tuple of str, not str",
-        ),
-        (
-            lambda: _any.category_add("a", "*", alls=1),
-            "ess.category_add: alls must be True or False, not int",
-        ),
-        (
-            lambda: _any.execute("true", stdout="out.txt"),
-            "ess.execute: stdout must be a binary file open for writing or None, not str",
-        ),
+        (lambda: ess.export("wood:sales", sort="price"), "ess.export: sort"),
+        (lambda: ess.export("wood:sales", columns="price"), "ess.export: columns"),
+        (lambda: ess.create_table("t", "s,pkey:a"), "ess.create_table: columns"),
+        (lambda: ess.create_vector("t", "s,pkey:a"), "ess.create_vector: columns"),
+        (lambda: ess.create_variable("i:a"), "ess.create_variable: columns"),
     ],
 )
-def test_argument_of_a_wrong_type_is_named(call: Callable[[], object], said: str) -> None:
+def test_one_text_in_place_of_several_is_named(call: Callable[[], object], said: str) -> None:
     with pytest.raises(OptionError) as failure:
         call()
-    assert str(failure.value) == said
+    assert str(failure.value) == f"{said} must be a list or tuple of str, not str"
+
+
+@pytest.mark.parametrize(("option", "value"), [("alls", 1), ("usecache", "yes"), ("comment", 5), ("columnspec", True)])
+def test_a_value_of_a_wrong_type_is_not_stored(shop: Path, option: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=f"^category add, {option}: the value must be "):
+        ess.category_add("other", "sale*", **{option: value})
+    if option != "alls":
+        with pytest.raises(OptionError, match=f"^category change {option}: the value must be "):
+            ess.category_change("sale", option, value)
 
 
 def test_lines_are_told_as_they_come_and_given_back(shop: Path) -> None:
     said: list[str] = []
     assert ess.udbd("stop", say=said.append) == said != []
-    with pytest.raises(OptionError, match="say must be a function or None, not str"):
-        _any.udbd("status", say="print")
 
 
 def test_a_job_tells_its_progress(shop: Path) -> None:
@@ -151,10 +142,3 @@ def test_the_compression_of_a_file(shop: Path) -> None:
     assert (ess.compression("a.gz"), ess.compression("sale_20140901.csv")) == ("gzip", "none")
     with pytest.raises(InputOpenError):
         ess.compression("nothing")
-
-
-def test_check_of_arguments_keeps_what_help_shows() -> None:
-    assert list(inspect.signature(ess.files).parameters)[:3] == ["category", "lower", "upper"]
-    assert (ess.files.__name__, ess.files.__module__) == ("files", "ess.api.lake")
-    with pytest.raises(TypeError, match="patern"):
-        _any.ls(patern="*")

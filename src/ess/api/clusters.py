@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked
-
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ __all__ = [
 ]
 
 
-@checked
 def cluster_set(mode: str) -> ClusterState:
     """Choose where the nodes of the next cluster come from: ``local``; ``cloud`` and ``custom`` are not available yet.
 
@@ -40,7 +37,6 @@ def cluster_set(mode: str) -> ClusterState:
     return providers.set_mode(mode)
 
 
-@checked
 def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
     """Start worker nodes: processes on this machine that talk to each other with certificates of their own.
 
@@ -87,7 +83,6 @@ def cluster_nodes() -> list[Node]:
     return providers.nodes()
 
 
-@checked
 def cluster_start(*, partly: bool = False) -> ClusterStatus:
     """Start a stopped cluster again, and replace workers that were lost.
 
@@ -115,7 +110,6 @@ def cluster_stop() -> None:
     providers.stop()
 
 
-@checked
 def cluster_terminate(*, everything: bool = False) -> bool:
     """End the cluster with its database servers, and forget it.
 

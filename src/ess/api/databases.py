@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked
-
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ __all__ = [
 ]
 
 
-@checked
 def create_database(name: str, *, ports: int = 1, volatile: bool = False) -> None:
     """Make a database and use it.
 
@@ -49,7 +46,6 @@ def create_database(name: str, *, ports: int = 1, volatile: bool = False) -> Non
     admin.create_database(name, ports=ports, nodes=_hosts(), volatile=volatile)
 
 
-@checked
 def create_table(name: str, columns: Sequence[str]) -> None:
     """Make a table of the database in use: any number of rows for a key.
 
@@ -70,26 +66,26 @@ def create_table(name: str, columns: Sequence[str]) -> None:
     """
     from ess.udb.admin import admin
 
+    _refuse_one_text("columns", columns, "create_table")
     admin.create_table(name, columns)
 
 
-@checked
 def create_vector(name: str, columns: Sequence[str]) -> None:
     """Make a vector of the database in use: one row for a key, merged from what is imported."""
     from ess.udb.admin import admin
 
+    _refuse_one_text("columns", columns, "create_vector")
     admin.create_vector(name, columns)
 
 
-@checked
 def create_variable(columns: Sequence[str]) -> None:
     """Make the variables of the database in use, which belong to no key."""
     from ess.udb.admin import admin
 
+    _refuse_one_text("columns", columns, "create_variable")
     admin.create_variable(columns)
 
 
-@checked
 def drop_database(name: str) -> None:
     """Remove a database, and what running servers hold of it."""
     from ess.udb.admin import admin
@@ -97,7 +93,6 @@ def drop_database(name: str) -> None:
     admin.drop_database(name)
 
 
-@checked
 def drop_table(name: str) -> None:
     """Remove a table of the database in use, and its rows from running servers."""
     from ess.udb.admin import admin
@@ -105,7 +100,6 @@ def drop_table(name: str) -> None:
     admin.drop_table(name)
 
 
-@checked
 def drop_vector(name: str) -> None:
     """Remove a vector of the database in use, and its rows from running servers."""
     from ess.udb.admin import admin
@@ -120,7 +114,6 @@ def drop_variable() -> None:
     admin.drop_variable()
 
 
-@checked
 def use(name: str) -> None:
     """Choose the database that tables are created in."""
     from ess.udb.admin import admin
@@ -128,7 +121,6 @@ def use(name: str) -> None:
     admin.use(name)
 
 
-@checked
 def server_summary(name: str | None = None) -> list[DatabaseSummary]:
     """The databases with their tables, vectors and variables, or one of them."""
     from ess.udb.admin import admin
@@ -143,7 +135,6 @@ def server_commit() -> list[str]:
     return admin.server_commit()
 
 
-@checked
 def server_restart(*, say: Callable[[str], None] | None = None) -> list[str]:
     """Empty all databases by stopping and starting their servers; returns what was done, in lines.
 
@@ -155,7 +146,6 @@ def server_restart(*, say: Callable[[str], None] | None = None) -> list[str]:
     return _said(admin.server_restart(_hosts()), say)
 
 
-@checked
 def server_reset(*, say: Callable[[str], None] | None = None) -> list[str]:
     """Stop the servers and remove all databases; returns what was done, in lines.
 
@@ -167,7 +157,6 @@ def server_reset(*, say: Callable[[str], None] | None = None) -> list[str]:
     return _said(admin.server_reset(), say)
 
 
-@checked
 def udbd(verb: str, *, port: int | None = None, say: Callable[[str], None] | None = None) -> list[str]:
     """Start or stop the database servers, or tell what they do.
 
@@ -195,7 +184,6 @@ def udbd(verb: str, *, port: int | None = None, say: Callable[[str], None] | Non
     return _said(admin.udbd(verb, _hosts()), say)
 
 
-@checked
 def export(
     target: str,
     *,
@@ -226,6 +214,8 @@ def export(
     from ess.formats.output.frames import user_frame
     from ess.udb.command.query import export_batch
 
+    _refuse_one_text("columns", columns, "export")
+    _refuse_one_text("sort", sort, "export")
     rows, shown = export_batch(target, columns=columns, filter=filter, sort=sort, descending=descending, top=top)
     return user_frame(rows, shown)
 
@@ -238,6 +228,14 @@ def _said(lines: Iterable[str], say: Callable[[str], None] | None) -> list[str]:
         if say is not None:
             say(line)
     return said
+
+
+def _refuse_one_text(name: str, value: Sequence[str], function: str) -> None:
+    """A text is a sequence of texts to Python, but ``sort="ab"`` means one column, not ``a`` and ``b``."""
+    if isinstance(value, str):
+        from ess.errors import OptionError
+
+        raise OptionError(f"{name} must be a list or tuple of str, not str", where=f"ess.{function}")
 
 
 def _hosts() -> list[str]:

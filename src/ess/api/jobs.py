@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked
-
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["exec", "execute", "start_stream", "stream"]
 
 
-@checked
 def stream(
     category: str,
     lower: str | date = "*",
@@ -111,7 +108,6 @@ def stream(
     return StreamOutput(output.getvalue(), messages.getvalue(), result)
 
 
-@checked
 def start_stream(
     category: str,
     lower: str | date = "*",
@@ -137,8 +133,7 @@ def start_stream(
     Returns:
         The job: its progress, its end, and what cancels it.
 
-    Raises:
-        OptionError: If an argument is of a wrong type. Other mistakes are raised by the job's ``result()``.
+    Mistakes are raised by the job's ``result()``.
 
     >>> import ess, pathlib, tempfile
     >>> _ = ess.select("local")
@@ -175,7 +170,6 @@ def start_stream(
     return Job(run)
 
 
-@checked
 def execute(
     command: str,
     *,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked, refuse_other
-
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +60,6 @@ __all__ = [
 # --- datastores -----------------------------------------------------------------------------
 
 
-@checked
 def select(
     source: str = "local",
     *,
@@ -136,7 +133,6 @@ def repository() -> Repository:
     return datastores.repository()
 
 
-@checked
 def purge(label: str) -> None:
     """Forget a datastore and its categories. Its files are not touched.
 
@@ -151,7 +147,6 @@ def purge(label: str) -> None:
 # --- files ----------------------------------------------------------------------------------
 
 
-@checked
 def ls(
     pattern: str | None = None,
     *,
@@ -194,7 +189,6 @@ def ls(
     )
 
 
-@checked
 def files(
     category: str,
     lower: str | date = "*",
@@ -226,7 +220,6 @@ def files(
     return files_of(category, first, last, exclude=exclude, limit=limit, label=label)
 
 
-@checked
 def cat(filename: str, *, decompress: bool = False, label: str | None = None) -> BinaryIO:
     """Open a file of the datastore for reading bytes; the caller closes it.
 
@@ -247,7 +240,6 @@ def cat(filename: str, *, decompress: bool = False, label: str | None = None) ->
     return content.open_data(entry, source=source) if decompress else content.open_raw(entry, source)
 
 
-@checked
 def compression(filename: str, *, label: str | None = None) -> str:
     """The compression of a file of the datastore, from its first bytes: ``gzip``, ``zip`` ..., or ``none``.
 
@@ -264,7 +256,6 @@ def compression(filename: str, *, label: str | None = None) -> str:
         return content.compression_of(raw.read(512))
 
 
-@checked
 def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) -> list[Member]:
     """The files in a zip or tar archive.
 
@@ -288,7 +279,6 @@ def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) 
 
 
 @with_category_options
-@checked
 def category_add(name: str, pattern: str, **options: Any) -> Category:
     r"""Group the files that a pattern names, and find out how their data is laid out.
 
@@ -310,15 +300,11 @@ def category_add(name: str, pattern: str, **options: Any) -> Category:
     'S:day I:user'
     """
     from ess.lake import organize
-    from ess.lake.category_options import OPTION_ROWS, CategoryOptions
+    from ess.lake.category_options import CategoryOptions
 
-    for row in OPTION_ROWS:
-        if row.name in options:
-            refuse_other("category_add", row.name, options[row.name], "bool" if row.is_switch else "str | None")
     return organize.add(name, pattern, CategoryOptions(**options))
 
 
-@checked
 def category_change(name: str, option: str, value: str | bool, *, label: str | None = None) -> Category:
     """Give an option of a category another value.
 
@@ -336,37 +322,31 @@ def category_change(name: str, option: str, value: str | bool, *, label: str | N
     return organize.change(name, option, value, label=label)
 
 
-@checked
 def category_change_columnspec(name: str, columnspec: str, *, label: str | None = None) -> Category:
     """Give a category other columns, e.g. ``"S:eventDate S:userID I:articleID"``."""
     return category_change(name, "columnspec", columnspec, label=label)
 
 
-@checked
 def category_change_dateregex(name: str, dateregex: str, *, label: str | None = None) -> Category:
     """Give a category another ``dateregex``: ``auto``, ``none`` or a pattern."""
     return category_change(name, "dateregex", dateregex, label=label)
 
 
-@checked
 def category_change_dateformat(name: str, dateformat: str, *, label: str | None = None) -> Category:
     """Give a category another ``dateformat``: ``auto``, ``none`` or a pattern."""
     return category_change(name, "dateformat", dateformat, label=label)
 
 
-@checked
 def category_change_usecache(name: str, usecache: bool, *, label: str | None = None) -> Category:
     """Let a category keep its list of files, or look at the disk each time."""
     return category_change(name, "usecache", usecache, label=label)
 
 
-@checked
 def category_change_comment(name: str, comment: str, *, label: str | None = None) -> Category:
     """Give a category another comment."""
     return category_change(name, "comment", comment, label=label)
 
 
-@checked
 def category_copy(source: str, target: str, *, label: str | None = None) -> Category:
     """Make a category with the same settings under another name.
 
@@ -378,7 +358,6 @@ def category_copy(source: str, target: str, *, label: str | None = None) -> Cate
     return categories.copy(source, target, label=label)
 
 
-@checked
 def category_delete(name: str, *, label: str | None = None) -> None:
     """Forget a category. Its files are not touched.
 
@@ -390,7 +369,6 @@ def category_delete(name: str, *, label: str | None = None) -> None:
     categories.delete(name, label=label)
 
 
-@checked
 def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary:
     """A datastore and its categories.
 
@@ -406,7 +384,6 @@ def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary
     return DatastoreSummary(store, tuple(_scanned(item) for item in known) if scan else known)
 
 
-@checked
 def category(name: str, *, scan: bool = False, label: str | None = None) -> Category:
     """A category with all that is known of it.
 
@@ -430,7 +407,6 @@ def _scanned(item: Category) -> Category:
     return lake_select.with_new_files(item, lake_select.scan(item))
 
 
-@checked
 def probe(name: str, *, file: str | None = None, size: int | None = None, label: str | None = None) -> ProbeResult:
     """Look into the files of a category, or one of them, and tell how the data is laid out.
 

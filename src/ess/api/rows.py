@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked
-
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["read", "rows"]
 
 
-@checked
 def read(
     category: str,
     lower: str | date = "*",
@@ -71,7 +68,6 @@ def read(
     return user_frame(pl.concat(frames), [(column.key, column.name, column.type) for column in columns])
 
 
-@checked
 def rows(
     category: str,
     lower: str | date = "*",

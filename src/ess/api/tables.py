@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ess.api.arguments import checked, is_number
 from ess.api.databases import export
 
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
@@ -63,7 +62,7 @@ class Table:
         Raises:
             OptionError: At the call, if ``rows`` is no such number; the others when the first batch is asked for.
         """
-        if not is_number(rows) or rows < 1:
+        if not hasattr(rows, "__index__") or isinstance(rows, bool) or rows < 1:
             from ess.errors import OptionError
 
             raise OptionError(f"rows must be an int of 1 or more, not {rows!r}", where=f"{self!r}.batches")
@@ -127,7 +126,6 @@ class Database:
         return Table(self.name)
 
 
-@checked
 def udb(name: str) -> Database:
     """A database of the working folder.
 

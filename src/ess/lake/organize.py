@@ -9,7 +9,7 @@ from typing import Any
 from ess.errors import InputOpenError, OptionError
 from ess.lake import categories
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
-from ess.lake.category_options import OPTION_ROWS, CategoryOptions
+from ess.lake.category_options import OPTION_ROWS, CategoryOptions, OptionRow
 from ess.lake.datastores import datastore
 from ess.lake.dates import date_rule
 from ess.lake.entry import FileEntry
@@ -30,6 +30,9 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
     """
     where = "category add"
     check_name(name, where=where)
+    for row in OPTION_ROWS:
+        if (value := getattr(options, row.name)) is not None:
+            _check_type(row, value, where=f"{where}, {row.name}")
     store = datastore(options.label)
     if name in categories.categories(store) and not options.overwrite:
         raise categories.taken(name)
@@ -152,13 +155,18 @@ def change(name: str, option: str, value: str | bool, *, label: str | None = Non
             where="category change",
             hint=f"change one of {known}, or make the category again: ess category add --overwrite",
         )
-    if isinstance(value, bool) != row.is_switch:
-        wanted = "True or False" if row.is_switch else "text"
-        raise OptionError(f"the value must be {wanted}, not {value!r}", where=where)
+    _check_type(row, value, where=where)
     attributes = _CHANGES[option](value)
     changed = categories.change(name, lambda now: dataclasses.replace(now, **attributes), label=label)
     looks_again = "date_rule" in attributes or attributes.get("usecache", False)
     return with_new_files(changed, scan(changed)) if looks_again else changed
+
+
+def _check_type(row: OptionRow, value: object, *, where: str) -> None:
+    """A value that is stored must be what is read again."""
+    if not isinstance(value, bool if row.is_switch else str):
+        wanted = "True or False" if row.is_switch else "text"
+        raise OptionError(f"the value must be {wanted}, not {value!r}", where=where)
 
 
 #: What the options that can be changed do to the attributes of a category.
