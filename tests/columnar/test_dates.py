@@ -58,6 +58,28 @@ _ODD = st.tuples(_PLAIN, st.integers(0, 18), st.binary(max_size=2)).map(
 )
 
 
+@pytest.mark.parametrize(
+    ("date_format", "texts"),
+    [
+        (b"Y.m.d.H.M.S", [b"2026-03-12 10:15", b"2026103112 10:15:00", b"2026-03-12 10:15:00", b"2026-02-29 10:15:00"]),
+        (b"b..d.Y", [b"Mar  5 2026", b"Mar 15 2026", b"Mar 105 2026", b"Mar  05 2026", b"Mar--05+2026"]),
+        (
+            b"Y.m.d.H.M.S......z",
+            [b"2026-03-12 10:15:00.1234 -0800", b"2026-03-12 10:15:00 1234 -0800", b"2026-03-12 10:15:0001234 -0800"],
+        ),
+        (b"%d/%b/%Y:%H:%M:%S %z", [b"12/Mar/2026:10:15:00 " + z for z in (b"+0100", b"+2400", b"+0060", b"Z", b"UTC")]),
+        (b"%z1%Y-%m-%d", [b"+010012026-03-12", b"+010022026-03-12"]),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 40])
+def test_bytes_between_are_no_digits(date_format: bytes, texts: list[bytes], times: int) -> None:
+    row = compile_date_format(date_format, local=False)
+    kernel = date_kernel(date_format, utc=True, row=row_kernel(row, pl.Int64))
+    for dates in [[text] * times for text in texts] + [texts * times]:
+        if kernel is not None:
+            assert kernel((pl.Series(dates, dtype=pl.Binary),)).to_list() == [row(date) for date in dates]
+
+
 _IN_LOGS = st.tuples(
     st.datetimes(datetime.datetime(1960, 1, 1), datetime.datetime(2110, 1, 1)),
     st.sampled_from(["+0000", "-0730", "+9959", "*0000", "+1:30", "+01:30"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -90,7 +91,11 @@ def test_any_bytes_give_a_number(text: bytes, spec: bytes) -> None:
         (b"%Y-%m-%d", b"1970/01/02", 0),
         (b"Y.m.d", b"1970-13-01", 0),
         (b"Y.m.d", b"1970-12-32", 0),
-        (b"Y.m.d", b"1970-02-31", 61 * 86400),
+        (b"Y.m.d", b"1970-02-31", 0),
+        (b"Y.m.d", b"2026-02-29", 0),
+        (b"Y.m.d", b"1900-02-29", 0),
+        (b"Y.m.d", b"2024-02-29", 1709164800),
+        (b"Y.m.d", b"2026-04-31", 0),
         (b"Y.m.d.H.M.S", b"1970-01-01 24:00:00", 0),
         (b"Y.m.d.H.M.S", b"1970-01-01", 0),
         (b"100%% %S", b"100% 07", 7),
@@ -104,3 +109,112 @@ def test_parts(spec: bytes, text: bytes, seconds: int) -> None:
 def test_senseless_formats(spec: bytes) -> None:
     with pytest.raises(FormatError):
         compile_date_format(spec, local=False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text", "seconds"),
+    [
+        # A code takes all digits that it may, so what is missing is not made up from the number before.
+        (b"Y.m.d.H.M.S", b"2026-03-12 10:15", 0),
+        (b"Y.m.d.H.M.S", b"12.03.2026 10:15", 0),
+        (b"d.b.Y.H.M.S.z", b"12/Mar/2026:10:15 +0100", 0),
+        (b"YmdHMS", b"202603121015", 0),
+        (b"%Y%m%d", b"202631", 0),
+        (b"%H:%M:%S", b"10:15", 0),
+        # A dot is no digit.
+        (b"b..d.H.M.S", b"Mar 15 10:00:15", 0),
+        (b"b..d.H.M.S", b"Mar  5 10:00:15", 63 * 86400 + 36015),
+        (b"Y.m.d", b"2026103112", 0),
+        (b"Y...d", b"2026-1-12", 0),
+        (b"d.b.Y", b"12/Mar 2026", 1773273600),
+        (b"H.M.S......Y", b"10:00:15.12345 2026", 0),
+        (b"H.M.S.......Y", b"10:00:15.12345 2026", 1767225600 + 36015),
+        (b"H.M.S......Y", b"10:00:15.123452026", 0),
+        # A last number does not go on behind the format, but any other text may follow.
+        (b"d.m.y", b"12.03.2026", 0),
+        (b"Y.m.d", b"2026-03-123", 0),
+        (b"Y.m.d", b"2026-03-12T", 1773273600),
+        (b"Ymd", b"20260312101500", 1773273600),
+        # Padded numbers.
+        (b"b.d.H.M.S", b"Mar  5 10:00:15", 63 * 86400 + 36015),
+        (b"b.d.H.M.S", b"Mar 15 10:00:15", 73 * 86400 + 36015),
+        (b"%b %d %H:%M:%S", b"Mar  5  9:00:15", 63 * 86400 + 32415),
+        (b"%b %d", b"Mar   5", 0),
+        # Zones.
+        *[
+            (b"Y.m.d.H.M.S.z", b"1970-01-02 00:00:00 " + zone, 86400 - ahead)
+            for zone, ahead in [
+                (b"Z", 0),
+                (b"z", 0),
+                (b"UTC", 0),
+                (b"gmt", 0),
+                (b"UT", 0),
+                (b"+01", 3600),
+                (b"+0100", 3600),
+                (b"+01:00", 3600),
+                (b"-09:30", -34200),
+                (b"-0930 (Marquesas)", -34200),
+                (b"GMT+0100", 3600),
+                (b"UTC-02", -7200),
+                (b"+1", 86400),
+                (b"+01:5", 86400),
+                (b"+01000", 86400),
+                (b"+0175", 86400),
+                (b"+2400", 86400),
+                (b"UTC+1", 86400),
+                (b"Zulu", 86400),
+                (b"CET", 86400),
+                (b"01:00", 86400),
+            ]
+        ],
+        (b"%Y-%m-%dT%H:%M:%S%z", b"1970-01-02T00:00:00Z", 86400),
+        (b"b.d.H.M.S.z.Y", b"Jan  2 00:00:00 UTC 1970", 86400),
+        # Fractions.
+        (b"%Y-%m-%d %H:%M:%S3", b"1970-01-01 00:00:01,25", 1250),
+        (b"Y.m.d.H.M.S3", b"1970-01-01 00:00:01.250999", 1250),
+        (b"%H:%M:%S.%L", b"00:00:01.25", 1250),
+        (b"%H:%M:%S,%L%z", b"00:00:01,250999+00:00", 1250),
+        (b"%Y%m%d%H%M%S%L", b"19700101000001250", 1250),
+        (b"%H:%M:%S.%f", b"00:00:01.25", 1250000),
+        (b"%H:%M:%S:%f", b"00:00:01:000007", 1000007),
+        (b"%H:%M:%S.%f", b"00:00:01", 0),
+    ],
+)
+def test_text_fits_or_gives_0(spec: bytes, text: bytes, seconds: int) -> None:
+    to_time = compile_date_format(spec, local=False)
+    assert to_time(text) == seconds
+    assert to_time(text) == seconds
+
+
+_FORMATS = [
+    "%Y-%m-%d %H:%M:%S",
+    "%d/%b/%Y:%H:%M:%S %z",
+    "%b %d %H:%M:%S %Y",
+    "%d.%m.%Y %H:%M",
+    "%m/%d/%y %I:%M:%S %p",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+    "%H:%M:%S %d-%b-%y",
+]
+
+
+@given(
+    st.sampled_from(_FORMATS),
+    st.datetimes(datetime(1970, 1, 2), datetime(2068, 12, 31)),
+    st.sampled_from(["+0000", "-0730", "+1345", "Z", "+01:00"]),
+    st.integers(0, 28),
+    st.sampled_from(["", "0", "9", "00", " ", ":", "-", "31"]),
+    st.integers(0, 2),
+)
+def test_what_python_reads(form: str, moment: datetime, zone: str, at: int, piece: str, cut: int) -> None:
+    whole = moment.strftime(form.replace("%z", zone))
+    text = whole[:at] + piece + whole[at + cut :]
+    got = compile_date_format(form.encode(), local=False)(text.encode())
+    try:
+        found = datetime.strptime(text, form)
+    except ValueError:
+        assert text != whole
+        return
+    seconds = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 1)
+    # What both read, they read as the same.
+    if text == whole or got:
+        assert got == (seconds * 1_000_000 + found.microsecond if "%f" in form else seconds)

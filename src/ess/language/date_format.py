@@ -1,13 +1,17 @@
 """Date formats: text to time, compiled once for each format.
 
-A format is read from left to right. ``.`` stands for one byte of any kind; ``%Y %y %m %b %d %H
-%I %M %S %S0-%S9 %p %z`` for a part of a date. If a format holds no ``%`` at all, its letters are
-the codes: ``Y.m.d`` is ``%Y.%m.%d``. Any other byte stands for itself. Text after the last
-part is ignored.
+A format is read from left to right. ``%Y %y %m %b %d %H %I %M %S %S0-%S9 %L %f %p %z`` stand for a part of
+a date. If a format holds no ``%`` at all, its letters are the codes: ``Y.m.d`` is ``%Y.%m.%d``. ``.`` stands for one
+byte that is no digit; of several dots behind the seconds only the first, and the last before a number, so that
+they can pass over a fraction. Any other byte stands for itself.
+
+A code takes as many digits as it may and gives none back. Text after the last part is ignored, but a last number
+does not go on there, unless it stands directly behind another one (``Ymd`` reads ``20140915120000``).
 """
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import re
 import time
@@ -26,18 +30,30 @@ _SECONDS = {b"%02d" % second: second for second in range(60)}
 _NUMBERS = frozenset({"year", "short_year", "month", "day", "hour", "minute"})
 _DIGITS = re.compile(rb"[0-9]+")
 _CODES: dict[str, tuple[str, bytes]] = {
-    "Y": ("year", rb"([0-9]{1,4})"),
-    "y": ("short_year", rb"([0-9]{1,2})"),
-    "m": ("month", rb"([0-9]{1,2})"),
+    "Y": ("year", rb"([0-9]{1,4}+)"),
+    "y": ("short_year", rb"([0-9]{1,2}+)"),
+    "m": ("month", rb"([0-9]{1,2}+)"),
     "b": ("month_name", rb"([A-Za-z]{3})"),
-    "d": ("day", rb"([0-9]{1,2})"),
-    "H": ("hour", rb"([0-9]{1,2})"),
-    "I": ("hour", rb"([0-9]{1,2})"),
-    "M": ("minute", rb"([0-9]{1,2})"),
-    "S": ("second", rb"([0-9]{1,2})"),
+    "d": ("day", rb"([0-9]{1,2}+| [0-9])"),
+    "H": ("hour", rb"([0-9]{1,2}+| [0-9])"),
+    "I": ("hour", rb"([0-9]{1,2}+| [0-9])"),
+    "M": ("minute", rb"([0-9]{1,2}+)"),
+    "S": ("second", rb"([0-9]{1,2}+)"),
+    "L": ("fraction", rb"([0-9]{1,9}+)"),
+    "f": ("fraction", rb"([0-9]{1,9}+)"),
     "p": ("half", rb"([AaPp][Mm])"),
-    "z": ("zone", rb"([+-][0-9]{2}:?[0-9]{2})"),
+    "z": (
+        "zone",
+        rb"((?i:UTC|GMT|UT|Z)(?![A-Za-z]|[+-][0-9])"
+        rb"|(?i:UTC|GMT)?[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9](?![0-9])|(?!:?[0-9])))",
+    ),
 }
+#: The zone directly before a number.
+_ZONE_AND_NUMBER = rb"([+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
+#: The result is in milliseconds and microseconds.
+_FRACTIONS = {"L": 3, "f": 6}
+_NOT_BARE = frozenset(_FRACTIONS)
+_DIGIT_CODES = frozenset("YymdHIMSLf")
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 #: How many days' or minutes' beginnings a compiled format remembers.
 _REMEMBERED = 50_000
@@ -67,12 +83,36 @@ def compile_date_format(spec: bytes, *, local: bool) -> ToTime:
     return to_time if digits or "second" not in names else _by_minutes(names, match, to_time)
 
 
+def may_be_digits(spec: bytes) -> frozenset[int]:
+    """The places in a format of dots that may stand for digits: those that pass over a fraction behind the seconds.
+
+    >>> sorted(may_be_digits(b"%M.%S....%z")), sorted(may_be_digits(b"M.S...d")), sorted(may_be_digits(b"b..d"))
+    ([6, 7, 8], [4], [])
+    """
+    marked = b"%" in spec
+    behind_seconds = rb"(?<=%S)\.{2,}" if marked else rb"(?<=S)\.{2,}"
+    found: set[int] = set()
+    for run in re.finditer(behind_seconds, spec):
+        found |= set(range(run.start() + 1, run.end() - _is_number(spec, run.end(), marked=marked)))
+    return frozenset(found)
+
+
+def _is_number(spec: bytes, position: int, *, marked: bool) -> bool:
+    """True if a code for digits stands there."""
+    if marked and spec[position : position + 1] != b"%":
+        return False
+    code = spec[position + marked : position + marked + 1].decode("latin-1")
+    return code in _DIGIT_CODES and (marked or code not in _NOT_BARE)
+
+
 def _parse(spec: bytes) -> tuple[list[str], bytes, int]:
     names: list[str] = []
     pattern = b""
     digits = 0
     marked = b"%" in spec
+    free = may_be_digits(spec)
     position = 0
+    number_before = compact = False  # the item before is a number; and the one before that
     while position < len(spec):
         letter = chr(spec[position])
         if marked and letter == "%":
@@ -81,24 +121,33 @@ def _parse(spec: bytes) -> tuple[list[str], bytes, int]:
             if letter == "%":
                 pattern += b"%"
                 position += 1
+                number_before = False
                 continue
             if letter not in _CODES:
                 raise FormatError(f"unknown date code '%{letter}'")
             is_code = True
         else:
-            is_code = not marked and letter in _CODES
+            is_code = not marked and letter in _CODES and letter not in _NOT_BARE
         position += 1
         if is_code:
             name, expression = _CODES[letter]
             names.append(name)
+            digits = _FRACTIONS.get(letter, digits)
             if letter == "S" and spec[position : position + 1].isdigit():
                 digits = int(spec[position : position + 1])
                 position += 1
                 names.append("fraction")
-                expression += rb"(?:\.([0-9]*))?"
+                expression += rb"(?:[.,]([0-9]*+))?+"
+            elif letter == "z" and _is_number(spec, position, marked=marked):
+                expression = _ZONE_AND_NUMBER
             pattern += expression
+            compact, number_before = number_before, letter in _DIGIT_CODES
         else:
-            pattern += b"(?s:.)" if letter == "." else re.escape(spec[position - 1 : position])
+            any_byte = b"(?s:.)" if position - 1 in free else b"[^0-9]"
+            pattern += any_byte if letter == "." else re.escape(spec[position - 1 : position])
+            number_before = False
+    if number_before and not compact:
+        pattern += b"(?![0-9])"
     kinds = ["year" if n == "short_year" else "month" if n == "month_name" else n for n in names]
     for name in kinds:
         if kinds.count(name) > 1:
@@ -133,7 +182,7 @@ def _gmt_day(year: int, month: int, day: int) -> int:
 
 def _local_day(year: int, month: int, day: int) -> tuple[int, bool]:
     try:
-        today = datetime.date(year, month, 1) + datetime.timedelta(day - 1)  # February 31 is March 3
+        today = datetime.date(year, month, day)
         tomorrow = today + datetime.timedelta(1)
     except OverflowError:
         return _local_time(year, month, day, 0, 0, 0), False
@@ -161,7 +210,7 @@ def _year(text: bytes) -> int:
 
 
 def _day_of(names: list[str], groups: tuple[bytes | None, ...]) -> tuple[int, int, int] | None:
-    """Year, month and day; None if a number is out of range. Missing ones are of 1970-01-01."""
+    """Year, month and day; None if there is no such day. Missing ones are of 1970-01-01."""
     year, month, day = 1970, 1, 1
     for name, text in zip(names, groups, strict=True):
         if text is None:
@@ -176,7 +225,8 @@ def _day_of(names: list[str], groups: tuple[bytes | None, ...]) -> tuple[int, in
             month = _MONTHS.get(text.lower(), 0)
         elif name == "day":
             day = int(text)
-    return (year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 and year >= 1 else None
+    exists = year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
+    return (year, month, day) if exists else None
 
 
 def _seconds(day: tuple[int, int, int], hour: int, minute: int, second: int, begin: DayBegin) -> int:
@@ -199,6 +249,8 @@ def _by_minutes(names: list[str], match: Match, to_time: ToTime) -> ToTime:
         key = text[:at] if ends else text[:at] + text[at + 2 :]
         minute = known.get(key)
         seconds = _SECONDS.get(text[at : at + 2])
+        if ends and text[at + 2 : at + 3].isdigit():
+            minute = None
         if minute is not None and seconds is not None:
             return minute + seconds
         result = to_time(text)
@@ -206,7 +258,7 @@ def _by_minutes(names: list[str], match: Match, to_time: ToTime) -> ToTime:
         if found is not None and found[second] in _SECONDS and result:
             # Where each number is a whole run of digits, the key alone decides how the text is read.
             start = found.start(second)
-            if _DIGITS.findall(text, found.start(), start) == [found[n] for n in numbers]:
+            if _DIGITS.findall(text, found.start(), start) == [found[n].lstrip() for n in numbers]:
                 if start != at or len(known) >= _REMEMBERED:
                     known.clear()
                     at = start
@@ -214,6 +266,15 @@ def _by_minutes(names: list[str], match: Match, to_time: ToTime) -> ToTime:
         return result
 
     return cached
+
+
+def _offset(zone: bytes) -> int:
+    """The seconds that a zone is ahead of GMT: of ``Z``, ``UTC``, ``+01``, ``+0100``, ``+01:00``, ``GMT+0100``."""
+    shown = zone.lstrip(b"GMTUCZgmtucz").replace(b":", b"")
+    if not shown:
+        return 0
+    offset = int(shown[1:3]) * 3600 + int(shown[3:] or b"0") * 60
+    return -offset if shown[:1] == b"-" else offset
 
 
 def _by_parts(names: list[str], digits: int, match: Match, begin: DayBegin) -> ToTime:
@@ -241,8 +302,7 @@ def _by_parts(names: list[str], digits: int, match: Match, begin: DayBegin) -> T
         result = _seconds(day, hour, minute, second, begin)
         zone = part.get("zone")
         if zone is not None:
-            offset = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
-            result += offset if zone[:1] == b"-" else -offset
+            result -= _offset(zone)
         if digits:
             fraction = (part.get("fraction") or b"")[:digits]
             result = result * unit + int(fraction.ljust(digits, b"0"))

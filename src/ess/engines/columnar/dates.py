@@ -18,7 +18,7 @@ import polars as pl
 
 from ess.engines.columnar.distinct import or_else
 from ess.engines.columnar.plan import Kernel
-from ess.language.date_format import compile_date_format
+from ess.language.date_format import compile_date_format, may_be_digits
 
 #: The bytes of each field that a fixed layout may have.
 _WIDTHS = {"Y": 4, "m": 2, "b": 3, "d": 2, "H": 2, "M": 2, "S": 2, "z": 5}
@@ -30,6 +30,7 @@ _PLAIN_UNTIL = 4102444800
 _UNITS = {"H": 3600, "M": 60, "S": 1}
 
 _WORD = 8
+_EACH = 0x0101010101010101
 _MONTHS = (b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC")
 _AS_CAPITALS = 0xDFDFDF
 #: The remainders of the months' names by this number are all different.
@@ -39,11 +40,19 @@ _PLUS, _MINUS = b"+-"
 
 @dataclass(frozen=True)
 class _Layout:
-    """``fields`` gives the offset of each field's first byte, ``literals`` that of each byte that is given."""
+    """The bytes of a date.
+
+    Args:
+        length: How many there are.
+        fields: The offset of each field's first byte.
+        literals: Each byte that is given, and its offset.
+        others: The offset of each byte that is anything but a digit.
+    """
 
     length: int
     fields: tuple[tuple[str, int], ...]
     literals: tuple[tuple[int, int], ...] = ()
+    others: tuple[int, ...] = ()
 
     @property
     def has_zone(self) -> bool:
@@ -67,6 +76,8 @@ def fixed_layout(date_format: bytes) -> _Layout | None:
     offset = position = 0
     fields: list[tuple[str, int]] = []
     literals: list[tuple[int, int]] = []
+    others: list[int] = []
+    free = may_be_digits(date_format)
     while position < len(codes):
         is_code = codes[position] == "%" if marked else codes[position] != "."
         position += 1 if marked and is_code else 0
@@ -77,6 +88,7 @@ def fixed_layout(date_format: bytes) -> _Layout | None:
                 code not in _WIDTHS
                 or code in dict(fields)
                 or (code == "S" and codes[position : position + 1].isdigit())
+                or (code == "z" and codes[position : position + 1].isdigit())
             ):
                 return None
             fields.append((code, offset))
@@ -84,11 +96,13 @@ def fixed_layout(date_format: bytes) -> _Layout | None:
         else:
             if code != ".":
                 literals.append((ord(code), offset))
+            elif position - 1 not in free:
+                others.append(offset)
             offset += 1
     names = {code for code, _ in fields}
     if offset < _WORD or not {"Y", "d"} <= names or len(names & {"m", "b"}) != 1:
         return None
-    return _Layout(offset, tuple(fields), tuple(literals))
+    return _Layout(offset, tuple(fields), tuple(literals), tuple(others))
 
 
 def date_kernel(date_format: bytes, *, utc: bool, row: Kernel) -> Kernel | None:
@@ -188,6 +202,10 @@ def _tests(
 ) -> list[pl.Expr]:
     """Conditions: the digits of a word are digits, and its literal bytes are the given ones."""
     tests = [_all_digits(word, [atom.at - start for atom in digits])] if digits else []
+    others = [atom.at - start for atom in literals if atom.at in layout.others]
+    if others:
+        tests.append(_no_digits(word, others))
+    literals = [atom for atom in literals if atom.at not in layout.others]
     if literals:
         given = {at: byte for byte, at in layout.literals}
         mask = sum(0xFF << (8 * (atom.at - start)) for atom in literals)
@@ -199,6 +217,8 @@ def _tests(
 def _total(codes: list[str]) -> pl.Expr:
     """The seconds of the fields, null out of the ranges that are surely right."""
     in_range = [pl.col(code).is_between(*_RANGES[code]) for code in codes if code in _RANGES]
+    if "z" in codes:
+        in_range += [pl.col("zone hours") <= 23, pl.col("zone minutes") <= 59]
     plain = pl.all_horizontal("plain", *in_range, _plain_date(pl.col("m"), pl.col("d")))
     # Unsigned throughout: casts would cost more than the arithmetic, and years before 1970 are out of range.
     total = _days(pl.col("Y"), pl.col("m"), pl.col("d")) * 86400
@@ -213,8 +233,8 @@ def _total(codes: list[str]) -> pl.Expr:
 
 
 def _atoms(layout: _Layout) -> list[_Atom]:
-    """The bytes examined together, by offset; ``y`` is the second half of the year, literal bytes have no name."""
-    atoms = [_Atom("", at, 1) for _, at in layout.literals]
+    """The bytes examined together, by offset; ``y`` is the second half of the year, bytes between have no name."""
+    atoms = [_Atom("", at, 1) for at in (*layout.others, *(at for _, at in layout.literals))]
     for code, at in layout.fields:
         if code == "b":
             atoms.append(_Atom("b", at, 3))
@@ -250,6 +270,15 @@ def _all_digits(word: pl.Expr, offsets: list[int]) -> pl.Expr:
     return ((masked & _word_literal(high)) == _word_literal(zero)) & (
         ((masked + _word_literal(six)) & _word_literal(high)) == _word_literal(zero)
     )
+
+
+def _no_digits(word: pl.Expr, offsets: list[int]) -> pl.Expr:
+    """True where the byte at each offset is none of ``0`` to ``9``."""
+    mask = sum(0xFF << (8 * offset) for offset in offsets)
+    # Digits become 0 to 9, and what is not looked at 255. Then the usual test whether a byte is less than 10.
+    values = (word ^ _word_literal(_EACH * 0x30)) | _word_literal(mask ^ (_EACH * 0xFF))
+    high = (values - _word_literal(_EACH * 10)) & (values ^ _word_literal(_EACH * 0xFF)) & _word_literal(_EACH * 0x80)
+    return high == _word_literal(0)
 
 
 def _word_literal(number: int) -> pl.Expr:

@@ -33,7 +33,7 @@ def _to_time(*, local: bool) -> Specialize:
             return compile_date_format(fixed_text(arguments[1]), local=local)
         except FormatError as error:
             raise ArgumentError(
-                str(error), argument=1, hint="the codes are Y y m b d H I M S p z and . for one other character"
+                str(error), argument=1, hint="the codes are Y y m b d H I M S p z, %L, %f and . for one other character"
             ) from None
 
     return specialize
@@ -67,9 +67,12 @@ def _to_date(split: Callable[[float], time.struct_time]) -> Specialize:
 
 
 _TO_TIME = (
-    "The UNIX time of a date in seconds, or in smaller units if the format has %S1 (tenths) to %S9. In the format, "
-    "Y y m b d H I M S p z, each with or without a leading %, stand for the parts of a date and . for one other "
-    "character. Text that does not fit gives 0. Without z (an offset such as -0800) the date is "
+    "The UNIX time of a date in seconds, or in smaller units if the format has %S1 (tenths; the seconds with their "
+    "fraction behind a point or comma) to %S9, %L (milliseconds) or %f (microseconds; both the digits of a fraction "
+    "alone). In the format, Y y m b d H I M S p z, each with or without a leading %, stand for the parts of a date and "
+    ". for one character that is no digit; several dots behind S pass over a fraction. A code takes all digits that it "
+    "may. Day and hour may begin with a blank. Text that does not fit, and a day that does not exist, give 0. "
+    "Without z (Z, UTC, GMT, +01, +0100, +01:00) the date is "
 )
 _TO_DATE = "The date of a UNIX time in seconds, by a format of C's strftime; at most 127 bytes. The date is "
 
@@ -83,7 +86,9 @@ FUNCTIONS = (
             Example("DateToTime('1969-12-31 16:00:01.1234 -0800', '%Y.%m.%d.%H.%M.%S......%z')", 1),
             Example("DateToTime('1969-12-31 16:00:01.1234 -0800', '%Y.%m.%d.%H.%M.%S3.%z')", 1123),
             Example("DateToTime('15/Sep/2014:00:00:01 +0000', 'd.b.Y.H.M.S.z')", 1410739201),
+            Example("DateToTime('2014-09-15T00:00:01,250Z', '%Y-%m-%dT%H:%M:%S,%L%z')", 1410739201250),
             Example("DateToTime('TBD', 'Y.m.d')", 0),
+            Example("DateToTime('2026-02-29', 'Y.m.d')", 0),
         ),
         specialize=_to_time(local=True),
     ),
