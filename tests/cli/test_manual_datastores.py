@@ -14,21 +14,35 @@ import pytest
 
 from tests.lake.test_cloud import archive
 from tests.store_servers import FOREIGN, StoreServer, store_server
+from tests.web_server import Nginx, nginx
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "datastores.md"
+FILES = {
+    "shop/sales_20140901.csv.gz": gzip.compress(b"user,price\nann,3\nbob,4\n", mtime=0),
+    "shop/sales_20140902.csv.gz": gzip.compress(b"user,price\nann,5\n", mtime=0),
+    "shop/sales_20140903.zip": archive(),
+    "shop/notes.txt": b"nothing\n",
+}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
     with store_server("s3", tmp_path_factory.mktemp("store")) as found:
-        for name, rows in (("01", b"ann,3\nbob,4\n"), ("02", b"ann,5\n")):
-            found.put(f"shop/sales_201409{name}.csv.gz", gzip.compress(b"user,price\n" + rows, mtime=0))
-        found.put("shop/sales_20140903.zip", archive())
-        found.put("shop/notes.txt", b"nothing\n")
+        for name, content in FILES.items():
+            found.put(name, content)
         yield found
 
 
-def test_the_page(server: StoreServer, places: dict[str, str], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    with nginx(tmp_path_factory.mktemp("web")) as found:
+        (found.folder / "shop").mkdir()
+        for name, content in FILES.items():
+            (found.folder / name).write_bytes(content)
+        yield found
+
+
+def test_the_page(server: StoreServer, web: Nginx, places: dict[str, str], tmp_path: Path) -> None:
     values = server.environment
     (tmp_path / "keys.csv").write_text(
         "User Name,Access Key Id,Secret Access Key\n"
@@ -37,8 +51,9 @@ def test_the_page(server: StoreServer, places: dict[str, str], tmp_path: Path) -
     environment = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment |= {"AWS_ENDPOINT_URL": values["AWS_ENDPOINT_URL"]}
+    page = PAGE.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{web.ports['html']}")
     steps = 0
-    for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL):
+    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, expected = step.partition("\n")
             done = subprocess.run(
@@ -46,4 +61,4 @@ def test_the_page(server: StoreServer, places: dict[str, str], tmp_path: Path) -
             )
             assert (done.stdout + done.stderr, done.returncode) == (expected, 0), command
             steps += 1
-    assert steps == 6
+    assert steps == 9

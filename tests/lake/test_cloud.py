@@ -17,15 +17,35 @@ from ess.lake import datastores
 from ess.lake.entry import FileEntry
 from tests.store_servers import AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, Azurite, StoreServer, store_server
 from tests.stores.stores import forget
+from tests.web_server import Nginx, nginx
 
-KINDS = ("s3", "swift", "gs", "az")
+KINDS = ("s3", "swift", "gs", "az", "http")
 
 
 @contextlib.contextmanager
 def served(kind: str, folder: Path) -> Iterator[StoreServer]:
-    """A server; that of ``gs`` is one of S3, whose interface Google has."""
+    """A server; that of ``gs`` is one of S3, whose interface Google has. A web server has the bucket as a folder."""
+    if kind == "http":
+        with nginx(folder) as web:
+            yield WebFolder(web)
+        return
     with store_server("swift" if kind == "gs" else kind, folder) as found:
         yield found
+
+
+class WebFolder(StoreServer):
+    scheme = "http"
+    secret = "there is none"
+
+    def __init__(self, web: Nginx) -> None:
+        self.environment = {}
+        self._files = web.folder
+        self.host = f"127.0.0.1:{web.ports['html']}"
+
+    def put(self, key: str, content: bytes) -> None:
+        path = self._files / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -33,7 +53,7 @@ def served_kind(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, StoreServer]]:
     with served(request.param, tmp_path_factory.mktemp("store")) as found:
-        for name, content in FILES.items():
+        for name, content in files(request.param).items():
             found.put(name, content)
         yield request.param, found
 
@@ -55,12 +75,21 @@ FILES = {
 }
 
 
-def source(kind: str, prefix: str = "") -> str:
+def files(kind: str) -> dict[str, bytes]:
+    """Those of a kind: a web server makes one of two slashes."""
+    return {name.replace("//", "/") if kind == "http" else name: content for name, content in FILES.items()}
+
+
+def source(kind: str, server: StoreServer, prefix: str = "") -> str:
+    if isinstance(server, WebFolder):
+        return f"http://{server.host}{prefix}"
     return f"{'blob' if kind == 'az' else 's3' if kind == 'swift' else kind}://{BUCKET}{prefix}"
 
 
 def options(kind: str, server: StoreServer, keys: Path) -> dict[str, str]:
     """Keys as they are given to ``ess select``."""
+    if isinstance(server, WebFolder):
+        return {}
     if isinstance(server, Azurite):
         described = dict(
             part.split("=", 1) for part in server.environment["AZURE_STORAGE_CONNECTION_STRING"].split(";") if part
@@ -80,19 +109,19 @@ def store(
 ) -> tuple[str, StoreServer]:
     kind, server = served_kind
     forget(monkeypatch)
-    ess.select(source(kind), **options(kind, server, tmp_path / "keys.csv"))  # type: ignore[arg-type]
+    ess.select(source(kind, server), **options(kind, server, tmp_path / "keys.csv"))  # type: ignore[arg-type]
     return kind, server
 
 
 def paths(found: Iterable[FileEntry]) -> list[str]:
-    return [entry.path.partition(f"{BUCKET}/")[2] for entry in found]
+    return [entry.path.removeprefix(datastores.datastore().root) for entry in found]
 
 
 def test_files_are_listed_found_by_date_and_read(store: tuple[str, StoreServer]) -> None:
     assert paths(ess.ls().files) == ["other/", "shop/"]
     assert paths(ess.ls("shop/*.txt").files) == ["shop/notes.txt"]
     assert paths(ess.ls("/shop/*.gz", recursive=True).files) == [
-        name for name in FILES if name.startswith("shop/") and name.endswith(".gz")
+        name for name in files(store[0]) if name.startswith("shop/") and name.endswith(".gz")
     ]
     ess.category_add("sales", "shop/sales*.gz", columnspec="S:user I:price")
     assert paths(ess.files("sales", "2014-09-02", "*")) == ["shop/sales_20140902.csv.gz"]
@@ -127,13 +156,17 @@ def test_columns_are_found(store: tuple[str, StoreServer]) -> None:
 
 def test_a_prefix_is_where_patterns_begin(store: tuple[str, StoreServer], tmp_path: Path) -> None:
     kind, server = store
-    ess.select(source(kind, "/shop"), label="shop", **options(kind, server, tmp_path / "k.csv"))  # type: ignore[arg-type]
+    ess.select(source(kind, server, "/shop"), label="shop", **options(kind, server, tmp_path / "k.csv"))  # type: ignore[arg-type]
     assert paths(ess.ls("*.txt").files) == ["shop/notes.txt"]
     assert paths(ess.ls("/other/*").files) == ["other/sales_20150101.csv.gz"]
 
 
 def test_keys_are_kept_for_their_owner_only_and_never_shown(store: tuple[str, StoreServer], tmp_path: Path) -> None:
     kind, server = store
+    if kind == "http":
+        with pytest.raises(OptionError, match="--aws_access_key: the option is not for web servers"):
+            ess.select(source(kind, server), aws_access_key="a", aws_secret_access_key="b")
+        return
     chosen = datastores.datastore()
     kept = chosen.folder / "credentials.json"
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -148,9 +181,9 @@ def test_keys_are_kept_for_their_owner_only_and_never_shown(store: tuple[str, St
     else:
         (tmp_path / "wrong.csv").write_text("Access key ID,Secret access key\nwrong,wrong\n")
     with pytest.raises(OptionError, match="it has other keys"):
-        ess.select(source(kind), **wrong)  # type: ignore[arg-type]
+        ess.select(source(kind, server), **wrong)  # type: ignore[arg-type]
     with pytest.raises(EssError, match="refuses access"):
-        ess.select(source(kind), overwrite=True, **wrong)  # type: ignore[arg-type]
+        ess.select(source(kind, server), overwrite=True, **wrong)  # type: ignore[arg-type]
     ess.purge(chosen.label)
     assert not kept.exists()
 
@@ -161,6 +194,14 @@ def test_keys_are_kept_for_their_owner_only_and_never_shown(store: tuple[str, St
     [
         ("s3://", {}, "bad name ''"),
         ("s3://key:secret@bucket", {}, "must not hold credentials"),
+        ("http://", {}, "bad name '' of a host"),
+        ("http://host:0/", {}, "bad name 'host:0' of a host"),
+        ("http://host:65536/", {}, "bad name 'host:65536' of a host"),
+        ("http://two words/", {}, "bad name 'two words' of a host"),
+        ("https://key:secret@host/", {}, "must not hold credentials; files behind a password cannot be read yet"),
+        ("https://host/x?key:secret", {}, "has no '?' or '#'"),
+        ("https://host?key:secret", {}, "has no '?' or '#'"),
+        ("https://host/a/%2e%2e/b", {}, "no part may be blank, '.' or '..'"),
         ("ftp://bucket", {}, "no access to such a store"),
         ("s3://bucket", {"account_name": "x"}, "--account_name: the option is not for S3"),
         ("local", {"region": "x"}, "--region: the option goes with the address of a store"),
@@ -184,3 +225,17 @@ def test_a_file_without_a_key_is_told_and_not_repeated(content: str, tmp_path: P
         ess.select("s3://bucket", credentials=str(tmp_path / "keys.csv"))
     with pytest.raises(InputOpenError, match="cannot read it"):
         ess.select("s3://bucket", credentials=str(tmp_path / "nothing.csv"))
+
+
+def test_the_address_of_a_folder_of_a_web_server_is_a_url(places: object, tmp_path: Path) -> None:
+    del places
+    with nginx(tmp_path) as web:
+        (web.folder / "100% a" / "b?").mkdir(parents=True)
+        (web.folder / "100% a" / "b?" / "x y").write_bytes(b"1")
+        address = f"http://127.0.0.1:{web.ports['json']}"
+        chosen = ess.select(f"{address}/100%25%20a/b%3F", label="web")
+        assert (chosen.source, chosen.prefix) == (f"{address}/100%25%20a/b%3F/", "100% a/b?/")
+        assert datastores.datastore() == chosen
+        assert [entry.path for entry in ess.ls().files] == [f"{address}/100% a/b?/x y"]
+        assert [entry.path for entry in ess.ls("'x y'").files] == [f"{address}/100% a/b?/x y"]
+        assert ess.select(f"{address}/").label == f"127.0.0.1-{web.ports['json']}"

@@ -250,8 +250,8 @@ def test_credentials_are_those_of_the_settings_only_when_asked_for(monkeypatch: 
 
 
 def test_every_kind_says_how_it_is_addressed() -> None:
-    # Google has the interface of S3; tests/lake/test_cloud.py tries it.
-    assert set(kinds.KINDS) == set(KINDS) - {"swift"} | {"gs"}
+    # Google has the interface of S3; tests/lake/test_cloud.py tries it. Web servers are only read: test_web.py.
+    assert set(kinds.KINDS) == set(KINDS) - {"swift"} | {"gs", "http", "https"}
     schemes = [scheme for kind in kinds.KINDS.values() for scheme in kind.schemes]
     assert len(schemes) == len(set(schemes))
     with pytest.raises(OptionError, match="no kind of store 'ftp'"):

@@ -79,8 +79,8 @@ def select(
     """Select the datastore that later calls work on, and define it if need be.
 
     Args:
-        source: ``local`` (this machine's disk), ``s3://bucket[/prefix]``, ``blob://container``, ``gs://bucket``, or the
-            label of a datastore that is defined.
+        source: ``local`` (this machine's disk), ``s3://bucket[/prefix]``, ``blob://container``, ``gs://bucket``,
+            ``https://host/folder/``, or the label of a datastore that is defined.
         label: A name for the datastore; each label has its own categories.
         overwrite: Whether the label may be taken from another source, and its keys replaced.
         region: Where an S3 bucket is; else it is found.

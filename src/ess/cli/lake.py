@@ -50,7 +50,8 @@ def select(
     source: Annotated[
         str,
         typer.Argument(
-            help="local, s3://BUCKET[/PREFIX], blob://CONTAINER, gs://BUCKET, or a label.", show_default=False
+            help="local, s3://BUCKET[/PREFIX], blob://CONTAINER, gs://BUCKET, http(s)://HOST/FOLDER, or a label.",
+            show_default=False,
         ),
     ],
     region: Annotated[str | None, typer.Option(help="Region of an S3 bucket; else it is found.")] = None,

@@ -1,8 +1,8 @@
 """Datastores: the places whose files commands work on, and which of them is selected.
 
-This disk is one; buckets and containers are others. A datastore's *label* names it in ``--label`` and in the settings.
-Each label has its own categories. Keys that were given stand in an owner-only file of the label, keys that the
-settings or a vendor's own files have do not stand anywhere of ours.
+This disk is one; buckets, containers and folders of web servers are others. A datastore's *label* names it in
+``--label`` and in the settings. Each label has its own categories. Keys that were given stand in an owner-only file of
+the label, keys that the settings or a vendor's own files have do not stand anywhere of ours.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ess import settings
 from ess.errors import InitializationError, OptionError
-from ess.stores.kinds import KINDS, SCHEMES, Access, Credentials, own_credentials
+from ess.stores.kinds import KINDS, SCHEMES, Access, Credentials, Kind, own_credentials
 from ess.surroundings import current_folder
 
 VERSION = 1
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
+_NO_LABEL = re.compile(r"[^A-Za-z0-9_.-]+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)(?:/(.*))?\Z", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}\Z")
+#: A host, and perhaps a port.
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9._-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[1-9]\d{0,4}))?\Z")
+_LAST_PORT = 65535
 _KEYS = "credentials.json"
 
 
@@ -35,7 +40,7 @@ class Datastore:
         label: Its name.
         kind: That of its store, one of :data:`ess.stores.kinds.KINDS`.
         source: ``local``, or ``s3://bucket/prefix`` and the like.
-        name: The bucket or container.
+        name: The bucket or container, or the host and port of a web server.
         prefix: The folder in it that relative patterns begin at, blank or with a ``/`` at its end.
     """
 
@@ -117,7 +122,8 @@ def select(
     """Make a datastore the selected one, defining it first if need be.
 
     Args:
-        source: ``local``, an address such as ``s3://bucket/prefix``, or the label of a datastore that is defined.
+        source: ``local``, an address such as ``s3://bucket/prefix`` or ``https://host/folder/``, or the label of a
+            datastore that is defined.
         label: Another name for it; each label has its own categories.
         overwrite: Whether the label may be given to another source, and its keys replaced.
         credentials: Keys and other values of the settings of the store's kind, which are kept; None for none.
@@ -160,14 +166,16 @@ def _origin(source: str, known: Repository) -> Datastore:
     if "://" in source:
         wanted = _parse("", source)
         same = (store for store in known.datastores.values() if store.source == wanted.source)
-        return next(same, _parse(wanted.name, source))
+        return next(same, _parse(_NO_LABEL.sub("-", wanted.name).strip("-."), source))
     if source == "local":
         return _parse("local", source)
     close = difflib.get_close_matches(source, ["local", *known.datastores], n=1)
     raise OptionError(
         f"unknown datastore '{source}'",
         where="select",
-        hint=f"did you mean '{close[0]}'?" if close else "use local, s3://Bucket, blob://Container or a label",
+        hint=f"did you mean '{close[0]}'?"
+        if close
+        else "use local, s3://Bucket, blob://Container, https://Host/Folder or a label",
     )
 
 
@@ -186,12 +194,39 @@ def _parse(label: str, source: str) -> Datastore:
         schemes = " ".join(f"{scheme}://" for scheme, each in SCHEMES.items() if each.named)
         raise OptionError("there is no access to such a store", where=where, hint=f"addresses begin with {schemes}")
     name, prefix = found[2], found[3] or ""
+    if kind.web:
+        return _parse_url(label, kind, name, prefix)
     if "@" in name:
         raise OptionError("an address must not hold credentials", where=f"select {found[1]}://", hint="give options")
     if not _BUCKET.match(name):
         raise OptionError(f"bad name '{name}' of a bucket or container", where=where)
     prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     return Datastore(label, kind.name, f"{kind.name}://{name}" + (f"/{prefix}" if prefix else ""), name, prefix)
+
+
+def _parse_url(label: str, kind: Kind, name: str, path: str) -> Datastore:
+    """The datastore of a URL, whose path is percent-encoded. Nothing of what may be a secret is repeated.
+
+    Raises:
+        OptionError: If it is no URL of a folder.
+    """
+    where = f"select {kind.name}://"
+    name = name.lower()
+    if "@" in name:
+        raise OptionError(
+            "an address must not hold credentials", where=where, hint="files behind a password cannot be read yet"
+        )
+    if re.search(r"[?#]", name + path):
+        raise OptionError("an address of a folder has no '?' or '#'", where=where, hint="write %3F or %23 in a name")
+    host = _HOST.match(name)
+    if host is None or int(host["port"] or 1) > _LAST_PORT:
+        raise OptionError(f"bad name '{name}' of a host", where=where, hint="give a host, or host:port")
+    folder = unquote(path, errors="surrogateescape")
+    folder = folder if not folder or folder.endswith("/") else f"{folder}/"
+    if any(part in ("", ".", "..") for part in folder.split("/")[:-1]) or "\0" in folder:
+        raise OptionError(f"bad folder in {kind.name}://{name}", where=where, hint="no part may be blank, '.' or '..'")
+    quoted = quote(folder, errors="surrogateescape")
+    return Datastore(label, kind.name, f"{kind.name}://{name}/{quoted}", name, folder)
 
 
 def _with_own(kind: str, given: Credentials) -> Credentials:

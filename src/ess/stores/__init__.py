@@ -1,8 +1,8 @@
-"""Stores of files behind one small interface: this disk, buckets of S3, containers of Azure Blob.
+"""Stores of files behind one small interface: this disk, buckets, containers, web servers.
 
 - ``store``: the interface, and what comes of it. ``kinds``: one row a kind, and what opens a store.
-- ``disk``, ``s3``, ``gcs``, ``azure_blob``: one module a kind; ``aws``: keys and
-  signatures; ``wire``: HTTP.
+- ``disk``, ``s3``, ``gcs``, ``azure_blob``, ``web``: one module a kind; ``aws``: keys and
+  signatures; ``web_pages``: index pages; ``wire``: HTTP.
 - ``seekable``: an object as a file with places to go to.
 - ``address``: ``s3://Bucket/Path`` and the like.
 

@@ -56,7 +56,7 @@ def parse_address(text: str) -> Address | None:
             hint="set the variables of docs/reference/environment.md; others can read the arguments of a command",
         )
     kind = SCHEMES.get(scheme)
-    if kind is None or not kind.named:
+    if kind is None or not kind.named or kind.web:  # what is only read is no place to save in
         raise OptionError(f"there is no access to '{scheme}' stores", where=text, hint=_FORMS)
     if not _BUCKET.match(bucket):
         raise OptionError(f"bad name '{bucket}' of a bucket or container", where=text, hint=_FORMS)

@@ -46,6 +46,7 @@ class Kind:
         identity: Those of them that say who asks. They are taken from one source, never mixed.
         open: The store of a name (of its bucket or container), with credentials; nothing is asked of it yet.
         named: Whether there are several, told apart by the name of a bucket or container.
+        web: Whether addresses are URLs, which name a host and a path that is percent-encoded; it is only read.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Kind:
     open: Callable[[str, Credentials], Store]
     named: bool = True
     identity: frozenset[str] = frozenset()
+    web: bool = False
 
 
 def _disk(_name: str, _credentials: Credentials) -> Store:
@@ -79,6 +81,15 @@ def _google(name: str, credentials: Credentials) -> Store:
     from ess.stores.gcs import GoogleBucket
 
     return GoogleBucket(name, credentials)
+
+
+def _web(scheme: str) -> Callable[[str, Credentials], Store]:
+    def site(name: str, credentials: Credentials) -> Store:
+        from ess.stores.web import Site  # loads urllib3
+
+        return Site(scheme, name, credentials)
+
+    return site
 
 
 KINDS: dict[str, Kind] = {
@@ -143,6 +154,7 @@ KINDS: dict[str, Kind] = {
             _google,
             identity=frozenset({"GS_ACCESS_KEY_ID", "GS_SECRET_ACCESS_KEY", "GS_NO_SIGN_REQUEST"}),
         ),
+        *(Kind(scheme, (scheme,), "web servers", (), _web(scheme), web=True) for scheme in ("http", "https")),
     )
 }
 

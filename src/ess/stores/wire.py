@@ -127,8 +127,15 @@ class Client:
         Raises:
             Unanswered: If that takes longer than the settings allow.
         """
-        with self.begin(request, sign) as response:
-            return Answer(response.status, response.headers, response.data)
+        patience = Patience(self._seconds)
+        while True:
+            with self.begin(request, sign) as response:
+                try:
+                    return Answer(response.status, response.headers, response.data)
+                except Unanswered as failure:
+                    if request.method not in ("GET", "HEAD"):
+                        raise  # it was carried out
+                    patience.wait(failure)
 
     def begin(self, request: Request, sign: Signer) -> _Open:
         """As :meth:`send`, but only the head of the answer is read yet; whoever asks closes it.
@@ -249,6 +256,7 @@ def read_object(
     offset: int,
     version: str,
     explain: Callable[[Answer], Exception],
+    version_of: Callable[[Mapping[str, str]], str] | None = None,
 ) -> Iterator[bytes]:
     """The bytes of an object, in pieces. After a break, the rest is asked for, of the same version.
 
@@ -259,6 +267,7 @@ def read_object(
         offset: Where to begin.
         version: What the object has to be; blank for what it is when it is first asked for.
         explain: What to raise for an answer without the object.
+        version_of: The version that an answer tells; None for its entity tag.
 
     Raises:
         Replaced: If the object is replaced meanwhile.
@@ -277,7 +286,7 @@ def read_object(
                 raise Replaced
             if answer.status not in (200, 206):
                 raise explain(Answer(answer.status, answer.headers, answer.data))
-            found = tag(answer.headers)
+            found = (version_of or tag)(answer.headers)
             if check is None:
                 check = Checksum(answer.headers if at == 0 else {})
             elif not found:
