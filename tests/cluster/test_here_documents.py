@@ -15,7 +15,8 @@ from ess.cluster.substitution import FileValues, Place, substitute, variables
 from ess.errors import OptionError
 
 BASH = shutil.which("bash") or "bash"
-MARK = "MARKxMARK"  # what bash gets in the place of %FILE, to see where it comes out
+#: What bash gets in the place of %FILE, to see where it comes out. It begins with nothing that could belong to a name.
+MARK = "=MARK="
 
 #: File names that would do harm as text.
 names = st.text(alphabet=st.sampled_from("a \t\n'\"\\$`(){}%#&;<>|*?!~EOF"), max_size=12).map(lambda text: text + "z")
@@ -50,6 +51,7 @@ def run(command: str, environment: dict[str, str]) -> str:
 @settings(max_examples=60)
 @given(names, texts, delimiters, st.sampled_from(["<<", "<<-", "<< "]), st.booleans())
 @example("EOF\nz", ["%FILE"], "'EOF'", "<<", False)
+@example("z", ["$HOME%FILE"], "EOF", "<<", False)
 @example("$(id)`id`\\z", ['"%FILE"', "$HOME"], "'EOF'", "<<-", True)
 def test_a_name_comes_out_as_it_is(name: str, lines: list[str], delimiter: str, operator: str, nested: bool) -> None:
     ending = run(f"printf %s {delimiter}", {})

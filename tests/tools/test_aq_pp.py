@@ -222,6 +222,7 @@ def test_the_counts_of_a_run_are_left_where_the_environment_says(
         "filtered": 1,
         "rejected": 1,
         "imported": 0,
+        "repeated": 0,
         "imports": False,
     }
     assert (counted[1]["read"], counted[1]["out"], counted[1]["rejected"]) == (3, 2, 1)
