@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ess.formats.dialect import find_dialect
 from ess.formats.titles import CATEGORY, LOGINF, Naming
-from ess.schema import parse_column, valid_name
+from ess.formats.value_forms import is_taken
+from ess.schema import ColumnType, parse_column, valid_name
 
 BROWSE = b"eventDate,userID,articleID\r\n2014-09-01T00:00:02,4084,23\r\n2014-09-01T00:00:05,2577,TBD\r\n"
 
@@ -33,7 +34,7 @@ def test_delimiters(delimiter: str) -> None:
 
 def test_types_are_careful() -> None:
     rows = b"a,b,c,d,e,f,g,h,i\n1,-1,5000000000,-5000000000,1.5,10.0.0.1,02139,+3,\n,,,,3,,,,\n"
-    assert columns(rows) == "I:a IS:b L:c LS:d F:e IP:f S:g S:h S:i"
+    assert columns(rows) == "I:a IS:b L:c LS:d F:e IP:f S:g I:h S:i"
     assert columns(b"a,b\n1,10.0.0.1\n2,x\n3,::1\n") == "I:a S:b"
     assert columns(b"a,b\n1,3000000000\n2,99999999999999999999\n") == "I:a S:b"
 
@@ -159,7 +160,11 @@ def test_what_stands_only_inside_quotes_is_no_delimiter(agent: str) -> None:
     lines = "".join(ACCESS.format(n=n, agent=agent) for n in range(1, 60))
     found = find_dialect([lines.encode()])
     assert (found.delimiter, found.columns[0]) == (" ", "IP:col_1")
-    assert ("esc" in found.doubt) == ("\\" in agent)
+    assert found.doubt == ""
+    assert any("the column attribute clf" in note for note in found.notes) == ("\\" in agent)
+    assert [spec.startswith("S,clf:") for spec in found.columns] == [
+        "\\" in agent and number in (6, 9, 10) for number in range(1, 11)
+    ]
     quoted = "".join(f'"a{n}; b","{n}; c"\n' for n in range(20))
     assert find_dialect([quoted.encode()]).delimiter == ","
     assert find_dialect([b'"a; b"\n"c; d"\n' * 9]).delimiter == ""
@@ -178,3 +183,78 @@ def test_a_guess_is_told() -> None:
     assert "'\\x01'" in none.doubt
     assert "--delimiter" in none.doubt
     assert find_dialect([b"1;2;3\n" * 15 + b"4;5\n" * 5], delimiter=";").doubt == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter", "width"),
+    [
+        ("{n}|ann|a,b", "|", 3),
+        ("{n}|ann|a,b,c,d,e", ",", 5),
+        ("{n};1,5;2,5", ";", 3),
+        ("{n}\tNov 30 at 12:00:00\t1.5,2.5", "\t", 3),
+        ("{n},2026-11-30 10:00:0{n}", ",", 2),
+        ("{n},Mon Nov 30 12:00:0{n} 2026", ",", 2),
+        ("ann,Mon Nov 30 12:00:0{n} 2026", ",", 2),
+        ("2026-11-30 10:00:0{n} 203.0.113.{n} /p{n}.aspx Mozilla/5.0+(KHTML,+like+Gecko) 200 {n}", " ", 7),
+        ("10:00:0{n} 200", " ", 2),
+        ("user{n}:x:{n}:{n}:First Last:/home/u{n}:/bin/sh", ":", 7),
+    ],
+)
+def test_the_delimiter_that_makes_most_columns_wins(line: str, delimiter: str, width: int) -> None:
+    found = find_dialect(["".join(line.format(n=n) + "\n" for n in range(1, 9)).encode()])
+    assert (found.delimiter, len(found.columns), found.doubt) == (delimiter, width, "")
+
+
+def test_comments_are_no_records() -> None:
+    rows = b"".join(b"2026-11-12\t06:00:0%d\tMozilla/5.0%%20(KHTML,%%20like)\t%d\n" % (n, n) for n in range(9))
+    found = find_dialect([b"#Version: 1.0\n#Fields: date time cs(User-Agent) sc-bytes\n" + rows])
+    assert (found.delimiter, found.columns) == ("\t", ("S:col_1", "S:col_2", "S:col_3", "I:col_4"))
+    assert found.notes == ("the first 2 lines begin with '#' and are no records; skip them in a command: -f,+2",)
+    titled = find_dialect([b"# by hand\nid,name\n1,ann\n2,bob\n"])
+    assert titled.columns == ("I:id", "S:name")
+    assert titled.notes[0].endswith("-f,+2")
+    assert find_dialect([b"#id,name\n1,ann\n2,bob\n"]).notes == ()
+    between = find_dialect([b"1,ann\n# by hand\n2,bob\n"])
+    assert between.columns == ("I:col_1", "S:col_2")
+    assert "-f,eok" in between.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "spec"),
+    [
+        ("0 10 20 - 40", "I:v"),
+        ("1.5 - 2", "F:v"),
+        ("- - - - - - 5", "S:v"),
+        ("- -", "S:v"),
+        ("+5 7", "I:v"),
+        ("-5 +7", "IS:v"),
+        ("1.5 nan INF", "F:v"),
+        ("nan inf", "S:v"),
+        ("02139 10115 01001", "S:v"),
+        ("10.0.0.1 -", "S:v"),
+    ],
+)
+def test_types_are_those_that_the_reader_takes(values: str, spec: str) -> None:
+    found = find_dialect([("k,v\n" + "".join(f"x,{value}\n" for value in values.split())).encode()])
+    assert found.columns == ("S:k", spec)
+    for remark in found.remarks:
+        assert not is_taken(remark.example.encode(), ColumnType[remark.type])
+
+
+def test_leading_zeros_are_not_called_rejected() -> None:
+    found = find_dialect([b"k,v\n" + b"x,7\n" * 19 + b"x,01\n"])
+    assert found.columns == ("S:k", "S:v")
+    assert str(found.remarks[0]).startswith("v: 5 % of the sampled values, such as '01', have leading zeros")
+    assert "rejected" not in str(found.remarks[0])
+
+
+def test_json_behind_a_byte_order_mark_is_json() -> None:
+    assert find_dialect([b'\xef\xbb\xbf{"a": 1}\n{"a": 2}\n']).format == "json"
+
+
+def test_samples_that_begin_otherwise_are_told() -> None:
+    first = b"ts,user\n11,ann\n12,bob\n"
+    found = find_dialect([first, b"user,ts\nann,1\nbob,2\n", b"13,zoe\n14,eva\n", first])
+    assert found.columns == ("I:ts", "S:user")
+    assert found.differing == ((1, ("user", "ts")), (2, ("13", "zoe")))
+    assert find_dialect([b"11,ann\n12,bob\n", first]).differing == ((1, ("ts", "user")),)

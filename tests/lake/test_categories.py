@@ -291,3 +291,25 @@ def test_every_error_is_one_line(logs: Path) -> None:
         ess.category_add("x", "/no\nsuch\x1b[31m/*")
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
+
+
+def test_a_preprocess_command_gets_the_beginning_as_it_is(tmp_path: Path) -> None:
+    ess.select("local")
+    text = "id,name\n" + "".join(f"{n},\u010a\n" for n in range(1, 40_000))
+    for name, size in (("short.csv", 100), ("long.csv", len(text))):
+        (tmp_path / name).write_bytes(text[:size].encode("utf-16"))
+        command = "iconv -f utf-16 -t utf-8"
+        made = ess.category_add("wide", str(tmp_path / name), preprocess=command, overwrite=True)
+        assert made.columnspec == "I:id S:name"
+
+
+def test_files_with_another_title_line_are_named(tmp_path: Path) -> None:
+    ess.select("local")
+    for day in range(1, 10):
+        titles = "ts,bytes,user" if day == 4 else "ts,user,bytes"
+        (tmp_path / f"x-2026-11-0{day}.csv").write_text(f"{titles}\n11,5,100\n12,6,200\n")
+    made = ess.category_add("x", f"{tmp_path}/*.csv")
+    assert len(made.remarks) == 1
+    assert f"1 of 9 sampled files do not begin with the title line of {tmp_path}/x-2026-11-01.csv" in made.remarks[0]
+    assert f"{tmp_path}/x-2026-11-04.csv (ts,bytes,user); " in made.remarks[0]
+    assert ess.probe("x").remarks == made.remarks

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ess.engines.tables.uniqueness import DistinctSketch
+from ess.formats.dialect import find_dialect
 from ess.tools import aq_pp, loginf
 from ess.tools.loginf.profile import ColumnProfile
 from ess.tools.loginf.report import column_type
@@ -76,6 +77,9 @@ def test_a_few_odd_values_may_be_accepted(inf: Tool) -> None:
         (b"ann   10\nbob    7\nzoe 1000\n", "Fixed-Width", "S,n=4,trm:col1 I,n=4,trm:col2"),
         (b'{"a": 1}\n{"a": 2}\n', "JSON", ""),
         (b"<?xml version='1.0'?>\n<a/>\n", "XML", ""),
+        (b"1|ann|a,b\n2|bob|c,d\n3|cy|e,f\n", '"|" Separated', "I:col1 S:col2 S:col3"),
+        (b"#Version: 1.0\n#Fields: a b\n1\tx,y\n2\tz,w\n", '"\\t" Separated', "I:col1 S:col2"),
+        (b"n\tv\n01\t-\n02\t7\n03\t+8\n", '"\\t" Separated', "S:n I:v"),
         (b"<table><tr><td>1</td></tr></table>\n", "HTML Table", "I:col1"),
         (b"", '"\\n" Separated', ""),
     ],
@@ -84,6 +88,20 @@ def test_the_format_is_found(inf: Tool, data: bytes, description: str, specs: st
     done = inf("-f,auto", "-", "-o_typ", "-", "-o_pp_col", "-", stdin=data)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [description, *specs.split()]
+
+
+def test_an_access_log_has_the_columns_that_probing_finds(inf: Tool) -> None:
+    log = (
+        rb'10.0.0.1 - - [12/Mar/2026:10:15:32 +0100] "GET /\xc3\xa9?q=\"x\" HTTP/1.1" 200 10 "-" "curl/8"'
+        b"\n"
+        rb'10.0.0.1 - - [12/Mar/2026:10:15:33 +0100] "\x16\x03" 400 - "-" "Tab 10\" Build"'
+        b"\n"
+    )
+    done = inf("-f,auto", "-", "-o_typ", "-", "-o_pp_col", "-", stdin=log)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0] == '" " Separated CSV'
+    assert done.out.replace("col", "col_").splitlines()[1:] == list(find_dialect([log]).columns)
+    assert find_dialect([log]).columns[5:8] == ("S,clf:col_6", "I:col_7", "I:col_8")
 
 
 def test_stored_results_can_be_added_up(inf: Tool, tmp_path: Path) -> None:

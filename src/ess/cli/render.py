@@ -178,7 +178,7 @@ def probe_result(result: ProbeResult) -> list[str]:
         ("Column Spec", " ".join(found.columns)),
     ]
     lines = [f"{name + ':':<13}{shown(value)}".rstrip() for name, value in fields]
-    remarks = [*([found.doubt] if found.doubt else []), *found.remarks]
+    remarks = [*result.remarks, *found.remarks]
     lines += [shown(f"{'Remark:':<13}{remark}") for remark in remarks]
     if found.lines:
         lines += ["", "First few lines:", *map(_sample, found.lines)]

@@ -10,7 +10,8 @@ Reading, in the order in which bytes become rows:
   plain lines and leave the others to ``records``; ``convert`` makes columns and leaves odd values to ``values``.
   ``digits`` makes numbers of plain digits, ``lazy_sequence`` the reasons of rejected records.
 * ``nested`` reads ``jsn`` and ``xml``, ``table_rows`` reads ``tab``; ``binary`` reads and writes ``bin``.
-* ``raw`` reads records without columns; ``dialect`` guesses the layout of a file, ``titles`` names in its title.
+* ``raw`` reads records without columns; ``dialect`` guesses the layout of a file, ``delimiters`` its
+  delimiter, ``value_forms`` what its values are, ``titles`` names in its title.
 * ``reader`` is the entry: files, attributes and columns in, batches and rejected records out.
 
 Writing is ``output``.

@@ -7,55 +7,67 @@ is one, so a single ``TBD`` makes it a string column.
 
 from __future__ import annotations
 
-import csv
-import ipaddress
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from ess.formats.delimiters import (
+    Delimiter,
+    find_delimiter,
+    has_escapes,
+    is_access_log,
+    is_comment,
+    quotes_in,
+    split_lines,
+)
 from ess.formats.titles import CATEGORY, is_title, is_words
+from ess.formats.value_forms import Form, form_of, is_taken
 from ess.schema import ColumnType
 
-#: Delimiters in the order they are preferred when several fit.
-_DELIMITERS = (",", "\t", "|", ";", "\x01", " ", ":")
-#: Delimiters that are so rare that they need all lines and three columns.
-_RARE_DELIMITERS = ("+", "^", "~", "#", "&", "!", "*")
-#: The first words of Apache's common and combined log format, which is divided by blanks.
-_ACCESS_LOG = re.compile(r'\S+ \S+ \S+ \[[^\]"]+\] "')
-#: A quoted field, where quotes may be doubled or escaped by a backslash.
-_QUOTED = re.compile(r'(?:^|(?<=[,\t|;\x01 :]))"(?:[^"\\]|\\.|"")*"', re.DOTALL)
-#: Delimiters with less than this share of equally long records are a guess, with less than the lower one none.
-_SURE = 0.8
-_LIKELY = 0.7
 _MOST_JOINED_LINES = 50
 _MOST_RECORDS_TO_SPLIT = 2000
 #: Up to this share of odd values in a column is dirt; with more it is just a string column.
 _MOST_DIRT = 0.2
 _DIGITS_OF_A_FLOAT = 17
+#: Digits and a sign; longer ones fit no integer.
+_MOST_DIGITS = 40
+#: With a smaller share of real values among dashes and words a column is a string column.
+LEAST_VALUES = 0.2
+_VALUES = frozenset((Form.INTEGER, Form.FLOAT, Form.ZEROS, Form.ADDRESS))
+_MARK = b"\xef\xbb\xbf"
+#: A field of an access log whose escapes are left out.
+_FIELD = re.compile(r'"[^"]*"|[^ ]+')
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})\Z")
-_FLOAT = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
 _TIMELIKE = re.compile(r"[0-9]{1,4}[-/.:][0-9A-Za-z]{1,9}[-/.:][0-9]{1,4}")
 
 
 @dataclass(frozen=True)
 class Remark:
-    """A column that is a string only because of some dirt.
+    """A column that is a string only because of some dirt, or of some leading zeros.
 
     ``type`` names the type of the other values, ``example`` is the most common odd value (its
-    bytes as Latin-1), and ``share`` of the values that are not blank (0 to 1) are odd.
+    bytes as Latin-1), and ``share`` of the values that are not blank (0 to 1) are odd. They are
+    ``zeros`` if a number column would take them, and lose their leading zeros; else it would reject them.
     """
 
     column: str
     type: str
     example: str
     share: float
+    zeros: bool = False
 
     def __str__(self) -> str:
         """One sentence for a person."""
         percent = max(1, round(100 * self.share))
+        if self.zeros:
+            return (
+                f"{self.column}: {percent} % of the sampled values, such as '{self.example}', have leading zeros, which"
+                f" a number loses, so it is a string column; {self.type}:{self.column} makes them numbers"
+            )
         what = "addresses" if self.type == "IP" else "numbers"
         return (
             f"{self.column}: {percent} % of the sampled values, such as '{self.example}', are no {what}, so it is a"
@@ -74,6 +86,10 @@ class Dialect:
     where bytes that are not UTF-8 stand as lone surrogates.
     ``remarks`` tell of columns that would have another type but for some dirt.
     ``doubt`` is a sentence that says why the delimiter may be another, and what to try; blank if it is clear.
+    ``notes`` are sentences about what the reading of such files needs. ``escapes`` is true if a
+    backslash in a quoted field makes the next character data, ``comments`` if lines that begin with
+    ``#`` are no records. ``titles`` is the first record if it names the columns, and ``differing`` are the
+    numbers of samples whose first record is another one, with that record.
     """
 
     format: str
@@ -83,6 +99,11 @@ class Dialect:
     lines: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
     doubt: str = ""
+    notes: tuple[str, ...] = ()
+    escapes: bool = False
+    comments: bool = False
+    titles: tuple[str, ...] = ()
+    differing: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> Dialect:
@@ -96,26 +117,111 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
     >>> find_dialect([b"day,count\n2014-09-01,7\n2014-09-02,TBD\n"]).columns
     ('S:day', 'S:count')
     """
+    samples = [sample.removeprefix(_MARK) for sample in samples]
     lines = _first_lines(samples[0]) if samples else ()
     kind = _format(samples[0]) if samples else "empty"
     if kind != "text":
         return Dialect(kind, delimiter or "", False, (), lines)
-    texts = [_logical_lines(sample.decode("latin-1").removeprefix("ï»¿")) for sample in samples]
-    chosen, doubt = (delimiter, "") if delimiter is not None else _find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
-    first = _split(texts[0], chosen)
-    width = Counter(len(record) for record in first).most_common(1)[0][0]
+    texts = [_logical_lines(sample.decode("latin-1")) for sample in samples]
+    found = find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
+    if delimiter is not None:
+        found = Delimiter(delimiter)
+    if is_access_log(texts[0][:_MOST_RECORDS_TO_SPLIT]):
+        found = replace(found, escapes=found.text == " " and any(map(has_escapes, chain(*texts))))
+    first, comments = _records(texts[0], found)
+    width = Counter(map(len, first)).most_common(1)[0][0]
     header = _is_header(first, width)
+    titles = tuple(first[0]) if header else ()
     body = [record for record in first[header:] if len(record) == width]
-    for text in texts[1:]:
-        others = _split(text, chosen)
-        body += [record for record in others[header and others[:1] == first[:1] :] if len(record) == width]
-    names = CATEGORY.names(first[0] if header else [""] * width)
+    differing: list[tuple[int, tuple[str, ...]]] = []
+    for number, text in enumerate(texts[1:], 1):
+        others, _ = _records(text, found)
+        same = header and others[0] == first[0]
+        titled = not same and _has_titles(others)
+        if titled or (header and not same):
+            differing.append((number, tuple(others[0])))
+        if not titled:
+            body += [record for record in others[same:] if len(record) == width]
+    names = CATEGORY.names(titles or [""] * width)
     types = [_column_type([record[index] for record in body]) for index in range(width)]
-    columns = tuple(f"{kind.name}:{name}" for (kind, _), name in zip(types, names, strict=True))
+    quoted = _escaped_columns([*chain(*texts)], width) if found.escapes else frozenset()
+    columns = tuple(
+        f"{kind.name}{',clf' if index in quoted and kind is ColumnType.S else ''}:{name}"
+        for index, ((kind, _), name) in enumerate(zip(types, names, strict=True))
+    )
     remarks = tuple(
         replace(remark, column=name) for (_, remark), name in zip(types, names, strict=True) if remark is not None
     )
-    return Dialect("text", chosen, header, columns, lines, remarks, doubt)
+    return Dialect(
+        "text",
+        found.text,
+        header,
+        columns,
+        lines,
+        remarks,
+        found.doubt,
+        notes=tuple(filter(None, (_note_of_escapes(columns), _note_of_comments(texts[0], found.text, width, header)))),
+        escapes=found.escapes,
+        comments=comments,
+        titles=titles,
+        differing=tuple(differing),
+    )
+
+
+def first_record(sample: bytes, dialect: Dialect) -> tuple[str, ...]:
+    """The first record of a file of that dialect, comments left out; none if it has no line."""
+    lines = _logical_lines(sample.removeprefix(_MARK).decode("latin-1"))
+    kept = [line for line in lines if not is_comment(line, dialect.delimiter, len(dialect.columns))]
+    if not kept or not kept[0]:
+        return ()
+    return tuple(split_lines(kept[:1], dialect.delimiter, escapes=dialect.escapes)[0])
+
+
+def _records(lines: Sequence[str], found: Delimiter) -> tuple[list[list[str]], bool]:
+    """The records of a text, and whether it has comments, which are left out."""
+    plain = [line for line in lines if not line.startswith("#")]
+    if not plain or len(plain) == len(lines):
+        return split_lines(lines, found.text, escapes=found.escapes), False
+    records = split_lines(plain, found.text, escapes=found.escapes)
+    width = Counter(map(len, records)).most_common(1)[0][0]
+    kept = [line for line in lines if not is_comment(line, found.text, width)]
+    return split_lines(kept, found.text, escapes=found.escapes), len(kept) < len(lines)
+
+
+def _has_titles(records: Sequence[Sequence[str]]) -> bool:
+    """True if the first of several records names the columns."""
+    return len(records) > 1 and _is_header(records, Counter(map(len, records)).most_common(1)[0][0])
+
+
+def _escaped_columns(lines: Sequence[str], width: int) -> frozenset[int]:
+    """The columns of an access log that stand in quotes in some line."""
+    found: set[int] = set()
+    for line in lines[:_MOST_RECORDS_TO_SPLIT]:
+        fields = _FIELD.findall(_ESCAPED.sub("", line))
+        if len(fields) == width:
+            found.update(number for number, field in enumerate(fields) if field.startswith('"'))
+    return frozenset(found)
+
+
+def _note_of_escapes(columns: Sequence[str]) -> str:
+    names = [spec.partition(":")[2] for spec in columns if ",clf:" in spec]
+    if not names:
+        return ""
+    return (
+        f"a backslash escapes what stands behind it in {' '.join(names)}: these have the column attribute clf, which"
+        " undoes that; give it to columns of your own, e.g. S,clf:request"
+    )
+
+
+def _note_of_comments(lines: Sequence[str], delimiter: str, width: int, header: bool) -> str:
+    comments = [is_comment(line, delimiter, width) for line in lines]
+    if not any(comments) or all(comments):
+        return ""
+    leading = comments.index(False)
+    if sum(comments) == leading:
+        skip = leading + header
+        return f"the first {leading} lines begin with '#' and are no records; skip them in a command: -f,+{skip}"
+    return "lines that begin with '#' are no records; leave them out in a command, e.g. with -f,eok"
 
 
 def _first_lines(sample: bytes, count: int = 5, longest: int = 1000) -> tuple[str, ...]:
@@ -151,9 +257,9 @@ def _logical_lines(text: str) -> list[str]:
     joined: list[str] = []
     at = 0
     while at < len(lines):
-        quotes, end = lines[at].count('"'), at + 1
+        quotes, end = quotes_in(lines[at]), at + 1
         while quotes % 2 and end < min(len(lines), at + _MOST_JOINED_LINES):
-            quotes += lines[end].count('"')
+            quotes += quotes_in(lines[end])
             end += 1
         if quotes % 2:
             end = at + 1  # a stray quote costs its own line only
@@ -161,74 +267,6 @@ def _logical_lines(text: str) -> list[str]:
             joined.append("\n".join(lines[at:end]))
         at = end
     return joined or [""]
-
-
-def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    if not delimiter:
-        return [[line] for line in lines]
-    records: list[list[str]] = []
-    for line in lines:
-        if '"' not in line:
-            records.append(line.split(delimiter))
-            continue
-        try:
-            records.append(next(csv.reader([line], delimiter=delimiter)))
-        except (csv.Error, StopIteration):
-            continue  # a field too long for the csv module says nothing about the dialect
-    return records or [[""]]
-
-
-def _find_delimiter(lines: Sequence[str]) -> tuple[str, str]:
-    """The delimiter that splits most lines into the same number of fields, blank if none does; and a doubt about it."""
-    if sum(_ACCESS_LOG.match(line) is not None for line in lines) >= _SURE * len(lines):
-        return " ", _doubt_of_escapes(lines)
-    shares: dict[str, float] = {}
-    unquoted = [_QUOTED.sub('""', line) if '"' in line else line for line in lines]
-    for delimiter in _DELIMITERS:
-        counts: Counter[int] = Counter()
-        for line, rest in zip(lines, unquoted, strict=True):
-            divides = delimiter in rest or (delimiter in line and _is_quoted_record(line, delimiter))
-            counts.update(map(len, _split([line], delimiter)) if divides else (1,))
-        width, count = counts.most_common(1)[0]
-        if width > 1:
-            shares[delimiter] = count / counts.total()
-    good = [delimiter for delimiter, share in shares.items() if share >= _SURE]
-    if good:
-        return good[0], ""
-    for delimiter in _RARE_DELIMITERS:
-        widths = {line.count(delimiter) + 1 for line in unquoted}
-        if len(lines) > 1 and len(widths) == 1 and min(widths) > 2:
-            return delimiter, ""
-    # dirty data may have many odd records, but spaces and colons are in any prose
-    best = max((delimiter for delimiter in shares if delimiter not in " :"), key=shares.__getitem__, default="")
-    if not best or shares[best] < 0.5:
-        return "", ""
-    fits = (
-        f"divided by {_named(best)}, {round(100 * shares[best])} % of the sampled lines have the same number of fields"
-    )
-    if shares[best] >= _LIKELY:
-        return best, f"the delimiter is a guess: {fits}; if it is wrong, give it with --delimiter"
-    return "", f"no delimiter was found, so a line is one column: {fits}; if that is it, give it with --delimiter"
-
-
-def _doubt_of_escapes(lines: Sequence[str]) -> str:
-    if not any('\\"' in line for line in lines):
-        return ""
-    return (
-        "quotes within quoted fields are escaped by a backslash, and as plain csv such records are rejected; read them"
-        " with the attribute esc, e.g. aq_pp -f,csv,sep=' ',esc,eok"
-    )
-
-
-def _named(delimiter: str) -> str:
-    return f"'{delimiter}'" if delimiter.isprintable() else f"'\\x{ord(delimiter):02x}'"
-
-
-def _is_quoted_record(line: str, delimiter: str) -> bool:
-    r"""True if quotes are only around whole fields of ``line``, so that ``"C:\","x"`` has two of them."""
-    inner = re.escape(delimiter)
-    field = f'(?:"(?:[^"]|"")*"|[^"{inner}]*)'
-    return re.fullmatch(f"{field}(?:{inner}{field})+", line) is not None
 
 
 def _is_header(records: Sequence[Sequence[str]], width: int) -> bool:
@@ -253,43 +291,41 @@ def _is_header(records: Sequence[Sequence[str]], width: int) -> bool:
 
 
 def _is_value(text: str) -> bool:
-    return bool(_FLOAT.match(text) or _TIMELIKE.match(text) or text.isdigit() or _is_address(text))
-
-
-def _is_address(text: str) -> bool:
-    if not (text.count(".") == 3 or text.count(":") >= 2):
-        return False
-    try:
-        ipaddress.ip_address(text)
-        return "%" not in text
-    except ValueError:
-        return False
+    return bool(_TIMELIKE.match(text)) or form_of(text.encode("latin-1")) in _VALUES
 
 
 def _column_type(values: Sequence[str]) -> tuple[ColumnType, Remark | None]:
-    """The narrowest type that takes every value, and the one that a little dirt prevented; blanks are ignored."""
-    filled = [value for value in values if value]
-    odd: list[str] = []
-    clean: list[str] = []
-    for value in filled:
-        (clean if _FLOAT.match(value) or _is_address(value) else odd).append(value)
-    fitting = _clean_type(clean)
-    if not odd:
-        return fitting, None
-    if fitting is ColumnType.S or len(odd) > _MOST_DIRT * len(filled):
+    """The narrowest type whose reader takes all values that are not blank, and the one that a little dirt prevented."""
+    counts = Counter(value for value in values if value)
+    forms = {value: form_of(value.encode("latin-1")) for value in counts}
+    total = counts.total()
+    clean = [value for value, form in forms.items() if form in _VALUES]
+    fitting = _clean_type(clean, forms)
+    if fitting is ColumnType.S or sum(counts[value] for value in clean) < LEAST_VALUES * total:
         return ColumnType.S, None
-    return ColumnType.S, Remark("", fitting.name, Counter(odd).most_common(1)[0][0], len(odd) / len(filled))
+    odd = [value for value in counts if not is_taken(value.encode("latin-1"), fitting)]
+    zeros = [value for value in clean if forms[value] is Form.ZEROS]
+    if not odd and (not zeros or fitting is ColumnType.IP):
+        return fitting, None
+    reason = odd or zeros
+    share = sum(counts[value] for value in reason) / total
+    if share > _MOST_DIRT:
+        return ColumnType.S, None
+    example = max(reason, key=counts.__getitem__)
+    return ColumnType.S, Remark("", fitting.name, example, share, zeros=not odd)
 
 
-def _clean_type(values: Sequence[str]) -> ColumnType:
+def _clean_type(values: Sequence[str], forms: Mapping[str, Form]) -> ColumnType:
     """The narrowest type of values that are numbers or addresses; S if they are both, or there are none."""
-    addresses = sum(_is_address(value) for value in values)
+    addresses = sum(forms[value] is Form.ADDRESS for value in values)
     if addresses or not values:
         return ColumnType.IP if values and addresses == len(values) else ColumnType.S
-    if not all(_INTEGER.match(value) for value in values):
+    if Form.WORD in forms.values() or not all(value.lstrip("+-").isdigit() for value in values):
         # long identifiers among fractions would lose digits
         exact = all(sum(map(str.isdigit, value)) <= _DIGITS_OF_A_FLOAT for value in values)
         return ColumnType.F if exact else ColumnType.S
+    if max(map(len, values)) > _MOST_DIGITS:
+        return ColumnType.S
     numbers = [int(value) for value in values]
     low, high = min(numbers), max(numbers)
     # Half of a 32-bit range is left for values that the sample does not show.

@@ -85,7 +85,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
     columns = new.columns or found.columns
     if options.alls or options.allx:
         letter = "S" if options.alls else "X"
-        columns = tuple(f"{letter}:{parse_column(spec, where='probe').name}" for spec in columns)
+        columns = tuple(_as_letter(spec, letter) for spec in columns)
     return dataclasses.replace(
         new,
         found_compression=probed.compression,
@@ -94,10 +94,16 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         columns=columns,
         lines=found.lines,
         remarks=(
-            *((found.doubt,) if found.doubt else ()),
+            *probed.remarks,
             *(map(str, found.remarks) if columns == found.columns else ()),
         ),
     )
+
+
+def _as_letter(spec: str, letter: str) -> str:
+    """The column with another type; escapes are still undone in strings."""
+    column = parse_column(spec, where="probe")
+    return f"{letter}{',clf' if column.attributes.common_log and letter == 'S' else ''}:{column.name}"
 
 
 def _check_pkey(new: Category) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ess.errors import EssError, InputReadError, OptionError
-from ess.formats.dialect import Dialect, find_dialect
+from ess.formats.dialect import Dialect, find_dialect, first_record
 from ess.lake.categories import shown_delimiter
 from ess.lake.content import COMPRESSIONS, THIS_DISK, compression_of, open_data, open_raw
 from ess.lake.entry import FileEntry
@@ -16,21 +16,49 @@ from ess.stores.kinds import Access
 #: How many bytes of content are read of each sample file.
 SAMPLE_BYTES = 256 << 10
 _SAMPLE_FILES = 3
+#: How many further files' title lines are looked at, in how many bytes, and how many files are named.
+_MORE_TITLES = 12
+_TITLE_BYTES = 16 << 10
+_MOST_NAMED = 5
+_LONGEST_LINE = 200
 _PREPROCESS_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """The result of probing: the compression by name (or ``mixed``), the dialect, the file whose lines it shows."""
+    """The result of probing: the compression by name (or ``mixed``), the dialect, the file whose lines it shows.
+
+    ``differing`` are the files that begin with another line than ``file``, where one of them is a title line; each
+    with that line. ``looked_at`` is how many files were looked at.
+    """
 
     compression: str
     dialect: Dialect
     file: FileEntry | None
+    differing: tuple[tuple[str, str], ...] = ()
+    looked_at: int = 0
 
     @property
     def shown_delimiter(self) -> str:
         """The delimiter as text for people, see :func:`shown_delimiter`."""
         return shown_delimiter(self.dialect.delimiter)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences about files and format, without those about single columns."""
+        return tuple(filter(None, (self.dialect.doubt, *self.dialect.notes, self._differing_titles())))
+
+    def _differing_titles(self) -> str:
+        if not self.differing:
+            return ""
+        shown = ", ".join(f"{path} ({titles})" for path, titles in self.differing[:_MOST_NAMED])
+        more = f" and {len(self.differing) - _MOST_NAMED} more" if len(self.differing) > _MOST_NAMED else ""
+        name = self.file.path if self.file else ""
+        what = f"do not begin with the title line of {name}" if self.dialect.header else "begin with a title line"
+        return (
+            f"{len(self.differing)} of {self.looked_at} sampled files {what}: {shown}{more}; columns are read in their"
+            " order, so give these files a category of their own: ess category add NAME PATTERN"
+        )
 
 
 def probe_files(
@@ -58,7 +86,7 @@ def probe_files(
     """
     filled = [entry for entry in files if entry.size > 0]
     chosen = [filled[index] for index in sorted({0, len(filled) // 2, len(filled) - 1})] if filled else []
-    samples: list[bytes] = []
+    samples: list[_Sample] = []
     sampled: list[FileEntry] = []
     failure: EssError | None = None
     for entry in chosen[:_SAMPLE_FILES]:
@@ -72,10 +100,43 @@ def probe_files(
     if not samples:
         return ProbeResult(compression or "none", find_dialect([]), None)
     found = {_compression_of(entry, source) for entry in sampled}
-    if preprocess:
-        samples = [_preprocessed(sample, preprocess) for sample in samples]
     name = compression or (found.pop() if len(found) == 1 else "mixed")
-    return ProbeResult(name, find_dialect(samples, delimiter=delimiter), sampled[0])
+    ends = [sample.complete(preprocess) for sample in samples]
+    dialect = find_dialect(ends, delimiter=delimiter)
+    differing = {sampled[number].path: titles for number, titles in dialect.differing}
+    others = [] if preprocess else _between([entry for entry in filled if entry not in sampled])
+    differing |= {
+        entry.path: titles for entry in others if (titles := _other_titles(entry, compression, source, dialect))
+    }
+    return ProbeResult(
+        name,
+        dialect,
+        sampled[0],
+        tuple((path, _joined(titles, dialect)) for path, titles in differing.items()),
+        len(sampled) + len(others),
+    )
+
+
+def _between(files: Sequence[FileEntry]) -> list[FileEntry]:
+    """Some of the files, evenly spread."""
+    step = max(1, -(-len(files) // _MORE_TITLES))
+    return list(files[::step])
+
+
+def _other_titles(entry: FileEntry, compression: str | None, source: Access, dialect: Dialect) -> tuple[str, ...]:
+    """The first record of a file, if it is not the title line of that dialect."""
+    if not dialect.titles:
+        return ()
+    try:
+        first = first_record(_sample(entry, compression, _TITLE_BYTES, source).complete(""), dialect)
+    except EssError:
+        return ()
+    return first if first != dialect.titles else ()
+
+
+def _joined(titles: Sequence[str], dialect: Dialect) -> str:
+    line = (dialect.delimiter or " ").join(titles).encode("latin-1").decode("utf-8", "replace")
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def _compression_of(entry: FileEntry, source: Access) -> str:
@@ -96,7 +157,23 @@ def check_compression(name: str) -> str:
     return name.lower()
 
 
-def _sample(entry: FileEntry, compression: str | None, size: int, source: Access) -> bytes:
+@dataclass(frozen=True)
+class _Sample:
+    """The beginning of a file as it is; ``whole`` if that is all of it."""
+
+    content: bytes
+    whole: bool
+
+    def complete(self, preprocess: str) -> bytes:
+        """The whole lines of the beginning, of what the command makes of it if there is one."""
+        content = _preprocessed(self, preprocess) if preprocess else self.content
+        if not self.whole and b"\n" in content:
+            return content[: content.rindex(b"\n") + 1]
+        # a whole file's last line is complete, also without a line end
+        return content + b"\n" if content and self.whole else content
+
+
+def _sample(entry: FileEntry, compression: str | None, size: int, source: Access) -> _Sample:
     pieces: list[bytes] = []
     got = 0
     with open_data(entry, compression or "", source) as file:
@@ -107,17 +184,13 @@ def _sample(entry: FileEntry, compression: str | None, size: int, source: Access
         except InputReadError:
             if not got:  # the part before the damage is a good sample
                 raise
-    content = b"".join(pieces)
-    if got >= size and b"\n" in content:
-        return content[: content.rindex(b"\n") + 1]
-    # a whole file's last line is complete, also without a line end
-    return content + b"\n" if content and got < size else content
+    return _Sample(b"".join(pieces), whole=got < size)
 
 
-def _preprocessed(sample: bytes, command: str) -> bytes:
+def _preprocessed(sample: _Sample, command: str) -> bytes:
     try:
         done = subprocess.run(
-            ["bash", "-c", command], input=sample, capture_output=True, timeout=_PREPROCESS_SECONDS, check=False
+            ["bash", "-c", command], input=sample.content, capture_output=True, timeout=_PREPROCESS_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         raise OptionError(
@@ -125,7 +198,8 @@ def _preprocessed(sample: bytes, command: str) -> bytes:
             where="--preprocess",
             hint="try it on a file",
         ) from None
-    if done.returncode:
+    # of a beginning that is cut, the command may miss the rest
+    if done.returncode and not (done.stdout and not sample.whole):
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = f": {lines[-1]}" if lines else ""
         raise OptionError(f"the command fails with exit code {done.returncode}{reason}", where="--preprocess")

@@ -13,9 +13,12 @@ from typing import Any
 
 from ess.engines.tables.uniqueness import DistinctSketch
 from ess.errors import InputReadError
+from ess.formats.value_forms import Form, form_of
 
 #: Kinds of values, in the order of the report.
 KINDS = ("Integer", "Float", "IP", "String", "Blank")
+#: Forms of values that are counted beside the kinds.
+FORMS = (Form.DASH.value, Form.ZEROS.value, Form.WORD.value)
 
 #: How many sample values of each kind are kept.
 _SAMPLES = 4
@@ -71,7 +74,11 @@ class KindProfile:
 
 
 class ColumnProfile:
-    """A column. ``padded`` tells whether numbers or addresses stand between blanks."""
+    """A column. ``padded`` tells whether numbers or addresses stand between blanks, ``escaped`` whether it has escapes.
+
+    ``forms`` counts values that their kind does not show: integers and floats with leading zeros, and strings that a
+    number column takes.
+    """
 
     def __init__(self, label: bytes = b"") -> None:
         self.label = label
@@ -79,6 +86,8 @@ class ColumnProfile:
         self.kinds = {kind: KindProfile() for kind in KINDS}
         self.sketch = DistinctSketch()
         self.padded = False
+        self.escaped = False
+        self.forms: Counter[str] = Counter()
         self.width = 0  # of a fixed-width column
         self.declared = ""  # the type that the input tells; blank if it tells none
 
@@ -92,6 +101,9 @@ class ColumnProfile:
             kind, number = kind_of(stripped)
             if kind not in ("String", "Blank") and stripped != value:
                 self.padded = True
+            form = form_of(stripped).value
+            if form in FORMS:
+                self.forms[form] += times
             sample = value[:_LONGEST_SAMPLE]
             # A binary sample is shown apart from the others.
             binary = sample if kind == "String" and not value.isascii() else None
@@ -110,6 +122,8 @@ class ColumnProfile:
             self.kinds[kind].merge(profile)
         self.sketch.merge(other.sketch.to_bytes(), where=where)
         self.padded = self.padded or other.padded
+        self.escaped = self.escaped or other.escaped
+        self.forms += other.forms
         self.width = max(self.width, other.width)
 
 
@@ -201,6 +215,8 @@ def to_json(profile: Profile) -> dict[str, Any]:
                 "label": _text(column.label),
                 "lengths": _spread(column.lengths),
                 "padded": column.padded,
+                "escaped": column.escaped,
+                "forms": dict(column.forms),
                 "width": column.width,
                 "declared": column.declared,
                 "sketch": _text(column.sketch.to_bytes()),
@@ -244,6 +260,8 @@ def from_json(stored: Any, *, where: str) -> Profile:
             column.label = _bytes(entry["label"])
             column.lengths = Spread(*map(int, entry["lengths"]))
             column.padded = bool(entry["padded"])
+            column.escaped = bool(entry.get("escaped", False))
+            column.forms = Counter({name: int(entry.get("forms", {}).get(name, 0)) for name in FORMS})
             column.width = int(entry["width"])
             column.declared = str(entry.get("declared", ""))
             column.sketch.merge(_bytes(entry["sketch"]), where=where)

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+from ess.formats.dialect import LEAST_VALUES
 from ess.formats.titles import LOGINF
 from ess.tools.loginf.profile import KINDS, ColumnProfile, Profile, Spread
 
@@ -43,20 +44,31 @@ def column_type(column: ColumnProfile, accepted_errors: float) -> tuple[str, lis
     attributes = [f"n={column.width}"] if column.width else []
     rows = {kind: found.rows for kind, found in column.kinds.items() if kind != "Blank" and found.rows}
     letters = _letters(column, rows, accepted_errors)
+    if column.escaped and letters == "S":
+        attributes.append("clf")
     if (letters != "S" and column.padded) or column.width:
         attributes.append("trm")
     return letters, attributes
 
 
 def _letters(column: ColumnProfile, rows: dict[str, int], accepted_errors: float) -> str:
-    # Whole numbers among fractions are no error.
-    groups = {"S": rows.get("String", 0), "IP": rows.get("IP", 0), "F": rows.get("Float", 0) + rows.get("Integer", 0)}
+    # Whole numbers among fractions are no error, and number columns take a lone dash.
+    taken = column.forms["dash"] + column.forms["word"]
+    numbers = rows.get("Float", 0) + rows.get("Integer", 0)
+    groups = {"S": rows.get("String", 0), "IP": rows.get("IP", 0), "F": numbers}
     total = sum(groups.values())
+    if numbers >= LEAST_VALUES * total and 100 * column.forms["zeros"] <= accepted_errors * total:
+        groups["S"] -= taken
+        groups["F"] += taken
     best = max(groups, key=lambda letters: groups[letters])
     if not total or 100 * (total - groups[best]) > accepted_errors * total:
         return "S"
+    if best == "F" and 100 * column.forms["zeros"] > accepted_errors * total:
+        return "S"
+    if best == "F" and column.forms["word"]:
+        return "F"
     fractions = rows.get("Float", 0)
-    if best != "F" or (fractions and 100 * (total - rows.get("Integer", 0)) > accepted_errors * total):
+    if best != "F" or (fractions and 100 * (total - rows.get("Integer", 0) - taken) > accepted_errors * total):
         return best
     found = column.kinds["Integer"]
     assert found.least is not None

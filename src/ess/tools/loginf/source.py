@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from ess.errors import InputDataError
 from ess.formats.attributes import Format, InputAttributes
+from ess.formats.delimiters import is_comment
 from ess.formats.dialect import find_dialect
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
 from ess.tools.loginf.profile import Profile, can_be_labels
@@ -38,6 +39,8 @@ class Shape:
         titled: Whether the first record labels the columns.
         widths: Of fixed-width columns; none otherwise.
         whole: Whether a record is one column.
+        escaped: The numbers of columns, from 1, in which a backslash escapes what stands behind it.
+        fields: If lines that begin with ``#`` are no records: how many fields a record has.
     """
 
     description: str
@@ -45,6 +48,8 @@ class Shape:
     titled: bool
     widths: tuple[int, ...] = ()
     whole: bool = False
+    escaped: frozenset[int] = frozenset()
+    fields: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,9 +172,11 @@ def find_shape(sample: bytes, request: Request) -> Shape:
         whole = replace(attributes, quoted=False, separator=b"\n")
         return Shape(_separated(whole), whole, found.header and request.titled, whole=True)
     separator = found.delimiter.encode("latin-1")
+    fields = len(found.columns) if found.comments else 0
     quoted = separator == b"," or separator + b'"' in sample or b'"' + separator in sample
-    chosen = replace(attributes, separator=separator, quoted=quoted)
-    return Shape(_separated(chosen), chosen, found.header and request.titled)
+    chosen = replace(attributes, separator=separator, quoted=quoted, escape=attributes.escape or found.escapes)
+    escaped = frozenset(number for number, spec in enumerate(found.columns, 1) if ",clf:" in spec)
+    return Shape(_separated(chosen), chosen, found.header and request.titled, escaped=escaped, fields=fields)
 
 
 def fixed_widths(sample: bytes) -> tuple[int, ...]:
@@ -216,6 +223,9 @@ def _analyse_records(
             say(f"{name}: record {batch.rejects[0].record} is left out: {batch.rejects[0].reason}")
         unreadable += len(batch.rejects)
         records = batch.frame.get_column(RECORD).to_list()
+        if shape.fields:
+            separator = attributes.separator.decode("latin-1")
+            records = [each for each in records if not _is_comment(each, separator, shape.fields)]
         if shape.titled and labels is None and records:
             first = next(_split(records[:1], shape, attributes))
             labels = first if can_be_labels(first) else []
@@ -231,8 +241,13 @@ def _analyse_records(
     for number, column in profile.columns.items():
         if labels is not None and number <= len(labels) and not column.label:
             column.label = labels[number - 1]
+        column.escaped = column.escaped or number in shape.escaped
         if number <= len(shape.widths):
             column.width = shape.widths[number - 1]
+
+
+def _is_comment(record: bytes, separator: str, fields: int) -> bool:
+    return record.startswith(b"#") and is_comment(record.decode("latin-1").rstrip("\r\n"), separator, fields)
 
 
 def _add_records(
