@@ -35,6 +35,10 @@ PLACED = {
     f'x=$({IMP}); echo "in quotes: $({IMP} "$(echo a)")" `{IMP}`': ["1", "2", "3"],
     f"if {IMP}; then {IMP}; else {IMP}; fi": ["1", "2"],
     f"case a in a|b) {IMP};; (c) {IMP};; esac": ["1"],
+    f"case $(echo a) in (a) {IMP};; esac; case b in (a) {IMP};; b) {IMP};; esac": ["1", "3"],
+    f"x=`{IMP}`; y=$({IMP})": ["1", "2"],
+    f"'aq'_pp -imp a:b; a\\q_pp -imp a:b; {IMP}": ["1", "2", "3"],
+    f"function f() {{ {IMP}; }}; f; f": ["1.1", "1.2"],
     f"( {IMP}; {IMP} ) > out; {{ {IMP}; }} 2> err": ["1", "2", "3"],
     f"f() {{ {IMP} $1; }}; f a; f b": ["1.1", "1.2"],
     f"function f {{\n{IMP}\n}}\nfor x in a b; do f; done": ["1.1", "1.2"],
@@ -57,6 +61,7 @@ UNPLACED = [
     "eval 'aq_pp -imp a:b'",
     'sh -c "aq_pp -imp a:b"',
     "c=(aq_pp -imp a:b); ${c[@]}",
+    "'aq'_pp -imp a:b; xargs aq_pp -imp a:b",
     "trap 'aq_pp -imp a:b' EXIT",
     "bash <<E\naq_pp -imp a:b\nE",
     "aq_pp -imp a:b; cat x | xargs aq_pp -udb -imp,ddef a:b",
@@ -119,7 +124,7 @@ def test_what_cannot_have_one_is_refused_and_the_advice_is_taken(command: str) -
 
 
 def test_a_command_without_imports_stays_as_it_is() -> None:
-    for command in ("aq_pp -f - -d s:a | gzip", "xargs aq_pp", "bash load.sh"):
+    for command in ("aq_pp -f - -d s:a | gzip", "xargs aq_pp", "bash load.sh", '"$AQ" -imp a:b', "grep -- -imp"):
         assert mark(command).text == command
         require_places(command)
     assert mark("aq_pp -imp a:b", "p").text.startswith("ESS_IMPORT_PLACE=p1 ")

@@ -12,6 +12,7 @@ Nothing here is trusted to read bash as bash does: an ``aq_pp`` that is not foun
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -131,7 +132,7 @@ class _Reader:
 
     def _unplaced(self) -> str:
         found = [match.start() for match in _TOOL.finditer(self._text)]
-        for at, end in zip(found, [*found[1:], len(self._text)], strict=True):
+        for at, end in itertools.pairwise([*found, len(self._text)]):
             part = self._text[at:end]
             found_here = [match.group() for match in _IMPORT_IN_TEXT.finditer(part)]
             imports = [
@@ -211,7 +212,7 @@ class _Reader:
             words = words[next(behind, len(words)) :]
         if not words or not _is_tool(words[0][1]) or not any(_IMPORTS.match(word) for _, word in words):
             return
-        self._tools.add(self._text.index("aq_pp", words[0][0]))
+        self._tools.add(self._text.find("aq_pp", words[0][0], words[1][0]))  # -1: with quotes in it
         if any(word == "-test" for _, word in words):
             return  # it imports nothing
         self._places += 1
@@ -264,13 +265,16 @@ class _Scope:
         return at
 
     def _array(self, at: int) -> bool:
-        return at >= 2 and self._reader.at(at - 2)[0] == "="
+        return at >= 2 and self._reader.piece(at - 2, at) == "=("
 
     def _after_scope(self, at: int) -> None:
         opened = self._reader.at(at - 2)[0] == "(" and self._reader.at(at - 1)[0] == ")"
-        if opened and self._command is not None and len(self._command.words) == 1 and self._word is None:
+        words = [word for _, word in self._command.words] if self._command is not None else []
+        if opened and len(words) == 1 and self._word is None:
             self._command, self._function = None, True  # Name()
-        elif self._command is None and self._word is None:
+        elif words[:1] == ["case"] and words[-1] == "in":
+            self._command = None  # (Pattern)
+        elif self._command is None and self._word is None and not self._function:
             self._command = _Command(at)  # behind a subshell only redirections come
 
     def _operator(self, at: int, character: str) -> int:
