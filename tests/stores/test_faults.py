@@ -186,6 +186,14 @@ def test_a_key_that_expires_in_the_middle_is_renewed(
     assert content(store, "b") == b"y"
     assert (tmp_path / "log").read_text() == "asked\n" * 2
     assert b"/eu-west-1/s3/" in proxy.requests[0]
+    server.put("large", CONTENT)
+    proxy.faults += [Fault(after=2000), Fault("GET", status=400, body=b"<Error><Code>ExpiredToken</Code></Error>")]
+    assert content(store, "large", offset=77) == CONTENT[77:]  # the new key goes on at the byte, too
+    replaced = Fault(status=400, body=b"<Error><Code>ExpiredToken</Code></Error>")
+    replaced.before = lambda: server.put("large", CONTENT[::-1])
+    proxy.faults += [Fault(after=2000), replaced]
+    with pytest.raises(ObjectChanged):
+        content(store, "large")
     proxy.faults += [Fault("GET", status=400, body=b"<Error><Code>ExpiredToken</Code></Error>")] * 3
     with pytest.raises(InputOpenError, match="refuses access \\(ExpiredToken\\)"):
         content(store, "b")

@@ -157,29 +157,27 @@ class Bucket:
                 headers["If-Match"] = f'"{expected}"'
             return Request("GET", self._target(key), headers)
 
-        while True:
-            try:
-                yield from read_object(
-                    self._client,
-                    request,
-                    self._sign,
-                    offset=offset,
-                    version=version,
-                    explain=_NotThere,
-                )
-            except _NotThere as failure:
-                if self._corrected(failure.answer):
-                    continue
-                raise self._explained(failure.answer, key, writing=False) from None
-            except Replaced:
-                raise changed(self.at(key)) from None
-            except Damaged:
-                raise InputOpenError(
-                    "what came is not what the store's checksum says", where=self.at(key), hint="try again"
-                ) from None
-            except Unanswered as failure:
-                raise self._silent(failure, key, writing=False) from None
-            return
+        def explain(answer: Answer) -> EssError | None:
+            return None if self._corrected(answer) else self._explained(answer, key, writing=False)
+
+        try:
+            for piece in read_object(
+                lambda asked: self._client.begin(asked, self._sign),  # a correction changes both
+                request,
+                offset=offset,
+                version=version,
+                explain=explain,
+            ):
+                self._renewed = False
+                yield piece
+        except Replaced:
+            raise changed(self.at(key)) from None
+        except Damaged:
+            raise InputOpenError(
+                "what came is not what the store's checksum says", where=self.at(key), hint="try again"
+            ) from None
+        except Unanswered as failure:
+            raise self._silent(failure, key, writing=False) from None
 
     @contextlib.contextmanager
     def create(self, key: str) -> Iterator[Sink]:
@@ -241,6 +239,8 @@ class Bucket:
                 answer = self._client.send(request, self._sign)
             except Unanswered as failure:
                 raise self._silent(failure, key, writing=writing) from None
+            if answer.status < 300:
+                self._renewed = False
             if answer.status < 300 or not self._corrected(answer):
                 return answer
 
@@ -357,12 +357,6 @@ class Bucket:
             where=where,
             hint=f"check {self.endpoint_variable} and the network",
         )
-
-
-class _NotThere(Exception):
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
 
 
 class _Writer:

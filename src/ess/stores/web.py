@@ -211,9 +211,8 @@ class Site:
             begun = False
             try:
                 for piece in read_object(
-                    self._client,
+                    lambda asked: self._client.begin(asked, unsigned),
                     request,
-                    unsigned,
                     offset=offset,
                     version=version,
                     explain=_NotThere,

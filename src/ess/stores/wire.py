@@ -137,7 +137,7 @@ class Client:
                         raise  # it was carried out
                     patience.wait(failure)
 
-    def begin(self, request: Request, sign: Signer) -> _Open:
+    def begin(self, request: Request, sign: Signer) -> Opened:
         """As :meth:`send`, but only the head of the answer is read yet; whoever asks closes it.
 
         An answer that is no success is read whole, and sent for again as often as its body breaks off.
@@ -147,7 +147,7 @@ class Client:
             try:
                 response = self._once(request, sign)
                 if response.status < 300:
-                    return _Open(response)
+                    return Opened(response)
                 body = response.read(READ, decode_content=False)
                 response.drain_conn()
                 response.release_conn()
@@ -155,7 +155,7 @@ class Client:
                 patience.wait(Unanswered())
                 continue
             if response.status not in _TRANSIENT:
-                return _Open(response, body)
+                return Opened(response, body)
             patience.wait(Unanswered(response.status, body), response.headers.get("Retry-After", ""))
 
     def _once(self, request: Request, sign: Signer) -> BaseHTTPResponse:
@@ -176,7 +176,7 @@ class Client:
         self._pool.close()
 
 
-class _Open:
+class Opened:
     """An answer whose body is still to come, or is there already."""
 
     def __init__(self, response: BaseHTTPResponse, body: bytes | None = None) -> None:
@@ -185,7 +185,7 @@ class _Open:
         self._response = response
         self._body = body
 
-    def __enter__(self) -> _Open:
+    def __enter__(self) -> Opened:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -249,24 +249,22 @@ class Patience:
 
 
 def read_object(
-    client: Client,
+    begin: Callable[[Request], Opened],
     request: Callable[[int, str], Request],
-    sign: Signer,
     *,
     offset: int,
     version: str,
-    explain: Callable[[Answer], Exception],
+    explain: Callable[[Answer], Exception | None],
     version_of: Callable[[Mapping[str, str]], str] | None = None,
 ) -> Iterator[bytes]:
     """The bytes of an object, in pieces. After a break, the rest is asked for, of the same version.
 
     Args:
-        client: The server.
+        begin: Sends a request; see :meth:`Client.begin`.
         request: Makes the request for the bytes from a place on, of a version (blank for any).
-        sign: Signs it.
         offset: Where to begin.
         version: What the object has to be; blank for what it is when it is first asked for.
-        explain: What to raise for an answer without the object.
+        explain: What to raise for an answer without the object; None if the same request may succeed now.
         version_of: The version that an answer tells; None for its entity tag.
 
     Raises:
@@ -279,13 +277,16 @@ def read_object(
     total: int | None = None
     check: Checksum | None = None
     while total is None or at < total:
-        with client.begin(request(at, version), sign) as answer:
+        with begin(request(at, version)) as answer:
             if answer.status == 416 and check is None:
                 return  # nothing from there on
             if answer.status == 412:
                 raise Replaced
             if answer.status not in (200, 206):
-                raise explain(Answer(answer.status, answer.headers, answer.data))
+                problem = explain(Answer(answer.status, answer.headers, answer.data))
+                if problem is None:
+                    continue
+                raise problem
             found = (version_of or tag)(answer.headers)
             if check is None:
                 check = Checksum(answer.headers if at == 0 else {})
