@@ -62,6 +62,13 @@ LIST = b'{"k1":{"k2":{"k3":[{"k4":"14","k5":"15"},{"k4":"24","k5":"25"}]}}},\n{"
          [(b'{"b":[1,{"c":null}],"d":1.50}', b"true", b"", 1.5)]),
         (b'\xef\xbb\xbf{"a":"\\u00e9\xc3\xa9\xff\\n"}', [], "s:a:a", [("éé".encode() + b"\xff\n",)]),
         (b'{"A":" X "}', [], "s,trm,lo:a:a", [(b"x",)]),
+        # The spelling of the key wins, else the last one.
+        (b'{"id":1,"ID":2}', [], "i:a:id", [(1,)]),
+        (b'{"ID":2,"id":1}', [], "i:a:id", [(1,)]),
+        (b'{"id":1,"ID":2,"Id":3}', [], "i:a:ID i:b:id i:c:iD", [(2, 1, 3)]),
+        (b'{"u":{"n":1},"U":{"n":2},"k":[{"A":1,"a":2}]}', [], "i:a:k[*].A i:b:K[*].a", [(1, 2)]),
+        (b'{"u":{"n":1,"N":5},"U":{"n":2}}', [], "i:a:u.N", [(5,)]),
+        (b'{"ID":2}', [], "i:a:id", [(2,)]),
         (b"", [], "s:a:a", []),
         (b"1e5 {\"a\":1}", ["+1r"], "i:a:a", [(1,)]),
         (b"[]", ["base=[*]"], "s:a:a", []),
@@ -223,3 +230,9 @@ def test_a_value_is_the_same_long_or_not(
         rows, rejects = read(data, [], specs, size=size)
     # What a column wants of a long container is only known to be too long.
     assert (rows, len(rejects)) == (expected[0], len(expected[1]))
+
+
+@pytest.mark.parametrize(("first", "second"), [("id", "ID"), ("ID", "id")])
+def test_the_spelling_of_the_key_wins_in_a_long_value(first: str, second: str) -> None:
+    long = '{"pad":[' + ",".join(["1"] * 700_000) + f'],"{first}":"{first}","{second}":"{second}"}}'
+    assert read(long.encode(), ["bz=1000"], "s:a:id", size=1 << 16) == ([(b"id",)], [])

@@ -109,6 +109,7 @@ def country_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_packaged_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ESS_COUNTRY_FILE", raising=False)
     known = {"8.8.8.8": b"US", "2001:4860:4860::8888": b"US", "10.0.0.1": b"", "127.0.0.1": b"", "::1": b""}
+    known |= {"::ffff:8.8.8.8": b"US", "::ffff:10.0.0.1": b"", "::8.8.8.8": b""}
     assert {text: lookup()(ip(text)) for text in known} == known
     assert lookup()(b"") == b""
 
@@ -117,7 +118,7 @@ def test_a_file_wins(country_file: Path) -> None:
     known = {
         "1.2.3.4": b"US:California", "6.1.1.1": b"US:NY",
         "2.3.4.5": b"FR", "3.0.0.1": b"DE", "4.0.0.1": b"JP", "5.0.0.1": b"", "8.8.8.8": b"",
-        "2001:db8::1": b"GB", "::1": b"",
+        "2001:db8::1": b"GB", "::1": b"", "::ffff:1.2.3.4": b"US:California",
     }  # fmt: skip
     assert {text: lookup()(ip(text)) for text in known} == known
     assert lookup()(b"") == b""

@@ -170,3 +170,65 @@ def test_counts_and_statistics_do_not_depend_on_the_batches(
 def test_the_output_is_csv_that_reads_back(cnt: Tool) -> None:
     done = cnt("-d", "s:a", "-kX", "-", "-", "a", stdin='"x ""y"", z"\n"x ""y"", z"\n')
     assert list(csv.reader(io.StringIO(done.out))) == [["a", "count"], ['x "y", z', "2"]]
+
+
+@pytest.mark.parametrize("kind", ["l", "ls"])
+@given(
+    numbers=st.lists(
+        st.integers(0, 3).flatmap(
+            lambda n: (
+                st.integers(-(2**63), 2**64 - 1)
+                if n == 3
+                else st.integers(2**53 - 2, 2**53 + 3)
+                if n == 2
+                else st.integers(2**63 - 4, 2**63 + 3)
+            )
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    pieces=st.integers(1, 3),
+)
+def test_statistics_of_64_bit_numbers_are_exact(kind: str, numbers: list[int], pieces: int) -> None:
+    low, high = (0, 2**64 - 1) if kind == "l" else (-(2**63), 2**63 - 1)
+    numbers = [number for number in numbers if low <= number <= high] or [high]
+    dtype = pl.UInt64 if kind == "l" else pl.Int64
+    batches = [
+        pl.DataFrame({"k": ["x"] * len(part), "n": pl.Series(part, dtype=dtype)})
+        for part in (numbers[start::pieces] for start in range(pieces))
+        if part
+    ]
+    counter, adder = KeyCounter(["k"], ["n"]), KeyCounter(["k"], ["n"])
+    for batch in batches:
+        counter.add(batch)
+        one = KeyCounter(["k"], ["n"])
+        one.add(batch)
+        adder.add_counted(one.result())
+    for found in (counter.result(), adder.result()):
+        [(_, count, total, mean, deviation, least, most)] = found.rows()
+        assert (count, total, least, most) == (len(numbers), sum(numbers), min(numbers), max(numbers))
+        assert mean == sum(numbers) / len(numbers)
+        expected = statistics.stdev(numbers) if count > 1 else 0
+        assert deviation == pytest.approx(expected, rel=1e-6, abs=1e-6 if found is not adder.result() else 1)
+
+
+def test_large_sums_are_printed_and_added_up(cnt: Tool, tmp_path: Path) -> None:
+    rows = "a,18446744073709551615\na,18446744073709551614\nb,9007199254740993\n"
+    shape = ("-d", "s:k", "l:v", "-kX")
+    whole = (
+        '"k","count","v.sum","v.avg","v.stddev","v.min","v.max"\n'
+        '"a",2,36893488147419103229,1.8446744073709552e+19,0.70710678118654757,18446744073709551614,18446744073709551615\n'
+        '"b",1,9007199254740993,9007199254740992,0,9007199254740993,9007199254740993\n'
+    )
+    out = cnt(*shape, "-", "-", "k", "STATS:v", stdin=rows).out
+    assert out == whole
+    for name, part in (("one", rows.splitlines(True)[2]), ("two", "b,-1\n")):
+        cnt("-d", "s:k", "ls:v", "-kX", name, "-", "k", "STATS:v", stdin=part)
+        cnt("-d", "s:k", "ls:v", "-kX,aq", name + "q", "-", "k", "STATS:v", stdin=part)
+    text = cnt("-fX,+1", "one", "two", "-d", "s:k", "STATS:ls:v").out
+    assert text == cnt("-fX,aq", "oneq", "twoq").out
+    assert text.splitlines()[1].split(",")[:4] == ['"b"', "2", "9007199254740992", "4503599627370496"]
+    assert text.splitlines()[1].split(",")[5:] == ["-1", "9007199254740993"]
+    done = cnt("-d", "s:k", "l:v", "-kX,aq", "big", "-", "k", "STATS:v", stdin=rows)
+    assert done.code != 0
+    assert "does not fit into 64 bits" in done.err

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from ess.errors import OptionError
+from ess.errors import InputDataError, OptionError
 from ess.formats.attributes import Format, OutputAttributes, parse_input_attributes, parse_output_attributes
 from ess.formats.columns import parse_input_columns
 from ess.language.scope import Scope
@@ -45,7 +45,8 @@ OPTIONS = OptionTable(
         Option(
             "-fX",
             "As -f, for what -kX has output: add such counts up. The count column follows the columns of -d; "
-            "STATS:ColName in -d stands for the five columns of a statistic. Skip title lines with +1. Counts that "
+            "STATS:ColName in -d stands for the five columns of a statistic, STATS:ls:ColName (or another type) for "
+            "those of whole numbers, which are added up exactly. Skip title lines with +1. Counts that "
             "-kX,aq has output bring their columns.",
             more="File",
             attributes=True,
@@ -99,6 +100,8 @@ NAME = OPTIONS.tool
 # The names that the counting engine uses; the option table must not load it.
 _COUNT_KEY = "#count"
 _PARTS = ("sum", "avg", "stddev", "min", "max")
+#: The parts that are whole numbers if the numbers are.
+_WHOLE_PARTS = ("sum", "min", "max")
 
 
 @dataclass(frozen=True)
@@ -219,9 +222,14 @@ def _merge_input(
             scope.add(column, where="-d")
     columns = [*given.columns, Column(_COUNT_KEY, ColumnType.L)]
     statistics = []
-    for name in names:
-        statistics.append(_statistic(name))
-        columns += [Column(f"{name}.{part}", ColumnType.F) for part in _PARTS]
+    for word in names:
+        letters, typed, name = word.rpartition(":")
+        number = ColumnType.__members__.get(letters.upper()) if typed else ColumnType.F
+        if number is None or not number.is_numeric:
+            raise OptionError(f"'{letters}' is no type of numbers", where="-d", hint=f"e.g. STATS:ls:{name}")
+        statistics.append(_statistic(name, number))
+        types = _part_types(number)
+        columns += [Column(f"{name}.{part}", types[part]) for part in _PARTS]
     source = InputPlan(merging.arguments or (STDIN,), attributes, tuple(columns), given.separators)
     return source, tuple(statistics), {}
 
@@ -233,7 +241,7 @@ def _counts_with_columns(uses: Sequence[Use], scope: Scope) -> tuple[InputPlan, 
     statistics: list[Slot] = []
     counts: dict[str, str] = {}
     while names := _names_of_statistic(columns[-len(_PARTS) :]):
-        slot = _statistic(names[0].rpartition("_")[0])
+        slot = _statistic(names[0].rpartition("_")[0], columns[-2].type)
         statistics.insert(0, slot)
         counts.update({name.lower(): f"{slot.key}.{part}" for name, part in zip(names, _PARTS, strict=True)})
         del columns[-len(_PARTS) :]
@@ -246,16 +254,32 @@ def _counts_with_columns(uses: Sequence[Use], scope: Scope) -> tuple[InputPlan, 
     return source, tuple(statistics), counts
 
 
-def _statistic(name: str) -> Slot:
+def _statistic(name: str, number: ColumnType) -> Slot:
     """A column that is not in the rows."""
-    return Scope().add(Column(name, ColumnType.F), where="-fX")
+    return Scope().add(Column(name, number), where="-fX")
 
 
 def _names_of_statistic(columns: Sequence[Column]) -> list[str]:
     """The names of the columns of a statistic; none if they are something else."""
-    names = [column.name for column in columns if column.type is ColumnType.F]
+    names = [column.name for column in columns]
     stem = names[0].rpartition("_")[0] if names else ""
-    return names if stem and [name.lower() for name in names] == [f"{stem}_{part}".lower() for part in _PARTS] else []
+    types = list(_part_types(columns[-1].type).values()) if columns[-1:] and columns[-1].type.is_numeric else []
+    return (
+        names
+        if stem
+        and [column.type for column in columns] == types
+        and [name.lower() for name in names] == [f"{stem}_{part}".lower() for part in _PARTS]
+        else []
+    )
+
+
+def _part_types(number: ColumnType) -> dict[str, ColumnType]:
+    """The types of the parts of a statistic of such numbers."""
+    types = dict.fromkeys(_PARTS, ColumnType.F)
+    if number.is_integer:
+        types |= dict.fromkeys(_WHOLE_PARTS, number)
+        types["sum"] = ColumnType.LS if number in (ColumnType.LS, ColumnType.IS) else ColumnType.L
+    return types
 
 
 def _is_statistic(word: str) -> bool:
@@ -334,8 +358,19 @@ def _count(plan: _Plan, intake: Intake) -> None:
             keys = [(f"#key {i}", found[id(key)]) for i, key in enumerate(plan.keys) if _is_named(key)]
             table = _summary(groups, None if of_groups is None else of_groups.result(), rows, keys)
         if table.height:
+            if report.attributes.format.is_arrow:
+                _require_64_bits(table)
             writer.write(table)
         writer.close()
+
+
+def _require_64_bits(table: Batch) -> None:
+    for name, kind in table.schema.items():
+        if str(kind) == "Int128":
+            number = name.rpartition(".")[0]
+            raise InputDataError(
+                f"a sum of '{number}' does not fit into 64 bits", where="-kX", hint="print text, or read it as f:"
+            )
 
 
 def _summary(groups: Sequence[str], of_groups: Batch | None, rows: int, keys: Sequence[tuple[str, Batch]]) -> Batch:
@@ -382,5 +417,6 @@ def _columns(plan: _Plan, report: _Key | _Summary) -> list[OutputColumn]:
     if report.counted:
         columns.append(OutputColumn(_COUNT_KEY, "count", ColumnType.L))
         for slot in report.statistics:
-            columns += [OutputColumn(f"{slot.key}.{part}", f"{slot.name}.{part}", ColumnType.F) for part in _PARTS]
+            types = _part_types(slot.type)
+            columns += [OutputColumn(f"{slot.key}.{part}", f"{slot.name}.{part}", types[part]) for part in _PARTS]
     return columns

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from ess.formats.nested.json_keys import KeyNode
@@ -40,6 +40,7 @@ class _Container:
         expects: What may come now.
         number: Of an array's next item.
         made: Whether it has made rows.
+        names: The names of members so far that are spelled as in a key.
     """
 
     closing: str
@@ -48,6 +49,7 @@ class _Container:
     expects: _Expects = _Expects.FIRST
     number: int = 0
     made: bool = False
+    names: set[str] = field(default_factory=set)
 
 
 class LongValue:
@@ -251,7 +253,13 @@ def _below(container: _Container, name: str) -> tuple[KeyNode | None, KeyNode | 
     if node is None:
         return None, None
     if container.closing == "}":
-        return node.members.get(name.lower()), None
+        exact = node.members.get(name)
+        if exact is not None:
+            container.names.add(name)
+            return exact, None
+        # A member that is spelled as in the key wins over one that differs in case, if it came before.
+        others = (below for spelling, below in node.folded.get(name.lower(), ()) if spelling not in container.names)
+        return next(others, None), None
     return node.items.get(container.number), node.every
 
 

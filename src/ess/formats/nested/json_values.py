@@ -78,9 +78,10 @@ def walk(value: Any, node: KeyNode, found: KeyRows) -> bool:
     if isinstance(value, dict):
         if node.members:
             for name, member in value.items():
-                below = node.members.get(name.lower())
-                if below is not None:
-                    made |= walk(member, below, found)
+                for spelling, wanted in node.folded.get(name.lower(), ()):
+                    # A member that is spelled as in the key wins over one that differs in case.
+                    if spelling == name or spelling not in value:
+                        made |= walk(member, wanted, found)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             below = node.items.get(number)

@@ -62,6 +62,8 @@ def _text(
 
 
 def _integers(values: pl.Series) -> pa.Array | Lookup:
+    if values.dtype == pl.Int128:
+        return pa.array([b"%d" % value for value in values.to_list()], type=pa.binary())
     numbers = values.to_numpy()
     lowest, highest = numbers.min(), numbers.max()
     count = int(highest) - int(lowest) + 1

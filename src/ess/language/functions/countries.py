@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _COUNTRY_FILE = "ESS_COUNTRY_FILE"
 _REMEMBERED = 1 << 16
+_IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 _COUNTRY = re.compile("[A-Z]{2}")
 
 
@@ -80,6 +81,11 @@ def _name(part: Any) -> str:
     return found.replace(":", " ").strip()
 
 
+def _address(ip: bytes) -> str:
+    """The address as text; of an IPv4 address written as IPv6 (``::ffff:8.8.8.8``) the IPv4 address."""
+    return format_address(ip.removeprefix(_IPV4_IN_IPV6) if len(ip) == 16 else ip).decode("ascii")
+
+
 def _file_lookup(name: str) -> RowFunction:
     import maxminddb
 
@@ -87,7 +93,7 @@ def _file_lookup(name: str) -> RowFunction:
     only_version_4 = reader.metadata().ip_version == 4
 
     def lookup(ip: bytes) -> bytes:
-        shown = format_address(ip).decode("ascii")
+        shown = _address(ip)
         if not shown or (only_version_4 and ":" in shown):
             return b""
         try:
@@ -101,7 +107,7 @@ def _file_lookup(name: str) -> RowFunction:
 def _registry_lookup(ip: bytes) -> bytes:
     from iptocc import country_code
 
-    shown = format_address(ip).decode("ascii")
+    shown = _address(ip)
     return (country_code(shown) or "").encode() if shown else b""
 
 
