@@ -99,10 +99,17 @@ def test_a_run_of_digits_is_a_date_only_at_the_four_lengths(digits: str) -> None
         assert found.strftime(form) == digits
 
 
-@given(st.text(max_size=40))
-def test_any_name_gives_a_date_or_none(name: str) -> None:
+PIECES = st.sampled_from(["2014", "1899", "2100", "09", "01", "13", "31", "24", "Sep", "may", *"-_/.T :x"])
+
+
+@given(st.lists(PIECES, max_size=9).map("".join) | st.text(max_size=40))
+def test_any_name_gives_a_date_that_stands_in_it_or_none(name: str) -> None:
     found = automatic_date(name)
-    assert found is None or 1900 <= found.year <= 2099
+    if found is not None:
+        assert f"{found:%Y}" in name
+        assert f"{found:%m}" in name or f"{found:%b}".lower() in name.lower()
+        assert f"{found:%d}" in name
+        assert 1900 <= found.year <= 2099  # other digits are no year
 
 
 def test_folders_count_only_below_the_fixed_part_of_the_pattern() -> None:
