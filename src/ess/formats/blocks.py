@@ -8,6 +8,9 @@ from typing import Protocol
 
 from ess.errors import InputReadError
 
+#: Of a line that is too long, so many bytes beyond the record limit are kept, so that a message can tell its length.
+LENGTH_KNOWN = 1 << 20
+
 
 class ByteSource(Protocol):
     """An object that bytes can be read from."""
@@ -34,8 +37,8 @@ class RawBlock:
 def blocks(stream: ByteSource, size: int, record_limit: int, *, lines: bool = True) -> Iterator[RawBlock]:
     """The stream in blocks made from reads of ``size`` bytes.
 
-    A line that is longer than the record limit is cut to a little more than the limit, so that it is
-    still rejected for its length but takes no memory. If the stream breaks, the complete
+    A line that is much longer than the record limit is cut, so that it is still rejected for its length but takes
+    little memory. If the stream breaks, the complete
     lines before the break are delivered before the error is raised; the broken line is not,
     because half a value can look like a value. Without ``lines`` a block ends anywhere, and its taker finds the
     records and bounds their length.
@@ -44,8 +47,8 @@ def blocks(stream: ByteSource, size: int, record_limit: int, *, lines: bool = Tr
         InputReadError: If the stream breaks.
     """
     rest = b""
-    # Two more than the limit make a line too long, CR or not; a few more, for the text of messages.
-    kept = record_limit + 64
+    # A few more, for a CR and the text of messages.
+    kept = record_limit + LENGTH_KNOWN + 64
     cutting = False
     while True:
         piece, error = _read(stream, size)

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
+from ess.formats.blocks import LENGTH_KNOWN
 from ess.formats.nested.json_keys import KeyTree, parse_keys
 from ess.formats.values import shown
 from ess.schema.columns import Column
@@ -149,7 +150,7 @@ def parse_record(data: bytes, start: int, end: int, *, final: bool, layout: Layo
         return _parse_separated(data, start, end, final, layout)
     next_start, content_end = line_at(data, start, end)
     if content_end - start > layout.attributes.record_limit:
-        return _too_long(next_start, layout)
+        return _too_long(next_start, content_end - start, layout)
     parse = _parse_fixed if layout.attributes.format is Format.FIXED else _parse_divided
     return parse(data, start, content_end, next_start, layout)
 
@@ -163,8 +164,15 @@ def line_at(data: bytes, start: int, end: int) -> tuple[int, int]:
     return next_start, content_end
 
 
-def _too_long(next_start: int, layout: Layout) -> Record:
-    return Record(next_start, (), 0, f"the record is longer than {layout.attributes.record_limit} bytes (bz)")
+def _too_long(next_start: int, length: int, layout: Layout, column: int = 0, field: int = 0) -> Record:
+    """A record of that length, or whose field in ``column`` alone has the length ``field``, if that is too long."""
+    limit = layout.attributes.record_limit
+    known = limit + LENGTH_KNOWN
+    is_field = field > limit
+    size = f"{field if is_field else length} bytes long" if length <= known else f"longer than {known} bytes"
+    what = "field" if is_field else "record"
+    reason = f"the {what} is {size}, and a record may have {limit}; bz=Bytes allows more"
+    return Record(next_start, (), column if is_field else 0, reason)
 
 
 @lru_cache
@@ -186,6 +194,7 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
             return _plain_record(line.split(separator), next_start, layout)
     fields: list[bytes] = []
     count = 0
+    longest = 0, 0  # the length of a field, and its column
     position = start
     while True:
         escapes = layout.escapes(count)
@@ -201,7 +210,12 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
                 if end < limit and not final:
                     return None
                 if position >= limit:  # of a line that is too long, a block may hold the beginning only
-                    return _too_long(line_at(data, position, end)[0], layout)
+                    return _too_long(
+                        line_at(data, position, end)[0], content_end - start, layout, longest[1], longest[0]
+                    )
+                if content_end > limit:  # its end is not looked for behind the limit
+                    size = content_end - position
+                    return _too_long(line_at(data, position, end)[0], content_end - start, layout, count, size)
                 return Record(line_at(data, position, end)[0], (), count, "a quote is not closed")
             if close >= content_end:
                 next_start, content_end = line_at(data, close + 1, end)
@@ -215,6 +229,7 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
         else:
             stop = _bare_end(data, position, content_end, separator, escapes)
             raw = data[position:stop]
+        longest = max(longest, (stop - position, count))
         if count < width:
             fields.append(_unescaped(raw, layout, count))
         count += 1
@@ -222,7 +237,7 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
             break
         position = stop + 1
     if content_end - start > attributes.record_limit:
-        return _too_long(next_start, layout)
+        return _too_long(next_start, content_end - start, layout, longest[1], longest[0])
     if count < width:
         return Record(next_start, (), count, short_reason(count, width))
     if count > width and attributes.no_extra:

@@ -133,7 +133,7 @@ class TableParser:
                 pieces.append(b" ")
         if certain - start > self._limit:
             self._until = _ROW_ENDS
-            return start + self._limit, [], f"the row is longer than {self._limit} bytes (bz)"
+            return start + self._limit, [], f"the row is longer than {self._limit} bytes; bz=Bytes allows more"
         return (end, [], "the row does not end") if final else None
 
     def _misfit(self, cells: list[bytes], reason: str) -> tuple[int, str]:

@@ -25,6 +25,8 @@ from ess.schema.types import INTEGER_RANGES, ColumnType
 
 #: The longest string in bytes.
 STRING_LIMIT = 65535
+#: Readers keep at least so much of a string that is longer.
+KEPT_OF_A_STRING = 70_000
 
 Value = bytes | int | float
 
@@ -84,7 +86,12 @@ def _string(trim: bool, lower: bool, upper: bool) -> Callable[[bytes], bytes]:
         if upper:
             raw = raw.upper()
         if len(raw) > STRING_LIMIT:
-            raise BadValueError(f"{shown(raw)} is longer than {STRING_LIMIT} bytes")
+            # of a very long one, a reader may keep the beginning only
+            least = "at least " if len(raw) >= KEPT_OF_A_STRING else ""
+            raise BadValueError(
+                f"{shown(raw)} is {least}{len(raw)} bytes long, and a string may have {STRING_LIMIT};"
+                " a column X leaves it out"
+            )
         return raw
 
     return convert

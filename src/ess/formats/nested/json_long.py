@@ -15,9 +15,8 @@ from enum import Enum, auto
 from ess.formats.nested.json_keys import KeyNode
 from ess.formats.nested.json_values import BrokenRecordError, LongValueError, decode, walk
 from ess.formats.nested.key_rows import KeyRows
+from ess.formats.values import KEPT_OF_A_STRING
 
-#: Of a string or container that a column wants, so much is kept as makes it too long for any column.
-_TOO_LONG = 70_000
 _BLANK = re.compile("[ \t\r\n]*")
 _REST_OF_STRING = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _NEXT_ITEM = re.compile(r"\n[ \t\r]*[{\[]")
@@ -204,7 +203,9 @@ class LongValue:
         container.expects = _Expects.NEXT
         if wanted is not None:
             for column in wanted.columns:
-                self._found.now[column] = text[position : position + _TOO_LONG].encode("utf-8", "surrogateescape")
+                self._found.now[column] = text[position : position + KEPT_OF_A_STRING].encode(
+                    "utf-8", "surrogateescape"
+                )
         if text[position] == '"':
             self._in_string = True
             if every is not None:

@@ -248,7 +248,7 @@ class XmlParser:
 
     def _take(self, column: int, text: str) -> None:
         if len(text) > self._value_limit or self._size > self._value_limit:
-            self._found.spoil(column, f"a value is longer than {self._value_limit} bytes (bz)")
+            self._found.spoil(column, f"a value is longer than {self._value_limit} bytes; bz=Bytes allows more")
         self._found.now[column] = original_bytes(text.encode())
 
     def _characters(self, text: str) -> None:
