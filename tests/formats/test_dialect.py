@@ -205,6 +205,13 @@ def test_the_delimiter_that_makes_most_columns_wins(line: str, delimiter: str, w
     assert (found.delimiter, len(found.columns), found.doubt) == (delimiter, width, "")
 
 
+def test_colons_of_times_are_no_delimiter() -> None:
+    line = "Mar 12 10:15:0{n} host sshd[{n}]: Accepted password for u{n} from 1.2.3.{n} port {n}"
+    lines = "".join(line.format(n=n) + " x" * (n % 3) + "\n" for n in range(1, 9))
+    assert find_dialect([lines.encode()]).columns == ("S:col_1",)
+    assert find_dialect([b"a:1:x y\nb:2:z\n" * 3]).delimiter == ":"
+
+
 def test_comments_are_no_records() -> None:
     rows = b"".join(b"2026-11-12\t06:00:0%d\tMozilla/5.0%%20(KHTML,%%20like)\t%d\n" % (n, n) for n in range(9))
     found = find_dialect([b"#Version: 1.0\n#Fields: date time cs(User-Agent) sc-bytes\n" + rows])

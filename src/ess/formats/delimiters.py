@@ -105,6 +105,8 @@ def find_delimiter(lines: Sequence[str]) -> Delimiter:
         return Delimiter(" ", escapes=any(map(has_escapes, lines)))
     shares, widths = _shares(lines)
     good = [delimiter for delimiter, share in shares.items() if share >= _SURE]
+    if good == [":"] and _tears_values(lines, widths[":"]):
+        good = []
     if good:
         return Delimiter(good[0] if len(good) == 1 else _best(lines, good, shares, widths))
     unquoted = [_QUOTED.sub('""', line) if '"' in line else line for line in lines]
@@ -162,6 +164,12 @@ def _best(lines: Sequence[str], good: Sequence[str], shares: Mapping[str, float]
     # "Mozilla/5.0+(KHTML,+like+Gecko)" in a log that is divided by blanks
     in_text = strong in _IN_TEXT and not typed[strong]
     return weak if in_text and typed[weak] >= 2 and widths[weak] > widths[strong] else strong
+
+
+def _tears_values(lines: Sequence[str], width: int) -> bool:
+    """True if colons, such as those of a time, divide what blanks divide into values."""
+    records = [record for record in split_lines(lines[:_MOST_LINES_TO_COMPARE], ":") if len(record) == width]
+    return any(_most(column, partial(_is_glued, others=[" "])) for column in zip(*records, strict=True))
 
 
 def _most(column: Sequence[str], test: Callable[[str], bool]) -> bool:

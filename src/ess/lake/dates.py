@@ -352,7 +352,7 @@ def _compile_regex(text: str, *, padded: bool = True) -> re.Pattern[str]:
         ) from error
 
 
-def _compile_format(text: str) -> re.Pattern[str]:
+def _compile_format(text: str, *, padded: bool = True) -> re.Pattern[str]:
     where = "--dateformat"
     parts: list[str] = []
     seen: set[str] = set()
@@ -364,6 +364,8 @@ def _compile_format(text: str) -> re.Pattern[str]:
                 parts.append({"*": ".*", "?": "."}.get(char) or re.escape(char))
                 continue
             letter, pattern = _FORMAT_PATTERNS[char]
+            if not padded and letter in _PADDED:
+                pattern = pattern.replace("[0-9]{2}", _ONE_OR_TWO)
             if char in seen:
                 raise OptionError(
                     f"'{char}' occurs twice in '{text}'",
@@ -394,6 +396,7 @@ class DateFinder:
             self._unpadded = _compile_regex(rule.text, padded=False)
         elif rule.kind is DateRuleKind.FORMAT:
             self._pattern = _compile_format(rule.text)
+            self._unpadded = _compile_format(rule.text, padded=False)
 
     @property
     def numbers(self) -> bool:
