@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ess.certificates import issue, make_authority
 from tests.waiting import PATIENCE
 
 #: For each port, what the server does with folders.
@@ -31,15 +32,17 @@ class Nginx:
     Attributes:
         folder: What it serves.
         ports: A port for each of :data:`SORTS`.
+        authority: The file of the authority of its certificate, if it has one.
     """
 
-    def __init__(self, folder: Path, ports: dict[str, int]) -> None:
+    def __init__(self, folder: Path, ports: dict[str, int], authority: Path | None) -> None:
         self.folder = folder
         self.ports = ports
+        self.authority = authority
 
 
 @contextlib.contextmanager
-def nginx(place: Path, more: str = "") -> Iterator[Nginx]:
+def nginx(place: Path, more: str = "", *, secure: bool = False) -> Iterator[Nginx]:
     """Run nginx with its files in ``place``; ``more`` goes into the configuration of every port."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
@@ -49,8 +52,15 @@ def nginx(place: Path, more: str = "") -> Iterator[Nginx]:
     # It takes over sockets that listen already, so no port is lost to another process, and none is waited for.
     sockets = {sort: socket.create_server(("127.0.0.1", 0)) for sort in SORTS}
     ports = {sort: int(each.getsockname()[1]) for sort, each in sockets.items()}
+    listen, authority = "", None
+    if secure:
+        make_authority(place / "ca", "web")
+        ours = issue(place / "ca", "server")
+        authority = ours.authority
+        listen, more = " ssl", f"ssl_certificate {ours.certificate}; ssl_certificate_key {ours.key}; {more}"
     servers = "".join(
-        f"server {{ listen 127.0.0.1:{ports[sort]}; root {folder}; {words} {more} }}\n" for sort, words in SORTS.items()
+        f"server {{ listen 127.0.0.1:{ports[sort]}{listen}; root {folder}; {words} {more} }}\n"
+        for sort, words in SORTS.items()
     )
     temporary = "".join(
         f"{name}_temp_path {place}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -75,7 +85,7 @@ def nginx(place: Path, more: str = "") -> Iterator[Nginx]:
     for each in sockets.values():
         each.close()
     try:
-        yield Nginx(folder, ports)
+        yield Nginx(folder, ports, authority)
         errors = (place / "errors.log").read_text("utf-8", "replace")
         assert process.poll() is None, errors
     finally:

@@ -14,7 +14,9 @@ import pytest
 import ess
 from ess.errors import EssError, InputDataError, InputOpenError, OptionError
 from ess.lake import datastores
+from ess.lake.content import open_raw
 from ess.lake.entry import FileEntry
+from ess.stores.store import ObjectChanged
 from tests.store_servers import AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, Azurite, StoreServer, store_server
 from tests.stores.stores import forget
 from tests.web_server import Nginx, nginx
@@ -239,3 +241,17 @@ def test_the_address_of_a_folder_of_a_web_server_is_a_url(places: object, tmp_pa
         assert [entry.path for entry in ess.ls().files] == [f"{address}/100% a/b?/x y"]
         assert [entry.path for entry in ess.ls("'x y'").files] == [f"{address}/100% a/b?/x y"]
         assert ess.select(f"{address}/").label == f"127.0.0.1-{web.ports['json']}"
+
+
+def test_a_file_that_has_another_size_than_its_page_said_is_an_error(places: object, tmp_path: Path) -> None:
+    del places
+    with nginx(tmp_path) as web:
+        (web.folder / "a.csv").write_bytes(b"x,1\n")
+        ess.select(f"http://127.0.0.1:{web.ports['html']}/", label="web")
+        [listed] = ess.ls("a.csv").files
+        source = datastores.datastore().access
+        with open_raw(listed, source) as file:
+            assert file.read() == b"x,1\n"
+        (web.folder / "a.csv").write_bytes(b"another\n")
+        with pytest.raises(ObjectChanged, match="replaced since it was listed"):
+            open_raw(listed, source)

@@ -349,6 +349,18 @@ def test_nobody_there_is_told(server: Nginx) -> None:
         store.require(writing=False)
 
 
+def test_https_is_for_servers_that_are_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with nginx(tmp_path, secure=True) as web:
+        put(web.folder, "logs/a")
+        store = Access("https", f"127.0.0.1:{web.ports['html']}").open()
+        with pytest.raises(InputOpenError, match="is not one that this machine trusts"):
+            store.require(writing=False)
+        monkeypatch.setenv("SSL_CERT_FILE", str(web.authority))
+        store = Access("https", f"127.0.0.1:{web.ports['json']}").open()
+        assert [entry.key for entry in store.entries()] == ["logs/a"]
+        assert content(store, "logs/a") == b"12345"
+
+
 # Other servers' pages -------------------------------------------------------------------------------------------------
 
 APACHE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">

@@ -9,7 +9,7 @@ from ess.errors import InputReadError
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
 from ess.stores.seekable import SeekableObject
-from ess.stores.store import Entry
+from ess.stores.store import Entry, changed
 
 #: The local datastore.
 THIS_DISK = Access()
@@ -44,6 +44,8 @@ def open_raw(entry: FileEntry, source: Access = THIS_DISK) -> BinaryIO:
     if not store.flat:
         return store.open(key)
     known = Entry(key, entry.size, entry.modified, entry.version) if entry.version else store.head(key)
+    if known.size != entry.size:  # a listing without versions tells at least this
+        raise changed(entry.path)
     raw: io.RawIOBase = SeekableObject(store, known)
     return io.BufferedReader(raw, READ_AHEAD)
 

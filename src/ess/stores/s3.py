@@ -32,7 +32,7 @@ from ess.stores.store import (
     conflict,
     opened,
 )
-from ess.stores.wire import Answer, Client, Damaged, Replaced, Request, Signer, Unanswered, read_object, tag
+from ess.stores.wire import Answer, Client, Damaged, Replaced, Request, Signer, Unanswered, Untrusted, read_object, tag
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9_.]+)</Code>")
 _REGION = re.compile(rb"<Region>([a-z0-9-]+)</Region>")
@@ -351,6 +351,12 @@ class Bucket:
             )
             return kind(
                 f"{what} ({reason})", where=where, hint="try again later; ESS_STORE_TIMEOUT says how long to try"
+            )
+        if isinstance(failure, Untrusted):
+            return kind(
+                "the certificate of the store is not one that this machine trusts",
+                where=where,
+                hint="set AWS_CA_BUNDLE to a file of the authorities to trust",
             )
         return kind(
             "the store cannot be reached, or does not answer",

@@ -17,7 +17,18 @@ from ess.errors import EssError, InputOpenError, OutputWriteError
 from ess.stores.kinds import Credentials
 from ess.stores.store import Entry, Folder, Item, NoSuchObject, Sink, all_names, changed, opened
 from ess.stores.web_pages import Listed, http_time, is_plain, read_index
-from ess.stores.wire import Answer, Client, Damaged, Replaced, Request, Unanswered, read_object, tag, unsigned
+from ess.stores.wire import (
+    Answer,
+    Client,
+    Damaged,
+    Replaced,
+    Request,
+    Unanswered,
+    Untrusted,
+    read_object,
+    tag,
+    unsigned,
+)
 
 #: How often a server may send us to another place of its own for one file.
 _REDIRECTS = 5
@@ -327,6 +338,12 @@ class Site:
         return InputOpenError(f"the server does not give it (HTTP status {answer.status})", where=where)
 
     def _silent(self, failure: Unanswered, key: str) -> EssError:
+        if isinstance(failure, Untrusted):
+            return InputOpenError(
+                "the certificate of the server is not one that this machine trusts",
+                where=self.at(key),
+                hint="check its name; SSL_CERT_FILE names a file of the authorities to trust",
+            )
         if failure.status:
             return InputOpenError(
                 f"the server has failed (HTTP status {failure.status})",

@@ -25,7 +25,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import BaseHTTPResponse
 
 from ess.errors import OptionError
@@ -53,6 +53,10 @@ class Unanswered(Exception):
         super().__init__(status)
         self.status = status
         self.body = body
+
+
+class Untrusted(Unanswered):
+    """The certificate of the server is not one that we trust; nothing was sent."""
 
 
 class Damaged(Exception):
@@ -151,7 +155,9 @@ class Client:
                 body = response.read(READ, decode_content=False)
                 response.drain_conn()
                 response.release_conn()
-            except (HTTPError, OSError):
+            except (HTTPError, OSError) as error:
+                if isinstance(error, SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError):
+                    raise Untrusted from None  # it will be the same one next time
                 patience.wait(Unanswered())
                 continue
             if response.status not in _TRANSIENT:
