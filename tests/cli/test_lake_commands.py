@@ -111,8 +111,21 @@ def test_dirt_is_told(ess: Command, logs: Path) -> None:
     code, out, err = ess("category", "add", "dirty", f"{logs}/dirty*")
     assert (code, out) == (0, "")
     remark, _, columns = err.splitlines()
-    assert remark.startswith("ess: b: 10 % of the sampled values, such as 'T\\x1bD', are no numbers")
+    assert remark.startswith("ess: b: 10 % of the sampled values, such as 'T\\x1bD', are not numbers")
     assert columns == "columns: I:a S:b"
+
+
+def test_files_without_columns_are_told_with_what_to_try(ess: Command, logs: Path) -> None:
+    (logs / "events.jsonl").write_text('{"user":{"name":"ann"},"count":2}\n')
+    code, out, err = ess("category", "add", "events", f"{logs}/events*")
+    assert (code, out) == (0, "")
+    remark = err.splitlines()[0]
+    assert remark.startswith("ess: the files hold JSON, so no columns were found; give them with --columnspec, and ")
+    spec, command = "s:who:user.name i:n:count", "aq_pp -f,jsn - -d %cols -o,notitle -"
+    code, out, err = ess("category", "add", "events", f"{logs}/events*", "--overwrite", "--columnspec", spec)
+    assert (code, err.splitlines()[1:]) == (0, [f"columns: {spec}"])
+    assert command.partition(" -o")[0] in remark
+    assert ess("stream", "events", "*", "*", command)[:2] == (0, '"ann",2\n')
 
 
 def test_the_summary_of_a_category(ess: Command, logs: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_little_dirt_is_remarked_on() -> None:
     rows = b"a,b\n" + b"1,2\n" * 9 + b"1,TBD\n"
     found = find_dialect([rows])
     assert found.columns == ("I:a", "S:b")
-    assert str(found.remarks[0]).startswith("b: 10 % of the sampled values, such as 'TBD', are no numbers")
+    assert str(found.remarks[0]).startswith("b: 10 % of the sampled values, such as 'TBD', are not numbers")
     assert find_dialect([b"a,b\n1,x\n2,y\n3,4\n"]).remarks == ()
 
 
@@ -131,6 +131,7 @@ def test_formats(sample: bytes, kind: str) -> None:
     found = find_dialect([sample])
     assert found.format == kind
     assert bool(found.columns) == (kind == "text")
+    assert ("no columns were found" in found.doubt) == (kind != "text")
 
 
 def test_a_byte_order_mark_is_not_part_of_a_name() -> None:

@@ -160,7 +160,9 @@ def test_each_files_first_bytes_decide_unless_the_compression_is_forced(logs: Pa
 def test_a_pattern_without_files_is_an_error_unless_nothing_is_probed(logs: Path) -> None:
     with pytest.raises(OptionError, match="no file matches") as caught:
         ess.category_add("none", f"{logs}/*browse*")  # the space in the folder's name is not quoted
-    assert "a space separates patterns" in str(caught.value)
+    assert str(caught.value).endswith(
+        f"""a space separates patterns; for a name with spaces use two kinds of quotes: "'{logs}/*browse*'\""""
+    )
     assert ess.category_add("none", "/nosuch/*", noprobe=True).stats.count == 0
     assert ess.files("none") == []
 

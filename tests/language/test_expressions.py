@@ -101,7 +101,7 @@ def test_string_constants(text: str, value: bytes) -> None:
         ("12ab", "bad number '12ab', at character 1"),
         ("99999999999999999999", "does not fit into 64 bits"),
         ("1.2.3.400", "bad IP address '1.2.3.400'"),
-        ("$RowNo", "unknown builtin variable '$RowNo', at character 1 of: $RowNo; known are $RowNum"),
+        ("$RowNo", "unknown builtin variable '$RowNo', at character 1 of: $RowNo; known: $RowNum"),
         ("count ~== 1", "'~==' compares strings only"),
         ("1 < 2 < 3", "a second comparison, at character 7"),
         ("SLeng(1)", "argument Val of SLeng must be a string, not an integer, at character 7"),
@@ -244,7 +244,7 @@ class TestScope:
         assert scope.find("third") == scope.find("name")
 
     def test_an_unknown_name_lists_what_there_is(self) -> None:
-        with pytest.raises(OptionError, match="unknown column 'zzz'; known are name, count"):
+        with pytest.raises(OptionError, match="unknown column 'zzz'; known: name, count"):
             scope_of("s:name", "i:count").get("zzz", where="-c")
 
 

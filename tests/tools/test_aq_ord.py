@@ -73,7 +73,7 @@ def test_nothing_in_nothing_out(order: Ord) -> None:
     ("argv", "part"),
     [
         (["-d", "i:n"], "nothing to sort by"),
-        (["-d", "i:n", "-sort", "m"], "unknown column 'm'; known are n"),
+        (["-d", "i:n", "-sort", "m"], "unknown column 'm'; known: n"),
         (["-d", "i:n", "-sort,up", "n"], "unknown attribute 'up'"),
         (["-d", "i:n", "-sort,mrg", "n", "-blk", "5", "x"], "mrg sorts no blocks"),
         (["-d", "i:n", "-sort", "n", "-blk", "0", "x"], "'0' is not a number of records"),

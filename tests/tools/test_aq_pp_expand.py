@@ -115,7 +115,7 @@ def test_unwrapping_into_the_column_itself(pp: Tool) -> None:
 @pytest.mark.parametrize(
     ("module", "part"),
     [
-        ("nosuch", "known are unwrap_strv"),
+        ("nosuch", "known: unwrap_strv"),
         ("unwrap_strv", "0 arguments"),
         ('unwrap_strv("k", ";", "k")', "'k' is not a string column"),
         ("unwrap_strv('s', ';;', 's')", "not one byte"),

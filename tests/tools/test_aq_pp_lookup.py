@@ -175,7 +175,7 @@ def test_a_table_is_read_once_where_the_columnar_engine_gives_the_chain_up(
 
 def test_a_bad_record_of_a_table_names_its_option(pp: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "table.csv").write_text("a\n")
+    (tmp_path / "table.csv").write_text("de,49\na\n")
     outcome = pp("-d", "s:c", "-cmb,ncas", "table.csv", "s:c", "s:name", stdin="jp\n")
     assert outcome.code == 13
     assert outcome.err.endswith("; add eok to the attributes of -cmb to leave such records out\n")

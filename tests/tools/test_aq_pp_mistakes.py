@@ -8,7 +8,7 @@ from tests.tools.outcome import Tool
 
 MISTAKES = [
     # A string without its quotes, and other languages' words.
-    (("-filt", "name == bob"), "unknown column 'bob'", 'known are name, n; a string stands in quotes: "bob"'),
+    (("-filt", "name == bob"), "unknown column 'bob'", 'known: name, n; a string needs quotes: "bob"'),
     (("-filt", "n > 1 and n < 3"), "unexpected 'and', at character 7", "the operator is '&&'"),
     (("-filt", "n > 1 OR n < 3"), "unexpected 'OR'", "the operator is '||'"),
     (("-filt", "not n"), "unexpected 'n'", "the operator is '!'"),
@@ -44,7 +44,7 @@ MISTAKES = [
     ),
     (("-c", "-notitle"), "-c lacks its ColName: -notitle is there instead", "usage: -c ColName"),
     (("-o", "-c", "n"), "-o lacks its File: -c is there instead", "usage: -o[,AtrLst] File"),
-    (("-f", "-eok", "in.csv"), "unknown option -eok", "attributes stand right behind the option: -f,eok"),
+    (("-f", "-eok", "in.csv"), "unknown option -eok", "attributes go right after the option: -f,eok"),
     (("-var", "i:start", "n"), "-var i:start: unknown column 'n'", "a variable starts with a constant"),
     (("-var", "s:file", '""', "-o,fvar", "file"), "-o,fvar: the variable 'file' starts blank", "'\"/dev/null\"'"),
     (("-filt", "n => 1"), "unexpected '='", "the operator is '>='"),
@@ -52,7 +52,8 @@ MISTAKES = [
     (("-eval", "i:x", "n ** 2"), "unexpected '*' where a value should be", "Pow(Val, Power)"),
     (("-eval", "i:x", "n > 1 ? 1 : 0"), "unexpected '?'", "-if -filt ... -else ... -endif"),
     (("-eval", "i:x", "if(n > 1, 1, 0)"), "unknown function 'if'", "-if -filt ... -else ... -endif"),
-    (("-eval", "i:x", "n", "-h"), "unknown option -h", "it comes first: aq_pp -h [Name]"),
+    (("-eval", "i:x", "n", "-h"), "unknown option -h", "help is aq_pp -h, or aq_pp -h Name for one"),
+    (("-help",), "unknown option -help", "help is aq_pp -h, or aq_pp -h Name for one"),
     # Types of arguments.
     (("-eval", "i:x", "SLeng(n)"), "argument Val of SLeng must be a string, not an integer", "write SLeng(Val)"),
     (("-eval", "i:x", "Abs(name)"), "argument Val of Abs must be a number, not a string", "write Abs(Val)"),
@@ -95,6 +96,33 @@ def test_the_standard_input_is_read_once(pp: Tool, reader: tuple[str, ...]) -> N
     assert pp("-f", "/dev/null", "-d", "s:a", *reader, stdin="x,y\n").code == 0
 
 
+_LEAVE_OUT = "add eok to the attributes of -f to leave such records out"
+_TITLES = f"if the first line holds titles, skip it with -f,+1; else {_LEAVE_OUT}"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text", "hint"),
+    [
+        ("-f", "name,count\nann,1\n", _TITLES),
+        ("-f", "ann,1\nbob,TBD\n", _LEAVE_OUT),
+        ("-f,+1", "name,count\nann,TBD\n", _LEAVE_OUT),
+        ("-f", "ann,1x\n", _LEAVE_OUT),
+        ("-f", "ann;1\n", f"if the fields have another separator, give it, as in -f,csv,sep=';'; else {_LEAVE_OUT}"),
+        ("-f", "ann,1\nbob;1\n", _LEAVE_OUT),
+    ],
+)
+def test_a_first_record_that_is_bad_says_what_it_may_be(pp: Tool, attributes: str, text: str, hint: str) -> None:
+    outcome = pp(attributes, "-", "-d", "s:name", "i:count", "-o,notitle", "-", stdin=text)
+    assert outcome.code == 13
+    assert outcome.err.endswith(f"; {hint}\n")
+
+
+def test_following_the_hints_reads_the_records(pp: Tool) -> None:
+    columns = ("-d", "s:name", "i:count", "-o,notitle", "-")
+    assert pp("-f,+1", "-", *columns, stdin="name,count\nann,1\n").out == '"ann",1\n'
+    assert pp("-f,csv,sep=;", "-", *columns, stdin="ann;1\n").out == '"ann",1\n'
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "what"),
     [
@@ -103,14 +131,14 @@ def test_the_standard_input_is_read_once(pp: Tool, reader: tuple[str, ...]) -> N
         (("-d", "string:a"), 2, "unknown column type 'string' in 'string:a'; its letter is S"),
         (("-d", "int:a"), 2, "its letter is I, or IS with a sign"),
         (("-d", "name:s"), 2, "the type comes first: s:name"),
-        (("-d", "s:a", "in.csv"), 2, "files stand behind -f"),
-        (("in.csv", "-d", "s:a"), 2, "'in.csv' belongs to no option; files stand behind -f; see aq_pp -h"),
+        (("-d", "s:a", "in.csv"), 2, "files go after -f"),
+        (("in.csv", "-d", "s:a"), 2, "'in.csv' belongs to no option; files go after -f; see aq_pp -h"),
         (
             ("-f", "+1", "in.csv", "-d", "s:a"),
             11,
-            "attributes stand right behind the option, without a blank: -f,+1 File",
+            "attributes go right after the option, without a blank: -f,+1 File",
         ),
-        (("-f", "in.csv,+1", "-d", "s:a"), 11, "attributes stand right behind the option"),
+        (("-f", "in.csv,+1", "-d", "s:a"), 11, "attributes go right after the option"),
     ],
 )
 def test_a_mistake_about_columns_or_files(pp: Tool, argv: tuple[str, ...], code: int, what: str) -> None:

@@ -125,7 +125,7 @@ def test_a_record_that_it_rejects_is_left_out(module: Tool) -> None:
     [
         ("def row(row):\n    row['n'] // 0\n", 13, "mine.py line 2: ZeroDivisionError: "),
         ("def row(row):\n    1\n    help_me(row)\ndef help_me(r):\n    r['nn']\n", 13, "line 5: unknown column 'nn'"),
-        ("def row(row):\n    row['zzz'] = 1\n", 13, "line 2: unknown column 'zzz'; known are n, list"),
+        ("def row(row):\n    row['zzz'] = 1\n", 13, "line 2: unknown column 'zzz'; known: n, list"),
         ("def row(row):\n    row['lst'] = 1\n", 13, "did you mean 'list'?"),
         ("def row(row):\n    row['n'] = 'x'\n", 13, "'n' is I and cannot hold a value of type str"),
         ("def row(row):\n    row['n'] = -1\n", 13, "-1 does not fit 'n', which is I"),

@@ -124,7 +124,7 @@ def test_wrong_names_are_refused_with_what_there_is() -> None:
     admin.create_database("wood")
     with pytest.raises(OptionError, match="exists"):
         admin.create_database("wood")
-    with pytest.raises(OptionError, match="there is no database 'woot'; there are wood"):
+    with pytest.raises(OptionError, match="there is no database 'woot'; known: wood"):
         admin.use("woot")
     with pytest.raises(OptionError, match="bad name"):
         admin.create_database("../wood")

@@ -71,7 +71,7 @@ def test_a_column_may_be_exported_twice_under_another_name(pp: Run) -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "part"),
     [
-        (["-exp", "db:log", "-mapf", "user", "a"], 2, "unknown option -mapf; options of aq_pp stand behind --"),
+        (["-exp", "db:log", "-mapf", "user", "a"], 2, "unknown option -mapf; options of aq_pp go after --"),
         (["-exp", "db:log", "-o", "x", "--"], 2, "-o has no place before --"),
         (["-exp", "db:log", "-filt", "nosuch > 1", "--"], 2, "nosuch"),
         (["-exp", "db:log", "--", "-d", "i:a"], 2, "-d beside -exp"),

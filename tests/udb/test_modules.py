@@ -116,9 +116,9 @@ WRONG = [
     (
         "def key(key):\n    list(key.rows('totals'))\n",
         InputDataError,
-        "there is no table 'totals'; there are log, days",
+        "there is no table 'totals'; known: log, days",
     ),
-    ("def key(key):\n    key.vector('log')\n", InputDataError, "there is no vector 'log'; there are totals"),
+    ("def key(key):\n    key.vector('log')\n", InputDataError, "there is no vector 'log'; known: totals"),
     ("def row(row):\n    row['user'] = 'x'\n", InputDataError, "'user' is a key, which a module may only read"),
     ("def row(row):\n    row['time'] = -1\n", InputDataError, "-1 does not fit 'time'"),
     ("def row(row):\n    row['time'] = 7\n    1 / 0\n", InputDataError, r"line 3: ZeroDivisionError"),

@@ -241,8 +241,8 @@ def test_what_is_wrong_on_the_command_line_is_one_line(
     admin.create_table("log", ["s,pkey:user", "i:time"])
     admin.create_variable(["i:seen"])
     cases = {
-        ("-exp", "db:nothing"): "there is no table or vector 'nothing'; there are log",
-        ("-exp", "nothing"): "there is no database 'nothing'; there are db",
+        ("-exp", "db:nothing"): "there is no table or vector 'nothing'; known: log",
+        ("-exp", "nothing"): "there is no database 'nothing'; known: db",
         ("-exp", "db:log", "-filt", "x > 1"): "unknown column 'x'",
         ("-exp", "db:log", "-sort", "x"): "unknown column 'x'",
         ("-exp", "db:log", "-c", "x"): "unknown column 'x'",

@@ -62,7 +62,7 @@ def parse_input_columns(
                 raise OptionError(f"'{word}' is out of place", where=where, hint="one separator between two columns")
             separators[-1] = word[4:].encode("utf-8", "surrogateescape")
             continue
-        column = parse_column(word, where=where, extra=extra, with_path=has_keys, stray="files stand behind -f")
+        column = parse_column(word, where=where, extra=extra, with_path=has_keys, stray="files go after -f")
         if column.wanted and column.key in names:
             raise OptionError(f"column '{column.name}' is given twice", where=where, hint="give it another name")
         if column.wanted:

@@ -42,6 +42,15 @@ _MARK = b"\xef\xbb\xbf"
 _FIELD = re.compile(r'"[^"]*"|[^ ]+')
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 
+#: Why no columns were found in files of these formats, and what to try.
+_NO_COLUMNS = {
+    "json": "the files hold JSON, so no columns were found; give them with --columnspec, and where each stands, e.g."
+    " 's:name:user.name i:count:count'; then read with aq_pp -f,jsn - -d %cols",
+    "xml": "the files hold XML, so no columns were found; give them with --columnspec, and where each stands, e.g."
+    " 's:name:list.user[*].name'; then read with aq_pp -f,xml - -d %cols",
+    "binary": "the data is binary, so no columns were found; --preprocess names a command that turns it into text",
+    "empty": "the sampled files are empty, so no columns were found; give them with --columnspec",
+}
 _TIMELIKE = re.compile(r"[0-9]{1,4}[-/.:][0-9A-Za-z]{1,9}[-/.:][0-9]{1,4}")
 
 
@@ -70,7 +79,7 @@ class Remark:
             )
         what = "addresses" if self.type == "IP" else "numbers"
         return (
-            f"{self.column}: {percent} % of the sampled values, such as '{self.example}', are no {what}, so it is a"
+            f"{self.column}: {percent} % of the sampled values, such as '{self.example}', are not {what}, so it is a"
             f" string column; as {self.type}:{self.column} such records would be rejected"
         )
 
@@ -85,7 +94,8 @@ class Dialect:
     (``S:name``), none if the format is not ``text``. ``lines`` are the first lines as text,
     where bytes that are not UTF-8 stand as lone surrogates.
     ``remarks`` tell of columns that would have another type but for some dirt.
-    ``doubt`` is a sentence that says why the delimiter may be another, and what to try; blank if it is clear.
+    ``doubt`` is a sentence that says why the delimiter may be another, or why there are no columns, and what to try;
+    blank if all is clear.
     ``notes`` are sentences about what the reading of such files needs. ``escapes`` is true if a
     backslash in a quoted field makes the next character data, ``comments`` if lines that begin with
     ``#`` are no records. ``titles`` is the first record if it names the columns, and ``differing`` are the
@@ -121,7 +131,7 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
     lines = _first_lines(samples[0]) if samples else ()
     kind = _format(samples[0]) if samples else "empty"
     if kind != "text":
-        return Dialect(kind, delimiter or "", False, (), lines)
+        return Dialect(kind, delimiter or "", False, (), lines, doubt=_NO_COLUMNS[kind])
     texts = [_logical_lines(sample.decode("latin-1")) for sample in samples]
     found = find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
     if delimiter is not None:

@@ -53,7 +53,7 @@ def _opened(endpoint: str, mode: str, failure: type[EssError]) -> BinaryIO:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         hint = "check the name and the permissions"
         if _MEANT_AS_ATTRIBUTES.search(endpoint):
-            hint = "attributes stand right behind the option, without a blank: -f,+1 File"
+            hint = "attributes go right after the option, without a blank: -f,+1 File"
         raise failure(f"cannot open it: {reason}", where=endpoint, hint=hint) from None
 
 

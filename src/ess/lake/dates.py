@@ -322,7 +322,7 @@ _PADDED = frozenset("mdHMS")
 def _compile_regex(text: str, *, padded: bool = True) -> re.Pattern[str]:
     """The rule as a regular expression; without ``padded`` its numbers may have one digit."""
     where = "--dateregex"
-    known = "known are " + " ".join(f"[:%{letter}:]" for letter in _CLASS_PATTERNS) + " [:%f:{min,max}]"
+    known = "known: " + " ".join(f"[:%{letter}:]" for letter in _CLASS_PATTERNS) + " [:%f:{min,max}]"
     parts: list[str] = []
     seen: set[str] = set()
     at = 0

@@ -63,13 +63,10 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
     )
     listing = look(new)
     if not listing.files and not options.noprobe:
-        raise OptionError(
-            f"no file matches '{new.pattern}'",
-            where=where,
-            hint="a space separates patterns, quote one that holds a space; look with: ess ls -r PATTERN"
-            if len(patterns) > 1
-            else "look with: ess ls -r PATTERN; --noprobe makes a category before its files are there",
-        )
+        hint = "look with: ess ls -r PATTERN; --noprobe makes a category before its files are there"
+        if len(patterns) > 1:
+            hint = f"a space separates patterns; for a name with spaces use two kinds of quotes{_as_one(pattern)}"
+        raise OptionError(f"no file matches '{new.pattern}'", where=where, hint=hint)
     new = with_new_files(new, listing)
     if new.probed:
         new = _with_layout(new, _probe(new, listing.files, SAMPLE_BYTES), options)
@@ -78,6 +75,11 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
     if new.usecache:
         write_index(new, listing)
     return new
+
+
+def _as_one(pattern: str) -> str:
+    """The pattern quoted so that a shell passes it as one, after a colon; blank if it holds quotes of its own."""
+    return "" if set(pattern) & set("'\"\\") else f""": "'{pattern}'\""""
 
 
 def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -> Category:
@@ -94,7 +96,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         columns=columns,
         lines=found.lines,
         remarks=(
-            *probed.remarks,
+            *(probed.remarks if found.format == "text" or not columns else ()),
             *(map(str, found.remarks) if columns == found.columns else ()),
         ),
     )

@@ -152,7 +152,7 @@ def check_compression(name: str) -> str:
     """
     if name.lower() not in COMPRESSIONS:
         raise OptionError(
-            f"unknown compression '{name}'", where="--compression", hint=f"known are {' '.join(COMPRESSIONS)}"
+            f"unknown compression '{name}'", where="--compression", hint=f"known: {' '.join(COMPRESSIONS)}"
         )
     return name.lower()
 

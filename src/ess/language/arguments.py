@@ -186,7 +186,7 @@ def _attributes(
     for word in words:
         if not is_known_word(word, parameter):
             near = nearest(word, parameter.words)
-            hint = f"did you mean '{near}'?" if near else f"known are {' '.join(sorted(parameter.words))}"
+            hint = f"did you mean '{near}'?" if near else f"known: {' '.join(sorted(parameter.words))}"
             raise checker.error(f"{function.name}: unknown attribute '{word}'", expression.position, hint)
     if parameter.form is Form.WORD and len(words) != 1:
         raise _wrong(checker, function, parameter, expression, "must be one word")

@@ -224,7 +224,7 @@ class Checker:
                 raise self.error(f"function {name} without arguments", position, f"write {name}(...)")
             hint = self.scope.suggestion(name)
             if not hint.startswith("did you mean") and self.scope.names():
-                hint = f'{hint}; a string stands in quotes: "{name}"'
+                hint = f'{hint}; a string needs quotes: "{name}"'
             raise self.error(f"unknown column '{name}'", position, hint)
         return Reference(value_type(slot.type), slot)
 
@@ -232,7 +232,7 @@ class Checker:
         try:
             builtin = BuiltinName(name.lower())
         except ValueError:
-            known = "known are $RowNum $Random $CurSec $CurUSec"
+            known = "known: $RowNum $Random $CurSec $CurUSec"
             raise self.error(f"unknown builtin variable '${name}'", position, known) from None
         return Builtin(builtin, self.scope.next_random_site() if builtin is BuiltinName.RANDOM else 0)
 

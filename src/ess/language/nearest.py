@@ -22,11 +22,11 @@ def choice_hint(word: str, known: Iterable[str]) -> str:
     """A hint for a word that is none of ``known``, which may show a value, ``bz=BufSize``.
 
     >>> choice_hint("eokk", ["eok[=Num]", "sep=c"]), choice_hint("sep", ["sep=c"]), choice_hint("x", ["a", "b"])
-    ("did you mean 'eok'?", "did you mean 'sep=c'?", 'known are a b')
+    ("did you mean 'eok'?", "did you mean 'sep=c'?", 'known: a b')
     """
     shown = list(known)
     bare = {choice.partition("[")[0].partition("=")[0]: choice for choice in shown}
     near = nearest(word.partition("=")[0], bare)
     if near:
         return f"did you mean '{bare[near].partition('[')[0]}'?"
-    return f"known are {' '.join(shown)}"
+    return f"known: {' '.join(shown)}"

@@ -160,7 +160,7 @@ class Row:
             return self._positions[name.lower()]
         except KeyError:
             near = nearest(name, [column.name for column in self._columns])
-            hint = f"did you mean '{near}'?" if near else f"known are {', '.join(self)}"
+            hint = f"did you mean '{near}'?" if near else f"known: {', '.join(self)}"
             raise RowError(f"unknown column '{name}'; {hint}") from None
 
 

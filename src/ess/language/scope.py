@@ -116,7 +116,7 @@ class Scope:
         known = [slot.name for slot in self._slots.values()]
         if not known:
             return "no columns are defined"
-        return f"known are {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
+        return f"known: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
 
     def refusal(self, slot: Slot) -> str:
         """The reason why a rule cannot store into a slot; blank if it can."""

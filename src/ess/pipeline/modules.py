@@ -61,7 +61,7 @@ def run_module(builder: ChainBuilder, use: Use, *, checked: bool = False) -> tup
         from ess.language.nearest import nearest
 
         near = nearest(spec.name, MODULES)
-        known = f"known are {' '.join(MODULES)}; for one of your own, give its Python file too"
+        known = f"known: {' '.join(MODULES)}; for one of your own, give its Python file too"
         hint = f"did you mean '{near}'?" if near else known
         raise OptionError(f"unknown module '{spec.name}'", where=use.where, hint=hint)
     rule = MODULES[spec.name](builder, spec.arguments, f"{use.where} {spec.name}")

@@ -177,8 +177,8 @@ class OptionTable:
     def _nearest(self, name: str) -> str:
         import difflib  # only an error needs it
 
-        if name in ("-h", "--help"):
-            return f"it comes first: {self.tool} -h [Name]"
+        if name in ("-h", "-help", "--help"):
+            return f"help is {self.tool} -h, or {self.tool} -h Name for one option or function"
         names = [option.name for option in self.options if not option.obsolete]
         stem, dot, rest = name.partition(".")  # -sort.dec
         if dot and stem in names:
@@ -197,7 +197,7 @@ class OptionTable:
                 return f"put all of the expression into one pair of quotes: {option.synopsis}"
             return self._see_help()
         files = next((option for option in self.options if option.more == "File"), None)
-        return f"files stand behind {files.name}; {self._see_help()}" if files else self._see_help()
+        return f"files go after {files.name}; {self._see_help()}" if files else self._see_help()
 
     def _see_help(self) -> str:
         return f"see {self.tool} -h"
@@ -210,7 +210,7 @@ def _as_attribute(option: Option, word: str) -> str:
     """The words to write if a word was meant as an attribute of an option, from its help; else blank."""
     attribute = word.removeprefix("-")
     found = option.attributes and re.search(rf"(?<![A-Za-z]){re.escape(attribute)}(?=[][:,= ])", option.help)
-    return f"attributes stand right behind the option: {option.name},{attribute}" if found else ""
+    return f"attributes go right after the option: {option.name},{attribute}" if found else ""
 
 
 def is_option_word(word: str) -> bool:

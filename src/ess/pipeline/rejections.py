@@ -6,10 +6,11 @@ stderr, unless ``qui``; ``eok=Num`` and ``eok=Num/Rows`` bound how many a file m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ess.errors import InputDataError, printable
-from ess.formats.attributes import InputAttributes
+from ess.formats.attributes import Format, InputAttributes
 
 
 class RejectionPolicy:
@@ -64,13 +65,25 @@ class RejectionPolicy:
         where = f"{'stdin' if file == '-' else file}: record {record}{part}"
         attributes = self._attributes
         if not attributes.errors_ok:
-            hint = f"add eok to the attributes of {attributes.option} to leave such records out"
-            raise InputDataError(reason, where=where, hint=hint)
+            raise InputDataError(reason, where=where, hint=self._hint(record, reason))
         if attributes.error_limit is not None:
             self._check_limit(where, record, reason, attributes.error_limit)
         if not attributes.quiet or self._reported < attributes.messages:
             self._reported += 1
             self._report(printable(f"{where}: {reason}"))
+
+    def _hint(self, record: int, reason: str) -> str:
+        """Return what to try when a bad record ends the run; the first may show titles or another separator."""
+        attributes = self._attributes
+        option = attributes.option
+        leave_out = f"add eok to the attributes of {option} to leave such records out"
+        if record > 1 or attributes.format is not Format.SEPARATED:
+            return leave_out
+        if reason.startswith("the record has 1 of "):
+            return f"if the fields have another separator, give it, as in {option},csv,sep=';'; else {leave_out}"
+        if re.match("'[A-Za-z_]", reason) and not attributes.skip:
+            return f"if the first line holds titles, skip it with {option},+1; else {leave_out}"
+        return leave_out
 
     def _check_limit(self, where: str, record: int, reason: str, limit: int) -> None:
         rows = self._attributes.error_window

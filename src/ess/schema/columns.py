@@ -138,7 +138,7 @@ def _attributes(words: list[str], spec: str, where: str, extra: frozenset[str]) 
         else:
             known = sorted({"n=Len", *_FLAGS, *extra})
             raise OptionError(
-                f"unknown column attribute '{word}' in '{spec}'", where=where, hint=f"known are {' '.join(known)}"
+                f"unknown column attribute '{word}' in '{spec}'", where=where, hint=f"known: {' '.join(known)}"
             )
     return ColumnAttributes(
         extract_length=length,

@@ -147,7 +147,7 @@ def _keys(sorting: Use, inputs: Sequence[Slot]) -> tuple[Slot, ...]:
     for name in sorting.arguments:
         if name.lower() not in slots:
             known = " ".join(slot.name for slot in slots.values())
-            raise OptionError(f"unknown column '{name}'", where=sorting.where, hint=f"known are {known}")
+            raise OptionError(f"unknown column '{name}'", where=sorting.where, hint=f"known: {known}")
     return tuple(slots[name.lower()] for name in sorting.arguments)
 
 

@@ -36,7 +36,7 @@ class ExportedRows:
         except OptionError as error:
             if not error.what.startswith("unknown option"):
                 raise
-            raise OptionError(error.what, where=use.where, hint="options of aq_pp stand behind --") from None
+            raise OptionError(error.what, where=use.where, hint="options of aq_pp go after --") from None
         for inner in uses:
             if inner.name in ("-o", "-test", "-verb", "-stat"):
                 raise OptionError(f"{inner.name} has no place before --", where=use.where, hint="put it behind --")

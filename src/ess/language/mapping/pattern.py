@@ -182,7 +182,7 @@ def _variable(spec: bytes) -> tuple[str, _Taken]:
         if attribute.startswith("@"):
             for letter in attribute[1:]:
                 if letter not in _CLASSES:
-                    raise PatternError(f"unknown character class '{letter}' of variable '{name}'; known are nabcxsgq")
+                    raise PatternError(f"unknown character class '{letter}' of variable '{name}'; known: nabcxsgq")
                 allowed += _CLASSES[letter]
         elif attribute.startswith("["):
             allowed += _escaped(unescape(attribute[1:-1].encode("utf-8", "surrogateescape")))

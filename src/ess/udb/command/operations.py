@@ -185,7 +185,7 @@ def _attributes(main: Use) -> set[str]:
             continue
         if lowered not in known and not (lowered.startswith("seg=") and "seg=" in known):
             raise OptionError(
-                f"unknown attribute '{word}'", where=main.where, hint=f"known are {' '.join(('spec=', *known))}"
+                f"unknown attribute '{word}'", where=main.where, hint=f"known: {' '.join(('spec=', *known))}"
             )
         words.add(lowered)
     return words
@@ -292,7 +292,7 @@ def _sort(uses: Sequence[Use], scope: TableScope) -> tuple[tuple[Slot, ...], boo
             words = [word.lower() for word in use.attributes]
             for word in words:
                 if word not in ("dec", "ncas"):
-                    raise OptionError(f"unknown attribute '{word}'", where=use.where, hint="known are dec and ncas")
+                    raise OptionError(f"unknown attribute '{word}'", where=use.where, hint="known: dec ncas")
             return tuple(scope.get(name, where=use.where) for name in use.arguments), "dec" in words, "ncas" in words
     return (), False, False
 

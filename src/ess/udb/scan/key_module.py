@@ -165,7 +165,7 @@ class ModuleHooks(Hooks):
         layout = self._layouts.get(name)
         if layout is None or layout.table < 0:
             known = [name for name, layout in self._layouts.items() if layout.table >= 0]
-            raise RowError(f"there is no table '{table}'; there are {', '.join(known) or 'none'}")
+            raise RowError(f"there is no table '{table}'; known: {', '.join(known) or 'none'}")
         assert self._lists is not None
         starts = self._lists.chunk.starts[layout.table]
         removed = self._removed[layout.table]
@@ -176,7 +176,7 @@ class ModuleHooks(Hooks):
         layout = self._layouts.get(vector.lower())
         if layout is None or layout.table >= 0:
             known = [name for name, layout in self._layouts.items() if layout.table < 0 and name]
-            raise RowError(f"there is no vector '{vector}'; there are {', '.join(known) or 'none'}")
+            raise RowError(f"there is no vector '{vector}'; known: {', '.join(known) or 'none'}")
         return self._row(vector.lower(), key, row)
 
     def var(self) -> Row:

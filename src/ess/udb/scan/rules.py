@@ -251,7 +251,7 @@ def _destination(word: str, known: tuple[Destination, ...], where: str) -> Desti
     found = _DESTINATIONS.get(word.lower())
     if found is None or found not in known:
         names = " ".join(place.value for place in known)
-        raise OptionError(f"'{word}' cannot be reached from here", where=where, hint=f"known are {names}")
+        raise OptionError(f"'{word}' cannot be reached from here", where=where, hint=f"known: {names}")
     return found
 
 

@@ -167,7 +167,7 @@ class Definition:
         table = self.find(name)
         if table is None:
             known = " ".join(table.name for table in self.tables)
-            hint = f"there are {known}" if known else "create one with: ess create table Name Columns"
+            hint = f"known: {known}" if known else "create one with: ess create table Name Columns"
             raise OptionError(f"there is no table or vector '{name}'", where=where, hint=hint)
         return table
 

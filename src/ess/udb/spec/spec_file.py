@@ -225,7 +225,7 @@ def _sections(text: str, source: str) -> list[_Section]:
             raise OptionError(
                 f"unknown section '{word.text}'",
                 where=word.where,
-                hint="known are @Server: @Port: @PKey: @Table: @Vector: @Var: and @Volatile:",
+                hint="known: @Server: @Port: @PKey: @Table: @Vector: @Var: and @Volatile:",
             )
         named = keyword in ("port", "table", "vector")
         sections.append(_Section(keyword, match["rest"] if named else "", word.where, []))

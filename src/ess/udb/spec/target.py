@@ -64,7 +64,7 @@ def load_spec(database: str, *, where: str) -> Spec:
     path = spec_path(database)
     if not valid_name(database) or not path.is_file():
         known = databases()
-        hint = f"there are {' '.join(known)}" if known else "create one with: ess create database Name"
+        hint = f"known: {' '.join(known)}" if known else "create one with: ess create database Name"
         raise OptionError(f"there is no database '{database}'", where=where, hint=hint)
     return read_spec(path)
 
