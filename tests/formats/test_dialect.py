@@ -213,6 +213,13 @@ def test_colons_of_times_are_no_delimiter() -> None:
     assert find_dialect([b"a:1:x y\nb:2:z\n" * 3]).delimiter == ":"
 
 
+def test_escaped_quotes_need_an_attribute() -> None:
+    found = find_dialect([b'id,note\n1,"a, \\"b\\" c"\n2,"x, y"\n3,z\n'])
+    assert found.delimiter == ","
+    assert "with the attribute esc" in found.notes[0]
+    assert find_dialect([b'1,"C:\\"\n2,"D:\\"\n']).notes == ()
+
+
 def test_comments_are_no_records() -> None:
     rows = b"".join(b"2026-11-12\t06:00:0%d\tMozilla/5.0%%20(KHTML,%%20like)\t%d\n" % (n, n) for n in range(9))
     found = find_dialect([b"#Version: 1.0\n#Fields: date time cs(User-Agent) sc-bytes\n" + rows])

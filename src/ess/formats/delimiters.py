@@ -136,7 +136,7 @@ def _shares(lines: Sequence[str]) -> tuple[dict[str, float], dict[str, int]]:
     for delimiter in (*_STRONG, *_WEAK):
         counts: Counter[int] = Counter()
         for line, rest in zip(lines, unquoted, strict=True):
-            divides = delimiter in rest or (delimiter in line and _is_quoted_record(line, delimiter))
+            divides = delimiter in rest or (delimiter in line and is_quoted_record(line, delimiter))
             counts.update(map(len, split_lines([line], delimiter)) if divides else (1,))
         width, count = counts.most_common(1)[0]
         if width > 1:
@@ -196,7 +196,7 @@ def _named(delimiter: str) -> str:
     return f"'{delimiter}'" if delimiter.isprintable() else f"'\\x{ord(delimiter):02x}'"
 
 
-def _is_quoted_record(line: str, delimiter: str) -> bool:
+def is_quoted_record(line: str, delimiter: str) -> bool:
     r"""True if quotes are only around whole fields of ``line``, so that ``"C:\","x"`` has two of them."""
     inner = re.escape(delimiter)
     field = f'(?:"(?:[^"]|"")*"|[^"{inner}]*)'

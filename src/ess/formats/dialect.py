@@ -20,6 +20,7 @@ from ess.formats.delimiters import (
     has_escapes,
     is_access_log,
     is_comment,
+    is_quoted_record,
     quotes_in,
     split_lines,
 )
@@ -170,7 +171,15 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
         lines,
         remarks,
         found.doubt,
-        notes=tuple(filter(None, (_note_of_escapes(columns), _note_of_comments(texts[0], found.text, width, header)))),
+        notes=tuple(
+            filter(
+                None,
+                (
+                    _note_of_escapes(columns) if found.escapes else _note_of_quotes([*chain(*texts)], found.text),
+                    _note_of_comments(texts[0], found.text, width, header),
+                ),
+            )
+        ),
         escapes=found.escapes,
         comments=comments,
         titles=titles,
@@ -220,6 +229,19 @@ def _note_of_escapes(columns: Sequence[str]) -> str:
     return (
         f"a backslash escapes what stands behind it in {' '.join(names)}: these have the column attribute clf, which"
         " undoes that; give it to columns of your own, e.g. S,clf:request"
+    )
+
+
+def _note_of_quotes(lines: Sequence[str], delimiter: str) -> str:
+    """A sentence, if some lines are records only where a backslash escapes quotes."""
+    if not delimiter:
+        return ""
+    odd = (line for line in lines[:_MOST_RECORDS_TO_SPLIT] if '\\"' in line and not is_quoted_record(line, delimiter))
+    if not any(is_quoted_record(_ESCAPED.sub("", line), delimiter) for line in odd):
+        return ""
+    return (
+        "quotes within quoted fields are escaped by a backslash, and as plain csv such records are rejected; read them"
+        " with the attribute esc, e.g. aq_pp -f,csv,esc"
     )
 
 
