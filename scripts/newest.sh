@@ -28,7 +28,9 @@ if [ -z "$newest" ]; then
 fi
 
 [ "$(version_of $venv/bin/python)" = "$newest" ] || rm -rf $venv
-if [ ! -f $venv/.set-up ] || [ requirements/dev.txt -nt $venv/.set-up ] || [ pyproject.toml -nt $venv/.set-up ]; then
+needed="requirements/dev.txt pyproject.toml launchers/bin scripts/setup.sh"
+# shellcheck disable=SC2086 - these are several words
+if [ ! -f $venv/.set-up ] || [ -n "$(find $needed -newer $venv/.set-up)" ]; then
     PYTHON=$python sh scripts/setup.sh $venv
     touch $venv/.set-up
 fi
