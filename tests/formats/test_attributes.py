@@ -99,6 +99,7 @@ def test_the_table_names_what_is_parsed() -> None:
         "qui[=Num]": "qui",
         "bz=BufSize": "bz=1",
         "base=Key": "base=",
+        "enc=Name": "enc=latin-1",
     }
     for name in INPUT_ATTRIBUTES:
         assert isinstance(parse_input_attributes([examples.get(name, name)], where="-f"), InputAttributes)

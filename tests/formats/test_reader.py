@@ -49,7 +49,7 @@ def attributes_of(words: str) -> InputAttributes:
         (b"a,\r\n,b\n", "", [(b"a", b""), (b"", b"b")], []),
         (b"a\rb,c\r\r\n", "", [(b"a\rb", b"c\r")], []),
         (b"\0,\xff\xfe\n", "", [(b"\0", b"\xff\xfe")], []),
-        (b"\xef\xbb\xbfa,b\n", "", [(b"\xef\xbb\xbfa", b"b")], []),
+        (b"\xef\xbb\xbfa,b\n", "", [(b"a", b"b")], []),
         (b"a,b,c,d\n", "", [(b"a", b"b")], []),
         (b"a,b,c\nd,e\n", "nox", [(b"d", b"e")], ["0:1:b: the record has more than 2 fields (nox)"]),
         (b"a\n\nb,c\n", "", [(b"b", b"c")],

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from ess.errors import OptionError
+from ess.formats.text_source import check_encoding
 from ess.language.nearest import choice_hint
 
 #: ``bz``: the longest record, in bytes, without its line end.
@@ -59,6 +60,7 @@ class InputAttributes:
         quiet: Whether rejected records are not reported.
         messages: With ``quiet``, how many are reported for each file first.
         record_limit: The longest record in bytes.
+        encoding: What the text is in, as Python names it; blank for UTF-8 or what a byte order mark says.
         base: For ``JSON`` and ``XML``, what stands before each column's key.
         others: Further attributes that the caller accepts, in lower case.
         option: The option they belong to, for messages.
@@ -77,6 +79,7 @@ class InputAttributes:
     quiet: bool = False
     messages: int = 0
     record_limit: int = DEFAULT_RECORD_LIMIT
+    encoding: str = ""
     base: str = ""
     others: tuple[str, ...] = ()
     option: str = "-f"
@@ -122,6 +125,7 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "bin": "what another tool wrote with -o,bin; the columns must be the same",
     "aq": "what another tool wrote with -o,aq; it brings its columns, so there is no -d",
     "base=Key": "with jsn and xml: what stands before the key of every column, e.g. base=list[*]",
+    "enc=Name": "the encoding of the text, e.g. latin-1 or shift_jis, if it is not UTF-8 and has no byte order mark",
     "esc": "a backslash makes the next byte data",
     "+Num[b|r|l]": "skip Num bytes, records or lines (default) at the start of each file",
     "nox": "reject records with more fields than columns",
@@ -173,7 +177,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     skip, skip_unit = 0, "l"
     error_limit: int | None = None
     error_window: int | None = None
-    messages, record_limit, base = 0, DEFAULT_RECORD_LIMIT, ""
+    messages, record_limit, base, encoding = 0, DEFAULT_RECORD_LIMIT, "", ""
     others: list[str] = []
     for word in words:
         lowered = word.strip().lower()
@@ -194,6 +198,8 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
             quiet, messages = True, _positive(word, where)
         elif lowered.startswith("bz="):
             record_limit = _positive(word, where)
+        elif lowered.startswith("enc="):
+            encoding = check_encoding(word.partition("=")[2].strip(), where=where)
         elif lowered.startswith("base="):
             base = word.partition("=")[2].strip()
         else:
@@ -201,6 +207,8 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     format_, quoted = _format_of(formats, separator, where)
     if base and not format_.has_keys:
         raise OptionError("'base=' is for 'jsn' and 'xml' inputs only", where=where, hint="leave it out")
+    if format_.is_arrow and encoding:
+        raise OptionError(f"'enc=' is not for '{format_.value}' inputs", where=where, hint="leave it out")
     if format_ is Format.AQ and skip and skip_unit == "b":
         raise OptionError("bytes of an 'aq' input cannot be skipped", where=where, hint="skip records, e.g. +1r")
     return InputAttributes(
@@ -217,6 +225,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
         quiet=quiet,
         messages=messages,
         record_limit=record_limit,
+        encoding=encoding,
         base=base,
         others=tuple(others),
         option=where.partition(",")[0] if where.startswith("-") else "-f",

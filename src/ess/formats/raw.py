@@ -15,6 +15,7 @@ from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
 from ess.formats.reader import InputBatch, Reject
 from ess.formats.records import Layout, line_at, parse_record
+from ess.formats.text_source import TextSource
 from ess.schema.batch import Batch
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
@@ -116,6 +117,7 @@ def _field_pattern(attributes: InputAttributes) -> re.Pattern[bytes] | None:
 def _batches(stream: ByteSource, file: str, layout: Layout) -> Iterator[InputBatch]:
     attributes = layout.attributes
     to_skip = attributes.skip
+    stream = TextSource(stream, file, attributes.encoding)
     if attributes.skip_unit == "b":
         while to_skip and (dropped := stream.read(min(to_skip, _BLOCK_BYTES))):
             to_skip -= len(dropped)

@@ -14,6 +14,7 @@ from ess.formats.codecs import open_decompressed
 from ess.formats.lazy_sequence import Later
 from ess.formats.parse_exact import Block, parse_block_exactly
 from ess.formats.records import Layout, line_at, make_layout, parse_record
+from ess.formats.text_source import TextSource
 from ess.schema.batch import Batch
 from ess.schema.columns import Column
 
@@ -107,6 +108,9 @@ def read_opened(
 def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int) -> Iterator[InputBatch]:
     attributes = layout.attributes
     to_skip = attributes.skip
+    by_lines = attributes.format not in (Format.JSON, Format.XML, Format.TABLE)
+    if not attributes.format.is_arrow:
+        stream = TextSource(stream, file, attributes.encoding, lines=by_lines)
     if attributes.skip_unit == "b":
         while to_skip and (dropped := stream.read(min(to_skip, batch_bytes))):
             to_skip -= len(dropped)
@@ -115,7 +119,6 @@ def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int
         yield from _read_binary(stream, file, layout, to_skip)
         return
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
-    by_lines = attributes.format not in (Format.JSON, Format.XML, Format.TABLE)
     if attributes.format is Format.JSON:
         from ess.formats.nested.json_records import JsonParser
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ess.errors import EssError, InputReadError, OptionError
 from ess.formats.dialect import Dialect, find_dialect, first_record
+from ess.formats.text_source import TextSource
 from ess.lake.categories import shown_delimiter
 from ess.lake.content import COMPRESSIONS, THIS_DISK, compression_of, open_data, open_raw
 from ess.lake.entry import FileEntry
@@ -166,7 +169,7 @@ class _Sample:
 
     def complete(self, preprocess: str) -> bytes:
         """The whole lines of the beginning, of what the command makes of it if there is one."""
-        content = _preprocessed(self, preprocess) if preprocess else self.content
+        content = _text(_preprocessed(self, preprocess) if preprocess else self.content)
         if not self.whole and b"\n" in content:
             return content[: content.rindex(b"\n") + 1]
         # a whole file's last line is complete, also without a line end
@@ -185,6 +188,17 @@ def _sample(entry: FileEntry, compression: str | None, size: int, source: Access
             if not got:  # the part before the damage is a good sample
                 raise
     return _Sample(b"".join(pieces), whole=got < size)
+
+
+def _text(sample: bytes) -> bytes:
+    """The sample as the readers see it: without a byte order mark, as UTF-8, with LF."""
+    source = TextSource(io.BytesIO(sample), "sample")
+    pieces: list[bytes] = []
+    # It may end in the middle of a character.
+    with suppress(InputReadError):
+        while piece := source.read(SAMPLE_BYTES):
+            pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _preprocessed(sample: _Sample, command: str) -> bytes:

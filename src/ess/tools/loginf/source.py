@@ -14,13 +14,13 @@ from ess.formats.attributes import Format, InputAttributes
 from ess.formats.delimiters import is_comment
 from ess.formats.dialect import find_dialect
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
+from ess.formats.text_source import TextSource
 from ess.tools.loginf.profile import Profile, can_be_labels
 from ess.tools.loginf.typed_source import FORMATS, analyse_binary, analyse_table, sizes
 
 #: How much of an input decides about its format.
 SAMPLE_BYTES = 256 << 10
 
-_MARK = b"\xef\xbb\xbf"
 _BINARY_START = b"\xff\xff\xff\xff"
 _LEAST_FIXED_LINES = 3
 #: Formats that are named but not analysed.
@@ -76,18 +76,17 @@ class Request:
 class Counted:
     """A stream that counts what is read, and leaves out a byte order mark."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, name: str, encoding: str) -> None:
+        self._stream = source = TextSource(stream, name, encoding)
         self._ahead = b""
         self._last = b""
         self.bytes = 0
         self.line_ends = 0
         self.marked = False
-        head = self.sample(len(_MARK))
-        if head.startswith(_MARK):
+        self.sample(1)
+        if source.mark:
             self.marked = True
-            self.bytes += len(_MARK)
-            self._ahead = self._ahead[len(_MARK) :]
+            self.bytes += len(source.mark)
 
     @property
     def lines(self) -> int:
@@ -125,7 +124,8 @@ def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say
     Raises:
         InputDataError: If a record has too many columns.
     """
-    counted = Counted(stream)
+    counted = Counted(stream, name, request.attributes.encoding)
+    request = replace(request, attributes=replace(request.attributes, encoding=""))  # it is text from here on
     shape = find_shape(counted.sample(SAMPLE_BYTES), request) if request.automatic else given_shape(request)
     profile.files += 1
     profile.marks += counted.marked
