@@ -57,7 +57,10 @@ def test_stream_options(logs: Path, ess: Ess) -> None:
     assert ess("stream", "log", "*", "*", "wc -l", "--limit", "1", "--exclude", "*01.gz", "--master")[0] == "2\n"
     assert ess("stream", "log", "*", "2014-09-01") == ("a,1\n", "")
     out, err = ess("stream", "log", "2013-01-01", "2013-02-01")
-    assert (out, err) == ("", "ess: log: no files between 2013-01-01 and 2013-02-01\n")
+    assert (out, err) == (
+        "",
+        "ess: log: no files between 2013-01-01 and 2013-02-01; its files are from 2014-09-01 to 2014-09-03\n",
+    )
     out, err = ess(
         "stream",
         "log",

@@ -10,6 +10,7 @@ import difflib
 import errno
 import io
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -163,6 +164,11 @@ def _silence_stdout() -> None:
     os.close(nowhere)
 
 
+#: Commands that take another command as one word: an example of each.
+_COMMAND_IN_QUOTES = {"stream": "ess stream sales '*' '*' 'aq_pp -f - -d %cols'", "exec": "ess exec 'aq_udb -cnt shop'"}
+_PYDANTIC_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+
+
 def _usage_error(error: typer.TyperException) -> OptionError:
     """The error of the argument parser in our words: one line, with the nearest command or option."""
     context = getattr(error, "ctx", None)
@@ -187,7 +193,15 @@ def _usage_error(error: typer.TyperException) -> OptionError:
         what = f"unknown option '{option}'"
         hint = f"did you mean '{close[0]}'?" if close else hint
     else:
-        what = what[:1].lower() + what[1:]
+        what = what[:1].lower() + what[1:].replace(_PYDANTIC_INTEGER, "it is not a whole number")
+        if context is not None and what.startswith("missing argument"):
+            hint = re.sub(r"[{}]|\[OPTIONS\] ", "", " ".join(context.command.get_usage(context).split()))
+            hint = hint.replace("Usage:", "usage:")
+    too_many = what.startswith("got unexpected extra")
+    if where in _COMMAND_IN_QUOTES and (too_many or re.match("unknown option '-[^-]", what)):
+        hint = f"quote '*' and the command, as in: {_COMMAND_IN_QUOTES[where]}"
+    elif where in ("ls", "category add") and too_many:
+        hint = f"quote patterns, so that the shell leaves * alone; several are one argument; see: {command} --help"
     return OptionError(printable(what), where=where, hint=hint)
 
 

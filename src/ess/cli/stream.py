@@ -77,7 +77,9 @@ def stream(
     if result.messages_left_out:
         _say(f"{result.messages_left_out:,} more lines of messages; --debug shows all")
     if not result.files and not result.resumed:
-        _say(f"{category}: no files between {lower} and {upper}")
+        stats = api.category(category, label=label).stats
+        others = f"; its files are from {stats.first} to {stats.last}" if stats.count else ""
+        _say(f"{category}: no files between {lower} and {upper}{others}")
     if result.not_run:
         files = "1 file was" if result.not_run == 1 else f"{result.not_run:,} files were"
         _say(f"{files} not run because of --quitonerror; --resume continues")
