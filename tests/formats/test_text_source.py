@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,11 @@ def test_nothing_is_waited_for_once_a_line_is_there() -> None:
 def test_arrow_data_are_no_text() -> None:
     data = b"\xff\xff\xff\xffa\rb"
     assert everything(TextSource(io.BytesIO(data), "x")) == data
+
+
+def test_each_file_of_an_archive_may_have_a_mark() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in (("a", b"1,x\n"), ("b", b"2,y"), ("c", b""), ("d", b"3,z\n")):
+            archive.writestr(name, codecs.BOM_UTF8 + content)
+    assert rows(packed.getvalue(), [], "i:a s:b") == [(1, b"x"), (2, b"y"), (3, b"z")]

@@ -21,6 +21,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -367,12 +368,21 @@ def _zip_pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[b
 def _one_after_the_other(files: Iterable[Iterator[bytes]]) -> Iterator[bytes]:
     """The content of each file, where a last line without end gets one: no record goes on in the next file."""
     last = b"\n"
-    for pieces in files:
+    for number, pieces in enumerate(files):
         first = True
-        for piece in pieces:
+        for piece in _without_mark(pieces) if number else pieces:
             if first and piece:
                 if last != b"\n" and not piece.startswith(_ARROW):
                     yield b"\n"
                 first = False
             last = piece[-1:] or last
             yield piece
+
+
+def _without_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same without the byte order mark of UTF-8; that of the first file is left to `ess.formats.text_source`."""
+    head, pieces = _sniff(pieces)
+    to_drop = len(BOM_UTF8) if head.startswith(BOM_UTF8) else 0
+    for piece in pieces:
+        yield piece[to_drop:]
+        to_drop = max(0, to_drop - len(piece))
