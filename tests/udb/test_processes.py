@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ess.errors import InitializationError, OptionError, UdbCommunicationError
+from ess.errors import InitializationError, OptionError, UdbCommunicationError, UdbConnectError
 from ess.tools import aq_pp, aq_udb, udbd
 from ess.tools.process import exit_code
 from ess.udb.admin import admin, processes, service
@@ -414,9 +414,19 @@ def test_a_server_of_this_machine_that_is_stopped_is_given_up_at_the_first_quest
     connection.hello()
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(UdbCommunicationError, match="the server does not answer any more"):
+        told = rf"\(process {server.pid}\) is stopped and does not answer; let it go on: kill -CONT {server.pid}"
+        with pytest.raises(UdbCommunicationError, match=told):
             connection.call("counts", DatabaseRequest("db", ""))
+        later = Connection(connection.server, read_access())
+        with pytest.raises(UdbConnectError, match=told):
+            later.hello(0.5)
+        later.close()
+        [line] = service.status(tmp_path / "run", [])
+        assert line.endswith(f"({server.pid}) is stopped; let it go on: kill -CONT {server.pid}")
     finally:
         os.kill(server.pid, signal.SIGCONT)
         connection.close()
+    again = Connection(connection.server, read_access())
+    again.hello()
+    again.close()
     assert processes.stop(tmp_path / "run", port_base)

@@ -16,7 +16,7 @@ from ess.udb.admin.processes import LOOPBACK, ServerState, StartOptions
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import read_access
 from ess.udb.wire.connection import Connection
-from ess.udb.wire.running import owner_of, server_on
+from ess.udb.wire.running import is_stopped, owner_of, server_on
 
 #: The memory that stays free on the machine when no limit is given.
 _SPARE_KB = 500 * 1024
@@ -101,7 +101,10 @@ def status(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     if not found:
         yield "No running server detected."
     for server in found:
-        yield f"(+) {server.name} ({server.pid}) running." if server.pid else f"(-) {server.name} not running."
+        if server.pid and is_stopped(server.pid):
+            yield f"(+) {server.name} ({server.pid}) is stopped; let it go on: kill -CONT {server.pid}"
+        else:
+            yield f"(+) {server.name} ({server.pid}) running." if server.pid else f"(-) {server.name} not running."
 
 
 def memory(folder: Path, ports: Sequence[int]) -> Iterator[str]:

@@ -22,11 +22,13 @@ from ess.udb.spec.spec import Server
 from ess.udb.wire import watch
 from ess.udb.wire.access import Access, certificate_fault
 from ess.udb.wire.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
-from ess.udb.wire.running import is_stopped
+from ess.udb.wire.running import stopped_server
 from ess.udb.wire.watch import Patience, ServerStopped, Watch, watched
 
 Answer = TypeVar("Answer")
 
+_STOPPED = "the server (process {}) is stopped and does not answer"
+_GO_ON = "let it go on: kill -CONT {}"
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _starting = threading.Lock()
 
@@ -208,10 +210,13 @@ class Connection:
     def silent(self) -> UdbCommunicationError:
         """The error when it does not answer any more."""
         where = f"server {self.server.address}"
+        if process := self._stopped():
+            return UdbCommunicationError(_STOPPED.format(process), where=where, hint=_GO_ON.format(process))
         return UdbCommunicationError("the server does not answer any more", where=where, hint=IF_ENDED)
 
-    def _is_stopped(self) -> bool:
-        return self.server.host in _THIS_MACHINE and is_stopped(self.server.port)
+    def _stopped(self) -> int:
+        """Its process if that is on this machine and stopped, else 0."""
+        return stopped_server(self.server.port) if self.server.host in _THIS_MACHINE else 0
 
     def answers(self, seconds: float) -> bool:
         """True if it answers on another connection: this one may be full of sent data.
@@ -219,9 +224,9 @@ class Connection:
         Raises:
             ServerStopped: If its process on this machine is stopped.
         """
-        if self._is_stopped():
+        if self._stopped():
             time.sleep(watch.AGAIN_SECONDS)
-            if self._is_stopped():
+            if self._stopped():
                 raise ServerStopped
         other = Connection(self.server, self._access)
         try:
@@ -244,6 +249,10 @@ class Connection:
                 fault = certificate_fault(self._access)
                 if fault is not None:
                     raise UdbAuthenticationError(fault.what, where=fault.where, hint=fault.hint) from None
+            if isinstance(failure, UdbConnectError) and (process := self._stopped()):
+                raise UdbConnectError(
+                    _STOPPED.format(process), where=failure.where, hint=_GO_ON.format(process)
+                ) from None
             raise failure from None
 
 

@@ -45,13 +45,16 @@ def server_on(port: int) -> RunningServer | None:
     return next((each for each in running_servers() if each.port == port and each.pid != os.getpid()), None)
 
 
-def is_stopped(port: int) -> bool:
-    """True if this user's server of a port is stopped (SIGSTOP, a debugger), so that it answers nothing."""
+def stopped_server(port: int) -> int:
+    """This user's server of a port if it is stopped (SIGSTOP, a debugger), so that it answers nothing; else 0."""
     server = server_on(port)
-    if server is None:
-        return False
+    return server.pid if server is not None and is_stopped(server.pid) else 0
+
+
+def is_stopped(pid: int) -> bool:
+    """True if a process is stopped."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{server.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t")
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t")
     return False
 
 
