@@ -106,7 +106,7 @@ TRIED = {
     ),
     "`aq_udb -clr` removes it, then import all files again": DAMAGED,
     "until `aq_udb -clr` has removed the rest": VOLATILE,
-    "without `--resume`, which would do those only": AGAIN,
+    "without `--resume`, which would do only those": AGAIN,
     "when a stream breaks off, `--resume` does the files again": KILLED,
     "The same command without `--resume` imports all files again": AGAIN,
     "**After `aq_udb -clr`** the database is another one": AGAIN,
