@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ess.cluster import ledger
+from ess.cluster import ledger, opening
+from ess.cluster.commands import _oldest
 from ess.cluster.execute import execute
 from ess.cluster.groups import Groups
 from ess.cluster.reaper import session_members
@@ -348,3 +349,43 @@ def test_a_bundle_that_a_runtime_drops_is_run_again(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("ess.cluster.embedded.run_bundle", lambda *_: [])
     result, out, _ = run(make_files(tmp_path, [b"a"]), "cat")
     assert (out, result.exit_code) == (b"", 4)
+
+
+def test_files_run_at_the_same_time_without_being_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "usable_processors", lambda: 3)
+    entries = make_files(tmp_path, [b"", b"", b""])
+    # No command ends before all have begun.
+    meet = f"cd {tmp_path}; mkdir -p here; : > here/%file; until [ $(ls here | wc -l) = 3 ]; do sleep 0.01; done"
+    result, out, _ = run(entries, f"{meet}; echo %file %num_threads")
+    assert (result.exit_code, out) == (0, b"file_00 3\nfile_01 3\nfile_02 3\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("aq_udb -exp a:b; echo %num_threads", DEFAULT),
+        ("echo %num_threads # -cnt", DEFAULT),
+        ("echo %num_threads", StreamOptions(quit_on_error=True)),
+        ("echo %num_threads", StreamOptions(threads=1)),
+    ],
+)
+def test_commands_that_need_what_is_before_them_run_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, options: StreamOptions
+) -> None:
+    monkeypatch.setattr(opening, "usable_processors", lambda: 3)
+    _, out, _ = run(make_files(tmp_path, [b""]), command, options)
+    assert out == b"1\n"
+
+
+@pytest.mark.parametrize("size", [0, 1, 4096, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 20) + 1, 3 << 20])
+def test_an_input_of_any_size_arrives_as_a_whole(tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    result, out, _ = run(make_files(tmp_path, [data, data]), "cat")
+    assert (result.exit_code, out == data + data) == (0, True)
+
+
+def test_what_a_command_leaves_running_is_found_at_any_process_number() -> None:
+    assert _oldest(100, 0.0) == 100  # the numbers cannot have begun anew since
+    assert _oldest(100, 1e9) == 0
+    highest = int(Path("/proc/sys/kernel/pid_max").read_text())
+    assert _oldest(highest - 1, 0.1) == 0

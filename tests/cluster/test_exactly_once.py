@@ -55,7 +55,7 @@ def test_a_stream_that_is_killed_between_a_commit_and_the_end_of_its_command(
     gate = site.gate()
     command = f"{IMPORT}; {gate.words}"
     monkeypatch.setenv("ESS_WARM", before)
-    first = site.start(command)
+    first = site.start(command, "--threads", "1")
     gate.await_somebody()
     first.send_signal(how)
     assert site.end(first).code != 0
@@ -115,7 +115,7 @@ def test_an_import_that_is_killed_makes_its_file_fail(site: Site, shape: str) ->
     gate = site.gate()
     slow = f"(cat; {gate.words}) | {IMPORT}"
     command = shape.format(slow)
-    stream = site.start(command)
+    stream = site.start(command, "--threads", "1")
     gate.await_somebody()
     site.kill(["aq_pp"], stream)
     gate.open()

@@ -24,7 +24,7 @@ def stream(
     *,
     exclude: str | None = None,
     limit: int | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     master: bool = False,
     quit_on_error: bool = False,
     resume: bool = False,
@@ -46,7 +46,8 @@ def stream(
             the file (see the manual of ``ess stream``).
         exclude: Globs of files to leave out.
         limit: The maximum number of files.
-        threads: The number of files at a time on each node.
+        threads: The number of files at a time on each node; without it one on each node of a cluster, else as many as
+            there are processors. With 1, commands run in file order.
         master: Run on this machine, although there is a cluster.
         quit_on_error: Start no further file once one has failed.
         resume: Continue the latest job with the same arguments that broke off or had failures.
@@ -116,7 +117,7 @@ def start_stream(
     *,
     exclude: str | None = None,
     limit: int | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     master: bool = False,
     quit_on_error: bool = False,
     resume: bool = False,

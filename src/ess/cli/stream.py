@@ -29,7 +29,12 @@ def stream(
         bool, typer.Option("--debug", help="show all messages, and where each file ran and how it ended")
     ] = False,
     bulk: Annotated[bool, typer.Option("--bulk", help="not available yet")] = False,
-    threads: Annotated[int, typer.Option(help="number of files a node works on at a time")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="number of files a node works on at a time; without a cluster, as many as processors if not given"
+        ),
+    ] = None,
     archive: Annotated[str | None, typer.Option(help="not available yet")] = None,
     label: Annotated[str | None, typer.Option(help="datastore to read, if not the selected one")] = None,
     progress: Annotated[bool, typer.Option("--progress", help="show progress also if not on a terminal")] = False,

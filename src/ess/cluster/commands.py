@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
+import functools
 import json
 import os
 import select
@@ -30,7 +30,13 @@ STOP_INTERVAL = 0.1
 #: How long processes that outlive their shell (as those of ``>(...)``) may take to end, in seconds.
 LEFTOVER_SECONDS = 5.0
 
+#: More processes and threads than a machine can start in a second: none takes as little as 10 us.
+_STARTS_A_SECOND = 100_000 * (os.cpu_count() or 1000)
+
 _CHUNK = 1 << 20
+
+#: An input that is as small as this is written at once, without a thread.
+_SMALL = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -80,29 +86,56 @@ class Setting:
 
 
 class Feeder:
-    """Copies an input into a command's standard input, in a thread of its own."""
+    """Copies an input into a command's standard input, in a thread of its own.
+
+    A small one that can be read to its end is in the pipe, as a whole, before the command begins. Then there is nothing
+    for a thread to do, nor for the reaper to hold.
+    """
 
     def __init__(self, source: BinaryIO, groups: Groups) -> None:
         self._source = source
         self._groups = groups
+        self._first = b""
+        self._unread: EssError | OSError | None = None
+        self._token: bytes | None = None
+        self._thread: threading.Thread | None = None
+        self.error: EssError | None = None
+        is_whole = self._read_first()
         self.reading_end, self._writing_end = os.pipe()
+        if is_whole and len(self._first) <= fcntl.fcntl(self._writing_end, fcntl.F_GETPIPE_SZ):
+            os.write(self._writing_end, self._first)  # there is room for all of it
+            os.close(self._writing_end)
+            return
         with contextlib.suppress(OSError):  # a larger pipe means fewer switches; the kernel may refuse
             fcntl.fcntl(self._writing_end, fcntl.F_SETPIPE_SZ, _CHUNK)
         self._token = groups.hold(self._writing_end)
         self._thread = threading.Thread(target=carried(self._run), daemon=True)
-        self.error: EssError | None = None
+
+    def _read_first(self) -> bool:
+        """Read the first bytes; true if they are all. An error is for the thread to find, once the command runs."""
+        try:
+            while len(self._first) < _SMALL:
+                chunk = self._source.read(_SMALL - len(self._first))
+                if not chunk:
+                    return True
+                self._first += chunk
+        except (EssError, OSError) as error:
+            self._unread = error
+        return False
 
     def start(self) -> None:
         """Begin to copy; the command has its own copy of the reading end by now."""
         os.close(self.reading_end)
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
 
     def _run(self) -> None:
         try:
+            self._write(self._first)
+            if self._unread is not None:
+                raise self._unread
             while chunk := self._source.read(_CHUNK):
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(self._writing_end, view) :]
+                self._write(chunk)
         except BrokenPipeError:
             pass  # the command wants no more, as `head` does
         except EssError as error:
@@ -113,9 +146,15 @@ class Feeder:
             return
         self._end()
 
+    def _write(self, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(self._writing_end, view) :]
+
     def _end(self) -> None:
-        os.close(self._writing_end)
-        self._groups.release(self._token)
+        if self._token is not None:
+            os.close(self._writing_end)
+            self._groups.release(self._token)
 
     def discard(self) -> None:
         """Close everything; no command was started."""
@@ -124,7 +163,8 @@ class Feeder:
 
     def abandon(self) -> None:
         """Close what is still open, once the command is gone."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         if self.error is not None:
             wait_for_readers_to_go(self._writing_end)
             self._end()
@@ -163,6 +203,7 @@ def run_command(
     environment = dict(setting.environment) | {"ESS_COUNTS": str(counts)}
     with _create(stdout) as out, _create(stderr) as err:
         feeder = Feeder(source, groups) if source is not None else None
+        started = time.monotonic()
         try:
             process = groups.start(
                 command,
@@ -182,7 +223,7 @@ def run_command(
             feeder.start()
         refused = counts.with_name(f"{counts.name}.refused")
         stopped = _wait(process, feeder, groups, stop, refused)
-        exit_code = _finish(process, groups, kill=stopped or bool(feeder and feeder.error))
+        exit_code = _finish(process, groups, started, kill=stopped or bool(feeder and feeder.error))
     if feeder:
         feeder.abandon()
     seconds = time.monotonic() - began
@@ -264,18 +305,35 @@ def _wait(
     return False
 
 
-def _finish(process: subprocess.Popen[bytes], groups: Groups, *, kill: bool) -> int:
+def _finish(process: subprocess.Popen[bytes], groups: Groups, started: float, *, kill: bool) -> int:
     """Reap the command; what it left running in its session gets a moment to end, then is killed."""
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     deadline = time.monotonic() + (0 if kill else LEFTOVER_SECONDS)
     pause = 0.002
-    while session_members(process.pid):
+    while session_members(process.pid, above=_oldest(process.pid, time.monotonic() - started)):
         if time.monotonic() >= deadline:
             groups.kill(process)
             break
         time.sleep(pause)
         pause = min(pause * 2, 0.1)
     return groups.finish(process)
+
+
+def _oldest(session: int, seconds: float) -> int:
+    """No process of a session that began so many seconds ago has a lower number.
+
+    The kernel counts the numbers up, and from the beginning again when it has reached the highest. Until then a process
+    has a higher number than those that it comes from; after that it may have any.
+    """
+    return session if session + seconds * _STARTS_A_SECOND < _highest_pid() else 0
+
+
+@functools.cache
+def _highest_pid() -> int:
+    try:
+        return int(Path("/proc/sys/kernel/pid_max").read_bytes())
+    except (OSError, ValueError):
+        return 0
 
 
 def read_reports(path: Path) -> Reports:
@@ -315,4 +373,9 @@ def read_reports(path: Path) -> Reports:
 
 def markers(counts: Path) -> list[Path]:
     """The files that the shell has made for the imports that it has begun, beside the file for counts."""
-    return list(counts.parent.glob(f"{glob.escape(counts.name)}.*"))
+    beginning = f"{counts.name}."
+    try:
+        names = os.listdir(counts.parent)  # noqa: PTH208 - for each file
+    except OSError:
+        return []
+    return [counts.with_name(name) for name in names if name.startswith(beginning)]

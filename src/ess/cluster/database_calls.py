@@ -6,12 +6,14 @@ pipeline on a node it gives the node's share instead, so that the nodes' shares 
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from ess.cluster.quoting import Quoting, quoting_of
 
 _SEPARATORS = ";&|\n"
 _NOT_SIMPLE = "()`"
+_READS = re.compile(r"aq_udb|(?<![\w-])-(exp|cnt)(?![\w-])")
 
 
 def asks_whole_database(command: str) -> bool:
@@ -75,3 +77,14 @@ def _is_aq_udb(call: str) -> bool:
     except ValueError:
         return False
     return bool(words) and words[0].rpartition("/")[2] == "aq_udb"
+
+
+def reads_database(*commands: str) -> bool:
+    """True if some command reads what is in a database, as far as its text tells.
+
+    >>> reads_database("aq_pp -f - -d s:a -imp wood:sales; aq_udb -exp wood:sales")
+    True
+    >>> reads_database("", "aq_pp -f - -d s:a -imp wood:sales")
+    False
+    """
+    return any(map(_READS.search, commands))

@@ -16,13 +16,9 @@ from ess.surroundings import carried
 
 
 class EmbeddedRuntime:
-    """One node (0) with ``threads`` slots.
+    """One node (0) with ``threads`` slots. One runs file after file: commands that append to one file are in order."""
 
-    The default of one thread runs file after file, as the manual promises for one machine:
-    commands that append to one file see them in order.
-    """
-
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int) -> None:
         self._folder = folder
         self._threads = threads
         self._groups = Groups()

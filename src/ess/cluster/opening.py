@@ -6,15 +6,17 @@ from pathlib import Path
 
 from ess.cluster.dispatch import Runtime
 from ess.cluster.embedded import EmbeddedRuntime
+from ess.cluster.processors import usable_processors
 from ess.cluster.providers import ensure_running
 
 
-def open_runtime(folder: Path, *, threads: int, master: bool = False) -> Runtime:
+def open_runtime(folder: Path, *, threads: int | None, master: bool = False) -> Runtime:
     """The runtime for a job; workers of the cluster that were lost are replaced first.
 
     Args:
         folder: Takes the output of the commands until it is delivered.
-        threads: The number of bundles at a time on each node.
+        threads: The number of bundles at a time on each node; None: one on each node of a cluster, else one for each
+            processor.
         master: Run here, although there is a cluster.
 
     Raises:
@@ -22,9 +24,9 @@ def open_runtime(folder: Path, *, threads: int, master: bool = False) -> Runtime
     """
     found = None if master else ensure_running()
     if found is None:
-        return EmbeddedRuntime(folder, threads)
+        return EmbeddedRuntime(folder, threads or usable_processors())
     assert found.id is not None
     assert found.desired is not None
     from ess.cluster.runtime import DaskRuntime  # takes half a second, which a run without a cluster need not spend
 
-    return DaskRuntime(found.desired.workers, found.id, folder, threads)
+    return DaskRuntime(found.desired.workers, found.id, folder, threads or 1)

@@ -48,15 +48,18 @@ def wait_for_readers_to_go(descriptor: int, seconds: float = 5.0) -> None:
     poll.poll(seconds * 1000)
 
 
-def session_members(*sessions: int) -> list[int]:
-    """The processes of these sessions that have not ended (Linux; elsewhere none is found)."""
+def session_members(*sessions: int, above: int = 0) -> list[int]:
+    """The processes of these sessions that have not ended (Linux; elsewhere none is found).
+
+    Only those with a number ``above`` that are looked at; to look at all processes of a machine takes milliseconds.
+    """
     members = []
     try:
         entries = os.listdir("/proc")  # noqa: PTH208 - pathlib would double the time this process takes to start
     except OSError:
         return []
     for entry in entries:
-        if not entry.isdigit():
+        if not entry.isdigit() or int(entry) <= above:
             continue
         try:
             with open(f"/proc/{entry}/stat", "rb") as file:  # noqa: PTH123

@@ -9,6 +9,7 @@ from pathlib import Path
 from ess.cluster import ledger
 from ess.cluster.bundles import bundle
 from ess.cluster.commands import ToolRun
+from ess.cluster.database_calls import reads_database
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.dispatch import Runtime
 from ess.cluster.driver import drive
@@ -50,7 +51,9 @@ class StreamOptions:
     """Options of a stream.
 
     Attributes:
-        threads: The number of files at a time on each node. One keeps the commands of a machine in file order.
+        threads: The number of files at a time on each node. One keeps the commands of a machine in file order. None:
+            one on each node of a cluster, else one for each processor, or one if the command reads a database or
+            with ``quit_on_error``.
         master: Run here, although there is a cluster.
         quit_on_error: Start no further file once one has failed, and kill those that run.
         resume: Continue the latest job with the same category, range and command that broke off or had failures.
@@ -60,7 +63,7 @@ class StreamOptions:
         cancelled: Asked from time to time; true ends the job as Ctrl-C does.
     """
 
-    threads: int = 1
+    threads: int | None = None
     master: bool = False
     quit_on_error: bool = False
     resume: bool = False
@@ -144,7 +147,7 @@ def stream(
 
 def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, options: StreamOptions) -> StreamResult:
     """Like :func:`stream`, for a given list of files."""
-    if not 1 <= options.threads <= 1000:
+    if options.threads is not None and not 1 <= options.threads <= 1000:
         raise OptionError(
             f"bad number of threads {options.threads}", where="--threads", hint="give a number from 1 to 1000"
         )
@@ -155,7 +158,11 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
     book = ledger.Ledger(job_id, folder)
     try:
         book.begin(source.description, source.name)
-        runtime = open_runtime(folder, threads=options.threads, master=options.master)
+        # A command that reads what the files before it have imported must come after them, and no file before the first
+        # that fails may be left out.
+        in_turn = options.quit_on_error or reads_database(command, source.preprocess)
+        threads = options.threads or (1 if in_turn else None)
+        runtime = open_runtime(folder, threads=threads, master=options.master)
         try:
             run = _Run(source, command, job_id, folder, history, options, runtime)
             result = run.to_its_end(book, stdout, stderr)

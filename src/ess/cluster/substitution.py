@@ -12,6 +12,7 @@ A limit that no quoting can lift: where the surrounding text is itself a program
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -66,7 +67,13 @@ def substitute(command: str, place: Place, file: FileValues | None = None) -> st
     >>> substitute("aq_pp -d %cols", Place(), FileValues("a", ("s:user", "i:n")))
     'aq_pp -d "${ESS_COL_1}" "${ESS_COL_2}"'
     """
-    if file is not None:
+    return _substitute(command, place, None if file is None else file.columns)
+
+
+@functools.lru_cache(maxsize=256)
+def _substitute(command: str, place: Place, columns: tuple[str, ...] | None) -> str:
+    """The same; ``columns`` are those of the file, None if there is no file."""
+    if columns is not None:
         command = _expanding(command)
     quoting = quoting_of(command)
     numbers = {
@@ -82,10 +89,10 @@ def substitute(command: str, place: Place, file: FileValues | None = None) -> st
             return word
         if word in numbers:
             return str(numbers[word])
-        if file is None:
+        if columns is None:
             return word
         if word == "%cols" and where is Quoting.PLAIN:
-            return " ".join(f'"${{{_column(number)}}}"' for number in range(1, len(file.columns) + 1))
+            return " ".join(f'"${{{_column(number)}}}"' for number in range(1, len(columns) + 1))
         return _reference("ESS_COLS" if word == "%cols" else _FILE_NAMES[word], where)
 
     return _PATTERN.sub(replace, command)
