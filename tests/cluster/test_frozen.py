@@ -110,10 +110,11 @@ def test_a_stopped_helper_is_replaced_or_done_without(lake: Path, word: str, sai
 def test_a_stopped_command_is_named_with_its_file(lake: Path) -> None:
     running = stream(lake)
     wait_until(lambda: begun(lake))
-    shell = int(next(lake.glob("begun-*")).name.rpartition("-")[2])
+    _, file, number = next(lake.glob("begun-*")).name.split("-")  # several files are worked on at once
+    shell = int(number)
     os.kill(shell, signal.SIGSTOP)
     line = lines_of(running)
-    assert line.startswith(f"ess: {lake}/data/log_20140901.csv: process {shell} (bash) of its command is stopped; ")
+    assert line.startswith(f"ess: {lake}/data/{file}.csv: process {shell} (bash) of its command is stopped; ")
     os.kill(shell, signal.SIGCONT)
     assert go_on(running, lake)[:2] == (0, ROWS)
 
