@@ -88,11 +88,11 @@ def test_the_switch_of_change(browse: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_value_of_a_wrong_type_is_named(name: str) -> None:
-    wanted = "True or False" if ROWS[name].is_switch else "a str or None"
+    wanted = "True or False" if ROWS[name].is_switch else "text"
     wrong: dict[str, Any] = {name: 5}
     with pytest.raises(OptionError) as failure:
         ess.category_add("a", "*", **wrong)
-    assert str(failure.value) == f"ess.category_add: {name} must be {wanted}, not int"
+    assert str(failure.value) == f"category add, {name}: the value must be {wanted}, not 5"
 
 
 def test_an_option_that_there_is_not_is_a_mistake_of_the_program() -> None:

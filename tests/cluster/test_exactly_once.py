@@ -14,6 +14,7 @@ from ess.udb.command.perform import perform
 from tests.cluster.stream_site import LOADED, Site
 from tests.places import own_places, ports_in_a_row
 from tests.udb.faults import operation
+from tests.waiting import until
 
 IMPORT = f"aq_pp -f - -d %cols {LOADED} -imp shop:t"
 DDEF = "aq_pp -f - -d %cols -imp,ddef shop:t"
@@ -117,6 +118,7 @@ def test_an_import_that_is_killed_makes_its_file_fail(site: Site, shape: str) ->
     command = shape.format(slow)
     stream = site.start(command, "--threads", "1")
     gate.await_somebody()
+    until(lambda: bool(site.pids("aq_pp")))  # it starts beside the part that is at the gate
     site.kill(["aq_pp"], stream)
     gate.open()
     told = site.end(stream)
@@ -157,7 +159,7 @@ def test_what_comes_after_a_failure_does_not_count_and_the_file_is_done_again_as
 def test_the_advice_after_a_database_server_was_killed(site: Site) -> None:
     gate = site.gate()
     command = f"{IMPORT}; {gate.words}"
-    stream = site.start(command)
+    stream = site.start(command, "--threads", "1")  # the other file comes after the kill
     gate.await_somebody()
     site.kill(["server"], stream)
     gate.open()

@@ -79,6 +79,10 @@ def test_what_shows_no_certificate_is_closed_in_time_and_number(
     monkeypatch.setitem(registry.backends, "tls", registry.backends.get("tls"))
     monkeypatch.setattr(strangers, "HANDSHAKE_SECONDS", 1000.0)
     monkeypatch.setattr(strangers, "MOST_STRANGERS", 3)
+    # The library may have been told elsewhere in this process to log by itself.
+    monkeypatch.setattr(strangers.log, "disabled", False)
+    monkeypatch.setattr(strangers.log, "propagate", False)
+    monkeypatch.setattr(strangers.log, "handlers", [caplog.handler])
     strangers.bound_strangers()
     met: list[Any] = []
 
@@ -113,7 +117,7 @@ def test_what_shows_no_certificate_is_closed_in_time_and_number(
                 writer.close()
             await comm.close()
 
-    with caplog.at_level(logging.INFO, "distributed"):
+    with caplog.at_level(logging.INFO, strangers.log.name):
         asyncio.run(attack())
     told = [record.getMessage() for record in caplog.records if "certificate" in record.getMessage()]
     assert told == ["1 connections were closed that showed no certificate of this cluster"]

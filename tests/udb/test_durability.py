@@ -240,8 +240,8 @@ def test_a_checkpoint_that_is_damaged_loads_nothing(
     assert everything()[0] == []
     with pytest.raises(EssError, match="no database was saved there"):
         perform(operation("-load", "db", str(tmp_path / "nothing")))
-    with pytest.raises(EssError, match="no access to .gs. stores"):
-        perform(operation("-save", "db", "gs://bucket/db"))
+    with pytest.raises(EssError, match="no access to .ftp. stores"):
+        perform(operation("-save", "db", "ftp://bucket/db"))
 
 
 def test_large_imports_have_a_file_only_while_it_is_needed(

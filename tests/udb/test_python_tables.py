@@ -127,6 +127,6 @@ def test_batches_of_different_columns_are_refused(log: ess.Table) -> None:
 
 def test_names_are_checked(log: ess.Table) -> None:
     assert repr(log) == "ess.udb('db').table('log')"
-    for wrong in (lambda: ess.udb("nothing"), lambda: ess.udb("db").table("nothing"), lambda: ess.udb(7)):  # type: ignore[arg-type]
+    for wrong in (lambda: ess.udb("nothing"), lambda: ess.udb("db").table("nothing")):
         with pytest.raises(EssError):
             wrong()

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ess.errors import OptionError
-
 
 @dataclass(frozen=True)
 class OptionRow:
@@ -54,11 +52,7 @@ def _switch(text: str, *, change: str = "", change_help: str = "", off: str = ""
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryOptions:
-    """The options that a category is made with, as typed.
-
-    Raises:
-        OptionError: If a value is of another type; it would be stored with the category.
-    """
+    """The options that a category is made with, as typed."""
 
     exclude: str | None = _row("Patterns of files to leave out.")
     dateregex: str | None = _row(
@@ -89,13 +83,6 @@ class CategoryOptions:
         off="nocache",
     )
     pkey: str | None = _row("Name of the key column.")
-
-    def __post_init__(self) -> None:
-        for row in OPTION_ROWS:
-            value = getattr(self, row.name)
-            if not (isinstance(value, bool) if row.is_switch else value is None or isinstance(value, str)):
-                wanted = "True or False" if row.is_switch else "a str or None"
-                raise OptionError(f"{row.name} must be {wanted}, not {type(value).__name__}", where="ess.category_add")
 
 
 #: The table, in the order of the help page.

@@ -103,7 +103,7 @@ def below(link: str, target: str) -> str | None:
 
     >>> below("a%2Fb.gz", "/logs/"), below("/logs/x/", "/logs/"), below("./y", "/logs/")
     ('a%2Fb.gz', 'x/', 'y')
-    >>> below("../", "/logs/"), below("?C=N;O=D", "/logs/"), below("http://elsewhere/logs/x", "/logs/")
+    >>> below("/other/x", "/logs/"), below("?C=N;O=D", "/logs/"), below("http://elsewhere/logs/x", "/logs/")
     (None, None, None)
     """
     try:

@@ -184,7 +184,7 @@ def encode(request: Any) -> bytes:
     """A request dataclass as JSON.
 
     >>> encode(VerdictRequest("wood", "job:file", "1"))
-    b'{"protocol":3,"database":"wood","identity":"job:file","attempt":"1"}'
+    b'{"protocol":4,"database":"wood","identity":"job:file","attempt":"1"}'
     """
     return json.dumps({"protocol": PROTOCOL, **dataclasses.asdict(request)}, separators=(",", ":")).encode()
 
