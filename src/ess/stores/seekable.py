@@ -23,7 +23,8 @@ class SeekableObject(io.RawIOBase):
         self._store = store
         self._entry = entry
         self._at = 0
-        self._stream: BinaryIO | None = store.open(entry.key, version=entry.version)
+        self._stream: BinaryIO | None = None  # what is closed, also where the next line fails
+        self._stream = store.open(entry.key, version=entry.version)
         self._stream_at = 0
 
     def readable(self) -> bool:
