@@ -11,7 +11,7 @@ from ess.stores.store import Store
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}\Z")
-_FORMS = "give a folder, s3://Bucket/Path or az://Container/Path"
+_FORMS = "give a folder, s3://Bucket/Path, az://Container/Path or gs://Bucket/Path"
 
 
 @dataclass(frozen=True)
