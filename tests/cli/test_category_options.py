@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 import ess
 from ess import settings
-from ess.api.commands import category_options
+from ess.api.commands import category_changes, category_options
 from ess.cli.app import app, run
 from ess.errors import OptionError
 from ess.lake.category_options import CategoryOptions
@@ -22,6 +22,16 @@ from ess.lake.organize import change
 pytestmark = pytest.mark.usefixtures("places")
 
 ROWS = {row.name: row for row in category_options()}
+CHANGES = {row.name: row for row in category_changes()}
+#: What is given in place of "none".
+VALUES = {
+    "pattern": "brow*",
+    "exclude": "*.gz",
+    "dateformat": "_YMD",
+    "columnspec": "S:a S:b",
+    "delimiter": ";",
+    "pkey": "user",
+}
 
 
 def group(*path: str) -> TyperGroup:
@@ -51,29 +61,60 @@ def test_every_row_is_an_option_of_the_command() -> None:
 
 def test_the_verbs_of_change_are_the_rows_that_can_be_changed() -> None:
     verbs = group("category", "change").commands
-    assert sorted(verbs) == sorted(name for name, row in ROWS.items() if row.change)
+    assert sorted(verbs) == sorted(CHANGES)
+    assert set(ROWS) - set(CHANGES) - {"archive"} == {"overwrite", "label"}
     for name, command in verbs.items():
-        assert command.help == ROWS[name].change
+        assert command.help == CHANGES[name].change
+    for name in ("columnspec", "dateformat", "dateregex", "usecache", "comment"):  # those of the reference
         assert hasattr(ess, f"category_change_{name}")
 
 
-@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.change])
+@pytest.mark.parametrize("name", CHANGES)
 def test_what_can_be_changed_can_be_changed(browse: Path, name: str) -> None:
-    value = True if ROWS[name].is_switch else {"columnspec": "S:a S:b", "dateformat": "_YMD"}.get(name, "none")
+    value = True if CHANGES[name].is_switch else VALUES.get(name, "none")
     before = json.loads(browse.read_text())["categories"]["browse"]
     changed = ess.category_change("browse", name, value)
     assert ess.category("browse") == changed
     assert json.loads(browse.read_text())["categories"]["browse"] != before
     with pytest.raises(OptionError, match=f"category change {name}: the value must be"):
-        ess.category_change("browse", name, "" if ROWS[name].is_switch else True)
+        ess.category_change("browse", name, "" if CHANGES[name].is_switch else True)
 
 
-@pytest.mark.parametrize("name", [*(name for name, row in ROWS.items() if not row.change), "nothing", "stats"])
+@pytest.mark.parametrize("name", [*(name for name in ROWS if name not in CHANGES), "nothing", "stats"])
 def test_nothing_else_can_be_changed(browse: Path, name: str) -> None:
     before = browse.read_text()
-    with pytest.raises(OptionError, match=f"'{name}' of a category cannot be changed; change one of dateregex"):
+    with pytest.raises(OptionError, match=f"'{name}' of a category cannot be changed; change one of pattern exclude"):
         change("browse", name, True)
     assert browse.read_text() == before
+
+
+def test_what_is_changed_is_checked_and_blank_takes_it_away(browse: Path) -> None:
+    folder = browse.parents[3]
+    for option, value, words in (
+        ("pattern", "nothing*", "no file matches"),
+        ("pattern", "'open", "cannot read the pattern"),
+        ("exclude", "*", "no file matches"),
+        ("compression", "rar", "unknown compression 'rar'; known: auto none gzip"),
+        ("delimiter", "ab", "category change delimiter: bad delimiter 'ab'"),
+        ("pkey", "nobody", "no column 'nobody'; the columns are day user"),
+        ("alls", False, "it cannot be taken back"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            ess.category_change("browse", option, value)
+    (folder / "browse_20140902.csv").write_text("a;b;c\n1;2;3\n")
+    assert ess.category_change("browse", "pattern", "browse*2.csv").stats.last == "2014-09-02"
+    found = ess.category_change("browse", "noprobe", False)
+    assert (found.columnspec, found.delimiter, found.header, found.probed) == ("I:a I:b I:c", ";", True, True)
+    assert ess.category_change("browse", "alls", True).columnspec == "S:a S:b S:c"
+    assert ess.category_change("browse", "allx", True).columnspec == "X:a X:b X:c"
+    forgotten = ess.category_change("browse", "noprobe", True)
+    assert (forgotten.columns, forgotten.delimiter, forgotten.probed) == ((), "", False)
+    for option, value in (("exclude", "*x*"), ("preprocess", "tr a b"), ("pkey", "a"), ("compression", "gzip")):
+        given = ess.category_change("browse", option, value)
+        assert getattr(given, option) == value
+        assert not getattr(ess.category_change("browse", option, ""), option)
+    ess.category_change("browse", "columnspec", 'S,clf:a sep:" [" I,hex:b X')
+    assert ess.category_change("browse", "alls", True).columns == ("S,clf:a", 'sep:" ["', "S:b", "S:col_4")
 
 
 def test_the_switch_of_change(browse: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,6 +122,10 @@ def test_the_switch_of_change(browse: Path, capsys: pytest.CaptureFixture[str]) 
     assert ess.category("browse").usecache
     assert run(["category", "change", "usecache", "browse", "--nocache"]) == 0
     assert not ess.category("browse").usecache
+    assert run(["category", "change", "alls", "browse"]) == 0
+    assert ess.category("browse").columnspec == "S:day S:user"
+    assert run(["category", "change", "noprobe", "browse", "--probe"]) == 0
+    assert ess.category("browse").columnspec == "S:day I:user"
     assert run(["category", "change", "usecache", "browse"]) == OptionError.exit_code
     said = "ess: category change usecache: nothing to change to; add --usecache or --nocache\n"
     assert capsys.readouterr().err == said

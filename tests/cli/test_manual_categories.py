@@ -38,12 +38,12 @@ def test_the_page(data: Path) -> None:
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, expected = step.partition("\n")
             done = subprocess.run(
-                ["bash", "-c", command], env=environment, capture_output=True, text=True, check=True, cwd=data
+                ["bash", "-c", command], env=environment, capture_output=True, text=True, check=False, cwd=data
             )
             shown = (done.stderr + done.stdout).replace(str(data), "/data")
             assert shown == expected, command
             steps += 1
-    assert steps == 9
+    assert steps == 14
     (python,) = re.findall(r"```pycon\n(.*?)```", text, re.DOTALL)
     test = doctest.DocTestParser().get_doctest(python, {}, "page", str(PAGE), 0)
     assert doctest.DocTestRunner().run(test).failed == 0

@@ -8,21 +8,32 @@ if TYPE_CHECKING:
     from ess.lake.category_options import OptionRow
     from ess.pipeline.options import Option, OptionTable
 
-__all__ = ["attributes_of", "category_options", "option_tables", "udbd_verbs"]
+__all__ = ["attributes_of", "category_changes", "category_options", "option_tables", "udbd_verbs"]
 
 #: The options whose attributes are those of -o.
 _PRINTING = ("-o", "-ovar", "-olab", "-kx", "-kX")
 
 
 def category_options() -> tuple[OptionRow, ...]:
-    """The options of ``ess category add``; those with ``change`` are also the verbs of ``ess category change``.
+    """The options of ``ess category add``.
 
-    >>> [row.name for row in category_options() if row.change]
-    ['dateregex', 'dateformat', 'columnspec', 'comment', 'usecache']
+    >>> [row.name for row in category_options()][:3]
+    ['exclude', 'dateregex', 'dateformat']
     """
     from ess.lake.category_options import OPTION_ROWS
 
     return OPTION_ROWS
+
+
+def category_changes() -> tuple[OptionRow, ...]:
+    """The verbs of ``ess category change``.
+
+    >>> [row.name for row in category_changes()][:3]
+    ['pattern', 'exclude', 'dateregex']
+    """
+    from ess.lake.category_options import CHANGE_ROWS
+
+    return CHANGE_ROWS
 
 
 def option_tables() -> list[OptionTable]:

@@ -45,6 +45,8 @@ __all__ = [
     "category_change_usecache",
     "category_copy",
     "category_delete",
+    "category_export",
+    "category_import",
     "compression",
     "files",
     "ls",
@@ -310,8 +312,9 @@ def category_change(name: str, option: str, value: str | bool, *, label: str | N
 
     Args:
         name: The category.
-        option: ``columnspec``, ``dateregex``, ``dateformat``, ``usecache`` or ``comment``.
-        value: As :func:`category_add` takes it.
+        option: ``pattern``, or an option of :func:`category_add`, but for ``label`` and ``overwrite``.
+        value: As :func:`category_add` takes it; blank text for none. ``alls`` and ``allx`` take True; False for
+            ``noprobe`` looks into the files again.
         label: The datastore, if not the selected one.
 
     Raises:
@@ -367,6 +370,54 @@ def category_delete(name: str, *, label: str | None = None) -> None:
     from ess.lake import categories
 
     categories.delete(name, label=label)
+
+
+def category_export(*names: str, label: str | None = None) -> str:
+    """Categories as text that people share: JSON with their rules and layout, without data, keys and numbers.
+
+    Args:
+        names: The categories; without any, all.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If one does not exist, or holds the value of a secret.
+    """
+    from ess.lake import categories, datastores, sharing
+
+    store = datastores.datastore(label)
+    chosen = [categories.category(name, label=label) for name in names]
+    return sharing.exported(chosen or list(categories.categories(store).values()), store)
+
+
+def category_import(
+    file: str,
+    *names: str,
+    new_name: str | None = None,
+    overwrite: bool = False,
+    commands: bool = False,
+    label: str | None = None,
+) -> list[Category]:
+    """Take categories from a file that :func:`category_export` has made; all or, after an error, none.
+
+    The file may be a stranger's: all of it is checked, and nothing is run. Their files are not looked at yet.
+
+    Args:
+        file: Its path.
+        names: The categories to take; without any, all.
+        new_name: Another name for the only one that is taken.
+        overwrite: Whether categories of these names are replaced.
+        commands: Whether to take categories with a preprocess command, which runs whenever their data is read.
+        label: The datastore, if not the selected one. Patterns are seen from its folder.
+
+    Raises:
+        InputOpenError: If the file cannot be opened.
+        InputReadError: If it is damaged, or no such file.
+        OptionError: If something in it is not valid, a name is taken, or there is a command without ``commands``.
+    """
+    from ess.lake import datastores, sharing
+
+    store = datastores.datastore(label)
+    return sharing.take(file, names, store, new_name=new_name, overwrite=overwrite, commands=commands)
 
 
 def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary:

@@ -35,7 +35,12 @@ def change_of(row: OptionRow) -> Command:
             raise OptionError("nothing to change to", where=f"category change {row.name}", hint=hint)
         api.category_change(given["category"], row.name, given[row.name], label=given["label"])
 
+    def turn_on(**given: Any) -> None:
+        api.category_change(given["category"], row.name, True, label=given["label"])
+
     category = Parameter("category", Parameter.KEYWORD_ONLY, annotation=name)
+    if row.is_switch and not row.off:
+        return _with_parameters(turn_on, [category, label])
     return _with_parameters(change, [category, _new_value(row), label])
 
 

@@ -6,12 +6,13 @@ import enum
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ess import api
-from ess.api.commands import category_options
+from ess.api.commands import category_changes
 from ess.cli import render
 from ess.cli.category_options import change_of, with_category_options
 from ess.errors import CategoryExists, OptionError
@@ -256,6 +257,42 @@ def category_delete(category: Name, label: Label = None) -> None:
     api.category_delete(category, label=label)
 
 
+def category_export(
+    categories: Annotated[
+        list[str] | None, typer.Argument(metavar="[CATEGORY]...", help="Names of categories.", show_default="all")
+    ] = None,
+    file: Annotated[str | None, typer.Option(help="File to write.", show_default="standard output")] = None,
+    label: Label = None,
+) -> None:
+    """Write categories as JSON that other people can import: rules and layout, no data, no keys."""
+    text = api.category_export(*(categories or []), label=label)
+    if file is None:
+        sys.stdout.write(text)
+        return
+    Path(file).write_text(text)
+
+
+def category_import(
+    file: Annotated[str, typer.Argument(help="The file; - for the standard input.", show_default=False)],
+    categories: Annotated[
+        list[str] | None, typer.Argument(metavar="[CATEGORY]...", help="Names in the file.", show_default="all")
+    ] = None,
+    new_name: Annotated[str | None, typer.Option("--as", help="Another name for the category.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace categories of these names.")] = False,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Also take categories with a preprocess command, which runs at each use.")
+    ] = False,
+    label: Label = None,
+) -> None:
+    """Take categories from a file that ess category export has written."""
+    path = "/dev/stdin" if file == "-" else file
+    taken = api.category_import(
+        path, *(categories or []), new_name=new_name, overwrite=overwrite, commands=commands, label=label
+    )
+    for category in taken:
+        _say(f"{category.name}: {category.pattern}")
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to ``ess``."""
     for command in (select, summary, repository, probe, purge, ls, cat, lsa):
@@ -264,9 +301,10 @@ def add_commands(app: typer.Typer) -> None:
     category.command("add")(with_category_options(category_add))
     category.command("copy")(category_copy)
     category.command("delete")(category_delete)
+    category.command("export")(category_export)
+    category.command("import")(category_import)
     change = typer.Typer(help="Change a setting of a category.")
-    for row in category_options():
-        if row.change:
-            change.command(row.name, help=row.change)(change_of(row))
+    for row in category_changes():
+        change.command(row.name, help=row.change)(change_of(row))
     category.add_typer(change, name="change")
     app.add_typer(category, name="category", rich_help_panel="Data lake")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,6 +219,26 @@ def put(new: Category, *, label: str | None = None, overwrite: bool = False) -> 
             raise taken(new.name)
         index_path(new, store).unlink(missing_ok=True)
         _save(store, {**known, new.name: new})
+
+
+def put_all(new: Sequence[Category], store: Datastore, *, overwrite: bool = False) -> None:
+    """Store categories of one datastore, all or none.
+
+    Raises:
+        CategoryExists: If a name is taken and ``overwrite`` is not given.
+    """
+    with settings.lock(store.folder):
+        known = categories(store)
+        both = [each.name for each in new if each.name in known]
+        if both and not overwrite:
+            raise CategoryExists(
+                f"there are such categories already: {', '.join(both)}; nothing is imported",
+                where="category import",
+                hint="add --overwrite to replace them, name the categories to import, or give --as NewName",
+            )
+        for each in new:
+            index_path(each, store).unlink(missing_ok=True)
+        _save(store, {**known, **{each.name: each for each in new}})
 
 
 def taken(name: str) -> CategoryExists:

@@ -20,7 +20,7 @@ class OptionRow:
         help: What it does.
         change: What ``ess category change`` with its name does; blank: it stays as the category was made.
         change_help: The help of the new value there; for a switch, of the two words.
-        off: The word that turns a switch off there.
+        off: The word that turns a switch off there; blank: it is turned on only, and needs no word.
         metavar: What stands for its value in the help, if not the type.
     """
 
@@ -54,7 +54,11 @@ def _switch(text: str, *, change: str = "", change_help: str = "", off: str = ""
 class CategoryOptions:
     """The options that a category is made with, as typed."""
 
-    exclude: str | None = _row("Patterns of files to leave out.")
+    exclude: str | None = _row(
+        "Patterns of files to leave out.",
+        change="Change which files are left out.",
+        change_help="Patterns of files to leave out; a blank one leaves none out.",
+    )
     dateregex: str | None = _row(
         "How to find the date in a name: auto, none or a pattern.",
         change="Change where the date stands in a name.",
@@ -66,24 +70,58 @@ class CategoryOptions:
         change_help="auto, none, or e.g. *Y-M-D*.",
     )
     archive: str | None = _row("Not available yet.")
-    compression: str | None = _row("The required compression; none: take bytes as they are.")
-    delimiter: str | None = _row(r"One character, \t or \xHH.")
+    compression: str | None = _row(
+        "The required compression; none: take bytes as they are; auto: each file's first bytes tell.",
+        change="Change how files are decompressed.",
+    )
+    delimiter: str | None = _row(
+        r"One character, \t or \xHH.",
+        change="Change the delimiter.",
+        change_help=r"One character, \t or \xHH; a blank one: records are not divided.",
+    )
     columnspec: str | None = _row("Columns, e.g. 'S:day I:user X'.", change="Change the columns.")
-    preprocess: str | None = _row("Shell command that the data goes through first.")
-    alls: bool = _switch("Make all columns strings.")
-    allx: bool = _switch("Leave all columns out.")
+    preprocess: str | None = _row(
+        "Shell command that the data goes through first.",
+        change="Change the command that the data goes through first; the columns stay.",
+        change_help="Shell command; a blank one for none.",
+    )
+    alls: bool = _switch("Make all columns strings.", change="Make all columns strings.")
+    allx: bool = _switch("Leave all columns out.", change="Leave all columns out.")
     overwrite: bool = _switch("Replace a category of that name.")
     label: str | None = _row("Datastore to use.", metavar="LABEL")
     comment: str | None = _row("A note about the category.", change="Change the comment.", change_help="The comment.")
-    noprobe: bool = _switch("Do not look into the files.")
+    noprobe: bool = _switch(
+        "Do not look into the files.",
+        change="Look into the files again, or forget what was found in them.",
+        change_help="Forget delimiter and columns, or find them again.",
+        off="probe",
+    )
     usecache: bool = _switch(
         "Keep the list of files until it is scanned again.",
         change="Change whether the list of files is kept.",
         change_help="Keep the list of files, or look at the disk each time.",
         off="nocache",
     )
-    pkey: str | None = _row("Name of the key column.")
+    pkey: str | None = _row(
+        "Name of the key column.",
+        change="Change the name of the key column.",
+        change_help="Name of the key column; a blank one for none.",
+    )
 
 
 #: The table, in the order of the help page.
 OPTION_ROWS = tuple(OptionRow(item.name, **item.metadata) for item in fields(CategoryOptions))
+
+#: The patterns are an argument of ``ess category add`` and no option; ``ess category change`` knows them as well.
+_PATTERN = OptionRow(
+    "pattern",
+    None,
+    "Patterns, separated by spaces.",
+    "Change the patterns.",
+    "Patterns, separated by spaces.",
+    "",
+    None,
+)
+
+#: What ``ess category change`` can change.
+CHANGE_ROWS = (_PATTERN, *(row for row in OPTION_ROWS if row.change))

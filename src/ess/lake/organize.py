@@ -9,7 +9,7 @@ from typing import Any
 from ess.errors import InputOpenError, OptionError
 from ess.lake import categories
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
-from ess.lake.category_options import OPTION_ROWS, CategoryOptions, OptionRow
+from ess.lake.category_options import CHANGE_ROWS, OPTION_ROWS, CategoryOptions, OptionRow
 from ess.lake.datastores import datastore
 from ess.lake.dates import date_rule
 from ess.lake.entry import FileEntry
@@ -87,7 +87,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
     columns = new.columns or found.columns
     if options.alls or options.allx:
         letter = "S" if options.alls else "X"
-        columns = tuple(_as_letter(spec, letter) for spec in columns)
+        columns = _all_as(columns, letter)
     return dataclasses.replace(
         new,
         found_compression=probed.compression,
@@ -102,10 +102,19 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
     )
 
 
-def _as_letter(spec: str, letter: str) -> str:
-    """The column with another type; escapes are still undone in strings."""
-    column = parse_column(spec, where="probe")
-    return f"{letter}{',clf' if column.attributes.common_log and letter == 'S' else ''}:{column.name}"
+def _all_as(columns: Sequence[str], letter: str) -> tuple[str, ...]:
+    """The columns with another type."""
+    return tuple(_as_letter(spec, letter, number) for number, spec in enumerate(columns, 1))
+
+
+def _as_letter(spec: str, letter: str, number: int) -> str:
+    """The column with another type; escapes are still undone. One without a name gets one by its number."""
+    head, _, rest = spec.partition(":")
+    if head.lower() == "sep":
+        return spec
+    column = parse_column(spec, where="columns", with_path=True)
+    attributes = [word for word in head.split(",")[1:] if word.strip().lower() != "hex"]
+    return f"{','.join([letter, *attributes])}:{rest or column.name or f'col_{number}'}"
 
 
 def _check_pkey(new: Category) -> None:
@@ -153,21 +162,62 @@ def change(name: str, option: str, value: str | bool, *, label: str | None = Non
 
     Raises:
         OptionError: If the category does not exist, the option cannot be changed, or the value is not valid.
+        InputReadError: If files are to be looked into again, and none can be read.
     """
     where = f"category change {option}"
-    row = next((row for row in OPTION_ROWS if row.name == option and row.change), None)
+    row = next((row for row in CHANGE_ROWS if row.name == option), None)
     if row is None:
-        known = " ".join(row.name for row in OPTION_ROWS if row.change)
+        known = " ".join(row.name for row in CHANGE_ROWS)
         raise OptionError(
             f"'{option}' of a category cannot be changed",
             where="category change",
             hint=f"change one of {known}, or make the category again: ess category add --overwrite",
         )
     _check_type(row, value, where=where)
-    attributes = _CHANGES[option](value)
-    changed = categories.change(name, lambda now: dataclasses.replace(now, **attributes), label=label)
-    looks_again = "date_rule" in attributes or attributes.get("usecache", False)
+    if value is False and not row.off:
+        raise OptionError("it cannot be taken back", where=where, hint="give the columns: category change columnspec")
+    if option in ("pattern", "exclude", "noprobe"):
+        # These look at files, which other commands need not wait for.
+        attributes = _changed_by_files(categories.category(name, label=label), option, value, where)
+        return categories.change(name, lambda now: dataclasses.replace(now, **attributes), label=label)
+    edit = _CHANGES[option]
+    changed = categories.change(name, lambda now: dataclasses.replace(now, **edit(now, value)), label=label)
+    looks_again = option in ("dateregex", "dateformat") or (option == "usecache" and value)
     return with_new_files(changed, scan(changed)) if looks_again else changed
+
+
+def _changed_by_files(now: Category, option: str, value: Any, where: str) -> dict[str, Any]:
+    """The new values of attributes, where files have to be looked at."""
+    store = datastore(now.datastore)
+    if option == "noprobe":
+        listing = look(now)
+        if value:
+            return {"probed": False, "header": False, "delimiter": "", "columns": (), **_NOTHING_FOUND}
+        if not listing.files:
+            raise OptionError(f"no file matches '{now.pattern}'", where=where, hint=_NO_FILE)
+        blank = dataclasses.replace(now, probed=True, delimiter="", columns=(), **_NOTHING_FOUND)
+        found = _with_layout(blank, _probe(blank, listing.files, SAMPLE_BYTES), CategoryOptions())
+        _check_pkey(found)
+        names = ("probed", "found_compression", "header", "delimiter", "columns", "lines", "remarks")
+        return {each: getattr(found, each) for each in names}
+    if option == "pattern":
+        attributes: dict[str, Any] = {
+            "patterns": tuple(part.text for part in parse_patterns(value, folder=store.base, where=where))
+        }
+    else:
+        compile_exclude(value, where=where, root=store.root)
+        attributes = {"exclude": value.strip() or None}
+    changed = dataclasses.replace(now, **attributes)
+    listing = look(changed)
+    if not listing.files and changed.probed:
+        raise OptionError(f"no file matches '{changed.pattern}'", where=where, hint=_NO_FILE)
+    if changed.usecache:
+        write_index(changed, listing)
+    return {**attributes, "stats": with_new_files(changed, listing).stats}
+
+
+_NO_FILE = "look with: ess ls -r PATTERN"
+_NOTHING_FOUND: dict[str, Any] = {"found_compression": "", "lines": (), "remarks": ()}
 
 
 def _check_type(row: OptionRow, value: object, *, where: str) -> None:
@@ -177,16 +227,33 @@ def _check_type(row: OptionRow, value: object, *, where: str) -> None:
         raise OptionError(f"the value must be {wanted}, not {value!r}", where=where)
 
 
+def _with_pkey(now: Category, name: str) -> dict[str, Any]:
+    _check_pkey(dataclasses.replace(now, pkey=name))
+    return {"pkey": name}
+
+
+def _with_letter(now: Category, letter: str) -> dict[str, Any]:
+    return {"columns": _all_as(now.columns, letter), "remarks": ()}
+
+
 #: What the options that can be changed do to the attributes of a category.
-_CHANGES: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "columnspec": lambda text: {
+_CHANGES: dict[str, Callable[[Category, Any], dict[str, Any]]] = {
+    "columnspec": lambda _, text: {
         "columns": parse_columnspec(text, where="category change columnspec"),
         "remarks": (),
     },
-    "dateregex": lambda text: {"date_rule": date_rule(text, None)},
-    "dateformat": lambda text: {"date_rule": date_rule(None, text)},
-    "usecache": lambda on: {"usecache": on},
-    "comment": lambda text: {"comment": text},
+    "dateregex": lambda _, text: {"date_rule": date_rule(text, None)},
+    "dateformat": lambda _, text: {"date_rule": date_rule(None, text)},
+    "usecache": lambda _, on: {"usecache": on},
+    "comment": lambda _, text: {"comment": text},
+    "compression": lambda _, name: {"compression": check_compression(name)},
+    "delimiter": lambda _, text: {
+        "delimiter": parse_delimiter(text, where="category change delimiter") if text else ""
+    },
+    "preprocess": lambda _, command: {"preprocess": command.strip()},
+    "pkey": _with_pkey,
+    "alls": lambda now, _: _with_letter(now, "S"),
+    "allx": lambda now, _: _with_letter(now, "X"),
 }
 
 

@@ -148,14 +148,16 @@ def _compression_of(entry: FileEntry, source: Access) -> str:
 
 
 def check_compression(name: str) -> str:
-    """The compression of that name, in lower case.
+    """The compression of that name, in lower case; blank for ``auto``: the first bytes of each file tell.
 
     Raises:
         OptionError: If there is none.
     """
+    if name.lower() in ("", "auto"):
+        return ""
     if name.lower() not in COMPRESSIONS:
         raise OptionError(
-            f"unknown compression '{name}'", where="--compression", hint=f"known: {' '.join(COMPRESSIONS)}"
+            f"unknown compression '{name}'", where="--compression", hint=f"known: auto {' '.join(COMPRESSIONS)}"
         )
     return name.lower()
 
