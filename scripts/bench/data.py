@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -54,6 +55,12 @@ class Data:
     table_rows: int = 100_000
     small_files: int = 1000
     clients_at_once: int = 200
+    stream_files: int = 60
+
+    @property
+    def stream_rows(self) -> int:
+        """The number of rows of ``stream``: 3 million of 5."""
+        return self.rows * 3 // 5
 
     @property
     def log_lines(self) -> int:
@@ -169,6 +176,47 @@ class Data:
         return folder
 
     @cached_property
+    def stream(self) -> Path:
+        """A folder of gzipped purchase files, each with the titles."""
+        folder = self._path("stream", "")
+        if not folder.exists():
+            titles, *lines = self.purchases.read_bytes().split(b"\r\n")[: self.stream_rows + 1]
+            each = -(-len(lines) // self.stream_files)
+            files = {
+                f"{number:04}.csv.gz": gzip.compress(
+                    b"\r\n".join([titles, *lines[number * each : (number + 1) * each], b""]), 6, mtime=0
+                )
+                for number in range(self.stream_files)
+            }
+            _whole(folder, files)
+        return folder
+
+    @cached_property
+    def tiny(self) -> Path:
+        """A folder of purchase files of 2 KB."""
+        folder = self._path("tiny", "")
+        if not folder.exists():
+            _whole(folder, self._tiny_files())
+        return folder
+
+    @cached_property
+    def tiny_compressed(self) -> Path:
+        """The same, gzipped."""
+        folder = self._path("tiny_gz", "")
+        if not folder.exists():
+            files = self._tiny_files().items()
+            _whole(folder, {f"{name}.gz": gzip.compress(content, 6, mtime=0) for name, content in files})
+        return folder
+
+    def _tiny_files(self) -> dict[str, bytes]:
+        titles, *lines = self.purchases.read_bytes().split(b"\r\n")[:-1]
+        begins = (number * 55 % max(1, len(lines) - 55) for number in range(self.small_files))
+        return {
+            f"{number:05}.csv": b"\r\n".join([titles, *lines[begin : begin + 55], b""])
+            for number, begin in enumerate(begins)
+        }
+
+    @cached_property
     def ten_rows(self) -> Path:
         """The first ten purchases."""
         path = self._path("ten", ".csv")
@@ -187,6 +235,15 @@ def _in_place(path: Path, content: bytes) -> None:
     part = path.with_suffix(".part")
     part.write_bytes(content)
     part.replace(path)
+
+
+def _whole(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a folder so that it is there as a whole or not at all."""
+    part = folder.with_name(f"{folder.name}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (part / name).write_bytes(content)
+    part.rename(folder)
 
 
 def _month() -> pl.DataFrame:

@@ -174,3 +174,28 @@ with igzip.open(sys.argv[1]) as file:
     while file.read(1 << 22):
         pass
 """
+
+DUCKDB_FILES = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    SELECT userID, price
+    FROM read_csv('{sys.argv[1]}/*.gz', types={{'userID': 'VARCHAR', 'refID': 'VARCHAR', 'purchaseDate': 'VARCHAR'}})
+    WHERE price >= 4
+) TO '{sys.argv[2]}' (HEADER)''')
+"""
+
+POLARS_FILES = r"""
+import polars as pl, sys
+types = {'purchaseDate': pl.String, 'userID': pl.String, 'articleID': pl.Int32, 'price': pl.Float64, 'refID': pl.String}
+rows = pl.scan_csv(sys.argv[1] + '/*.gz', schema_overrides=types).filter(pl.col('price') >= 4)
+rows.select('userID', 'price').sink_csv(sys.argv[2])
+"""
+
+DUCKDB_TOP = r"""
+import duckdb, sys
+duckdb.sql(f'''COPY (
+    SELECT userID, sum(articleID) AS articles, count(*) AS bought
+    FROM read_csv('{sys.argv[1]}/*.gz', types={{'userID': 'VARCHAR', 'refID': 'VARCHAR', 'purchaseDate': 'VARCHAR'}})
+    GROUP BY userID ORDER BY articles DESC, userID DESC LIMIT 10
+) TO '{sys.argv[2]}' (HEADER)''')
+"""

@@ -42,6 +42,7 @@ class Peer:
 PEERS: dict[str, Peer] = {
     "miller": Peer("Miller", command="mlr"),
     "gawk": Peer("gawk", command="gawk"),
+    "bash": Peer("bash", command="bash"),
     "duckdb": Peer("DuckDB", package="duckdb"),
     "polars": Peer("Polars", package="polars"),
     "isal": Peer("ISA-L", package="isal"),

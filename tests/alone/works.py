@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import works_stream
 from bench.__main__ import WORKS
 from bench.contest import run_work
 from bench.data import Data
@@ -16,6 +17,19 @@ from bench.data import Data
 def test_the_works_give_equal_results(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESS_WARM", "0")
     work = WORKS[key](Data(tmp_path, 2000, table_rows=300, small_files=2))
+    outcome = run_work(
+        work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
+    )
+    assert outcome.trouble == ""
+
+
+@pytest.mark.parametrize("key", list(works_stream.WORKS))
+def test_the_works_of_streams_give_equal_results(
+    key: str, tmp_path: Path, port_base: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_PORT", str(port_base))
+    monkeypatch.setenv("ESS_RUNTIME_DIR", str(tmp_path / "server"))
+    work = WORKS[key](Data(tmp_path, 2000, small_files=5, stream_files=5))
     outcome = run_work(
         work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
     )
