@@ -23,7 +23,7 @@ import ess.language.functions
 import ess.tools
 from compatibility.page import compatibility_page
 from ess import errors
-from ess.cli.app import app
+from ess.cli.app import whole
 from ess.engines.columnar.support import support
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.language.function import Function
@@ -186,7 +186,7 @@ def pages() -> dict[str, str]:
         "attributes.md": attributes_page(),
         "functions.md": functions_page(),
         "engines.md": engines_page(),
-        "ess.md": page("ess", *command_blocks(typer.main.get_command(app), "ess")),
+        "ess.md": page("ess", *command_blocks(whole(), "ess")),
         "environment.md": settings_page(),
         "exit-codes.md": exit_codes_page(),
     }

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from typer.core import TyperGroup
 
 import ess
 from ess import settings
 from ess.api.commands import category_changes, category_options
-from ess.cli.app import app, run
+from ess.cli.app import run, whole
 from ess.errors import OptionError
 from ess.lake.category_options import CategoryOptions
 from ess.lake.organize import change
@@ -35,7 +34,7 @@ VALUES = {
 
 
 def group(*path: str) -> TyperGroup:
-    found: Any = typer.main.get_command(app)
+    found: Any = whole()
     for name in path:
         found = found.commands[name]
     assert isinstance(found, TyperGroup)

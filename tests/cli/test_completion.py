@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pexpect
 import pytest
-import typer.main
 from typer.core import TyperGroup
 
 from ess.api import commands
 from ess.cli import completion
-from ess.cli.app import app
+from ess.cli.app import whole
 from ess.errors import OptionError
 from ess.formats.attributes import INPUT_ATTRIBUTES
 from tests.waiting import PATIENCE
@@ -33,7 +32,7 @@ SPEC = """# a comment
 
 
 def scripts(shell: str) -> str:
-    root = typer.main.get_command(app)
+    root = whole()
     assert isinstance(root, TyperGroup)
     return completion.script(shell, root)
 

@@ -1,6 +1,6 @@
 """The ``ess`` command: parse, call :mod:`ess.api`, render, exit.
 
-- ``app``: the command ``ess``; ``lake``, ``stream``, ``cluster`` and ``udb``: its commands.
+- ``app``: the command ``ess``; ``words``: words as values; ``lake``, ``stream``, ``cluster`` and ``udb``: its commands.
 - ``render``: results as text; ``progress``: that of a stream; ``completion``: of command lines.
 - ``category_options``: options made from their table.
 """

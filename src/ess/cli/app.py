@@ -6,21 +6,22 @@ exits with 2, other failures with the code of their class in :mod:`ess.errors`, 
 
 from __future__ import annotations
 
-import difflib
 import errno
+import functools
 import io
 import os
 import re
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from ess import interrupts
 from ess.api.messages import concealed
-from ess.cli import cluster, completion, lake, udb
+from ess.cli.words import convert_without_pydantic
 from ess.errors import (
     EssError,
     OptionError,
@@ -32,8 +33,22 @@ from ess.errors import (
     printable,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from typer._click.core import Command
+
 #: The exit code that a shell reports for a command ended by Ctrl-C.
 INTERRUPTED = 130
+
+#: The modules of the commands, in the order of the help, and the commands of each: only the module of the command that
+#: is run is loaded, and only that command is made.
+PARTS = {
+    "lake": ("select", "summary", "repository", "probe", "purge", "ls", "cat", "lsa", "category"),
+    "cluster": ("stream", "exec", "cluster"),
+    "udb": ("create", "drop", "use", "server", "udbd"),
+    "completion": ("completion",),
+}
 
 #: Commands of the manual that are not built yet.
 _NOT_YET = ("file", "query", "redshift")
@@ -41,42 +56,66 @@ _NOT_YET = ("file", "query", "redshift")
 #: The day of the version in pyproject.toml.
 _RELEASED = "2026-11-30"
 
-app = typer.Typer(
-    name="ess",
-    help="Raw, dirty, compressed log files in; answers out.",
-    add_completion=False,  # `ess completion` is for all commands
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+_VERSION = ("-v", "--version")
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version() -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        number = version("essentia-lake")
+    except PackageNotFoundError:
+        number = "(not installed)"
+    typer.echo(f"Essentia : {number}\nAQ Tools : {number} --- {_RELEASED}")
+
+
+def _asked_for_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            number = version("essentia-lake")
-        except PackageNotFoundError:
-            number = "(not installed)"
-        typer.echo(f"Essentia : {number}\nAQ Tools : {number} --- {_RELEASED}")
+        _print_version()
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _ess(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("-v", "--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+        bool, typer.Option(*_VERSION, help="Show the version and exit.", callback=_asked_for_version, is_eager=True)
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
-lake.add_commands(app)
-cluster.add_commands(app)
-udb.add_commands(app)
-completion.add_commands(app)
+def application(parts: Iterable[str] = tuple(PARTS)) -> typer.Typer:
+    """The command ``ess`` with the commands of these modules."""
+    made = typer.Typer(
+        name="ess",
+        help="Raw, dirty, compressed log files in; answers out.",
+        add_completion=False,  # `ess completion` is for all commands
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback(invoke_without_command=True)(_ess)
+    for part in parts:
+        import_module(f"ess.cli.{part}").add_commands(made)
+    return made
+
+
+@functools.cache
+def whole() -> Command:
+    """The command ``ess`` with all its commands, made once in a process."""
+    return typer.main.get_command(application())
+
+
+def _parser(arguments: list[str]) -> Command:
+    """The command ``ess`` with the command that is called, or all where it takes them to answer."""
+    word = arguments[0] if arguments else ""
+    part = next((part for part, names in PARTS.items() if word in names and part != "completion"), None)
+    if part is None or whole.cache_info().currsize:
+        return whole()
+    made = application([part])
+    made.registered_commands = [each for each in made.registered_commands if each.name == word]
+    made.registered_groups = [each for each in made.registered_groups if each.name == word]
+    return typer.main.get_command(made)
 
 
 def run(arguments: list[str]) -> int:
@@ -113,7 +152,11 @@ def _command(arguments: list[str]) -> object:
 
     A wrong option is found before anything has been done, so the words can be parsed once more.
     """
-    command = typer.main.get_command(app)
+    if len(arguments) == 1 and arguments[0] in _VERSION:
+        _print_version()
+        return 0
+    convert_without_pydantic()
+    command = _parser(arguments)
     while True:
         try:
             return command.main(arguments, prog_name="ess", standalone_mode=False)
@@ -171,6 +214,8 @@ _PYDANTIC_INTEGER = "Input should be a valid integer, unable to parse string as 
 
 def _usage_error(error: typer.TyperException) -> OptionError:
     """The error of the argument parser in our words: one line, with the nearest command or option."""
+    import difflib  # only a failure needs it
+
     context = getattr(error, "ctx", None)
     where = context.command_path.removeprefix("ess").strip() if context is not None else ""
     command = f"ess {where}".strip()

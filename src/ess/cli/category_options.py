@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from inspect import Parameter
@@ -65,5 +66,10 @@ def _with_parameters(command: Command, more: list[Parameter]) -> Command:
     own = [
         each for each in inspect.signature(command, eval_str=True).parameters.values() if each.kind.name[:3] != "VAR"
     ]
-    command.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
-    return command
+
+    @functools.wraps(command)
+    def made(**given: Any) -> None:
+        command(**given)
+
+    made.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
+    return made
