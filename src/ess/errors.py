@@ -36,6 +36,10 @@ class EssError(Exception):
         return printable(text)
 
 
+class EssWarning(UserWarning):
+    """Something that a user should know, and that stops nothing; ``ess`` prints it on stderr."""
+
+
 def printable(text: str) -> str:
     """``text`` with control characters escaped, so that names cannot forge log lines."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

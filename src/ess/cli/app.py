@@ -6,6 +6,7 @@ exits with 2, other failures with the code of their class in :mod:`ess.errors`, 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
@@ -13,9 +14,11 @@ import os
 import re
 import signal
 import sys
+import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -24,6 +27,7 @@ from ess.api.messages import concealed
 from ess.cli.words import convert_without_pydantic
 from ess.errors import (
     EssError,
+    EssWarning,
     OptionError,
     OutOfMemory,
     OutputOpenError,
@@ -121,7 +125,8 @@ def _parser(arguments: list[str]) -> Command:
 def run(arguments: list[str]) -> int:
     """Run ``ess`` with these arguments and return its exit code; errors are printed to stderr."""
     try:
-        code = _command(arguments)
+        with _warnings_told():
+            code = _command(arguments)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except EssError as error:
@@ -145,6 +150,30 @@ def run(arguments: list[str]) -> int:
         return _fail(OutOfMemory("out of memory", hint="raise the limit, or stop other programs"))
     except Exception as error:
         return _fail(ProgramFault.of(error))
+
+
+@contextlib.contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Warnings of ours are lines on stderr, like notes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", EssWarning)
+        shown = warnings.showwarning
+
+        def tell(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if isinstance(message, EssWarning):
+                print(f"ess: {printable(str(message))}", file=sys.stderr)
+            else:
+                shown(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = tell
+        yield
 
 
 def _command(arguments: list[str]) -> object:

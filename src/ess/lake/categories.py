@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 
 from ess import settings
 from ess.errors import CategoryExists, OptionError
+from ess.lake import index
 from ess.lake.datastores import Datastore, datastore
 from ess.lake.dates import DateRule, DateRuleKind
 from ess.lake.patterns import quote_pattern
@@ -77,6 +79,11 @@ class Category:
     def columnspec(self) -> str:
         """The column specs as one text, e.g. ``S:eventDate I:userID``."""
         return " ".join(self.columns)
+
+    @property
+    def rules(self) -> str:
+        """All that decides which files it has, and what their dates are."""
+        return json.dumps([self.patterns, self.exclude, self.date_rule.kind.value, self.date_rule.text])
 
     @property
     def shown_delimiter(self) -> str:
@@ -162,11 +169,6 @@ def _path(store: Datastore) -> Path:
     return store.folder / "categories.json"
 
 
-def index_path(category: Category, store: Datastore) -> Path:
-    """The cached file list of a ``--usecache`` category."""
-    return store.folder / "index" / f"{category.name}.json"
-
-
 def categories(store: Datastore) -> dict[str, Category]:
     """The categories of a datastore by name, in the order they were made.
 
@@ -217,7 +219,6 @@ def put(new: Category, *, label: str | None = None, overwrite: bool = False) -> 
         known = categories(store)
         if new.name in known and not overwrite:
             raise taken(new.name)
-        index_path(new, store).unlink(missing_ok=True)
         _save(store, {**known, new.name: new})
 
 
@@ -236,9 +237,9 @@ def put_all(new: Sequence[Category], store: Datastore, *, overwrite: bool = Fals
                 where="category import",
                 hint="add --overwrite to replace them, name the categories to import, or give --as NewName",
             )
-        for each in new:
-            index_path(each, store).unlink(missing_ok=True)
         _save(store, {**known, **{each.name: each for each in new}})
+    for name in both:
+        index.forget(store.folder, name)
 
 
 def taken(name: str) -> CategoryExists:
@@ -276,9 +277,9 @@ def delete(name: str, *, label: str | None = None) -> None:
     store = datastore(label)
     with settings.lock(store.folder):
         known = categories(store)
-        gone = _known(known, name)
+        _known(known, name)
         _save(store, {other: kept for other, kept in known.items() if other != name})
-        index_path(gone, store).unlink(missing_ok=True)
+    index.forget(store.folder, name)
 
 
 def change(name: str, edit: Callable[[Category], Category], *, label: str | None = None) -> Category:

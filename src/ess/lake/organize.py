@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe_files
-from ess.lake.select import check_limit, files_in_use, look, scan, with_new_files, write_index
+from ess.lake.select import check_limit, files_in_use, look, remember, scan, with_new_files
 from ess.schema import parse_column
 from ess.stores.store import Store
 
@@ -61,6 +62,7 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
         comment=options.comment or "",
         probed=not options.noprobe,
     )
+    began = time.time()
     listing = look(new)
     if not listing.files and not options.noprobe:
         hint = "look with: ess ls -r PATTERN; --noprobe makes a category before its files are there"
@@ -72,8 +74,7 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
         new = _with_layout(new, _probe(new, listing.files, SAMPLE_BYTES), options)
     _check_pkey(new)
     categories.put(new, label=options.label, overwrite=options.overwrite)
-    if new.usecache:
-        write_index(new, listing)
+    remember(new, listing, began=began)
     return new
 
 
@@ -208,11 +209,11 @@ def _changed_by_files(now: Category, option: str, value: Any, where: str) -> dic
         compile_exclude(value, where=where, root=store.root)
         attributes = {"exclude": value.strip() or None}
     changed = dataclasses.replace(now, **attributes)
+    began = time.time()
     listing = look(changed)
     if not listing.files and changed.probed:
         raise OptionError(f"no file matches '{changed.pattern}'", where=where, hint=_NO_FILE)
-    if changed.usecache:
-        write_index(changed, listing)
+    remember(changed, listing, began=began)
     return {**attributes, "stats": with_new_files(changed, listing).stats}
 
 

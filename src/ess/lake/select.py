@@ -1,22 +1,19 @@
 """The selection of a category's files that a command works on.
 
-Every use of a category looks at the disk anew and refreshes the numbers that ``ess summary``
-shows, except for ``--usecache`` categories: these have their file list in a file, made when it
-is first needed and remade by ``ess summary NAME --scan``.
+Every use of a category looks at its datastore anew, and refreshes the index and the numbers that
+``ess summary`` shows. A ``--usecache`` category takes its files from the index, unless that does not
+know them; ``ess summary NAME --scan`` looks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
+import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from pathlib import Path
 
-from ess import settings
 from ess.errors import EssError, InputOpenError, OptionError
-from ess.lake import categories
+from ess.lake import categories, index
 from ess.lake.categories import Category, Stats
 from ess.lake.datastores import datastore
 from ess.lake.dates import NO_DATE, DateFinder, date_text
@@ -24,8 +21,6 @@ from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files
 from ess.lake.patterns import Pattern, compile_exclude
 from ess.lake.ranges import parse_range
-
-INDEX_VERSION = 1
 
 #: A file with such a name has at least the head of its compression.
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -89,11 +84,11 @@ def check_limit(limit: int | None) -> None:
 
 
 def files_in_use(category: Category) -> Listing:
-    """All files of a category: from its cached list with ``--usecache``, else from the disk."""
+    """All files of a category: from the index with ``--usecache``, else from its datastore."""
     if category.usecache:
-        cached = _read_index(category)
-        if cached is not None:
-            return cached
+        found = index.files(part_of(category))
+        if found is not None:
+            return Listing(tuple(found))
     return scan(category)
 
 
@@ -110,13 +105,13 @@ def look(category: Category) -> Listing:
 
 
 def scan(category: Category) -> Listing:
-    """All files of a category, from the disk; refreshes its cached list and the numbers of ``ess summary``."""
+    """All files of a category, from its datastore; refreshes the index and the numbers of ``ess summary``."""
+    began = time.time()
     listing = look(category)
+    remember(category, listing, began=began)
     stats = stats_of(listing.files)
     # The numbers are a convenience: a user who can only read the settings can still use the category.
     with contextlib.suppress(EssError, OSError):
-        if category.usecache:
-            write_index(category, listing)
         if stats != category.stats:
             categories.change(
                 category.name, lambda now: dataclasses.replace(now, stats=stats), label=category.datastore
@@ -136,46 +131,22 @@ def stats_of(files: Sequence[FileEntry]) -> Stats:
     return Stats(len(files), size, date_text(min(dates, default=NO_DATE)), date_text(max(dates, default=NO_DATE)))
 
 
-def _index_path(category: Category) -> Path:
-    return categories.index_path(category, datastore(category.datastore))
+def remember(category: Category, listing: Listing, *, began: float) -> None:
+    """Make the index know all files of a category, but not if a folder could not be read: that must not be lost.
+
+    Args:
+        category: The category.
+        listing: What a look at its datastore has found.
+        began: When that look began, in seconds since 1970.
+    """
+    if not listing.unreadable:
+        index.refresh(part_of(category), listing.files, began=began)
 
 
-def write_index(category: Category, listing: Listing) -> None:
-    """Keep the file list of a ``--usecache`` category, but not if a folder could not be read: that must not be lost."""
-    if listing.unreadable:
-        return
-    # One line a file, so that a person can read it and it stays small.
-    rows = ",\n".join(
-        json.dumps([entry.path, entry.size, entry.modified, entry.date.isoformat(" "), entry.number, entry.version])
-        for entry in listing.files
-    )
-    fields = json.dumps(["path", "size", "modified", "date", "number", "version"])
-    text = f'{{"version": {INDEX_VERSION}, "fields": {fields}, "files": [\n{rows}\n]}}\n'
-    settings.write_private(_index_path(category), text.encode("ascii"))
-
-
-def _read_index(category: Category) -> Listing | None:
-    path = _index_path(category)
-    state = settings.read_state(path, INDEX_VERSION)
-    if not state:
-        return None
-    try:
-        return Listing(
-            tuple(
-                FileEntry(
-                    name,
-                    size,
-                    modified,
-                    datetime.fromisoformat(date),
-                    category.datastore,
-                    number,
-                    version="".join(version),  # none in a list that was made before there were any
-                )
-                for name, size, modified, date, number, *version in state["files"]
-            )
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise settings.damaged(path) from error
+def part_of(category: Category) -> index.Part:
+    """The part of the datastore's index that belongs to a category."""
+    place = datastore(category.datastore)
+    return index.Part(place.folder, category.name, category.rules, place.root, place.label)
 
 
 def with_new_files(category: Category, listing: Listing) -> Category:

@@ -1,0 +1,303 @@
+"""The index of a datastore: the files of its categories, as the last looks have found them, in one SQLite file.
+
+It is a memory, not a truth: what a look finds replaces what is there, in one transaction, and only the differences
+are written. So a look that is killed or fails leaves the index as it was, and processes share it safely. A file that
+is damaged is thrown away, with one line said; the next look fills it again. Where it cannot be written, everything
+works without it.
+
+Paths are bytes, in the order of their characters (so bytes that are no UTF-8 come back as they were). The table
+``file`` is in the order of listings: a range of dates is one stretch of it. A file that is a member of an archive has
+the path that users see, and its name in ``member``; tables ``archive`` and ``member`` keep what is in each version of
+an archive, so that it is not read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ess.lake.dates import NO_DATE
+from ess.lake.entry import FileEntry
+from ess.lake.index_file import Unusable, changing, index_of
+
+if TYPE_CHECKING:  # a command that needs no index does not load it
+    import sqlite3
+
+_FIRST, _LAST = -(1 << 62), 1 << 62
+
+#: A file as it is stored: date, number, path, member; size, time of change, version. The first four tell it apart.
+Row = tuple[int, bytes, bytes, bytes, int, float, bytes]
+_KEY = 4
+
+
+@dataclass(frozen=True)
+class Span:
+    """The dates from ``start`` on and before ``end``; None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def whole(self) -> bool:
+        """True if it holds all dates."""
+        return self.start is None and self.end is None
+
+
+ALL = Span()
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of an index that belongs to a category.
+
+    Attributes:
+        folder: That of the datastore in the settings.
+        name: The category.
+        rules: All that decides which files it has, and their dates; what was found under other rules is not used.
+        root: What stands before all paths.
+        label: The datastore.
+    """
+
+    folder: Path
+    name: str
+    rules: str
+    root: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """The numbers of a category in the index, and how far dates stray from those of their folders.
+
+    ``first`` and ``last`` are those of the files with a date. ``slack`` is in days, None if folders say nothing.
+    """
+
+    count: int
+    size: int
+    first: datetime
+    last: datetime
+    slack: int | None
+
+
+def as_bytes(text: str) -> bytes:
+    """A path as it is stored: any text comes back, and bytes have the order of the characters."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def as_text(stored: bytes) -> str:
+    """The path that :func:`as_bytes` was given."""
+    return stored.decode("utf-8", "surrogatepass")
+
+
+def files(part: Part, span: Span = ALL) -> list[FileEntry] | None:
+    """The files of a category with dates in ``span``, in order; None if the index does not know them."""
+    with contextlib.suppress(Unusable), index_of(part.folder, make=False) as database:
+        found = _category(database, part)
+        if found is None:
+            return None
+        entry = _Entries(part).entry
+        return [entry(row) for row in _rows(database, found[0], span)]
+    return None
+
+
+def known(part: Part) -> Known | None:
+    """The numbers of a category; None if the index does not know it."""
+    with contextlib.suppress(Unusable), index_of(part.folder, make=False) as database:
+        found = _category(database, part)
+        if found is None:
+            return None
+        count, size, first, last = database.execute(
+            "SELECT count(*), coalesce(sum(size), 0), coalesce(min(nullif(date, 0)), 0), "
+            "coalesce(max(nullif(date, 0)), 0) FROM file WHERE category = ?",
+            (found[0],),
+        ).fetchone()
+        return Known(count, size, _from_seconds(first), _from_seconds(last), found[1])
+    return None
+
+
+def refresh(
+    part: Part, entries: Sequence[FileEntry], *, began: float, span: Span = ALL, slack: int | None = None
+) -> None:
+    """Make the index know what a look has found; nothing happens where there can be none.
+
+    Args:
+        part: The category.
+        entries: All its files with a date in ``span``; others are not looked at.
+        began: When the look began, in seconds since 1970. What a look that began later has found stays.
+        span: The dates that were looked for. Files with others stay as they are.
+        slack: For a look at all dates: see :class:`Known`.
+    """
+    new = sorted(_row(part, entry) for entry in entries if _within(entry.date, span))
+    with contextlib.suppress(Unusable), index_of(part.folder) as database, changing(database):
+        found = _category(database, part)
+        if found is None and not span.whole:
+            return  # the rest is not known
+        if found is not None and found[2] > began:
+            return
+        if span.whole:
+            found = (_enter(database, part, began, slack), slack, began)
+        assert found is not None
+        number = found[0]
+        put, gone = _differences(_rows(database, number, span), new)
+        database.executemany(
+            "DELETE FROM file WHERE category = ? AND date = ? AND number = ? AND path = ? AND member = ?",
+            ((number, *key) for key in gone),
+        )
+        database.executemany(
+            "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)", ((number, *row) for row in put)
+        )
+
+
+def forget(folder: Path, name: str) -> None:
+    """Take a category out of the index of a datastore."""
+    with contextlib.suppress(Unusable), index_of(folder, make=False) as database, changing(database):
+        for (number,) in database.execute("SELECT id FROM category WHERE name = ?", (name,)).fetchall():
+            database.execute("DELETE FROM file WHERE category = ?", (number,))
+            database.execute("DELETE FROM category WHERE id = ?", (number,))
+
+
+@dataclass(frozen=True)
+class IndexedMember:
+    """A file in an archive: its name there, its bytes and its time."""
+
+    name: str
+    size: int
+    modified: float
+
+
+def members(folder: Path, key: str, version: str) -> list[IndexedMember] | None:
+    """The files in a version of an archive, by name; None if the index does not know it."""
+    with contextlib.suppress(Unusable), index_of(folder, make=False) as database:
+        asked = (as_bytes(key), as_bytes(version))
+        if database.execute("SELECT 1 FROM archive WHERE key = ? AND version = ?", asked).fetchone() is None:
+            return None
+        found = database.execute("SELECT name, size, modified FROM member WHERE key = ? AND version = ?", asked)
+        return [IndexedMember(as_text(name), size, modified) for name, size, modified in found]
+    return None
+
+
+def put_members(folder: Path, key: str, version: str, found: Iterable[IndexedMember]) -> None:
+    """Make the index know what is in a version of an archive, and forget other versions of it."""
+    with contextlib.suppress(Unusable), index_of(folder) as database, changing(database):
+        stored = as_bytes(key)
+        database.execute("DELETE FROM archive WHERE key = ?", (stored,))
+        database.execute("DELETE FROM member WHERE key = ?", (stored,))
+        database.execute("INSERT INTO archive VALUES (?, ?)", (stored, as_bytes(version)))
+        database.executemany(
+            "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?)",
+            ((stored, as_bytes(version), as_bytes(each.name), each.size, each.modified) for each in found),
+        )
+
+
+# --- rows -----------------------------------------------------------------------------------
+
+
+def _row(part: Part, entry: FileEntry) -> Row:
+    number = b"" if entry.number is None else _from_number(entry.number)
+    path = as_bytes(entry.path.removeprefix(part.root))
+    return (_to_seconds(entry.date), number, path, b"", entry.size, entry.modified, as_bytes(entry.version))
+
+
+class _Entries:
+    """Makes files of rows; dates repeat, so each is made once."""
+
+    def __init__(self, part: Part) -> None:
+        self._root, self._label = part.root, part.label
+        self._dates: dict[int, datetime] = {}
+
+    def entry(self, row: Row) -> FileEntry:
+        seconds, number, path, _member, size, modified, version = row
+        date = self._dates.get(seconds)
+        if date is None:
+            date = self._dates[seconds] = _from_seconds(seconds)
+        return FileEntry(
+            self._root + as_text(path),
+            size,
+            modified,
+            date,
+            self._label,
+            _to_number(number) if number else None,
+            version=as_text(version),
+        )
+
+
+def _within(date: datetime, span: Span) -> bool:
+    return (span.start is None or span.start <= date) and (span.end is None or date < span.end)
+
+
+def _to_seconds(date: datetime) -> int:
+    since = date - NO_DATE
+    return since.days * 86400 + since.seconds
+
+
+def _from_seconds(seconds: int) -> datetime:
+    return NO_DATE + timedelta(seconds=seconds)
+
+
+def _from_number(number: int) -> bytes:
+    """A number as bytes that have the order of numbers."""
+    digits = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return len(digits).to_bytes(2, "big") + digits
+
+
+def _to_number(stored: bytes) -> int:
+    return int.from_bytes(stored[2:], "big")
+
+
+def _differences(old: Iterator[Row], new: Sequence[Row]) -> tuple[list[Row], list[tuple[object, ...]]]:
+    """The rows to put, and the keys of those to delete, so that sorted ``old`` becomes sorted ``new``."""
+    put: list[Row] = []
+    gone: list[tuple[object, ...]] = []
+    coming = iter(new)
+    left, right = next(old, None), next(coming, None)
+    while left is not None or right is not None:
+        if left == right:
+            left, right = next(old, None), next(coming, None)
+        elif right is None or (left is not None and left[:_KEY] < right[:_KEY]):
+            assert left is not None
+            gone.append(left[:_KEY])
+            left = next(old, None)
+        else:
+            put.append(right)
+            if left is not None and left[:_KEY] == right[:_KEY]:
+                left = next(old, None)
+            right = next(coming, None)
+    return put, gone
+
+
+# --- tables ---------------------------------------------------------------------------------
+
+
+def _category(database: sqlite3.Connection, part: Part) -> tuple[int, int | None, float] | None:
+    """Its number, its slack, and when the last look at all its dates began."""
+    found: tuple[int, int | None, float] | None = database.execute(
+        "SELECT id, slack, looked FROM category WHERE name = ? AND rules = ?", (part.name, part.rules)
+    ).fetchone()
+    return found
+
+
+def _enter(database: sqlite3.Connection, part: Part, began: float, slack: int | None) -> int:
+    database.execute(
+        "INSERT INTO category (name, rules, looked, slack) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT (name) DO UPDATE SET rules = ?2, looked = ?3, slack = ?4",
+        (part.name, part.rules, began, slack),
+    )
+    (number,) = database.execute("SELECT id FROM category WHERE name = ?", (part.name,)).fetchone()
+    assert isinstance(number, int)
+    return number
+
+
+def _rows(database: sqlite3.Connection, number: int, span: Span) -> Iterator[Row]:
+    return database.execute(
+        "SELECT date, number, path, member, size, modified, version FROM file "
+        "WHERE category = ? AND date >= ? AND date < ? ORDER BY date, number, path, member",
+        (
+            number,
+            _FIRST if span.start is None else _to_seconds(span.start),
+            _LAST if span.end is None else _to_seconds(span.end),
+        ),
+    )
