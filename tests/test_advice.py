@@ -30,6 +30,7 @@ ADVISED = "tests/cluster/test_advice.py::test_what_is_advised_about_a_cluster"
 UDB = "tests/udb/test_advice.py::"
 KILLED = f"{ONCE}test_a_stream_that_is_killed_between_a_commit_and_the_end_of_its_command"
 SERVER = f"{ONCE}test_the_advice_after_a_database_server_was_killed"
+STOPPED = f"{ONCE}test_the_advice_about_a_database_server_that_is_stopped"
 CLEARED = f"{UDB}test_a_database_that_is_cleared_during_an_import"
 VOLATILE = "tests/udb/test_processes.py::test_a_volatile_server_that_ended_has_lost_its_rows_and_that_is_said"
 DISPLACED = "tests/udb/test_displaced_log.py::test_an_import_is_refused_and_the_advice_saves_what_there_is"
@@ -51,6 +52,7 @@ TRIED = {
     # Streams
     "not run because of --quitonerror; --resume continues": f"{ONCE}test_the_advice_after_quitonerror",
     "run: ess udbd start, then the same command with --resume": SERVER,
+    ", then the same command with --resume": STOPPED,
     "not read to the end; --resume runs the file again": f"{ONCE}test_an_import_that_is_killed_makes_its_file_fail",
     "the same command with --resume continues": KILLED,
     "and imports none twice": KILLED,
@@ -97,6 +99,7 @@ TRIED = {
     "see: ess udbd status": MACHINES,
     "ess udbd stop; rm -r": f"{CERTIFICATES}a_client_of_a_database_names_a_damaged_file_and_a_way_out",
     # The manual
+    "the same command with `--resume` does the files that have failed": STOPPED,
     "the file fails, and `--resume` does it again as a whole": AFTER_A_FAILURE,
     "`--resume` continues it when the cluster answers again": f"{FROZEN}test_a_stopped_scheduler_is_an_error",
     "The same command with `--resume` continues": KILLED,

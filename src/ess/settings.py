@@ -76,7 +76,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("ESS_RUNTIME_DIR", "", "folder of the tool server's socket; else below XDG_RUNTIME_DIR or /tmp"),
         Setting("ESS_STORE_TIMEOUT", "30", "seconds that an object store (S3, Azure) may be silent"),
         Setting(
-            "ESS_ANSWER_TIMEOUT", "10", "seconds that a process of ours may be stopped before it is named and replaced"
+            "ESS_ANSWER_TIMEOUT",
+            "10",
+            "seconds that a process of ours may be stopped before it is named, and replaced if it can be",
         ),
         Setting(
             "AWS_ACCESS_KEY_ID", "", "name of a key for S3; else AWS_PROFILE, or the role of the machine", secret=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from ess.udb.command.perform import perform
 from tests.cluster.stream_site import LOADED, Site
 from tests.places import own_places, ports_in_a_row
 from tests.udb.faults import operation
-from tests.waiting import until
+from tests.waiting import stop, until
 
 IMPORT = f"aq_pp -f - -d %cols {LOADED} -imp shop:t"
 DDEF = "aq_pp -f - -d %cols -imp,ddef shop:t"
@@ -168,6 +169,22 @@ def test_the_advice_after_a_database_server_was_killed(site: Site) -> None:
     assert "run: ess udbd start, then the same command with --resume" in told.err
     site.start_servers()
     assert site.stream(command, "--resume").code == 0
+    assert site.stored() == site.keys
+
+
+def test_the_advice_about_a_database_server_that_is_stopped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESS_ANSWER_TIMEOUT", "1")
+    server = site.server_pids()[0]
+    stop(server)
+    try:
+        told = site.stream(DDEF)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert told.code == 31
+    assert f"(process {server}) is stopped and does not answer; let it go on: kill -CONT {server}" in told.err
+    assert f"run: kill -CONT {server}, then the same command with --resume" in told.err
+    assert "ess udbd start" not in told.err
+    assert site.stream(DDEF, "--resume").code == 0
     assert site.stored() == site.keys
 
 

@@ -26,7 +26,7 @@ from ess.udb.wire.access import access_folder, read_access, udb_folder
 from ess.udb.wire.connection import Connection
 from ess.udb.wire.protocol import DatabaseRequest
 from ess.udb.wire.running import started
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, stop, until
 
 
 @pytest.fixture
@@ -414,19 +414,23 @@ def test_a_server_of_this_machine_that_is_stopped_is_given_up_at_the_first_quest
     connection.hello()
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        told = rf"\(process {server.pid}\) is stopped and does not answer; let it go on: kill -CONT {server.pid}"
+        go_on = f"let it go on: kill -CONT {server.pid}, or end it: ess udbd stop"
+        told = rf"\(process {server.pid}\) is stopped and does not answer; {go_on}"
         with pytest.raises(UdbCommunicationError, match=told):
             connection.call("counts", DatabaseRequest("db", ""))
         later = Connection(connection.server, read_access())
+        monkeypatch.setenv("ESS_ANSWER_TIMEOUT", "1")  # the rest of the seconds is not waited for
         with pytest.raises(UdbConnectError, match=told):
-            later.hello(0.5)
+            later.hello(3600.0)
         later.close()
         [line] = service.status(tmp_path / "run", [])
-        assert line.endswith(f"({server.pid}) is stopped; let it go on: kill -CONT {server.pid}")
+        assert line.endswith(f"({server.pid}) is stopped; {go_on}")
     finally:
         os.kill(server.pid, signal.SIGCONT)
         connection.close()
     again = Connection(connection.server, read_access())
     again.hello()
     again.close()
+    stop(server.pid)
+    monkeypatch.setattr(psutil.Process, "kill", None)  # it ends as it always does
     assert processes.stop(tmp_path / "run", port_base)

@@ -9,10 +9,10 @@ import typer
 
 from ess import api
 from ess.api.messages import concealed
-from ess.errors import OptionError, UdbCommunicationError, UdbConnectError, printable
+from ess.errors import OptionError, printable
 
 if TYPE_CHECKING:
-    from ess.cluster.report import Failure, StreamResult
+    from ess.cluster.report import Failure
 
 #: The failures that are named one by one.
 _MOST_FAILURES = 20
@@ -90,7 +90,12 @@ def stream(
         _say(f"{files} not run because of --quitonerror; --resume continues")
     for text in result.reconciliation:
         _say(text)
-    if _missed_a_server(result):
+    if result.stopped_servers:
+        _say(
+            f"a database server is stopped and does not answer: run: kill -CONT "
+            f"{' '.join(map(str, result.stopped_servers))}, then the same command with --resume"
+        )
+    elif result.missed_a_server and any(stage.counts.imported for stage in result.stages):
         _say(
             "a database server was missing. What was imported is on its disk: run: ess udbd start, then the same "
             "command with --resume. Only what was volatile is gone: clear it, then run the command without --resume"
@@ -122,12 +127,6 @@ def _tell_failures(failures: tuple[Failure, ...]) -> None:
         _say(str(failure))
     if len(failures) > _MOST_FAILURES:
         _say(f"and {len(failures) - _MOST_FAILURES} more failed")
-
-
-def _missed_a_server(result: StreamResult) -> bool:
-    missing = (UdbConnectError.exit_code, UdbCommunicationError.exit_code)
-    failed = any(failure.exit_code in missing for failure in result.failures)
-    return failed and any(stage.counts.imported for stage in result.stages)
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ess.cluster.commands import ToolRun
+from ess.errors import UdbCommunicationError, UdbConnectError
 from ess.pipeline.counts import Counts
+
+#: The exit codes of commands that did not reach a database server, or lost it.
+_MISSING = (UdbConnectError.exit_code, UdbCommunicationError.exit_code)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class StreamResult:
     files that were run, ``resumed`` those an earlier run had done, ``not_run`` those left out
     after a failure with ``quit_on_error``. ``stages`` has one entry for each ``aq_*`` command
     that reported its rows, summed over the files that did not fail. ``messages_left_out`` counts
-    lines of commands' messages that were not passed on.
+    lines of commands' messages that were not passed on. ``stopped_servers`` has the processes of
+    database servers of this machine that were stopped (SIGSTOP), where a file failed for want of one.
     """
 
     exit_code: int
@@ -52,6 +57,7 @@ class StreamResult:
     stages: tuple[Stage, ...]
     job: str
     messages_left_out: int = 0
+    stopped_servers: tuple[int, ...] = ()
 
     @property
     def adds_up(self) -> bool:
@@ -62,6 +68,11 @@ class StreamResult:
     def reconciliation(self) -> list[str]:
         """The lines that account for all rows, see :func:`reconciliation`."""
         return reconciliation(self)
+
+    @property
+    def missed_a_server(self) -> bool:
+        """True if a file failed because a database server did not answer."""
+        return any(failure.exit_code in _MISSING for failure in self.failures)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ess.cluster import ledger
@@ -23,6 +23,8 @@ from ess.errors import OptionError, printable
 from ess.lake.content import THIS_DISK
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
+from ess.udb.wire.access import udb_folder
+from ess.udb.wire.running import stopped_servers
 
 #: The bundles for each slot of a cluster, about, so that slow ones even out.
 BUNDLES_PER_SLOT = 8
@@ -279,7 +281,7 @@ class _Run:
             if each.ended.exit_code != 0
         )
         resumed = [self._earlier[key].tools for key in self._keys if key in self._earlier]
-        return StreamResult(
+        result = StreamResult(
             exit_code=failures[0].exit_code if failures else 0,
             files=len(outcomes),
             resumed=len(resumed),
@@ -289,6 +291,7 @@ class _Run:
             job=self._job.id,
             messages_left_out=messages_left_out,
         )
+        return replace(result, stopped_servers=stopped_servers(udb_folder())) if result.missed_a_server else result
 
 
 def _trace_line(outcome: Outcome, entry: FileEntry) -> str:

@@ -28,7 +28,7 @@ from ess.udb.admin.ports import PORT_IN_USE, PortInUse
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import make_access, read_access, udb_folder
 from ess.udb.wire.connection import Connection
-from ess.udb.wire.running import MODULE, owner_of, running_servers, server_on, started
+from ess.udb.wire.running import MODULE, is_stopped, owner_of, running_servers, server_on, started
 
 LOOPBACK = "127.0.0.1"
 
@@ -158,6 +158,8 @@ def end(process: psutil.Process, port: int) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         try:
             process.terminate()
+            if is_stopped(process.pid):
+                process.resume()  # until then it does not notice
             if not _ends(process):
                 process.kill()
                 if not _ends(process):

@@ -102,7 +102,8 @@ def status(folder: Path, ports: Sequence[int]) -> Iterator[str]:
         yield "No running server detected."
     for server in found:
         if server.pid and is_stopped(server.pid):
-            yield f"(+) {server.name} ({server.pid}) is stopped; let it go on: kill -CONT {server.pid}"
+            go_on = f"let it go on: kill -CONT {server.pid}, or end it: ess udbd stop"
+            yield f"(+) {server.name} ({server.pid}) is stopped; {go_on}"
         else:
             yield f"(+) {server.name} ({server.pid}) running." if server.pid else f"(-) {server.name} not running."
 

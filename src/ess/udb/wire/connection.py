@@ -16,6 +16,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import pyarrow as pa
 import pyarrow.flight as flight
 
+from ess import settings
 from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, UdbConnectError, UdbRequestError
 from ess.surroundings import carried
 from ess.udb.spec.spec import Server
@@ -28,7 +29,7 @@ from ess.udb.wire.watch import Patience, ServerStopped, Watch, watched
 Answer = TypeVar("Answer")
 
 _STOPPED = "the server (process {}) is stopped and does not answer"
-_GO_ON = "let it go on: kill -CONT {}"
+_GO_ON = "let it go on: kill -CONT {}, or end it: ess udbd stop"
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _starting = threading.Lock()
 
@@ -92,7 +93,8 @@ class Connection:
         """Check that the server is there, takes the token and speaks our version; its status.
 
         Args:
-            seconds: How long it may take to answer.
+            seconds: How long it may take to answer. One whose process on this machine is stopped is given up earlier,
+                after ``ESS_ANSWER_TIMEOUT`` seconds.
 
         Raises:
             UdbConnectError: If it cannot be reached.
@@ -100,9 +102,18 @@ class Connection:
             UdbRequestError: If it is of another version.
         """
         with self._translated(opening=True):
-            options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
-            action = flight.Action("hello", b'{"protocol":%d}' % PROTOCOL)
-            return _only(self._client.do_action(action, options))
+            first = min(seconds, settings.answer_timeout())
+            try:
+                return self._hello(first)
+            except flight.FlightTimedOutError:
+                if first == seconds or self._stopped():
+                    raise
+            return self._hello(seconds - first)
+
+    def _hello(self, seconds: float) -> dict[str, Any]:
+        options = flight.FlightCallOptions(timeout=seconds, headers=self._headers)
+        action = flight.Action("hello", b'{"protocol":%d}' % PROTOCOL)
+        return _only(self._client.do_action(action, options))
 
     def call(self, action: str, request: Any, *, seconds: float | None = None) -> dict[str, Any]:
         """Send a request and return the answer, which may take any time, or ``seconds``."""

@@ -51,6 +51,13 @@ def stopped_server(port: int) -> int:
     return server.pid if server is not None and is_stopped(server.pid) else 0
 
 
+def stopped_servers(folder: Path) -> tuple[int, ...]:
+    """The processes of this user's servers in a run directory that are stopped."""
+    return tuple(
+        sorted(each.pid for each in running_servers() if folder in each.pid_file.parents and is_stopped(each.pid))
+    )
+
+
 def is_stopped(pid: int) -> bool:
     """True if a process is stopped."""
     with contextlib.suppress(OSError):
