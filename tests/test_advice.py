@@ -89,6 +89,7 @@ TRIED = {
     "empty each database with: aq_udb -clr": MACHINES,
     "run there: ess udbd start": MACHINES,
     "run the command again": CLEARED,
+    "empty the database before, with aq_udb -clr": f"{ONCE}test_the_advice_about_two_imports_of_one_place",
     "run it again": LATER,
     "run the import again": f"{UDB}test_an_import_of_which_not_all_has_arrived",
     "then look: it is there as a whole or not at all": UDB_FAULTS,
@@ -99,6 +100,7 @@ TRIED = {
     "see: ess udbd status": MACHINES,
     "ess udbd stop; rm -r": f"{CERTIFICATES}a_client_of_a_database_names_a_damaged_file_and_a_way_out",
     # The manual
+    "so empty the database before (`aq_udb -clr DbName`)": f"{ONCE}test_the_advice_about_two_imports_of_one_place",
     "the same command with `--resume` does the files that have failed": STOPPED,
     "the file fails, and `--resume` does it again as a whole": AFTER_A_FAILURE,
     "`--resume` continues it when the cluster answers again": f"{FROZEN}test_a_stopped_scheduler_is_an_error",

@@ -79,6 +79,8 @@ COMMANDS = {
     'split -l 1 --filter="aq_pp -f - -d %cols -imp,ddef,place=\\$FILE shop:t"': 1,
     "tr , ' ' | xargs -P 2 -L 1 sh -c 'echo $0,$1 | aq_pp -f - -d %cols -imp,ddef,place=$0 shop:t'": 1,
     "bash {folder}/one.sh": 1,
+    "cat > {folder}/%file; f() ( time -p aq_pp -f $1 -d %cols -imp,ddef shop:t ); f {folder}/%file; f {folder}/%file; "
+    "coproc aq_pp -d %cols -imp,ddef shop:t -f {folder}/%file; wait": 3,
 }
 
 
@@ -110,6 +112,22 @@ def test_what_cannot_be_told_apart_is_refused(site: Site, command: str) -> None:
     assert told_rows(told.err)[1] == 0
     assert set(site.stored()) <= set(site.keys)
     assert len(site.stored()) == len(set(site.stored()))
+
+
+def test_the_advice_about_two_imports_of_one_place(site: Site) -> None:
+    """The rows that the refused job has imported are there once when the changed command has run."""
+    two = site.folder / "two.sh"
+    rows = DDEF.replace("%cols", "s:k i:v")
+    two.write_text(f"read -r x\necho $x | {rows}\n{rows}\n")
+    told = site.stream(f"bash {two}")
+    assert told.code == 2
+    assert "is another job, which imports it again: empty the database before, with aq_udb -clr shop" in told.err
+    assert site.stored() != []
+    perform(operation("-clr", "shop"))
+    changed = two.with_name("changed.sh")
+    changed.write_text(two.read_text().replace("-imp", "-imp,place=rest").replace("-imp,place=rest", "-imp,place=1", 1))
+    assert site.stream(f"bash {changed}").code == 0
+    assert site.stored() == site.keys
 
 
 @pytest.mark.parametrize("shape", ["{}; true", "{} | cat"])

@@ -198,6 +198,7 @@ def test_files_are_for_the_owner_only(servers: int) -> None:
 
 def test_an_occupied_port_is_a_clear_error(places: dict[str, str], port_base: int) -> None:
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # somebody's connection may have had it before
         other.bind(("127.0.0.1", port_base))
         other.listen()
         says = rf"another program \(.*\) uses the port {port_base}; stop it, or choose another port with ESS_UDB_PORT$"

@@ -24,10 +24,12 @@ PLACE, COUNTS = "ESS_IMPORT_PLACE", "ESS_COUNTS"
 
 #: Commands that run another one once, by the name of what they run.
 _RUN_ONCE = frozenset(
-    {"chrt", "command", "env", "exec", "ionice", "nice", "nohup", "setsid", "stdbuf", "taskset", "timeout"}
+    {"chrt", "command", "env", "exec", "ionice", "nice", "nohup", "setsid", "stdbuf", "taskset", "time", "timeout"}
 )
 #: Behind these words a command begins.
-_OPENING = frozenset({"!", "do", "elif", "else", "if", "then", "time", "{"})
+_OPENING = frozenset({"!", "coproc", "do", "elif", "else", "if", "then", "time", "{"})
+#: With these words begins what may have a name in front when ``coproc`` runs it.
+_COMPOUND = frozenset({"{", "for", "if", "select", "until", "while"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^]]*\])?\+?=")
 _IMPORTS = re.compile(r"-(imp|udb)(,|\Z)")
 _NAMED = re.compile(r"-imp,(.*,)?place=")
@@ -40,12 +42,17 @@ _DESCRIPTOR = 99
 
 @dataclass
 class _Repeated:
-    """A loop or a function: what is inside may run several times. ``counter`` is where the shell can count them."""
+    """A loop or a function: what is inside may run several times. ``counter`` is where the shell can count them.
+
+    With ``end``, where the whole ends, it is a function in parentheses: a shell of its own, which is counted before it
+    begins.
+    """
 
     kind: str
     number: int
     counter: int | None = None
     has_import: bool = False
+    end: int | None = None
 
     @property
     def variable(self) -> str:
@@ -124,7 +131,10 @@ class _Reader:
         for each in self._repeated:
             if each.has_import and each.counter is not None:
                 name = each.variable
-                self._inserted.append((each.counter, f" {name}=$((${{{name}:-0}}+1));"))
+                count = f" {name}=$((${{{name}:-0}}+1));"
+                self._inserted.append((each.counter, count if each.end is None else f"{{{count} "))
+                if each.end is not None:
+                    self._inserted.append((each.end, "; } "))
         text = self._text
         for at, more in sorted(self._inserted, reverse=True):
             text = text[:at] + more + text[at:]
@@ -167,6 +177,10 @@ class _Reader:
         """A part of the text, without quotes."""
         return re.sub(r"[\"'\\]", "", self._text[begin:end])
 
+    def follows(self, at: int, character: str) -> bool:
+        """True if a character is the next one that is no blank."""
+        return self._text[at:].lstrip(" \t").startswith(character)
+
     def here_document(self, end: str, *, tabs: bool) -> None:
         """One begins with the next line."""
         self._here_documents.append((end, tabs))
@@ -188,16 +202,19 @@ class _Reader:
         """``{``."""
         self._around.append(None)
 
-    def open_repeated(self, kind: str, counter: int | None = None) -> None:
+    def open_repeated(self, kind: str, counter: int | None = None) -> _Repeated:
         """A loop or a function begins."""
         new = _Repeated(kind, len(self._repeated) + 1, counter)
         self._repeated.append(new)
         self._around.append(new)
+        return new
 
-    def begin_body(self, counter: int) -> None:
-        """``do``."""
+    def begin_body(self, counter: int) -> bool:
+        """``do``, or ``{`` in place of it; false if no loop waits for it."""
         if self._around and (loop := self._around[-1]) is not None and loop.kind == "for" and loop.counter is None:
             loop.counter = counter
+            return True
+        return False
 
     def close(self) -> None:
         """``done`` or ``}``."""
@@ -239,7 +256,9 @@ class _Scope:
         self._word: int | None = None  # where it begins
         self._is_target = False  # the next word is that of a redirection
         self._function = False  # a name and () stand before, or `function` and a name
-        self._for = False  # a variable and words come, up to a separator
+        self._body: _Repeated | None = None  # the function in parentheses that has just been read
+        self._timed = False  # `time` stands before
+        self._coproc = False  # `coproc` stands before, and perhaps a name
 
     def read(self, at: int, *, is_code: bool) -> int:
         """Read from ``at`` to where the scope ends; not ``is_code``: it holds words, as ``x=(...)``."""
@@ -249,11 +268,21 @@ class _Scope:
             if reading.scope[: len(self._scope)] != self._scope:
                 break
             if len(reading.scope) > len(self._scope):  # the character before has opened another scope
-                at = _Scope(reader, reading.scope[: len(self._scope) + 1]).read(
-                    at, is_code=is_code and not self._array(at)
+                function = self._opens_function(at)
+                begin, at = (
+                    at,
+                    _Scope(reader, reading.scope[: len(self._scope) + 1]).read(
+                        at, is_code=is_code and not self._array(at)
+                    ),
                 )
-                self._after_scope(at)
+                if function is not None:
+                    reader.close()
+                    self._body, self._function = function, False
+                    self._command = _Command(at)
+                else:
+                    self._after_scope(begin, at)
             elif reading.quoting is Quoting.COMMENT:
+                self._end_body(at)
                 at += 1
             elif not is_code or not reading.is_code or character not in " \t\n;&|<>()":
                 self._word = at if self._word is None else self._word
@@ -267,8 +296,15 @@ class _Scope:
     def _array(self, at: int) -> bool:
         return at >= 2 and self._reader.piece(at - 2, at) == "=("
 
-    def _after_scope(self, at: int) -> None:
-        opened = self._reader.at(at - 2)[0] == "(" and self._reader.at(at - 1)[0] == ")"
+    def _opens_function(self, at: int) -> _Repeated | None:
+        """The function whose body is the ``(...)`` that begins before ``at``, if one's is."""
+        is_body = self._function and self._command is None and self._word is None
+        if not is_body or self._reader.piece(at - 1, at) != "(" or self._reader.follows(at, ")"):
+            return None
+        return self._reader.open_repeated("function", at - 1)
+
+    def _after_scope(self, begin: int, at: int) -> None:
+        opened = self._reader.piece(begin - 1, begin) == "(" and self._reader.follows(begin, ")")
         words = [word for _, word in self._command.words] if self._command is not None else []
         if opened and len(words) == 1 and self._word is None:
             self._command, self._function = None, True  # Name()
@@ -335,6 +371,13 @@ class _Scope:
             self._is_target = False
             return
         word = self._reader.piece(begin, end)
+        if self._timed and word in ("-p", "--"):
+            return
+        self._timed = False
+        if self._command is not None and len(self._command.words) == 1 and self._coproc and word in _COMPOUND:
+            self._command = None  # it was a name
+        if self._begins_body(word):
+            self._command = None
         if self._command is not None:
             self._command.words.append((begin, word))
             if self._command.words[0][1] == "function" and len(self._command.words) == 2:
@@ -343,12 +386,18 @@ class _Scope:
             self._command = _Command(begin, [(begin, word)])
             self._function = False
 
+    def _begins_body(self, word: str) -> bool:
+        """True for the ``do`` of ``for Name do``."""
+        words = [word for _, word in self._command.words] if self._command is not None else []
+        return word == "do" and len(words) == 2 and words[0] in ("for", "select")
+
     def _keyword(self, word: str, end: int) -> bool:
         reader = self._reader
         if word == "{" and self._function:
             reader.open_repeated("function", end)
         elif word == "{":
-            reader.open_group()
+            if not reader.begin_body(end):
+                reader.open_group()
         elif word in ("while", "until"):
             reader.open_repeated(word, end)
         elif word in ("for", "select"):
@@ -362,6 +411,7 @@ class _Scope:
         elif word not in _OPENING:
             return False
         self._function = False
+        self._timed, self._coproc = word == "time", word == "coproc"
         return True
 
     def _end_command(self, at: int) -> None:
@@ -369,4 +419,9 @@ class _Scope:
         self._is_target = False
         if self._command is not None:
             self._reader.command(self._command)
-        self._command = None
+        self._end_body(at)
+        self._command, self._timed, self._coproc = None, False, False
+
+    def _end_body(self, at: int) -> None:
+        if self._body is not None:
+            self._body.end, self._body = at, None

@@ -56,8 +56,8 @@ def identity_from_environment(ordinal: int, place: str = "") -> ImportIdentity:
     return ImportIdentity(f"{task}/{claim}", task.partition(":")[0], number, claim)
 
 
-def claim(identity: ImportIdentity, *, where: str) -> None:
-    """Begin an import in this run of the command.
+def claim(identity: ImportIdentity, *, database: str, where: str) -> None:
+    """Begin an import into a database in this run of the command.
 
     Raises:
         OptionError: If another one has claimed the same place.
@@ -68,7 +68,8 @@ def claim(identity: ImportIdentity, *, where: str) -> None:
             "other",
             where=where,
             hint="write each aq_pp in the command of ess stream itself, or give each import a name that is the same in "
-            "every run and no other's in the file: -imp,place=Name",
+            "every run and no other's in the file: -imp,place=Name. What has been imported stays, and the changed "
+            f"command is another job, which imports it again: empty the database before, with aq_udb -clr {database}",
         )
 
 

@@ -165,7 +165,7 @@ class Import:
         """
         if self._pool is not None:
             return
-        claim(self._identity, where=self._where)
+        claim(self._identity, database=self._target.database, where=self._where)
         self._pool = Pool(self._servers, self._access)
         self._pool.reach(self._target.database)
         if not self._pool.has(self._target.database):
