@@ -108,6 +108,15 @@ def test_an_object_is_read_from_an_offset(store: Store) -> None:
         assert content(store.open("digits", offset=offset)) == b"0123456789"[offset:]
 
 
+def test_a_part_of_an_object_is_all_that_is_read(store: Store) -> None:
+    store.put("digits", b"0123456789")
+    version = store.head("digits").version
+    for offset in (0, 1, 9, 10):
+        for length in (0, 1, 5, 10, 11):
+            found = content(store.open("digits", offset=offset, length=length, version=version))
+            assert found == b"0123456789"[offset : offset + length], (offset, length)
+
+
 def test_a_large_object_goes_in_parts_both_ways(store: Store) -> None:
     noise = os.urandom(PIECE + PIECE // 2)
     with store.create("large") as sink:

@@ -75,6 +75,17 @@ def test_a_reading_from_an_offset_that_is_cut_goes_on_too(
     assert content(store, "a", offset=77) == CONTENT[77:]
 
 
+def test_a_part_of_an_object_that_is_cut_goes_on_to_its_end(
+    store: Store, proxy: FaultyProxy, server: StoreServer
+) -> None:
+    server.put("a", CONTENT)
+    proxy.faults += [Fault(after=1000), Fault(after=0)]
+    with store.open("a", offset=77, length=5000) as file:
+        assert file.read() == CONTENT[77:5077]
+    asked = [re.search(rb"(?i)\r\nrange: bytes=(\d+-\d+)\r\n", head) for head in proxy.requests]
+    assert [found and found[1] for found in asked] == [b"77-5076", b"1077-5076", b"1077-5076"]
+
+
 def test_the_rest_of_another_object_is_refused(store: Store, proxy: FaultyProxy, server: StoreServer) -> None:
     server.put("a", CONTENT)
     proxy.faults += [Fault(after=2000), Fault(before=lambda: server.put("a", CONTENT[::-1]))]

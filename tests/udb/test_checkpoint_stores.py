@@ -186,8 +186,8 @@ class DyingStore:
     def put(self, key: str, content: bytes, *, expected: str | None = None) -> None:
         self._next().put(key, content, expected=expected)
 
-    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
-        return self._next().open(key, offset=offset, version=version)
+    def open(self, key: str, *, offset: int = 0, length: int | None = None, version: str = "") -> BinaryIO:
+        return self._next().open(key, offset=offset, length=length, version=version)
 
     def head(self, key: str) -> Entry:
         return self._next().head(key)

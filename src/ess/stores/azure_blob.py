@@ -106,16 +106,21 @@ class Container:
             except (ResourceExistsError, ResourceModifiedError):
                 raise conflict(self.at(key)) from None
 
-    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+    def open(self, key: str, *, offset: int = 0, length: int | None = None, version: str = "") -> BinaryIO:
         """The bytes of an object; the library asks for those of one version."""
         known = self.head(key)
         if version and known.version != version:
             raise changed(self.at(key))
-        if offset >= known.size:
+        length = known.size - offset if length is None else min(length, known.size - offset)
+        if length <= 0:
             return opened(iter(()))
         with self._explained(key, writing=False):
             found = self._client.download_blob(
-                key, offset=offset, etag=f'"{known.version}"', match_condition=MatchConditions.IfNotModified
+                key,
+                offset=offset,
+                length=length,
+                etag=f'"{known.version}"',
+                match_condition=MatchConditions.IfNotModified,
             )
         return opened(self._pieces(key, found.chunks()))
 

@@ -30,6 +30,9 @@ from ess.stores.store import (
     all_names,
     changed,
     conflict,
+    cut,
+    opened,
+    pieces,
 )
 from ess.surroundings import umask
 
@@ -127,7 +130,7 @@ class Disk:
             raise NoSuchObject("it is not a file", where=self.at(key))
         return _entry(key, status)
 
-    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+    def open(self, key: str, *, offset: int = 0, length: int | None = None, version: str = "") -> BinaryIO:
         """The file, open at its place."""
         with self._explained(key, writing=False):
             file = open(self.at(key), "rb")  # noqa: PTH123, SIM115 - the caller closes it
@@ -139,7 +142,7 @@ class Disk:
         except BaseException:
             file.close()
             raise
-        return file
+        return file if length is None else opened(cut(pieces(file), length))
 
     @contextlib.contextmanager
     def create(self, key: str) -> Iterator[Sink]:

@@ -32,7 +32,19 @@ from ess.stores.store import (
     conflict,
     opened,
 )
-from ess.stores.wire import Answer, Client, Damaged, Replaced, Request, Signer, Unanswered, Untrusted, read_object, tag
+from ess.stores.wire import (
+    Answer,
+    Client,
+    Damaged,
+    Replaced,
+    Request,
+    Signer,
+    Unanswered,
+    Untrusted,
+    byte_range,
+    read_object,
+    tag,
+)
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9_.]+)</Code>")
 _REGION = re.compile(rb"<Region>([a-z0-9-]+)</Region>")
@@ -142,17 +154,19 @@ class Bucket:
 
     # Reading and writing ---------------------------------------------------------------------------------------------
 
-    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+    def open(self, key: str, *, offset: int = 0, length: int | None = None, version: str = "") -> BinaryIO:
         """The bytes of an object, of one version; a connection that breaks off goes on at its byte."""
-        pieces = self._pieces(key, offset, version)
+        pieces = self._pieces(key, offset, length, version)
         first = next(pieces, b"")  # so that what is wrong is said by this call
         return opened(_after(first, pieces))
 
-    def _pieces(self, key: str, offset: int, version: str) -> Iterator[bytes]:
+    def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Iterator[bytes]:
+        end = None if length is None else offset + length
+
         def request(at: int, expected: str) -> Request:
-            headers = {**self._extra, "x-amz-checksum-mode": "ENABLED"} if at == 0 else dict(self._extra)
-            if at:
-                headers["Range"] = f"bytes={at}-"
+            headers = {**self._extra, **byte_range(at, end)}
+            if "Range" not in headers:
+                headers["x-amz-checksum-mode"] = "ENABLED"
             if expected:
                 headers["If-Match"] = f'"{expected}"'
             return Request("GET", self._target(key), headers)
@@ -165,6 +179,7 @@ class Bucket:
                 lambda asked: self._client.begin(asked, self._sign),  # a correction changes both
                 request,
                 offset=offset,
+                end=end,
                 version=version,
                 explain=explain,
             ):

@@ -134,12 +134,13 @@ class Store(Protocol):
 
     # Reading and writing ---------------------------------------------------------------------------------------------
 
-    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+    def open(self, key: str, *, offset: int = 0, length: int | None = None, version: str = "") -> BinaryIO:
         """The bytes of an object from ``offset`` on; the opener closes it.
 
         Args:
             key: The object.
             offset: The number of bytes to leave out.
+            length: The number of bytes to read at most, and to ask for; None for all.
             version: What it has to be; blank for whatever it is. Bytes of two versions are never mixed unnoticed.
 
         Raises:
@@ -209,6 +210,16 @@ class PieceReader(io.RawIOBase):
 def opened(source: Iterator[bytes]) -> BinaryIO:
     """Pieces as an open file."""
     return io.BufferedReader(PieceReader(source), 1 << 20)
+
+
+def cut(source: Iterator[bytes], length: int | None) -> Iterator[bytes]:
+    """The first ``length`` bytes of some pieces; None for all."""
+    if length is None:
+        yield from source
+        return
+    while length > 0 and (piece := next(source, b"")):
+        yield piece[:length]
+        length -= len(piece)
 
 
 def no_condition(where: str) -> OutputWriteError:

@@ -25,6 +25,7 @@ from ess.stores.wire import (
     Request,
     Unanswered,
     Untrusted,
+    byte_range,
     read_object,
     tag,
     unsigned,
@@ -202,21 +203,19 @@ class Site:
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
-    def open(self, key: str, *, offset: int = 0, version: str = "") -> BinaryIO:
+    def open(self, key: str, *, offset: int = 0, length: int | None = None, version: str = "") -> BinaryIO:
         """The bytes of a file, of one version; a connection that breaks off goes on at its byte."""
         self._check(key)
-        source = self._pieces(key, offset, version)
+        source = self._pieces(key, offset, length, version)
         first = next(source, b"")  # so that what is wrong is said by this call
         return opened(_after(first, source))
 
-    def _pieces(self, key: str, offset: int, version: str) -> Iterator[bytes]:
+    def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Iterator[bytes]:
         target = _target(key)
+        end = None if length is None else offset + length
 
         def request(at: int, expected: str) -> Request:
-            headers = _condition(expected)
-            if at:
-                headers["Range"] = f"bytes={at}-"
-            return Request("GET", target, headers)
+            return Request("GET", target, {**_condition(expected), **byte_range(at, end)})
 
         for _ in range(_REDIRECTS + 1):
             begun = False
@@ -225,6 +224,7 @@ class Site:
                     lambda asked: self._client.begin(asked, unsigned),
                     request,
                     offset=offset,
+                    end=end,
                     version=version,
                     explain=_NotThere,
                     version_of=_version,

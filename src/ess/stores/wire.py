@@ -259,6 +259,7 @@ def read_object(
     request: Callable[[int, str], Request],
     *,
     offset: int,
+    end: int | None = None,
     version: str,
     explain: Callable[[Answer], Exception | None],
     version_of: Callable[[Mapping[str, str]], str] | None = None,
@@ -269,6 +270,7 @@ def read_object(
         begin: Sends a request; see :meth:`Client.begin`.
         request: Makes the request for the bytes from a place on, of a version (blank for any).
         offset: Where to begin.
+        end: Where to stop; None for the end of the object. What ``request`` asks for has to end there as well.
         version: What the object has to be; blank for what it is when it is first asked for.
         explain: What to raise for an answer without the object; None if the same request may succeed now.
         version_of: The version that an answer tells; None for its entity tag.
@@ -280,7 +282,7 @@ def read_object(
     """
     patience = Patience(store_timeout())
     at = offset
-    total: int | None = None
+    total: int | None = end if end is not None and end <= offset else None
     check: Checksum | None = None
     while total is None or at < total:
         with begin(request(at, version)) as answer:
@@ -295,7 +297,7 @@ def read_object(
                 raise problem
             found = (version_of or tag)(answer.headers)
             if check is None:
-                check = Checksum(answer.headers if at == 0 else {})
+                check = Checksum(answer.headers if at == 0 and answer.status == 200 and end is None else {})
             elif not found:
                 raise Unanswered  # nobody can tell whether the rest belongs to what was read
             if version and found and found != version:
@@ -307,6 +309,7 @@ def read_object(
             length = answer.headers.get("Content-Length", "")
             if length.isdigit():
                 total = int(length) + at - skip
+                total = total if end is None else min(total, end)
             with contextlib.suppress(HTTPError, OSError):  # it has broken off, so the rest is asked for
                 for piece in iter(answer.read, b""):
                     patience.reset()
@@ -314,10 +317,14 @@ def read_object(
                         left_out = min(skip, len(piece))
                         skip -= left_out
                         piece = piece[left_out:]
+                    if end is not None:
+                        piece = piece[: end - at]
                     if piece:
                         at += len(piece)
                         check.add(piece)
                         yield piece
+                    if end is not None and at >= end:
+                        break
                 if total is None or at >= total:
                     break
         patience.wait(Unanswered())
@@ -329,6 +336,17 @@ def tag(headers: Mapping[str, str]) -> str:
     """The entity tag of an answer, without quotes; blank if there is none, or only a weak one."""
     found = headers.get("ETag", "")
     return "" if found.startswith("W/") else found.strip('"')
+
+
+def byte_range(at: int, end: int | None) -> dict[str, str]:
+    """The header that asks for the bytes from ``at`` up to ``end``; none for all.
+
+    >>> byte_range(7, 10), byte_range(7, None), byte_range(0, None)
+    ({'Range': 'bytes=7-9'}, {'Range': 'bytes=7-'}, {})
+    """
+    if end is not None:
+        return {"Range": f"bytes={at}-{max(end, at + 1) - 1}"}
+    return {"Range": f"bytes={at}-"} if at else {}
 
 
 def _first_byte(headers: Mapping[str, str]) -> int | None:
