@@ -2,7 +2,10 @@
 
 The first bytes of a stream decide what it is; names do not matter. Compressed members may follow each
 other. An archive is read as its files one after the other, in the archive's order; a
-file in it may be compressed, and an archive may (``.tar.gz``), but an archive in an archive is data.
+file in it may be compressed, and an archive may (``.tar.gz``), but an archive in an archive is data. What the archive
+program of a Mac or Windows adds for itself is left out (:mod:`ess.formats.archive_names`).
+
+However much a few bytes unpack to, only a piece of it is held in memory.
 
 Damage is reported late: everything readable before it is delivered, and only then is
 `InputReadError` raised, with the offset near which the compressed stream breaks.
@@ -17,20 +20,21 @@ import os
 import select
 import shutil
 import stat
-import tarfile
 import tempfile
-import zipfile
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 import zstandard
 from isal import igzip_lib, isal_zlib
 
 from ess.errors import InputReadError
+from ess.formats import tar_archive, zip_archive
+from ess.formats.archive_names import inner_path, is_clutter
+from ess.formats.decompressors import Decompressor, Zstd, outputs
 from ess.formats.endpoints import open_source
 
 #: Where the magic of a tar archive ends, and so how many bytes tell what a stream is.
@@ -45,23 +49,11 @@ _SPOOL_IN_MEMORY = 8 << 20
 _PAUSE = 0.1
 
 
-class _Decompressor(Protocol):
-    """The common interface of the gzip, bzip2, xz and zstd decompressors."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
 @dataclass(frozen=True)
 class _Codec:
     name: str
     magic: bytes
-    make: Callable[[], _Decompressor]
+    make: Callable[[], Decompressor]
     damage: tuple[type[Exception], ...]
 
 
@@ -69,18 +61,12 @@ _CODECS = (
     _Codec(
         "gzip",
         b"\x1f\x8b\x08",
-        lambda: cast(_Decompressor, isal_zlib.decompressobj(31)),
+        lambda: cast(Decompressor, isal_zlib.decompressobj(31)),
         (cast(type[Exception], igzip_lib.IsalError), zlib.error, ValueError),
     ),
-    _Codec("bzip2", b"BZh", lambda: cast(_Decompressor, bz2.BZ2Decompressor()), (OSError, ValueError, EOFError)),
-    _Codec("xz", b"\xfd7zXZ\x00", lambda: cast(_Decompressor, lzma.LZMADecompressor()), (lzma.LZMAError, EOFError)),
-    _Codec(
-        "zstd",
-        b"\x28\xb5\x2f\xfd",
-        # The longest window there is (`zstd --long=31`); of its memory only what the data fills is used.
-        lambda: cast(_Decompressor, zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()),
-        (zstandard.ZstdError,),
-    ),
+    _Codec("bzip2", b"BZh", lambda: cast(Decompressor, bz2.BZ2Decompressor()), (OSError, ValueError, EOFError)),
+    _Codec("xz", b"\xfd7zXZ\x00", lambda: cast(Decompressor, lzma.LZMADecompressor()), (lzma.LZMAError, EOFError)),
+    _Codec("zstd", b"\x28\xb5\x2f\xfd", Zstd, (zstandard.ZstdError,)),
 )
 _BZIP2_BLOCK = (b"1AY&SY", b"\x17rE8P\x90")
 #: How ``bin`` and ``aq`` data begin, which have no lines.
@@ -176,12 +162,13 @@ class DecodedStream(io.RawIOBase):
         raise self._error
 
 
-def open_decompressed(source: str | Path | BinaryIO, *, name: str = "") -> BinaryIO:
+def open_decompressed(source: str | Path | BinaryIO, *, name: str = "", archives: bool = True) -> BinaryIO:
     """The bytes of a file or stream without their compression.
 
     Args:
         source: A path or another place (see `ess.formats.endpoints`), or an open binary stream, which is not closed.
         name: How messages call it; the path if it is not given.
+        archives: Whether an archive is read as its files; else it is data.
 
     Raises:
         InputOpenError: If the path cannot be opened.
@@ -190,10 +177,10 @@ def open_decompressed(source: str | Path | BinaryIO, *, name: str = "") -> Binar
     if isinstance(source, str | Path):
         label = name or str(source)
         opened = open_source(str(source))
-        stream = DecodedStream(_decoded(_read_pieces(opened, label), label, archives=True), opened.close)
+        stream = DecodedStream(_decoded(_read_pieces(opened, label), label, archives=archives), opened.close)
     else:
         label = name or "standard input"
-        stream = DecodedStream(_decoded(_read_pieces(source, label), label, archives=True), lambda: None)
+        stream = DecodedStream(_decoded(_read_pieces(source, label), label, archives=archives), lambda: None)
     return cast(BinaryIO, stream)
 
 
@@ -287,7 +274,7 @@ def _decompressed(pieces: Iterator[bytes], codec: _Codec, label: str) -> Iterato
                     break
                 decompressor = codec.make()
             try:
-                data = decompressor.decompress(rest)
+                yield from outputs(decompressor, rest)
             except codec.damage as error:
                 if "memory" in str(error) or "allocat" in str(error).lower():
                     raise InputReadError(
@@ -300,8 +287,6 @@ def _decompressed(pieces: Iterator[bytes], codec: _Codec, label: str) -> Iterato
                     where=label,
                     hint="what came before it was read; get the file again",
                 ) from None
-            if data:
-                yield data
             rest = decompressor.unused_data if decompressor.eof else b""
     if not decompressor.eof:
         raise InputReadError(
@@ -330,39 +315,54 @@ def _small_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _tar_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
     source = DecodedStream(pieces, lambda: None)
-    try:
-        with tarfile.open(fileobj=cast(BinaryIO, source), mode="r|") as archive:
-            contents = (archive.extractfile(member) for member in archive if member.isfile())
-            yield from _one_after_the_other(
-                _decoded(_read_pieces(cast(BinaryIO, content), label), label, archives=False)
-                for content in contents
-                if content is not None
-            )
-    except (tarfile.TarError, EOFError) as error:
-        raise InputReadError(f"the tar archive is damaged ({error})", where=label) from None
+    contents = tar_archive.contents(tar_archive.TarStream(cast(BinaryIO, source)), label)
+    yield from _one_after_the_other(
+        _decoded(_read_pieces(content, inner), inner, archives=False)
+        for name, content in contents
+        if not is_clutter(name)
+        for inner in (f"{label}/{inner_path(name)}",)
+    )
 
 
 def _zip_files(pieces: Iterator[bytes], label: str) -> Iterator[bytes]:
     # The directory of a zip archive is at its end, so a stream is stored first.
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY) as spool:
         shutil.copyfileobj(DecodedStream(pieces, lambda: None), spool, _SOURCE_READ)
+        size = spool.tell()
+
+        def read(at: int, length: int) -> bytes:
+            spool.seek(at)
+            return spool.read(length)
+
+        def contents() -> Iterator[Iterator[bytes]]:
+            for file in zip_archive.directory(read, size):
+                if file.kind == "file" and not is_clutter(file.name):
+                    inner = f"{label}/{inner_path(file.name)}"
+                    stored = zip_archive.content(
+                        file, lambda at, length: cast(BinaryIO, _Part(read, at, length)), inner
+                    )
+                    yield _decoded(stored, inner, archives=False)
+
         try:
-            with zipfile.ZipFile(cast(BinaryIO, spool)) as archive:
-                members = (member for member in archive.infolist() if not member.is_dir())
-                yield from _one_after_the_other(
-                    _decoded(_zip_pieces(archive, member), label, archives=False) for member in members
-                )
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise InputReadError(
-                f"the zip archive is damaged or not readable ({error})", where=label, hint="try it with unzip -t"
-            ) from None
+            yield from _one_after_the_other(contents())
+        except (zip_archive.NoZip, zip_archive.DamagedDirectory) as error:
+            raise InputReadError(str(error), where=label, hint="try it with: unzip -t") from None
 
 
-def _zip_pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    with archive.open(member) as content:
-        read = getattr(content, "read1", content.read)
-        while piece := read(_SOURCE_READ):
-            yield piece
+class _Part(io.RawIOBase):
+    """A part of something that is read by places."""
+
+    def __init__(self, read: Callable[[int, int], bytes], at: int, length: int) -> None:
+        self._read = read
+        self._at = at
+        self._end = at + length
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+        left = self._end - self._at
+        data = self._read(self._at, left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data
 
 
 def _one_after_the_other(files: Iterable[Iterator[bytes]]) -> Iterator[bytes]:
