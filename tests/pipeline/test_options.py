@@ -10,6 +10,7 @@ from ess.errors import OptionError
 from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, is_option_word, split_attributes
 from ess.pipeline.page import help_text
+from ess.tools import aq_cnt
 from ess.tools.aq_pp import OPTIONS
 
 TABLE = OptionTable(
@@ -110,6 +111,13 @@ def test_help_for_a_word_is_that_of_the_option_or_the_function() -> None:
     assert help_text(OPTIONS, ["tos"]).startswith("ToS(")
     with pytest.raises(OptionError, match="did you mean ToS"):
         help_text(OPTIONS, ["ToSS"])
+    for tool in (OPTIONS, aq_cnt.OPTIONS):
+        with pytest.raises(OptionError, match=r"did you mean .*RxMap or PatMap\?"):
+            help_text(tool, ["Map"])
+    with pytest.raises(OptionError, match=r"did you mean -map, .*-mapc"):
+        help_text(OPTIONS, ["-MAP"])
+    with pytest.raises(OptionError, match="see aq_pp -h for the options"):
+        help_text(OPTIONS, ["a"])
 
 
 def test_every_row_of_the_table_is_complete() -> None:

@@ -257,7 +257,7 @@ COLUMNS: dict[str, tuple[tuple[str, pa.DataType], ...]] = {
         ("time", pa.uint32()),
         ("n", pa.int32()),
         ("price", pa.float64()),
-        ("ip", pa.large_binary()),
+        ("from", pa.large_binary()),
     ),
     "days": (("user", pa.large_binary()), ("day", pa.uint32()), ("n", pa.int32())),
     "totals": (
@@ -276,7 +276,7 @@ def good_rows(table: str, count: int) -> pa.RecordBatch:
     columns = COLUMNS.get(table, COLUMNS["log"])
     made = [
         pa.array([b"u%d" % (n % 9) for n in range(count)] if kind == pa.large_binary() else list(range(count)), kind)
-        if name != "ip"
+        if name != "from"
         else pa.array([bytes([1, 2, 3, n % 4]) for n in range(count)], kind)
         for name, kind in columns
     ]
@@ -306,7 +306,7 @@ def bad_rows(generator: random.Random, table: str) -> pa.RecordBatch:
         arrays.append(arrays[0])
     elif what == 5:
         values = arrays[place].to_pylist()
-        wrong = b"12345" if names[place] == "ip" else None
+        wrong = b"12345" if names[place] == "from" else None
         arrays[place] = pa.array([wrong, *values[1:]] if values else [], arrays[place].type)
     else:
         arrays[place] = _other_array(generator, good.num_rows)

@@ -12,6 +12,7 @@ import time
 
 from ess.udb.wire.access import Access
 from ess.udb.wire.protocol import CERTIFICATE_NAME
+from tests.waiting import PATIENCE
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS = 0, 1, 3, 4
@@ -74,6 +75,15 @@ class Http2:
         except OSError:
             pass
         return count
+
+    def await_answer(self, text: bytes) -> None:
+        """Read until the server has said something."""
+        self._socket.settimeout(PATIENCE)
+        said = b""
+        while text not in said:
+            part = self._socket.recv(1 << 16)
+            assert part, said
+            said += part
 
     def close(self, *, hard: bool = False) -> None:
         """Close the connection; ``hard``: as that of a process that has died."""

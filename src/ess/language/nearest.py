@@ -18,6 +18,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return spelling[found[0]] if found else ""
 
 
+def resembling(word: str, known: Iterable[str]) -> list[str]:
+    """The known names that contain a word, in any case, or else are like it; at most twelve, the shortest first.
+
+    >>> resembling("Map", ["-map", "Min", "PatMap", "RxMap"]), resembling("Patmapp", ["PatMap", "RxMap", "Min"])
+    (['-map', 'RxMap', 'PatMap'], ['PatMap'])
+    """
+    import difflib  # only needed once something went wrong
+
+    spelling = {name.lower(): name for name in known}
+    sought = word.lower().lstrip("-")
+    found = [name for name in spelling if len(sought) > 1 and sought in name]
+    found = sorted(found, key=len) or difflib.get_close_matches(sought, spelling, n=4)
+    return [spelling[name] for name in found[:12]]
+
+
 def choice_hint(word: str, known: Iterable[str]) -> str:
     """A hint for a word that is none of ``known``, which may show a value, ``bz=BufSize``.
 

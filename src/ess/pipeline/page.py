@@ -64,12 +64,13 @@ def function_page(table: OptionTable, name: str) -> str:
         OptionError: If there is none of that name.
     """
     from ess.language.functions import FUNCTIONS  # the whole table; only help and expressions need it
-    from ess.language.nearest import nearest
+    from ess.language.nearest import resembling
 
     function = FUNCTIONS.get(name.lower().removesuffix("()"))
     if function is None:
-        near = nearest(name, [known.name for known in FUNCTIONS.values()])
-        hint = f"did you mean {near}?" if near else f"see {table.tool} -h for the options"
+        known = [option.name for option in table.options if not option.obsolete]
+        near = resembling(name.removesuffix("()"), [*known, *(each.name for each in FUNCTIONS.values())])
+        hint = f"did you mean {_choice(near)}?" if near else f"see {table.tool} -h for the options"
         raise OptionError(f"there is no option or function '{name}'", where=f"{table.tool} -h", hint=hint)
     entry = function_entry(function)
     lines = [entry.signature, "", *_wrap(entry.summary, "    "), "", *_wrap(entry.types, "    ", hanging="        ")]
@@ -80,6 +81,16 @@ def function_page(table: OptionTable, name: str) -> str:
     if entry.examples:
         lines += ["", "    Examples:", *(f"        {example}" for example in entry.examples)]
     return "\n".join(lines) + "\n"
+
+
+def _choice(names: Sequence[str]) -> str:
+    """Names for a question.
+
+    >>> _choice(["a"]), _choice(["a", "b", "c"])
+    ('a', 'a, b or c')
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 @dataclass(frozen=True)
