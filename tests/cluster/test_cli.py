@@ -81,6 +81,32 @@ def test_stream_options(logs: Path, ess: Ess) -> None:
     assert err.endswith("ess: 3 of 3 files, 100% of the bytes\n")
 
 
+def test_what_fails_in_the_same_way_is_told_once(logs: Path, ess: Ess) -> None:
+    first = f"{logs}/log_20140901.gz"
+    out, err = ess("stream", "log", "*", "*", "echo out; aq_pp -f - -d s:a i:b -filtt x", code=2)
+    assert out == "out\n" * 3
+    assert err.splitlines() == [
+        "log_20140901.gz: aq_pp: unknown option -filtt; did you mean -filt?",
+        f"ess: {first}: the command failed with exit code 2 (and 2 files more)",
+    ]
+    # But for the name of the file; and another message, another code or none is another failure.
+    command = "echo not %file.gz >&2; [ %file != log_20140902 ] || echo nor that >&2; exit 1"
+    assert ess("stream", "log", "*", "*", command, code=1)[1].splitlines() == [
+        "log_20140901.gz: not log_20140901.gz",
+        "log_20140902.gz: not log_20140902.gz",
+        "log_20140902.gz: nor that",
+        f"ess: {first}: the command failed with exit code 1 (and 1 file more)",
+        f"ess: {logs}/log_20140902.gz: the command failed with exit code 1",
+    ]
+    assert "log_20140903.gz: not log_20140903.gz" in ess("stream", "log", "*", "*", command, "--debug", code=1)[1]
+    assert ess("stream", "log", "*", "*", "echo >&2; exit $((ESS_IMPORT_SEQ + 1))", code=1)[1].splitlines() == [
+        "log_20140901.gz: ",
+        f"ess: {first}: the command failed with exit code 1",
+        f"ess: {logs}/log_20140902.gz: the command failed with exit code 2",
+        f"ess: {logs}/log_20140903.gz: the command failed with exit code 3",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,10 +11,7 @@ from ess import api
 from ess.api.messages import concealed
 from ess.errors import OptionError, printable
 
-if TYPE_CHECKING:
-    from ess.cluster.report import Failure
-
-#: The failures that are named one by one.
+#: The failures, or failures of a kind, that have a line each.
 _MOST_FAILURES = 20
 
 
@@ -78,7 +75,7 @@ def stream(
         raise typer.Exit(130) from None
     finally:
         display.clear()
-    _tell_failures(result.failures)
+    _tell_failures(result.failure_lines)
     if result.messages_left_out:
         _say(f"{result.messages_left_out:,} more lines of messages; --debug shows all")
     if not result.files and not result.resumed:
@@ -117,16 +114,16 @@ def execute(
         command, master=master, trace=_say if debug else None, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer
     ).result
     if result.nodes > 1:
-        _tell_failures(result.failures)
+        _tell_failures([str(failure) for failure in result.failures])
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
 
-def _tell_failures(failures: tuple[Failure, ...]) -> None:
-    for failure in failures[:_MOST_FAILURES]:
-        _say(str(failure))
-    if len(failures) > _MOST_FAILURES:
-        _say(f"and {len(failures) - _MOST_FAILURES} more failed")
+def _tell_failures(lines: list[str]) -> None:
+    for line in lines[:_MOST_FAILURES]:
+        _say(line)
+    if len(lines) > _MOST_FAILURES:
+        _say(f"and {len(lines) - _MOST_FAILURES} more such lines; --debug tells of each")
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -13,6 +16,9 @@ from ess.errors import printable
 #: The lines of messages that are shown of a successful task, and of all such tasks together.
 LINES_OF_A_TASK = 3
 LINES_OF_A_JOB = 12
+
+#: So many different messages of failed tasks are known again.
+MOST_KNOWN = 10_000
 
 _CHUNK = 1 << 20
 
@@ -38,7 +44,8 @@ class Delivery:
         stderr: Takes their messages; before each line stands what ``name`` gives.
         name: What a task is called, e.g. after its file; blank for nothing.
         all_messages: Pass on every line. Without it, only the first lines of tasks that went well, since a
-            thousand rejected records would hide what matters; those of failed tasks are passed on in full.
+            thousand rejected records would hide what matters; those of failed tasks are passed on in full, unless an
+            earlier one has said the same.
         delivered: Told of each task once its output is passed on.
     """
 
@@ -60,6 +67,8 @@ class Delivery:
         self._delivered = delivered
         self._shown = 0
         self.left_out = 0
+        self._first: dict[bytes, int] = {}
+        self.alike: dict[int, int] = {}  # failed tasks with messages: the first one that has said the same
         self._waiting: dict[int, Outcome] = {}
         self._skipped: set[int] = set()
         self._next = 0
@@ -115,6 +124,8 @@ class Delivery:
         except OSError:
             return
         name = self._name(outcome)
+        if outcome.ended.exit_code != 0 and self._was_said(path, name, outcome.index) and not self._all_messages:
+            return
         prefix = f"{printable(name)}: ".encode() if name else b""
         limit: float = inf
         if not self._all_messages and outcome.ended.exit_code == 0:
@@ -127,6 +138,17 @@ class Delivery:
                 else:
                     self.left_out += 1
         self._stderr.flush()
+
+    def _was_said(self, path: Path, name: str, index: int) -> bool:
+        """True if another failed task has had the same messages, but for its name in them."""
+        if path.stat().st_size > _CHUNK:
+            return False
+        own_name = rb"\b%b\b" % re.escape(os.fsencode(name.partition(".")[0]))
+        digest = hashlib.sha256(re.sub(own_name, b"\0", path.read_bytes())).digest()
+        if digest not in self._first and len(self._first) < MOST_KNOWN:
+            self._first[digest] = index
+        self.alike[index] = self._first.get(digest, index)
+        return self.alike[index] != index
 
 
 def _copy(path: Path, target: Sink) -> None:

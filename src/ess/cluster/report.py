@@ -15,17 +15,39 @@ _MISSING = (UdbConnectError.exit_code, UdbCommunicationError.exit_code)
 
 @dataclass(frozen=True)
 class Failure:
-    """A file (or, without one, a node's command) that failed: its exit code, and why if known."""
+    """A file (or, without one, a node's command) that failed: its exit code, and why if known.
+
+    ``said_as`` names the first that failed with the messages that this one had, itself if it is the first; blank if it
+    had none.
+    """
 
     name: str
     exit_code: int
     node_id: int
     problem: str = ""
+    said_as: str = ""
 
     def __str__(self) -> str:
         """One line."""
         why = self.problem or f"the command failed with exit code {self.exit_code}"
         return why if self.name and why.startswith(self.name) else f"{self.name}: {why}"
+
+
+def failure_lines(failures: Iterable[Failure]) -> list[str]:
+    """A line for all files that failed alike, with the name of the first.
+
+    >>> failure_lines([Failure("a", 2, 0, said_as="a"), Failure("b", 2, 0, said_as="a"), Failure("c", 1, 0)])
+    ['a: the command failed with exit code 2 (and 1 file more)', 'c: the command failed with exit code 1']
+    """
+    alike: dict[tuple[int, str, str], list[Failure]] = {}
+    for failure in failures:
+        problem = failure.problem.replace(failure.name, "") if failure.name else failure.problem
+        alike.setdefault((failure.exit_code, problem, failure.said_as), []).append(failure)
+    lines = []
+    for first, *others in alike.values():
+        more = f" (and {len(others):,} file{'' if len(others) == 1 else 's'} more)" if others else ""
+        lines.append(f"{first}{more}")
+    return lines
 
 
 @dataclass(frozen=True)
@@ -68,6 +90,11 @@ class StreamResult:
     def reconciliation(self) -> list[str]:
         """The lines that account for all rows, see :func:`reconciliation`."""
         return reconciliation(self)
+
+    @property
+    def failure_lines(self) -> list[str]:
+        """The lines that name what failed, see :func:`failure_lines`."""
+        return failure_lines(self.failures)
 
     @property
     def missed_a_server(self) -> bool:

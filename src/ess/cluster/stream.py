@@ -251,7 +251,7 @@ class _Run:
             done = [*(self._earlier[key].tools for key in self._keys if key in self._earlier), *self._noted]
             imports = " -imp" in self._job.command or any(tool.imports for tools in done for tool in tools)
             raise Interrupted(done=len(done), files=len(self._keys), imports=imports) from None
-        return self._result(delivery.left_out)
+        return self._result(delivery)
 
     def _take(self, outcome: Outcome, delivery: Delivery) -> None:
         self._outcomes.append(outcome)
@@ -273,10 +273,16 @@ class _Run:
     def _size(self, index: int) -> int:
         return self._source.entries[index].size
 
-    def _result(self, messages_left_out: int) -> StreamResult:
+    def _result(self, delivery: Delivery) -> StreamResult:
         outcomes = sorted(self._outcomes, key=lambda outcome: outcome.index)
         failures = tuple(
-            Failure(self._source.entries[each.index].path, each.ended.exit_code, each.node_id, each.ended.problem)
+            Failure(
+                self._source.entries[each.index].path,
+                each.ended.exit_code,
+                each.node_id,
+                each.ended.problem,
+                self._source.entries[alike].path if (alike := delivery.alike.get(each.index, -1)) >= 0 else "",
+            )
             for each in outcomes
             if each.ended.exit_code != 0
         )
@@ -289,7 +295,7 @@ class _Run:
             failures=failures,
             stages=sum_stages([*resumed, *(each.ended.tools for each in outcomes if each.ended.exit_code == 0)]),
             job=self._job.id,
-            messages_left_out=messages_left_out,
+            messages_left_out=delivery.left_out,
         )
         return replace(result, stopped_servers=stopped_servers(udb_folder())) if result.missed_a_server else result
 
