@@ -27,6 +27,7 @@ The automatic rules, which the manual leaves open:
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -128,7 +129,7 @@ _AUTO = re.compile(
     | (?<![A-Za-z0-9])(?:u_(?:ex|in|nc)|ex(?=[0-9]{6}(?![0-9])))(?P<Y7>[0-9]{2})(?P<m7>[0-9]{2})
       (?:(?P<d7>[0-9]{2})(?P<h7>[0-9]{2})?)?(?![0-9])
     )""".replace("MONTH", _MONTH_NAME),
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,  # else an old form of s begins a September
 )
 _TIME = re.compile(
     r"[-_. T](?:([0-9]{2})(?:[-_.:]([0-9]{2})(?:[-_.:]([0-9]{2}))?)?|([0-9]{4}|[0-9]{6}))(?![0-9])", re.IGNORECASE
@@ -164,12 +165,13 @@ _OWNERS = frozenset(
 )
 
 
-def automatic_date(text: str, beyond: int = 0) -> datetime | None:
+def automatic_date(text: str, beyond: int = 0, *, start: int = 0) -> datetime | None:
     """The first date in ``text`` by the automatic rules of this module, seconds since 1970 excepted.
 
     Args:
         text: A path or a part of one.
         beyond: The date must end behind that many characters.
+        start: No date begins before that many characters.
 
     >>> automatic_date("browse_20140901.gz")
     datetime.datetime(2014, 9, 1, 0, 0)
@@ -181,13 +183,31 @@ def automatic_date(text: str, beyond: int = 0) -> datetime | None:
     datetime.datetime(2026, 11, 30, 7, 0)
     >>> automatic_date("order 201409013 of 20149999")
     """
-    at = 0
+    at = start
     while (found := _AUTO.search(text, at)) is not None:
         date, end = _date_of_match(text, found)
         if date is not None and end > beyond:
             return date
         at = found.start() + 1  # later dates may overlap, e.g. 99-2014-09-01
     return None
+
+
+def deciding_part(shape: str) -> tuple[int, int] | None:
+    """The part of all texts of a shape that decides which date :func:`automatic_date` finds; None if there is none.
+
+    Args:
+        shape: A text with a ``1`` in place of each digit. The expressions above take a ``1`` wherever they take
+            any digit, so they match the same parts of each text of that shape; weekdays are the exception.
+    """
+    begin, end, at = -1, 0, 0
+    while (found := _AUTO.search(shape, at)) is not None:
+        if found["Y5"]:
+            return 0, len(shape)
+        begin = found.start() if begin < 0 else begin
+        behind = (each.match(shape, found.end()) for each in (_NAMED_HOUR, _HOUR_FOLDERS, _SHORT_HOUR, _TIME))
+        end = max(end, found.end(), *(time.end() for time in behind if time is not None))
+        at = found.start() + 1
+    return None if begin < 0 else (begin, end)
 
 
 def epoch_date(text: str) -> datetime | None:
@@ -224,9 +244,11 @@ def _date_of_match(text: str, found: re.Match[str]) -> tuple[datetime | None, in
 
 
 def _day_of_match(found: re.Match[str]) -> datetime | None:
-    for number in "12346":
+    if year := found["Y1"]:  # the most usual
+        return _datetime(year, found["m1"], found["d1"])
+    for number in "2346":
         if found[f"Y{number}"]:
-            month = found[f"m{number}"] if number in "16" else str(_MONTH_NUMBERS[found[f"b{number}"].lower()])
+            month = found["m6"] if number == "6" else str(_MONTH_NUMBERS[found[f"b{number}"].lower()])
             return _datetime(found[f"Y{number}"], month, found[f"d{number}"])
     if found["Y7"]:
         return _datetime("20" + found["Y7"], found["m7"], found["d7"] or "1")
@@ -246,7 +268,7 @@ def _time_behind(text: str, found: re.Match[str], date: datetime) -> tuple[datet
         return (with_time, named.end()) if with_time else (date, end)
     if found["run"] or found["Y6"]:
         return date, end
-    separator = next((found[f"s{number}"] for number in "12345" if found[f"s{number}"]), "")
+    separator = found["s1"] or next((found[f"s{number}"] for number in "2345" if found[f"s{number}"]), "")
     if separator == "/":
         folders = _HOUR_FOLDERS.match(text, end)
         with_time = folders and (
@@ -268,6 +290,7 @@ def _time_behind(text: str, found: re.Match[str], date: datetime) -> tuple[datet
     return (with_time, time.end()) if with_time else (date, end)
 
 
+@functools.lru_cache(maxsize=4096)
 def _datetime(year: str, month: str, day: str) -> datetime | None:
     if not 1900 <= int(year) <= 2099:
         return None
@@ -291,8 +314,8 @@ _CLASS_PATTERNS = {
     "Y": "[0-9]{4}",
     "y": "[0-9]{2}",
     "m": "[0-9]{2}",
-    "b": "(?i:" + "|".join(name[:3] for name in _MONTHS) + ")",
-    "B": "(?i:" + "|".join(_MONTHS) + ")",
+    "b": "(?ai:" + "|".join(name[:3] for name in _MONTHS) + ")",
+    "B": "(?ai:" + "|".join(_MONTHS) + ")",
     "d": "[0-9]{2}",
     "H": "[0-9]{2}",
     "M": "[0-9]{2}",
@@ -303,7 +326,7 @@ _CLASS_PATTERNS = {
 _FORMAT_PATTERNS = {
     "Y": ("Y", _CLASS_PATTERNS["Y"]),
     "y": ("y", _CLASS_PATTERNS["y"]),
-    "M": ("m", "(?:[0-9]{2}|(?i:" + _MONTH_NAME + "))"),
+    "M": ("m", "(?:[0-9]{2}|(?ai:" + _MONTH_NAME + "))"),
     "D": ("d", _CLASS_PATTERNS["d"]),
     "h": ("H", _CLASS_PATTERNS["H"]),
     "m": ("M", _CLASS_PATTERNS["M"]),
@@ -379,6 +402,10 @@ def _compile_format(text: str, *, padded: bool = True) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+#: Dates of repeated parts of names that are remembered.
+_REMEMBERED = 100_000
+
+
 class DateFinder:
     """A date rule, compiled; raises OptionError if the rule is not valid.
 
@@ -391,6 +418,7 @@ class DateFinder:
         self._pattern: re.Pattern[str] | None = None
         self._unpadded: re.Pattern[str] | None = None
         self._automatic = rule.kind is DateRuleKind.AUTO
+        self._of_parts: dict[tuple[str | None, ...], FileDate] = {}
         if rule.kind is DateRuleKind.REGEX:
             self._pattern = _compile_regex(rule.text)
             self._unpadded = _compile_regex(rule.text, padded=False)
@@ -425,7 +453,14 @@ class DateFinder:
         found = self._pattern.search(path[name_at:]) or self._pattern.search(path)
         if found is None and self._unpadded is not None:
             found = self._unpadded.search(path[name_at:]) or self._unpadded.search(path)
-        return _date_of_parts(found.groupdict()) if found else FileDate()
+        if found is None:
+            return FileDate()
+        parts = found.groups()  # the same in many names
+        if parts not in self._of_parts:
+            if len(self._of_parts) >= _REMEMBERED:
+                self._of_parts.clear()
+            self._of_parts[parts] = _date_of_parts(found.groupdict())
+        return self._of_parts[parts]
 
 
 def _date_of_parts(groups: dict[str, str | None]) -> FileDate:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ess.errors import InputOpenError
-from ess.lake.dates import AUTO, DateFinder, DateRule
+from ess.lake.dates import AUTO, DateRule
 from ess.lake.entry import FileEntry
 from ess.lake.patterns import Pattern, compile_globs
+from ess.lake.repeated_dates import RepeatedDates
 from ess.stores.disk import Disk
 from ess.stores.store import Dangling, Entry, Folder, Item, Store, Unreadable, all_names
 
@@ -43,7 +44,7 @@ class _Walk:
     store: Store
     label: str
     exclude: re.Pattern[str] | None
-    finder: DateFinder
+    finder: RepeatedDates
     found: dict[str, FileEntry] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     dangling: dict[str, FileEntry] = field(default_factory=dict)
@@ -106,7 +107,7 @@ def list_files(
     A file that several patterns match is listed once. A pattern without a wildcard names one
     file, or everything below one folder.
     """
-    walk = _Walk(store, label, exclude, DateFinder(rule))
+    walk = _Walk(store, label, exclude, RepeatedDates(rule))
     for given in patterns:
         pattern = walk.with_content(given)
         match = compile_globs((pattern.text,)).match
@@ -142,21 +143,32 @@ def _walk_all(walk: _Walk, base: str, prefix: str, match: Callable[[str], object
                 pending.append((path, (*above, item.identity)))
 
 
-def _walk_keys(walk: _Walk, base: str, prefix: str, match: Callable[[str], object]) -> None:
-    """List the keys that begin like ``prefix``; what is excluded takes all below it along, as on a disk."""
-    left_out: dict[str, bool] = {base: False}
+class Exclusion:
+    """The keys below a folder that a pattern leaves out; what is excluded takes all below it along, as on a disk."""
 
-    def excluded(folder: str) -> bool:
-        known = left_out.get(folder)
+    def __init__(self, pattern: re.Pattern[str], base: str) -> None:
+        self._match = pattern.match
+        self._folders: dict[str, bool] = {base: False}
+
+    def covers(self, path: str) -> bool:
+        """True if a path, or a folder above it, is left out."""
+        return self._match(path) is not None or self._folder(path[: path.rindex("/") + 1])
+
+    def _folder(self, folder: str) -> bool:
+        known = self._folders.get(folder)
         if known is None:
             above = folder[: folder.rindex("/", 0, -1) + 1]
-            known = excluded(above) or walk.excluded(folder) or walk.excluded(folder[:-1])
-            left_out[folder] = known
+            known = self._folder(above) or bool(self._match(folder) or self._match(folder[:-1]))
+            self._folders[folder] = known
         return known
 
+
+def _walk_keys(walk: _Walk, base: str, prefix: str, match: Callable[[str], object]) -> None:
+    """List the keys that begin like ``prefix``."""
+    exclusion = Exclusion(walk.exclude, base) if walk.exclude is not None else None
     for entry in walk.store.entries(walk.key(prefix)):
         path = walk.store.at(entry.key)
-        if match(path) and not walk.excluded(path) and not excluded(path[: path.rindex("/") + 1]):
+        if path not in walk.found and match(path) and not (exclusion is not None and exclusion.covers(path)):
             walk.keep(path, entry, len(base))
 
 
@@ -172,7 +184,7 @@ def list_level(
 
     A pattern that ends in ``/``, or names a folder without a wildcard, lists what is in it.
     """
-    walk = _Walk(store, label, exclude, DateFinder(rule))
+    walk = _Walk(store, label, exclude, RepeatedDates(rule))
     for pattern in patterns:
         _walk_levels(walk, walk.with_content(pattern))
     return walk.listing()

@@ -1,0 +1,87 @@
+"""The categories of the keys of a store, and their dates there: many keys, many categories, one look.
+
+The answers are those of listing each category by itself (:func:`ess.lake.listing.list_files`). A key is compared only
+with the patterns whose fixed beginning it has, and of those only where a word that the pattern holds is in the key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ess.lake.dates import DateRule, FileDate
+from ess.lake.listing import Exclusion
+from ess.lake.patterns import Pattern, compile_globs
+from ess.lake.repeated_dates import RepeatedDates
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rules of a category: its patterns (folders with their ``*``), what it leaves out, and its dates."""
+
+    patterns: tuple[Pattern, ...]
+    exclude: re.Pattern[str] | None
+    rule: DateRule
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A pattern of a category, for keys that begin with its fixed part: its number there, and what it takes."""
+
+    group: int
+    number: int
+    match: Callable[[str], object] | None  # of the whole key; None: everything matches
+    base_length: int
+    excluded: Exclusion | None
+    find: Callable[[str, int], FileDate]
+
+    def takes(self, key: str) -> bool:
+        return (self.match is None or self.match(key) is not None) and not (
+            self.excluded is not None and self.excluded.covers(key)
+        )
+
+
+class Classifier:
+    """Compares keys with the rules of several categories."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        dates: dict[DateRule, RepeatedDates] = {}
+        tests: dict[str, list[tuple[str, _Test]]] = {}
+        for at, group in enumerate(groups):
+            if group.rule not in dates:
+                dates[group.rule] = RepeatedDates(group.rule)
+            for number, pattern in enumerate(group.patterns):
+                rest = pattern.text[len(pattern.prefix) :]
+                everything = rest != "" and not rest.strip("*")
+                test = _Test(
+                    at,
+                    number,
+                    None if everything else compile_globs((pattern.text,)).match,
+                    len(pattern.base),
+                    Exclusion(group.exclude, pattern.base) if group.exclude is not None else None,
+                    dates[group.rule].find,
+                )
+                tests.setdefault(pattern.prefix, []).append((_longest_word(rest), test))
+        self._by_length = [
+            (length, {prefix: tuple(found) for prefix, found in tests.items() if len(prefix) == length})
+            for length in sorted({len(prefix) for prefix in tests})
+        ]
+
+    def of(self, key: str) -> list[tuple[int, FileDate]]:
+        """The categories of a key, by number, and its date in each; ``key`` has what its store puts before it."""
+        found: list[_Test] = []
+        for length, by_prefix in self._by_length:
+            tests = by_prefix.get(key[:length])
+            if tests is not None:
+                rest = key[length:]
+                found += [test for word, test in tests if word in rest and test.takes(key)]
+        if len(found) > 1:  # of several patterns of a category the first counts
+            found.sort(key=lambda test: (test.group, -test.number))
+            found = [*{test.group: test for test in found}.values()]
+        return [(test.group, test.find(key, test.base_length)) for test in found]
+
+
+def _longest_word(rest: str) -> str:
+    """The longest text that is in everything that the rest of a glob, from its first wildcard on, matches."""
+    return max(re.split(r"[*?]", rest.partition("[")[0]), key=len)
