@@ -37,7 +37,7 @@ demo: $(STAMP) ## run the main job from sample logs to the answer
 	@bash scripts/demo.sh
 
 test: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest -n $${TEST_WORKERS:-2} --dist loadfile
+	@$(BIN)/python -m pytest -n $${TEST_WORKERS:-4} --dist loadfile --no-loadscope-reorder
 
 newest: $(STAMP) ## the tests on the newest supported Python that this machine has, beside that of .venv
 	@sh scripts/newest.sh tests/formats tests/language tests/rowwise tests/columnar tests/pipeline tests/lake tests/tools tests/cli tests/cluster tests/udb/test_processes.py tests/udb/test_aq_udb.py tests/udb/test_import_export.py tests/udb/test_durability.py src

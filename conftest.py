@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import guard
+from tests import guard, order
 
 #: So long may what a test has stopped take to end.
 ENDS_WITHIN_SECONDS = 30.0
@@ -18,6 +18,11 @@ ENDS_WITHIN_SECONDS = 30.0
 def pytest_configure() -> None:
     """Let a guard end whatever this run starts, however the run ends."""
     guard.start()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first."""
+    items.sort(key=lambda item: order.place(item.nodeid))
 
 
 def _left() -> list[guard.Process]:

@@ -35,4 +35,4 @@ if [ ! -f $venv/.set-up ] || [ -n "$(find $needed -newer $venv/.set-up)" ]; then
     touch $venv/.set-up
 fi
 echo "newest: the tests on Python $newest ($python)"
-exec $venv/bin/python -m pytest -n "${TEST_WORKERS:-2}" --dist loadfile "$@"
+exec $venv/bin/python -m pytest -n "${TEST_WORKERS:-4}" --dist loadfile --no-loadscope-reorder "$@"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.order import LONGEST
 from tests.test_layering import ORDER, SOURCE, UDB_ROOMS
 
 ROOT = SOURCE.parent.parent
@@ -61,3 +62,7 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
         if not there.exists() or (section and section not in anchors(there)):
             wrong.append(f"{target}#{section}")
     assert wrong == []
+
+
+def test_the_files_that_begin_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []

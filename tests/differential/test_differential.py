@@ -12,7 +12,7 @@ from tests.differential.garbage import garbage_failure, make_garbage
 from tests.differential.regressions import CASES
 
 #: How many generated cases a test run takes; ``make fuzz`` goes on from there.
-SHARES, CASES_A_SHARE = 8, 30
+SHARES, CASES_A_SHARE, COMMANDS_A_SHARE = 8, 30, 8
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -23,9 +23,9 @@ def test_generated_chains_agree(share: int) -> None:
         assert found is None, report(options, rows, found)
 
 
-@pytest.mark.parametrize("share", range(8))
+@pytest.mark.parametrize("share", range(SHARES))
 def test_generated_commands_agree(share: int) -> None:
-    for number in range(share * 16, (share + 1) * 16):
+    for number in range(share * COMMANDS_A_SHARE, (share + 1) * COMMANDS_A_SHARE):
         command = make_command(0, number)
         assert not command_difference(command), report_command(command)
 

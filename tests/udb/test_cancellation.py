@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ def row(row):
     finally:
         open(f"{folder}/ended-{{os.getpid()}}", "w").close()
 """
-CODE = "from ess.tools.{} import command; command()"
+Tool = Callable[..., bytes]
 
 
 def test_what_is_wanted_is_done_and_its_failure_is_that_of_the_work() -> None:
@@ -70,23 +70,38 @@ def loop(request: pytest.FixtureRequest, places: dict[str, str], port_base: int,
     module.write_text(LOOP.format(folder=str(tmp_path)))
     try:
         list(admin.udbd("start"))
-        rows = b"".join(b"u%d,1\n" % n for n in range(100))
-        tool("aq_pp", "-f", "-", "-d", "s:user", "i:n", "-imp", "db:log", stdin=rows)
         yield module
     finally:
         list(admin.udbd("stop"))
 
 
-def tool(name: str, *arguments: str, stdin: bytes = b"") -> bytes:
-    command = [sys.executable, "-c", CODE.format(name), *arguments]
-    return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True, timeout=PATIENCE).stdout
+@pytest.fixture
+def tool(loop: Path, warm: dict[str, str]) -> Tool:
+    """Runs a command, and gives what it prints."""
+
+    def run(*command: str, stdin: bytes = b"") -> bytes:
+        environment = {**os.environ, **warm}
+        done = subprocess.run(
+            command, input=stdin, stdout=subprocess.PIPE, check=True, timeout=PATIENCE, env=environment
+        )
+        return done.stdout
+
+    run("aq_pp", "-f", "-", "-d", "s:user", "i:n", "-imp", "db:log", stdin=b"".join(b"u%d,1\n" % n for n in range(100)))
+    return run
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_module_that_loops_ends_with_its_command(loop: Path, how: signal.Signals) -> None:
+def test_a_module_that_loops_ends_with_its_command(loop: Path, tool: Tool, warm: dict[str, str]) -> None:
+    for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        looped(loop, tool, warm, how)
+    list(admin.udbd("stop"))
+
+
+def looped(loop: Path, tool: Tool, warm: dict[str, str], how: signal.Signals) -> None:
+    """A command that runs the module is ended, and so does the module."""
     counted = tool("aq_udb", "-cnt", "db:log", "-filt", "n == 1")
-    command = [sys.executable, "-c", CODE.format("aq_udb"), "-scn", "db:log", "-mod", "loop", str(loop)]
-    child = subprocess.Popen(command)
+    child = subprocess.Popen(
+        ["aq_udb", "-scn", "db:log", "-mod", "loop", str(loop)], env={**os.environ, **warm, "ESS_WARM": "0"}
+    )
     try:
         until(lambda: any(loop.parent.glob("begun-*")))
         tool("aq_udb", "-probe", "db")  # others are answered meanwhile
@@ -97,6 +112,7 @@ def test_a_module_that_loops_ends_with_its_command(loop: Path, how: signal.Signa
         child.wait()
     begun = {path.name.removeprefix("begun-") for path in loop.parent.glob("begun-*")}
     until(lambda: {path.name.removeprefix("ended-") for path in loop.parent.glob("ended-*")} >= begun)
+    for path in loop.parent.glob("begun-*"):
+        path.unlink()
     assert tool("aq_udb", "-cnt", "db:log", "-filt", "n == 1") == counted
-    tool("aq_udb", "-scn", "db:log", "-eval", "n", "n + 1")  # nothing holds others up
-    list(admin.udbd("stop"))
+    tool("aq_udb", "-scn", "db:log", "-eval", "n", "n + 0")  # nothing holds others up

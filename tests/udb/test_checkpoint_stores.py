@@ -368,13 +368,13 @@ def test_no_bucket_no_access_nobody_there(store: StoreServer, pool: Pool, monkey
         closed.bind(("127.0.0.1", 0))
         port = str(closed.getsockname()[1])
         tell(monkeypatch, {name: text.replace("PORT", port) for name, text in store.elsewhere.items()})
+        monkeypatch.setenv("ESS_STORE_TIMEOUT", "1")
         for way in (save, load):
             with pytest.raises(EssError, match="cannot be reached, or does not answer") as caught:
                 way(address)
             one_line(caught, store, store.address("").rstrip("/"))
         # Somebody takes the connection and never says a word.
         closed.listen(50)
-        monkeypatch.setenv("ESS_STORE_TIMEOUT", "1")
         with pytest.raises(EssError, match="cannot be reached, or does not answer"):
             save(address)
     tell(monkeypatch, store.environment)
