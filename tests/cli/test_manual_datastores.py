@@ -61,4 +61,4 @@ def test_the_page(server: StoreServer, web: Nginx, places: dict[str, str], tmp_p
             )
             assert (done.stdout + done.stderr, done.returncode) == (expected, 0), command
             steps += 1
-    assert steps == 9
+    assert steps == 14

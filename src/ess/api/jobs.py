@@ -28,6 +28,8 @@ def stream(
     master: bool = False,
     quit_on_error: bool = False,
     resume: bool = False,
+    bulk: bool = False,
+    s3out: str | None = None,
     all_messages: bool = True,
     progress: Callable[[Progress], None] | None = None,
     trace: Callable[[str], None] | None = None,
@@ -51,6 +53,9 @@ def stream(
         master: Run on this machine, although there is a cluster.
         quit_on_error: Start no further file once one has failed.
         resume: Continue the latest job with the same arguments that broke off or had failures.
+        bulk: Run one command for all files of a node, with their contents one after the other.
+        s3out: ``LABEL:PATH``: the output of each file becomes an object there, with ``%path``, ``%file`` and
+            ``%FILE`` in its name; with ``bulk`` one of each command, with ``%node_id``.
         all_messages: Pass on all messages of the commands; without it, of files that went well only a few lines.
         progress: Called whenever files are done, with the numbers of files and bytes done and of all.
         trace: Called with a line for each file: where it ran, how long, how it ended.
@@ -81,6 +86,7 @@ def stream(
     from ess.api.results import StreamOutput
     from ess.cluster.stream import StreamOptions
     from ess.cluster.stream import stream as run
+    from ess.cluster.targets import parse_target
     from ess.lake.ranges import bound_text
 
     options = StreamOptions(
@@ -92,6 +98,8 @@ def stream(
         progress=progress,
         trace=trace,
         cancelled=cancelled or StreamOptions.cancelled,
+        bulk=bulk,
+        output=parse_target(s3out) if s3out is not None else None,
     )
     output, messages = io.BytesIO(), io.BytesIO()
     result = run(
@@ -121,6 +129,8 @@ def start_stream(
     master: bool = False,
     quit_on_error: bool = False,
     resume: bool = False,
+    bulk: bool = False,
+    s3out: str | None = None,
     all_messages: bool = True,
     trace: Callable[[str], None] | None = None,
     stdout: Sink | None = None,
@@ -159,6 +169,8 @@ def start_stream(
             master=master,
             quit_on_error=quit_on_error,
             resume=resume,
+            bulk=bulk,
+            s3out=s3out,
             all_messages=all_messages,
             progress=progress,
             trace=trace,
@@ -175,6 +187,7 @@ def execute(
     command: str,
     *,
     master: bool = False,
+    s3out: str | None = None,
     trace: Callable[[str], None] | None = None,
     stdout: Sink | None = None,
     stderr: Sink | None = None,
@@ -184,6 +197,7 @@ def execute(
     Args:
         command: For bash. Plain ``aq_udb`` calls run once, over the whole database.
         master: Run on this machine only.
+        s3out: ``LABEL:PATH``: the output of each node becomes an object there, with ``%node_id`` in its name.
         trace: Called with a line for each node: how the command ended there.
         stdout: A binary file for the output; without one it is collected.
         stderr: A binary file for the messages; without one they are collected.
@@ -200,9 +214,17 @@ def execute(
 
     from ess.api.results import ExecOutput
     from ess.cluster.execute import execute as run
+    from ess.cluster.targets import parse_target
 
     output, messages = io.BytesIO(), io.BytesIO()
-    result = run(command, stdout=stdout or output, stderr=stderr or messages, master=master, trace=trace)
+    result = run(
+        command,
+        stdout=stdout or output,
+        stderr=stderr or messages,
+        master=master,
+        trace=trace,
+        output=parse_target(s3out) if s3out is not None else None,
+    )
     return ExecOutput(output.getvalue(), messages.getvalue(), result)
 
 

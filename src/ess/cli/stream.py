@@ -11,6 +11,9 @@ from ess import api
 from ess.api.messages import concealed
 from ess.errors import OptionError, printable
 
+if TYPE_CHECKING:
+    from ess.cluster.report import ExecResult, StreamResult
+
 #: The failures, or failures of a kind, that have a line each.
 _MOST_FAILURES = 20
 
@@ -25,7 +28,9 @@ def stream(
     debug: Annotated[
         bool, typer.Option("--debug", help="show all messages, and where each file ran and how it ended")
     ] = False,
-    bulk: Annotated[bool, typer.Option("--bulk", help="not available yet")] = False,
+    bulk: Annotated[
+        bool, typer.Option("--bulk", help="one command for all files of a node, their contents one after the other")
+    ] = False,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -37,7 +42,10 @@ def stream(
     progress: Annotated[bool, typer.Option("--progress", help="show progress also if not on a terminal")] = False,
     limit: Annotated[int | None, typer.Option(help="the maximum number of files")] = None,
     quitonerror: Annotated[bool, typer.Option("--quitonerror", help="stop at the first command that fails")] = False,
-    s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
+    s3out: Annotated[
+        str | None,
+        typer.Option(help="make an object of each file's output: LABEL:PATH, with %path, %file and %FILE in it"),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="continue the latest run of this command that broke off or had failures")
     ] = False,
@@ -45,9 +53,8 @@ def stream(
     """Run a command on each file of a category; the output comes in file order."""
     from ess.cli.progress import ProgressDisplay
 
-    for wanted, option in ((bulk, "--bulk"), (archive, "--archive"), (s3out, "--s3out")):
-        if wanted:
-            raise OptionError("this option is not available yet", where=option, hint="leave it out")
+    if archive:
+        raise OptionError("this option is not available yet", where="--archive", hint="leave it out")
     display = ProgressDisplay(always=progress)
     try:
         result = api.stream(
@@ -61,6 +68,8 @@ def stream(
             master=master,
             quit_on_error=quitonerror,
             resume=resume,
+            bulk=bulk,
+            s3out=s3out,
             all_messages=debug,
             progress=display.show,
             trace=_say if debug else None,
@@ -87,6 +96,8 @@ def stream(
         _say(f"{files} not run because of --quitonerror; --resume continues")
     for text in result.reconciliation:
         _say(text)
+    if s3out is not None:
+        _tell_objects(result, s3out)
     if result.stopped_servers:
         _say(
             f"a database server is stopped and does not answer: run: kill -CONT "
@@ -105,15 +116,22 @@ def execute(
     command: Annotated[str, typer.Argument(help="command to run on each node")],
     master: Annotated[bool, typer.Option("--master", help="run on this machine, not on the worker nodes")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="tell for each node how the command ended")] = False,
-    s3out: Annotated[str | None, typer.Option(help="not available yet")] = None,
+    s3out: Annotated[
+        str | None, typer.Option(help="make an object of each node's output: LABEL:PATH, with %node_id in it")
+    ] = None,
 ) -> None:
     """Run a command on every node; the output comes in the order of the nodes."""
-    if s3out:
-        raise OptionError("this option is not available yet", where="--s3out", hint="leave it out")
     result = api.execute(
-        command, master=master, trace=_say if debug else None, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer
+        command,
+        master=master,
+        s3out=s3out,
+        trace=_say if debug else None,
+        stdout=sys.stdout.buffer,
+        stderr=sys.stderr.buffer,
     ).result
-    if result.nodes > 1:
+    if s3out is not None:
+        _tell_objects(result, s3out)
+    if result.nodes > 1 or s3out is not None:
         _tell_failures([str(failure) for failure in result.failures])
     if result.exit_code:
         raise typer.Exit(result.exit_code)
@@ -124,6 +142,11 @@ def _tell_failures(lines: list[str]) -> None:
         _say(line)
     if len(lines) > _MOST_FAILURES:
         _say(f"and {len(lines) - _MOST_FAILURES} more such lines; --debug tells of each")
+
+
+def _tell_objects(result: StreamResult | ExecResult, place: str) -> None:
+    objects = "1 object" if result.objects == 1 else f"{result.objects:,} objects"
+    _say(f"{objects} written to {place}, {result.object_bytes:,} bytes")
 
 
 def _say(text: str) -> None:

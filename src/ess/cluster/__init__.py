@@ -9,6 +9,7 @@ The jobs:
     - ``ledger``: the file that says which files are done, for ``--resume``.
 
 Sharing out the work of a job:
+    - ``shares``: which files go through one command (``--bulk``); ``targets``: names of the objects of ``--s3out``.
     - ``bundles``: which files go together; ``dispatch``: which bundle goes where, also when nodes are lost.
     - ``driver``: the loop that starts bundles and takes their results; ``delivery``: output in file order;
       ``outputs``: brings it here from the nodes.
@@ -18,6 +19,7 @@ Sharing out the work of a job:
 
 Running one command, on whatever node:
     - ``work``: the command of a job on each file of a bundle; ``commands``: feeds it, waits for it, reads its counts.
+    - ``contents``: several files as one input; ``uploads``: makes an object of an output.
     - ``import_places``: how imports in a command are told apart, so that each counts once.
     - ``substitution``: ``%file`` and the like, put in as data; ``quoting``: how bash reads the text around them.
     - ``user_environment``: environment, folder and umask of the user; ``warm``: a tool server, so that ``aq_*`` start

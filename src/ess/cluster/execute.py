@@ -10,8 +10,10 @@ from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.driver import drive
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import ExecResult, Failure
+from ess.cluster.targets import Target, names_of_nodes, require_target
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
+from ess.lake.content import THIS_DISK
 
 
 def execute(
@@ -21,6 +23,7 @@ def execute(
     stderr: Sink,
     master: bool = False,
     trace: Callable[[str], None] | None = None,
+    output: Target | None = None,
 ) -> ExecResult:
     """Run ``command`` once on every node, or once on this machine if there is no cluster.
 
@@ -33,10 +36,14 @@ def execute(
         stderr: Takes their messages.
         master: Run it here only.
         trace: Gets a line for each node: how it ended.
+        output: The object that the output of each node becomes; None to deliver it.
 
     Raises:
         BrokenPipeError: If nobody reads the output any more; everything is stopped then.
     """
+    if output is not None:
+        require_target(output)
+        names_of_nodes(output, 0)
     job_id, folder = ledger.new_job()
     book = ledger.Ledger(job_id, folder)
     outcomes: list[Outcome] = []
@@ -45,6 +52,7 @@ def execute(
         runtime = open_runtime(folder, threads=1, master=master or asks_whole_database(command))
         try:
             nodes = sorted({slot.node_id for slot in runtime.slots()})
+            names = names_of_nodes(output, len(nodes)) if output is not None else [None] * len(nodes)
             delivery = Delivery(
                 folder,
                 stdout,
@@ -53,9 +61,9 @@ def execute(
                 all_messages=True,
                 delivered=outcomes.append,
             )
-            job = Job(job_id, command, surroundings())
+            job = Job(job_id, command, surroundings(), output=output.access if output is not None else THIS_DISK)
             share = {node: {"ESS_UDB_NODE": f"{node}/{len(nodes)}"} if len(nodes) > 1 else {} for node in nodes}
-            tasks = [Task(index, None, share[node], node) for index, node in enumerate(nodes)]
+            tasks = [Task(index, None, share[node], node, names[index]) for index, node in enumerate(nodes)]
             drive(job, [[task] for task in tasks], runtime, outcome=delivery.take, notice=delivery.notice, attempts=1)
         finally:
             runtime.close()
@@ -69,7 +77,8 @@ def execute(
                 trace(f"node {each.node_id}: exit code {each.ended.exit_code}, {each.ended.seconds:.2f} s")
         exit_code = failures[0].exit_code if failures else 0
         book.end(exit_code)
-        return ExecResult(exit_code, len(nodes), failures)
+        written = [each.written for each in outcomes if each.written is not None]
+        return ExecResult(exit_code, len(nodes), failures, len(written), sum(each.size for each in written))
     finally:
         book.close()
         ledger.clear_output(folder)

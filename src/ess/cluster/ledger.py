@@ -51,7 +51,11 @@ class Done:
 
 @dataclass(frozen=True)
 class History:
-    """The facts in the ledger of a job. ``exit_code`` is None if the job did not come to its end."""
+    """The facts in the ledger of a job.
+
+    ``exit_code`` is None if the job did not come to its end. ``shares`` are the files of each command, where one gets
+    several.
+    """
 
     job: str
     folder: Path
@@ -59,6 +63,7 @@ class History:
     owner: ProcessId
     exit_code: int | None
     done: dict[FileKey, Done] = field(default_factory=dict)
+    shares: list[list[FileKey]] = field(default_factory=list)
 
     @property
     def resumable(self) -> bool:
@@ -103,6 +108,10 @@ class Ledger:
             }
         )
 
+    def shares(self, shares: Sequence[Sequence[FileKey]]) -> None:
+        """Note which files go through one command, and so count together."""
+        self._write({"shares": [[[file.datastore, file.path, file.version] for file in share] for share in shares]})
+
     def delivered(self, file: FileKey, outcome: Outcome) -> None:
         """Note that a file is through, with its output."""
         ended = outcome.ended
@@ -114,6 +123,7 @@ class Ledger:
                 "node": outcome.node_id,
                 "exit_code": ended.exit_code,
                 "problem": ended.problem,
+                **({"object": outcome.written.key, "object_bytes": outcome.written.size} if outcome.written else {}),
                 "rows": rows,
                 "seconds": round(ended.seconds, 3),
                 "tools": [asdict(tool) for tool in ended.tools],
@@ -182,6 +192,14 @@ def read_history(folder: Path) -> History | None:
         ProcessId(int(header["pid"]), int(header["pid_started"])),
         next((int(line["exit_code"]) for line in after if "ended" in line), None),
         {each.file: each for each in done},
+        next(
+            (
+                [[FileKey(*file) for file in share] for share in line["shares"]]
+                for line in lines[::-1]
+                if "shares" in line
+            ),
+            [],
+        ),
     )
 
 

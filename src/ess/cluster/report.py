@@ -18,7 +18,8 @@ class Failure:
     """A file (or, without one, a node's command) that failed: its exit code, and why if known.
 
     ``said_as`` names the first that failed with the messages that this one had, itself if it is the first; blank if it
-    had none.
+    had none. ``files`` is how many there are, where several went through one
+    command.
     """
 
     name: str
@@ -26,10 +27,13 @@ class Failure:
     node_id: int
     problem: str = ""
     said_as: str = ""
+    files: int = 1
 
     def __str__(self) -> str:
         """One line."""
         why = self.problem or f"the command failed with exit code {self.exit_code}"
+        if self.files > 1 and not self.problem:
+            why += "; without --bulk each file has a command of its own, and is named if that fails"
         return why if self.name and why.startswith(self.name) else f"{self.name}: {why}"
 
 
@@ -69,6 +73,7 @@ class StreamResult:
     that reported its rows, summed over the files that did not fail. ``messages_left_out`` counts
     lines of commands' messages that were not passed on. ``stopped_servers`` has the processes of
     database servers of this machine that were stopped (SIGSTOP), where a file failed for want of one.
+    ``objects``, with so many bytes, were written to a store.
     """
 
     exit_code: int
@@ -80,6 +85,8 @@ class StreamResult:
     job: str
     messages_left_out: int = 0
     stopped_servers: tuple[int, ...] = ()
+    objects: int = 0
+    object_bytes: int = 0
 
     @property
     def adds_up(self) -> bool:
@@ -104,11 +111,16 @@ class StreamResult:
 
 @dataclass(frozen=True)
 class ExecResult:
-    """The result of ``ess exec``: the exit code of the first failing node or 0, and how many nodes it ran on."""
+    """The result of ``ess exec``: the exit code of the first failing node or 0, and how many nodes it ran on.
+
+    ``objects``, with so many bytes, were written to a store.
+    """
 
     exit_code: int
     nodes: int
     failures: tuple[Failure, ...]
+    objects: int = 0
+    object_bytes: int = 0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -178,8 +190,8 @@ def reconciliation(result: StreamResult) -> list[str]:
     lines = []
     total = result.files + result.resumed
     files = f"{total:,} file{'' if total == 1 else 's'}"
-    if result.failures:
-        files = f"{total - len(result.failures):,} of {files} ({len(result.failures):,} failed)"
+    if failed := sum(failure.files for failure in result.failures):
+        files = f"{total - failed:,} of {files} ({failed:,} failed)"
     for number, stage in enumerate(result.stages, 1):
         counts = stage.counts
         which = f", {stage.tool} ({number} of {len(result.stages)})" if len(result.stages) > 1 else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ess.cluster import ledger
 from ess.cluster.bundles import bundle
-from ess.cluster.commands import ToolRun
+from ess.cluster.commands import Ended, ToolRun
 from ess.cluster.database_calls import reads_database
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.dispatch import Runtime
@@ -16,10 +16,12 @@ from ess.cluster.driver import drive
 from ess.cluster.import_places import require_places
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import Failure, Interrupted, StreamResult, sum_stages
+from ess.cluster.shares import Share, one_by_one, require_no_file, together, together_again
 from ess.cluster.substitution import column_words
+from ess.cluster.targets import Target, names_of_files, names_of_nodes, require_target
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
-from ess.errors import OptionError, printable
+from ess.errors import EssError, OptionError, OutputWriteError, printable
 from ess.lake.content import THIS_DISK
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
@@ -63,6 +65,8 @@ class StreamOptions:
         progress: Called whenever files are done.
         trace: Gets a line for each file: where it ran, how long, how it ended.
         cancelled: Asked from time to time; true ends the job as Ctrl-C does.
+        bulk: One command for all files of a node (of each of its threads, with ``threads``).
+        output: The objects that the output becomes; None to deliver it.
     """
 
     threads: int | None = None
@@ -73,6 +77,13 @@ class StreamOptions:
     progress: Callable[[Progress], None] | None = None
     trace: Callable[[str], None] | None = None
     cancelled: Callable[[], bool] = lambda: False
+    bulk: bool = False
+    output: Target | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What of it makes another job of the same command, beside the category and the range."""
+        return (*(["bulk"] if self.bulk else []), *([f"to {self.output}"] if self.output else []))
 
 
 @dataclass(frozen=True)
@@ -134,14 +145,17 @@ def stream(
         stderr.flush()
 
     found = find_category(category, label=label)
+    files = files_of(found, lower, upper, exclude=exclude, limit=limit, tell=tell)
+    if options.bulk and "+1" in command and found.header and not found.preprocess and len(files) > 1:
+        tell(f"each of the {len(files):,} files has a title line; +1 skips only the first that a command gets")
     source = Source(
-        files_of(found, lower, upper, exclude=exclude, limit=limit, tell=tell),
+        files,
         column_words(found.columnspec),
         found.delimiter,
         found.compression,
         found.preprocess,
         f"ess stream {category} {lower} {upper} {command}",
-        ledger.command_hash(found.datastore, category, lower, upper, command),
+        ledger.command_hash(found.datastore, category, lower, upper, command, *options.identity),
         datastore(found.datastore).access,
     )
     return stream_source(source, command, stdout=stdout, stderr=stderr, options=options)
@@ -155,6 +169,15 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
         )
     for part in (command, source.preprocess):
         require_places(part)
+    names: Sequence[str | EssError] | None = None
+    if options.bulk:
+        require_no_file(command, source.preprocess)
+    if options.output is not None:
+        require_target(options.output)
+        if options.bulk:
+            names_of_nodes(options.output, 0)
+        else:
+            names = names_of_files(options.output, source.access, [entry.path for entry in source.entries])
     history = _to_resume(source.name) if options.resume else None  # None also if it was killed before it began
     job_id, folder = (history.job, history.folder) if history else ledger.new_job()
     book = ledger.Ledger(job_id, folder)
@@ -162,11 +185,15 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
         book.begin(source.description, source.name)
         # A command that reads what the files before it have imported must come after them, and no file before the first
         # that fails may be left out.
-        in_turn = options.quit_on_error or reads_database(command, source.preprocess)
+        in_turn = options.bulk or options.quit_on_error or reads_database(command, source.preprocess)
         threads = options.threads or (1 if in_turn else None)
         runtime = open_runtime(folder, threads=threads, master=options.master)
         try:
-            run = _Run(source, command, job_id, folder, history, options, runtime)
+            shares = _shares(source, command, options, history, len(runtime.slots()))
+            if options.bulk:
+                book.shares([[file.file_key for file in share.files] for share in shares])
+                names = names_of_nodes(options.output, len(shares)) if options.output else None
+            run = _Run(source, command, job_id, folder, history, options, runtime, shares, names)
             result = run.to_its_end(book, stdout, stderr)
         except KeyboardInterrupt:
             book.end(_CANCELLED)  # this process may live on, and the job can be resumed all the same
@@ -178,6 +205,19 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
     finally:
         book.close()
         ledger.clear_output(folder)
+
+
+def _shares(
+    source: Source, command: str, options: StreamOptions, history: ledger.History | None, places: int
+) -> list[Share]:
+    """What goes through each command."""
+    if not options.bulk:
+        return one_by_one(source.entries)
+    if history is None or not history.shares:
+        return together(source.entries, places)
+    done = {key for key, line in history.done.items() if line.exit_code == 0}
+    imports = "-imp" in command or "-udb" in command
+    return together_again(source.entries, places, before=history.shares, done=done, imports=imports)
 
 
 class _Run:
@@ -192,18 +232,29 @@ class _Run:
         history: ledger.History | None,
         options: StreamOptions,
         runtime: Runtime,
+        shares: Sequence[Share],
+        names: Sequence[str | EssError] | None,
     ) -> None:
         self._source = source
         self._folder = folder
         self._options = options
         self._runtime = runtime
-        self._keys = [entry.file_key for entry in source.entries]
+        self._shares = shares
+        self._keys = [share.key if share.files else None for share in shares]
+        self._names = names
         done = history.done if history else {}
         self._earlier = {key: line for key, line in done.items() if line.exit_code == 0}
-        self._tasks = [Task(i, entry) for i, entry in enumerate(source.entries) if self._keys[i] not in self._earlier]
+        self._tasks = [
+            Task(i, share.files[0], target=self._target(i), others=share.files[1:])
+            for i, share in enumerate(shares)
+            if share.files and self._keys[i] not in self._earlier
+        ]
         self._outcomes: list[Outcome] = []
-        self._noted: list[tuple[ToolRun, ...]] = []  # of the files that are done: a resumed job leaves them out
-        self._all_bytes = sum(self._size(task.index) for task in self._tasks)
+        # Numbers of files, and counts, of what is done: a resumed job leaves it out.
+        self._noted: list[tuple[int, tuple[ToolRun, ...]]] = []
+        self._all_files = sum(len(task.files) for task in self._tasks)
+        self._done_files = 0
+        self._all_bytes = sum(self._shares[task.index].size for task in self._tasks)
         self._done_bytes = 0
         self._job = Job(
             job_id,
@@ -214,28 +265,48 @@ class _Run:
             source.compression,
             source.preprocess,
             options.quit_on_error,
-            ("aq_" in command or "loginf" in command) and len(self._tasks) >= WARM_FROM,
+            ("aq_" in command or "loginf" in command) and self._all_files >= WARM_FROM,
             source.access,
+            options.output.access if options.output else THIS_DISK,
         )
+
+    def _target(self, index: int) -> str | None:
+        name = self._names[index] if self._names is not None else None
+        return name if isinstance(name, str) else None
+
+    def _refuse(self, delivery: Delivery) -> list[Task]:
+        """Let the files fail whose objects can have no name; the others."""
+        rest = []
+        for task in self._tasks:
+            name = self._names[task.index] if self._names is not None else None
+            if isinstance(name, EssError):
+                self._take(Outcome(task.index, Ended(name.exit_code, 0.0, (), str(name)), 0, 1, "", ""), delivery)
+            else:
+                rest.append(task)
+        return rest
 
     def to_its_end(self, book: ledger.Ledger, stdout: Sink, stderr: Sink) -> StreamResult:
         """Run everything and pass on the output."""
         slots = self._runtime.slots()
+        bulk = self._options.bulk
         several = len({slot.node_id for slot in slots}) > 1
         delivery = Delivery(
             self._folder,
             stdout,
             stderr,
-            name=lambda outcome: Path(self._source.entries[outcome.index].path).name,
+            name=lambda outcome: self._shares[outcome.index].short_name if len(self._shares) > 1 or not bulk else "",
             all_messages=self._options.all_messages,
             delivered=lambda outcome: self._note(outcome, book),
         )
         for index, key in enumerate(self._keys):
-            if key in self._earlier:
+            if key is None or key in self._earlier:
                 delivery.skip(index)
-        sizes = [self._size(task.index) for task in self._tasks]
-        parts = BUNDLES_PER_SLOT * len(slots) if several else len(self._tasks)
-        bundles = [[self._tasks[i] for i in part] for part in bundle(sizes, max(parts, 1))]
+        tasks = self._refuse(delivery)
+        sizes = [self._shares[task.index].size for task in tasks]
+        parts = BUNDLES_PER_SLOT * len(slots) if several else len(tasks)
+        bundles = [[tasks[i] for i in part] for part in bundle(sizes, max(parts, 1))]
+        if bulk:
+            bundles = [[task] for task in tasks]
         self._tell_progress()
         try:
             if not drive(
@@ -248,63 +319,95 @@ class _Run:
             ):
                 delivery.rest()
         except KeyboardInterrupt:
-            done = [*(self._earlier[key].tools for key in self._keys if key in self._earlier), *self._noted]
+            done = [*(tools for _, tools in self._resumed()), *(tools for _, tools in self._noted)]
             imports = " -imp" in self._job.command or any(tool.imports for tools in done for tool in tools)
-            raise Interrupted(done=len(done), files=len(self._keys), imports=imports) from None
+            files = sum(files for files, _ in [*self._resumed(), *self._noted])
+            raise Interrupted(done=files, files=len(self._source.entries), imports=imports) from None
+        self._look_at_objects(book)
         return self._result(delivery)
+
+    def _resumed(self) -> list[tuple[int, tuple[ToolRun, ...]]]:
+        """The numbers of files, and the counts, of what an earlier run has done."""
+        return [
+            (len(share.files), self._earlier[key].tools)
+            for share, key in zip(self._shares, self._keys, strict=True)
+            if key in self._earlier
+        ]
 
     def _take(self, outcome: Outcome, delivery: Delivery) -> None:
         self._outcomes.append(outcome)
-        self._done_bytes += self._size(outcome.index)
+        share = self._shares[outcome.index]
+        self._done_files += len(share.files)
+        self._done_bytes += share.size
         delivery.take(outcome)
         if self._options.trace:
-            self._options.trace(_trace_line(outcome, self._source.entries[outcome.index]))
+            self._options.trace(_trace_line(outcome, share.name))
         self._tell_progress()
 
     def _note(self, outcome: Outcome, book: ledger.Ledger) -> None:
-        book.delivered(self._keys[outcome.index], outcome)
+        share = self._shares[outcome.index]
+        book.delivered(share.key, outcome)
         if outcome.ended.exit_code == 0:
-            self._noted.append(outcome.ended.tools)
+            self._noted.append((len(share.files), outcome.ended.tools))
 
     def _tell_progress(self) -> None:
         if self._options.progress:
-            self._options.progress(Progress(len(self._outcomes), len(self._tasks), self._done_bytes, self._all_bytes))
+            self._options.progress(Progress(self._done_files, self._all_files, self._done_bytes, self._all_bytes))
 
-    def _size(self, index: int) -> int:
-        return self._source.entries[index].size
+    def _look_at_objects(self, book: ledger.Ledger) -> None:
+        """Let the files fail whose objects are those of an attempt that was lost, and has ended after all."""
+        output = self._options.output
+        for number, outcome in enumerate(self._outcomes):
+            if output is None or outcome.written is None or not outcome.written.version:
+                continue
+            store = output.access.open()
+            if store.head(outcome.written.key).version != outcome.written.version:
+                problem = OutputWriteError(
+                    "a node that was lost has written it once more", where=store.at(outcome.written.key)
+                )
+                ended = replace(outcome.ended, exit_code=problem.exit_code, problem=str(problem))
+                self._outcomes[number] = replace(outcome, ended=ended, written=None)
+                book.delivered(self._shares[outcome.index].key, self._outcomes[number])
 
     def _result(self, delivery: Delivery) -> StreamResult:
         outcomes = sorted(self._outcomes, key=lambda outcome: outcome.index)
         failures = tuple(
             Failure(
-                self._source.entries[each.index].path,
+                share.name,
                 each.ended.exit_code,
                 each.node_id,
                 each.ended.problem,
-                self._source.entries[alike].path if (alike := delivery.alike.get(each.index, -1)) >= 0 else "",
+                self._shares[alike].name if (alike := delivery.alike.get(each.index, -1)) >= 0 else "",
+                len(share.files),
             )
             for each in outcomes
-            if each.ended.exit_code != 0
+            if each.ended.exit_code != 0 and (share := self._shares[each.index])
         )
-        resumed = [self._earlier[key].tools for key in self._keys if key in self._earlier]
+        written = [each.written for each in outcomes if each.written is not None]
         result = StreamResult(
             exit_code=failures[0].exit_code if failures else 0,
-            files=len(outcomes),
-            resumed=len(resumed),
-            not_run=len(self._tasks) - len(outcomes),
+            files=self._done_files,
+            resumed=sum(files for files, _ in self._resumed()),
+            not_run=self._all_files - self._done_files,
             failures=failures,
-            stages=sum_stages([*resumed, *(each.ended.tools for each in outcomes if each.ended.exit_code == 0)]),
+            stages=sum_stages(
+                [
+                    *(tools for _, tools in self._resumed()),
+                    *(each.ended.tools for each in outcomes if each.ended.exit_code == 0),
+                ]
+            ),
             job=self._job.id,
             messages_left_out=delivery.left_out,
+            objects=len(written),
+            object_bytes=sum(each.size for each in written),
         )
         return replace(result, stopped_servers=stopped_servers(udb_folder())) if result.missed_a_server else result
 
 
-def _trace_line(outcome: Outcome, entry: FileEntry) -> str:
+def _trace_line(outcome: Outcome, name: str) -> str:
     ended = outcome.ended
     return (
-        f"{entry.path}: node {outcome.node_id}, attempt {outcome.attempt}, exit code {ended.exit_code}, "
-        f"{ended.seconds:.2f} s"
+        f"{name}: node {outcome.node_id}, attempt {outcome.attempt}, exit code {ended.exit_code}, {ended.seconds:.2f} s"
     )
 
 

@@ -6,21 +6,27 @@ as well as in a worker.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from ess.cluster.commands import Ended, Setting, markers, run_command
+from ess.cluster.contents import contents, preprocessed
 from ess.cluster.groups import Groups
 from ess.cluster.import_places import mark
+from ess.cluster.shares import Share
 from ess.cluster.substitution import FileValues, Place, substitute, variables
+from ess.cluster.uploads import Written, upload
 from ess.cluster.warm import WITHOUT, WarmTools
 from ess.errors import EssError, printable
 from ess.lake.content import THIS_DISK, open_data
-from ess.lake.entry import FileEntry
+from ess.lake.entry import FileEntry, FileKey
 from ess.stores.kinds import Access
 
 
@@ -30,7 +36,8 @@ class Job:
 
     ``columns``, ``delimiter``, ``compression`` and ``preprocess`` are those of the category. With
     ``quit_on_error``, a bundle ends at its first failure. With ``warm``, ``aq_*`` commands use a tool server.
-    ``source`` opens the files on the node, with credentials that come along: its environment has none.
+    ``source`` opens the files on the node, with credentials that come along: its environment has none. ``output`` does
+    the same for the objects that the tasks write.
     """
 
     id: str
@@ -43,24 +50,34 @@ class Job:
     quit_on_error: bool = False
     warm: bool = False
     source: Access = THIS_DISK
+    output: Access = THIS_DISK
 
 
 @dataclass(frozen=True)
 class Task:
     """One run of the command: on a file, or (``entry`` None) on no input.
 
-    ``index`` is its place in the output. ``node_id`` is the node it has to run on, if it has to.
+    ``index`` is its place in the output. ``node_id`` is the node it has to run on, if it has to. ``target`` is the key
+    of the object that its output becomes; without one the output is delivered. ``others`` are the files whose contents
+    follow that of ``entry`` (``--bulk``).
     """
 
     index: int
     entry: FileEntry | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     node_id: int | None = None
+    target: str | None = None
+    others: tuple[FileEntry, ...] = ()
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """The files of its input, in order."""
+        return () if self.entry is None else (self.entry, *self.others)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a task, its node, and the names of the files with its output, in the folder of its runtime."""
+    """The end of a task, its node, the names of the files with its output in the folder of its runtime, its object."""
 
     index: int
     ended: Ended
@@ -68,6 +85,7 @@ class Outcome:
     attempt: int
     stdout: str
     stderr: str
+    written: Written | None = None
 
 
 def run_bundle(
@@ -100,12 +118,12 @@ def run_bundle(
     return outcomes
 
 
-def import_identity(job_id: str, entry: FileEntry) -> str:
-    """The part of the identity that all imports of a file share: the same for each attempt, so they count once.
+def import_identity(job_id: str, key: FileKey) -> str:
+    """The part of the identity that all imports of a file (or several, by the key of their share) have in common.
 
-    UDB reads the part before the colon: imports of one job are put in the order of its files.
+    It is the same for each attempt, so they count once. UDB reads the part before the colon: imports of one job are put
+    in the order of its files.
     """
-    key = entry.file_key
     text = f"{key.datastore}\0{key.path}\0{key.version}"
     return f"{job_id}:{hashlib.sha256(os.fsencode(text)).hexdigest()[:20]}"
 
@@ -126,34 +144,38 @@ def _run_task(
     environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **tools, **task.environment}
     file: FileValues | None = None
     if task.entry is not None:
-        file = FileValues(task.entry.path, job.columns, job.delimiter)
+        file = FileValues("" if task.others else task.entry.path, job.columns, job.delimiter)
         environment |= variables(file)
         environment |= {
-            "ESS_IMPORT_ID": import_identity(job.id, task.entry),
+            "ESS_IMPORT_ID": import_identity(job.id, Share(task.files).key),
             "ESS_IMPORT_SEQ": str(task.index),
         }
     command, preprocess = job.command, job.preprocess
     if task.entry is not None:
         command, preprocess = mark(command).text, mark(preprocess, "p").text
     command = substitute(command, place, file)
-    if preprocess:
+    setting = replace(job.setting, environment=environment)
+    if preprocess and not task.others:
         # Braces keep a list of commands together; the newline ends a comment.
         command = f"{{ {substitute(preprocess, place, file)}\n}} | {{ {command}\n}}"
     try:
         source = None
-        if task.entry is not None:
+        if task.others:
+            opener = _opener(job, place, setting, groups, stem, stop)
+            source = contents(task.files, opener, lines=bool(job.columns or job.delimiter))
+        elif task.entry is not None:
             source = open_data(task.entry, job.compression, job.source)
         try:
             ended = run_command(
                 command,
-                setting=replace(job.setting, environment=environment),
+                setting=setting,
                 groups=groups,
                 stdout=stdout,
                 stderr=stderr,
                 counts=counts,
                 source=source,
                 stop=stop,
-                label=printable(task.entry.path) if task.entry is not None else f"node {place.node_id}",
+                label=printable(Share(task.files).name) if task.files else f"node {place.node_id}",
             )
         finally:
             if source is not None:
@@ -162,4 +184,57 @@ def _run_task(
         ended = Ended(error.exit_code, 0.0, (), str(error))
     for path in (counts, *markers(counts)):
         path.unlink(missing_ok=True)
-    return Outcome(task.index, ended, place.node_id, attempt, stdout.name, stderr.name)
+    if task.others and job.preprocess:
+        _append(stem.with_name(f"{stem.name}.pre"), stderr)
+    written: Written | None = None
+    if task.target is not None:
+        ended, written = _write(ended, task.target, stdout, job, stop, attempt)
+    return Outcome(task.index, ended, place.node_id, attempt, stdout.name, stderr.name, written)
+
+
+def _opener(
+    job: Job, place: Place, setting: Setting, groups: Groups, stem: Path, stop: Callable[[], bool]
+) -> Callable[[FileEntry], BinaryIO]:
+    """What opens each file of a share: its content, behind the preprocess command of the category."""
+
+    def content(entry: FileEntry) -> BinaryIO:
+        return open_data(entry, job.compression, job.source)
+
+    def through_a_command(entry: FileEntry) -> BinaryIO:
+        file = FileValues(entry.path, job.columns, job.delimiter)
+        return preprocessed(
+            content(entry),
+            substitute(job.preprocess, place, file),
+            setting=replace(setting, environment={**setting.environment, **variables(file)}),
+            groups=groups,
+            stderr=stem.with_name(f"{stem.name}.pre"),
+            counts=stem.with_name(f"{stem.name}.pre.counts"),
+            stop=stop,
+            label=printable(entry.path),
+        )
+
+    return through_a_command if job.preprocess else content
+
+
+def _append(part: Path, whole: Path) -> None:
+    """Put what is in a file behind what is in another one, if there is anything."""
+    with contextlib.suppress(FileNotFoundError), part.open("rb") as source:
+        with whole.open("ab") as target:
+            shutil.copyfileobj(source, target)
+        part.unlink()
+
+
+def _write(
+    ended: Ended, target: str, stdout: Path, job: Job, stop: Callable[[], bool], attempt: int
+) -> tuple[Ended, Written | None]:
+    """Make an object of the output of a command that went well; nothing of it is delivered."""
+    written: Written | None = None
+    if not (ended.exit_code or ended.problem or ended.stopped):
+        try:
+            written = upload(stdout, job.output, target, job.setting, stop=stop, ask=attempt > 1)
+            ended = ended if written else replace(ended, stopped=True)
+        except EssError as error:
+            ended = replace(ended, exit_code=error.exit_code, problem=str(error))
+    with contextlib.suppress(OSError):
+        os.truncate(stdout, 0)
+    return ended, written

@@ -16,7 +16,7 @@ Reading, in the order in which bytes become rows:
   delimiter, ``value_forms`` what its values are, ``titles`` names in its title.
 * ``reader`` is the entry: files, attributes and columns in, batches and rejected records out.
 
-Writing is ``output``.
+Writing is ``output``; ``compressing`` compresses what is written.
 
 The two ways of reading and of printing are compared on generated data by tests; whichever runs, the result is the same.
 """
