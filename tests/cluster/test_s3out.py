@@ -61,8 +61,8 @@ def files(tmp_path: Path, places: dict[str, str], monkeypatch: pytest.MonkeyPatc
     return folder
 
 
-def run(command: str, s3out: str, **options: bool) -> StreamResult:
-    done = ess.stream("visits", command=command, s3out=s3out, label="local", **options)
+def run(command: str, s3out: str, *, resume: bool = False) -> StreamResult:
+    done = ess.stream("visits", command=command, s3out=s3out, label="local", resume=resume)
     assert done.output == b""
     return done.result
 
