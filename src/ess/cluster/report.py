@@ -18,8 +18,7 @@ class Failure:
     """A file (or, without one, a node's command) that failed: its exit code, and why if known.
 
     ``said_as`` names the first that failed with the messages that this one had, itself if it is the first; blank if it
-    had none. ``files`` is how many there are, where several went through one
-    command.
+    had none. ``files`` is how many there are, where several went through one command.
     """
 
     name: str
@@ -49,7 +48,8 @@ def failure_lines(failures: Iterable[Failure]) -> list[str]:
         alike.setdefault((failure.exit_code, problem, failure.said_as), []).append(failure)
     lines = []
     for first, *others in alike.values():
-        more = f" (and {len(others):,} file{'' if len(others) == 1 else 's'} more)" if others else ""
+        count = sum(other.files for other in others)
+        more = f" (and {count:,} file{'' if count == 1 else 's'} more)" if others else ""
         lines.append(f"{first}{more}")
     return lines
 
