@@ -47,6 +47,9 @@ CERTIFICATES = "tests/test_certificate_faults.py::test_"
 DAMAGED_CLUSTER = f"{CERTIFICATES}a_cluster_names_a_damaged_file_a_wrong_clock_and_a_way_out"
 AFTER_A_FAILURE = f"{ONCE}test_what_comes_after_a_failure_does_not_count_and_the_file_is_done_again_as_a_whole"
 
+TOGETHER = "tests/cluster/test_once_together.py::test_the_files_of_a_command_are_imported_once"
+NOT_WRITTEN = "tests/cluster/test_once_together.py::test_a_file_whose_output_cannot_be_written_is_done_again"
+
 #: What stands in a sentence -> the test that does what it says.
 TRIED = {
     # Streams
@@ -65,6 +68,9 @@ TRIED = {
     "make room, or set ESS_CACHE_DIR to a folder of another disk; then repeat with --resume": (
         "tests/cluster/test_full_disk.py::test_a_full_disk_is_named"
     ),
+    "put it back, or clear what was imported and leave out --resume": TOGETHER,
+    "`--resume` runs the commands that are not done, with the same files": TOGETHER,
+    "the others go on, and `--resume` runs its command again": NOT_WRITTEN,
     # Clusters
     "repeat with --resume, which runs on this machine": f"{FROZEN}test_a_cluster_that_ends_under_a_stream_is_one_line",
     "or ess cluster stop and start; then repeat with --resume": f"{FROZEN}test_a_stopped_scheduler_is_an_error",

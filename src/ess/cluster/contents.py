@@ -53,7 +53,7 @@ def preprocessed(
     stop: Callable[[], bool],
     label: str,
 ) -> BinaryIO:
-    """What a command prints that gets a file's content on its input.
+    """The output of a command that gets a file's content on its input.
 
     Args:
         source: The content; it is closed at the end.

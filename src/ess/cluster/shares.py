@@ -1,4 +1,4 @@
-"""Which files go through one command: each by itself, or with ``--bulk`` those of a node together.
+"""The files that go through one command: each by itself, or with ``--bulk`` those of a node together.
 
 A share is what is run, imported, noted and repeated as a whole. So it must stay what it is when a job is resumed, also
 on other nodes: the ledger has its files.
@@ -45,7 +45,7 @@ class Share:
 
     @property
     def short_name(self) -> str:
-        """What stands before its messages."""
+        """The words before its messages."""
         first = Path(self.files[0].path).name
         return first if len(self.files) == 1 else f"{first} and {len(self.files) - 1:,} more"
 

@@ -82,7 +82,7 @@ class StreamOptions:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What of it makes another job of the same command, beside the category and the range."""
+        """The options that make another job of the same command over the same files."""
         return (*(["bulk"] if self.bulk else []), *([f"to {self.output}"] if self.output else []))
 
 
@@ -210,7 +210,7 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
 def _shares(
     source: Source, command: str, options: StreamOptions, history: ledger.History | None, places: int
 ) -> list[Share]:
-    """What goes through each command."""
+    """The files of each command."""
     if not options.bulk:
         return one_by_one(source.entries)
     if history is None or not history.shares:

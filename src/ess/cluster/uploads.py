@@ -1,4 +1,4 @@
-"""What a command has printed becomes an object of a store: whole or not at all, in parts, with bounded memory."""
+"""The output of a command becomes an object of a store: whole or not at all, in parts, with bounded memory."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def _run_task(
 def _opener(
     job: Job, place: Place, setting: Setting, groups: Groups, stem: Path, stop: Callable[[], bool]
 ) -> Callable[[FileEntry], BinaryIO]:
-    """What opens each file of a share: its content, behind the preprocess command of the category."""
+    """The way to open each file of a share: its content, behind the preprocess command of the category."""
 
     def content(entry: FileEntry) -> BinaryIO:
         return open_data(entry, job.compression, job.source)

@@ -1,0 +1,79 @@
+"""Rows are imported once where several files go through one command, and where an output cannot be written."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.stream_site import Gate, Site
+from tests.cluster.test_exactly_once import told_rows
+from tests.places import own_places, ports_in_a_row
+
+IMPORT = "aq_pp -f - -d %cols -imp,ddef shop:t"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
+        for name, value in own_places(folder, port).items():
+            patch.setenv(name, value)
+        with Site(folder, files=3) as made:
+            yield made
+
+
+@pytest.fixture(autouse=True)
+def empty(site: Site) -> None:
+    site.clear()
+
+
+def held(gate: Gate) -> str:
+    """A command that imports, and is held when its rows are in."""
+    return f"{IMPORT}; {gate.words}".replace("%FILE", "bulk")
+
+
+def test_the_files_of_a_command_are_imported_once(site: Site) -> None:
+    gate = site.gate()
+    first = site.start(held(gate), "--bulk")
+    gate.await_somebody()
+    first.send_signal(signal.SIGKILL)
+    assert site.end(first).code != 0
+    assert site.stored() == site.keys
+    # A file that was changed: nobody can tell its rows from the others'.
+    path = next((site.folder / "logs").glob("log_2014-09-02*"))
+    kept = path.rename(site.folder / "kept")
+    path.write_bytes(b"c,1\n")
+    told = site.stream(held(gate), "--bulk", "--resume")
+    assert told.code == 2
+    assert told.err.startswith(
+        f"ess: {path}: it has changed since, and rows of the files that went through one command"
+    )
+    # The advice: to put it back ...
+    kept.rename(path)
+    gate.open()
+    told = site.stream(held(gate), "--bulk", "--resume", "--threads", "3")
+    assert (told.code, site.stored()) == (0, site.keys)
+    assert told_rows(told.err) == (site.rows, 0, site.rows)
+    # ... or to clear, and leave out --resume.
+    site.clear()
+    assert site.stream(held(gate), "--bulk").code == 0
+    assert site.stored() == site.keys
+
+
+def test_a_file_whose_output_cannot_be_written_is_done_again(site: Site) -> None:
+    target = site.folder / "out"
+    target.touch()  # so that there can be no folder
+    words = (f"{IMPORT}; echo done", "--s3out", f"local:{target}/")
+    told = site.stream(*words)
+    assert told.code == 22
+    assert f"{target}/log_2014-09-01.csv.gz: cannot write it (" in told.err
+    assert "ess: 0 objects written to local:" in told.err
+    assert told_rows(told.err) == (0, 0, 0)
+    target.unlink()
+    told = site.stream(*words, "--resume")
+    assert (told.code, site.stored()) == (0, site.keys)
+    assert told_rows(told.err) == (site.rows, 0, site.rows)
+    assert len(list(Path(target).iterdir())) == 3
