@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Iterator
 
 import pytest
 
 from tests import guard, order
 
-#: So long may what a test has stopped take to end.
-ENDS_WITHIN_SECONDS = 30.0
+#: So long may what a test has stopped take to end, in seconds.
+ENDS_WITHIN = float(os.environ.get("ESSENTIA_TEST_ENDS_WITHIN", "60"))
 
 
 def pytest_configure() -> None:
@@ -39,13 +38,12 @@ def _left() -> list[guard.Process]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    """Tell which processes the tests of this process have left; the guard ends them."""
+    """Fail if the tests of this process have left processes, and name the tests; the guard ends what is left."""
     yield
-    deadline = time.monotonic() + ENDS_WITHIN_SECONDS
+    deadline = time.monotonic() + ENDS_WITHIN
     while left := _left():
         if time.monotonic() > deadline:
-            warnings.warn("left behind: " + "; ".join(map(str, left)), stacklevel=1)
-            return
+            pytest.fail("\n".join(["left behind:", *(f"{each.test}: {each}" for each in left)]), pytrace=False)
         time.sleep(0.1)
 
 

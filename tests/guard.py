@@ -32,6 +32,11 @@ class Process:
     words: str
     variables: dict[str, str]
 
+    @property
+    def test(self) -> str:
+        """The test that has started it, as pytest had told its environment."""
+        return self.variables.get("PYTEST_CURRENT_TEST", "no test").rpartition(" (")[0] or "no test"
+
     def __str__(self) -> str:
         return f"{self.pid} {self.words} (ESS_WORK_DIR={self.variables.get('ESS_WORK_DIR')})"
 

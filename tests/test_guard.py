@@ -1,8 +1,9 @@
-"""A test run that is killed takes all that it has started with it."""
+"""A test run that is killed takes all that it has started with it, and one that leaves processes fails."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,3 +50,19 @@ def test_nothing_survives_a_killed_run() -> None:
         run.wait()
         until(lambda: not guard.processes(mark))
         assert [kind for kind, word in kinds.items() if not any(word in each for each in words)] == [], words
+
+
+def test_a_run_that_leaves_a_process_fails_and_names_the_test() -> None:
+    unmarked = {name: value for name, value in os.environ.items() if name != guard.VARIABLE and "PYTEST" not in name}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/guarded/leaves_something.py"],
+        cwd=ROOT,
+        env={**unmarked, "ESSENTIA_TEST_ENDS_WITHIN": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "1 passed, 1 error" in done.stdout
+    told = r"left behind:\s+tests/guarded/leaves_something.py::test_that_stops_nothing: \d+ sleep 1000 "
+    assert re.search(told, done.stdout), done.stdout
