@@ -152,10 +152,24 @@ class Ledger:
 def new_job() -> tuple[str, Path]:
     """The name and the folder of a new job; clears away what jobs of processes that are gone left."""
     clear_leftovers()
-    job = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+    latest = next((folder.name for folder in _folders()), "")
+    job = f"{_later(latest, time.strftime('%Y%m%dT%H%M%S', time.gmtime()))}-{secrets.token_hex(4)}"
     settings.make_private_folder(settings.cache_dir())
     settings.make_private_folder(jobs_folder())
     return job, settings.make_private_folder(jobs_folder() / job)
+
+
+def _later(latest: str, now: str) -> str:
+    """The beginning of a job's name, which sorts behind that of the latest one, also where the clock was set back.
+
+    >>> _later("", "20140901T000000"), _later("20140901T000000-0003-5f", "20140901T000000")
+    ('20140901T000000-0000', '20140901T000000-0004')
+    """
+    since, _, rest = latest.partition("-")
+    if since < now:
+        return f"{now}-0000"
+    number = rest.partition("-")[0]
+    return f"{since}-{int(number) + 1 if number.isdecimal() and len(number) == 4 else 0:04}"
 
 
 def histories() -> Iterator[History]:
