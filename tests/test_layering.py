@@ -206,6 +206,7 @@ MAY_ASK_THE_PROCESS = {
     "api/workspaces.py": "a workspace begins as a copy of the process's environment",
     "processor.py": "numpy reads the environment of the process",
     "udb/wire/connection.py": "so does the transport",
+    "cli/summary.py": "a terminal belongs to a process",
     "pipeline/counts.py": "a tool is a process of its own",
     "cluster/daemon.py": "a daemon is a process of its own",
     "udb/server/daemon.py": "a daemon is a process of its own",

@@ -43,7 +43,7 @@ def test_the_page(data: Path) -> None:
             shown = (done.stderr + done.stdout).replace(str(data), "/data")
             assert shown == expected, command
             steps += 1
-    assert steps == 14
+    assert steps == 19
     (python,) = re.findall(r"```pycon\n(.*?)```", text, re.DOTALL)
     test = doctest.DocTestParser().get_doctest(python, {}, "page", str(PAGE), 0)
     assert doctest.DocTestRunner().run(test).failed == 0

@@ -7,7 +7,8 @@ one defines the other sees.
 
 Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
 
-- ``lake``: datastores, files and categories; ``rows``: the rows of a category; ``jobs``: commands over files.
+- ``lake``: datastores, files and categories; ``summaries``: what is known of categories; ``rows``: their rows.
+- ``jobs``: commands over files.
 - ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``commands``: options of commands.
 - ``workspaces``: several users in one process; ``handles``: jobs in the background.
 - ``messages``: what a message must not show.
@@ -44,7 +45,6 @@ from ess.api.databases import (
 from ess.api.jobs import exec, execute, start_stream, stream  # noqa: A004 - the verb
 from ess.api.lake import (
     cat,
-    category,
     category_add,
     category_change,
     category_change_columnspec,
@@ -64,9 +64,9 @@ from ess.api.lake import (
     purge,
     repository,
     select,
-    summary,
 )
 from ess.api.rows import read, rows
+from ess.api.summaries import category, contents, days, summary
 from ess.api.tables import Database, Table, udb
 from ess.api.workspaces import workspace
 
@@ -95,10 +95,12 @@ __all__ = [
     "cluster_stop",
     "cluster_terminate",
     "compression",
+    "contents",
     "create_database",
     "create_table",
     "create_variable",
     "create_vector",
+    "days",
     "drop_database",
     "drop_table",
     "drop_variable",

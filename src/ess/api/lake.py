@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from datetime import date
     from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
-    from ess.api.results import DatastoreSummary
     from ess.lake.archives import Member
     from ess.lake.categories import Category
     from ess.lake.category_options import CategoryOptions
@@ -35,7 +34,6 @@ else:
 
 __all__ = [
     "cat",
-    "category",
     "category_add",
     "category_change",
     "category_change_columnspec",
@@ -55,7 +53,6 @@ __all__ = [
     "purge",
     "repository",
     "select",
-    "summary",
 ]
 
 
@@ -418,44 +415,6 @@ def category_import(
 
     store = datastores.datastore(label)
     return sharing.take(file, names, store, new_name=new_name, overwrite=overwrite, commands=commands)
-
-
-def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary:
-    """A datastore and its categories.
-
-    Args:
-        scan: Whether to look at the disk; otherwise the numbers are those of the last look.
-        label: The datastore, if not the selected one.
-    """
-    from ess.api.results import DatastoreSummary
-    from ess.lake import categories, datastores
-
-    store = datastores.datastore(label)
-    known = tuple(categories.categories(store).values())
-    return DatastoreSummary(store, tuple(_scanned(item) for item in known) if scan else known)
-
-
-def category(name: str, *, scan: bool = False, label: str | None = None) -> Category:
-    """A category with all that is known of it.
-
-    Args:
-        name: Its name.
-        scan: Whether to look at the disk; otherwise the numbers are those of the last look.
-        label: The datastore, if not the selected one.
-
-    Raises:
-        OptionError: If it does not exist.
-    """
-    from ess.lake import categories
-
-    found = categories.category(name, label=label)
-    return _scanned(found) if scan else found
-
-
-def _scanned(item: Category) -> Category:
-    from ess.lake import select as lake_select
-
-    return lake_select.with_new_files(item, lake_select.scan(item))
 
 
 def probe(name: str, *, file: str | None = None, size: int | None = None, label: str | None = None) -> ProbeResult:

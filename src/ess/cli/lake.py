@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import shutil
 import sys
 from collections.abc import Iterable
@@ -15,21 +14,11 @@ from ess import api
 from ess.api.commands import category_changes
 from ess.cli import render
 from ess.cli.category_options import change_of, with_category_options
+from ess.cli.summary import summary
 from ess.errors import CategoryExists, OptionError
 
 Label = Annotated[str | None, typer.Option("--label", metavar="LABEL", help="Datastore to use.", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
-
-
-class Parameter(enum.StrEnum):
-    """The parts to which ``ess summary CATEGORY`` can be narrowed."""
-
-    PKEY = "pkey"
-    COLUMNSPEC = "columnspec"
-    SCHEMA = "schema"
-    DELIMITER = "delimiter"
-    COMPRESSION = "compression"
-    PREPROCESS = "preprocess"
 
 
 def _show(lines: Iterable[str]) -> None:
@@ -172,38 +161,6 @@ def lsa(
 ) -> None:
     """List the files in an archive."""
     _show(render.members(api.lsa(filename, pattern=pattern, label=label)))
-
-
-def summary(
-    category: Annotated[str | None, typer.Argument(help="A category.", show_default="all")] = None,
-    parameter: Annotated[Parameter | None, typer.Argument(help="Show only this.", show_default=False)] = None,
-    label: Label = None,
-    scan: Annotated[bool, typer.Option("--scan", help="Look at the disk and update the numbers.")] = False,
-    short: Annotated[bool, typer.Option("--short", help="With --scan: show number of files and bytes only.")] = False,
-) -> None:
-    """Show the categories of a datastore, or all about one of them."""
-    if short and not scan:
-        raise OptionError("it needs --scan", where="--short", hint="add --scan")
-    if category is None:
-        content = api.summary(scan=scan, label=label)
-        _show([f"{content.count} {content.size}"] if short else render.datastore_summary(content))
-        return
-    item = api.category(category, scan=scan, label=label)
-    if short:
-        _show([f"{item.stats.count} {item.stats.size}"])
-    elif parameter is None:
-        _show(render.category_summary(item))
-    elif parameter is Parameter.SCHEMA:
-        _show(render.schema(item))
-    else:
-        values = {
-            Parameter.PKEY: item.pkey,
-            Parameter.COLUMNSPEC: item.columnspec,
-            Parameter.DELIMITER: item.shown_delimiter,
-            Parameter.COMPRESSION: item.compression or item.found_compression,
-            Parameter.PREPROCESS: item.preprocess,
-        }
-        _show([values[parameter]])
 
 
 def probe(

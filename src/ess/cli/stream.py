@@ -84,7 +84,7 @@ def stream(
         raise typer.Exit(130) from None
     finally:
         display.clear()
-    _tell_failures(result.failure_lines)
+    tell_failures(result.failure_lines)
     if result.messages_left_out:
         _say(f"{result.messages_left_out:,} more lines of messages; --debug shows all")
     if not result.files and not result.resumed:
@@ -132,12 +132,13 @@ def execute(
     if s3out is not None:
         _tell_objects(result, s3out)
     if result.nodes > 1 or s3out is not None:
-        _tell_failures([str(failure) for failure in result.failures])
+        tell_failures([str(failure) for failure in result.failures])
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
 
-def _tell_failures(lines: list[str]) -> None:
+def tell_failures(lines: list[str]) -> None:
+    """Tell the first failures on stderr, and how many more there are."""
     for line in lines[:_MOST_FAILURES]:
         _say(line)
     if len(lines) > _MOST_FAILURES:

@@ -15,6 +15,7 @@ Reading, in the order in which bytes become rows:
 * ``raw`` reads records without columns; ``dialect`` guesses the layout of a file, ``delimiters`` its
   delimiter, ``value_forms`` what its values are, ``titles`` names in its title.
 * ``reader`` is the entry: files, attributes and columns in, batches and rejected records out.
+  ``value_counts`` counts values in place of rows.
 
 Writing is ``output``; ``compressing`` compresses what is written.
 

@@ -99,10 +99,15 @@ def read_input(
 
 
 def read_opened(
-    stream: ByteSource, file: str, attributes: InputAttributes, columns: Sequence[Column]
+    stream: ByteSource,
+    file: str,
+    attributes: InputAttributes,
+    columns: Sequence[Column],
+    separators: Sequence[bytes] = (),
 ) -> Iterator[InputBatch]:
     """The records of a file that is open and decompressed already; otherwise as `read_input`."""
-    return _read_stream(stream, file, make_layout(attributes, tuple(columns), (), where="-f"), 2 << 20)
+    layout = make_layout(attributes, tuple(columns), tuple(separators), where="-f")
+    return _read_stream(stream, file, layout, 2 << 20)
 
 
 def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int) -> Iterator[InputBatch]:

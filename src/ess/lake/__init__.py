@@ -3,7 +3,8 @@
 - ``datastores``: the places; ``key_options`` and ``key_files``: who asks them, as given to ``ess select``.
 - ``listing``: finds files in one; ``entry``: a file; ``patterns``: globs.
 - ``classify``: the categories of many keys at once; ``repeated_dates``: the dates of many names.
-- ``dates``: the date in a file name; ``ranges``: bounds of dates; ``select``: the files between two bounds.
+- ``dates``: the date in a file name; ``ranges``: bounds of dates; ``select``: the files between two bounds;
+  ``days``: by day.
 - ``index``: the files of categories as the last looks have found them, in one file of SQLite, ``index_file``.
 - ``categories``: named groups of files; ``category_options``: their options; ``organize``: makes and changes them;
   ``sharing``: as a file.

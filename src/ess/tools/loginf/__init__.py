@@ -1,6 +1,7 @@
 """``loginf``: finds out what is in a log file: format, columns, types, ranges, uniqueness.
 
-- ``source``: reads an input of unknown columns; ``typed_source``: one whose columns are known.
+- ``source``: reads an input of unknown columns; ``typed_source``: one that tells them; ``declared_source``: one whose
+  columns are told.
 - ``profile``: what was found; ``report``: prints it.
 """
 
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ess.errors import InputOpenError, InputReadError, OptionError, OutputOpenError, OutputWriteError
 from ess.formats.attributes import Format, parse_input_attributes
+from ess.formats.columns import parse_input_columns
 from ess.pipeline import shared_options
+from ess.pipeline.counts import Counts, leave_counts
 from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
@@ -52,6 +55,14 @@ OPTIONS = OptionTable(
         ),
         Option("-lim", "The maximum number of records of each file.", ("Num",), group=_INPUT),
         Option("-d", "Analyze the columns of these numbers only.", ("ColId",), more="ColId", group=_INPUT),
+        Option(
+            "-pp_d",
+            "The columns, as aq_pp -d has them. Records are read as aq_pp reads them, with all its formats and "
+            "attributes of -f; those that it would reject are left out and counted by reason.",
+            ("ColSpec",),
+            more="ColSpec",
+            group=_INPUT,
+        ),
         Option("-f_raw", "Add what -o_raw has written.", ("File",), more="File", group=_INPUT),
         Option(
             "-pp_eok",
@@ -112,6 +123,9 @@ def main(argv: list[str]) -> int:
         else:
             text = "\n".join(column_specs(profile, accepted_errors=accepted))
         _print(text + "\n" if text else "", target, name)
+    if request.declared is not None:
+        rejected = sum(profile.rejected.values())
+        leave_counts(NAME, argv, Counts(profile.rows.count + rejected, profile.rows.count, 0, rejected))
     return 0
 
 
@@ -126,7 +140,14 @@ def _request(uses: Sequence[Use]) -> Request:
     source = single_use(uses, "-f")
     words = list(source.attributes) if source is not None else []
     attributes = parse_input_attributes(words, where="-f", extra=frozenset({"lim=", "notitle", "auto"}))
-    if attributes.format not in (Format.SEPARATED, Format.BINARY, Format.AQ, Format.TABLE):
+    specs = single_use(uses, "-pp_d")
+    if specs is not None and ("auto" in attributes.others or single_use(uses, "-d") is not None):
+        raise OptionError("-d and auto find columns that -pp_d tells", where="-pp_d", hint="leave them out")
+    if specs is not None and attributes.format.is_arrow:
+        raise OptionError(
+            f"'{attributes.format.value}' inputs have columns of their own", where="-pp_d", hint="leave it out"
+        )
+    if specs is None and attributes.format not in (Format.SEPARATED, Format.BINARY, Format.AQ, Format.TABLE):
         raise OptionError(
             f"'{attributes.format.value}' inputs cannot be analyzed",
             where="-f",
@@ -147,6 +168,7 @@ def _request(uses: Sequence[Use]) -> Request:
         limit,
         frozenset(_whole(word, "-d") for word in selected.arguments) if selected is not None else frozenset(),
         _whole(most.arguments[0], "-cmax") if most is not None else _MOST_COLUMNS,
+        parse_input_columns(specs.arguments, attributes, where="-pp_d") if specs is not None else None,
     )
 
 

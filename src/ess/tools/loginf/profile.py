@@ -7,8 +7,9 @@ import binascii
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import mul
 from typing import Any
 
 from ess.engines.tables.uniqueness import DistinctSketch
@@ -19,6 +20,13 @@ from ess.formats.value_forms import Form, form_of
 KINDS = ("Integer", "Float", "IP", "String", "Blank")
 #: Forms of values that are counted beside the kinds.
 FORMS = (Form.DASH.value, Form.ZEROS.value, Form.WORD.value)
+
+#: Values of these kinds have no such form.
+_FORMLESS = frozenset(("IP", "Blank"))
+
+#: How many reasons for rejected records are told apart.
+_MOST_REASONS = 100
+_OTHER_REASONS = ("", "other reasons")
 
 #: How many sample values of each kind are kept.
 _SAMPLES = 4
@@ -65,12 +73,20 @@ class KindProfile:
         """Add what another has seen."""
         self.rows += other.rows
         if other.least is not None and other.most is not None:
-            self.least = other.least if self.least is None else min(self.least, other.least)
-            self.most = other.most if self.most is None else max(self.most, other.most)
+            self.widen(other.least, other.most)
         for sample in other.samples:
-            if sample not in self.samples and len(self.samples) < _SAMPLES:
-                self.samples.append(sample)
+            self.add_sample(sample)
         self.binary = self.binary or other.binary
+
+    def widen(self, least: int | float, most: int | float) -> None:
+        """Make the range hold these numbers."""
+        self.least = least if self.least is None else min(self.least, least)
+        self.most = most if self.most is None else max(self.most, most)
+
+    def add_sample(self, sample: bytes) -> None:
+        """Keep a sample, if it is new and there are few."""
+        if len(self.samples) < _SAMPLES and sample not in self.samples:
+            self.samples.append(sample)
 
 
 class ColumnProfile:
@@ -93,22 +109,32 @@ class ColumnProfile:
 
     def add(self, values: Sequence[bytes]) -> None:
         """Add the values of some records, in order."""
-        counts = Counter(values)
+        self.add_counts(Counter(values))
+
+    def add_counts(self, counts: Mapping[bytes, int]) -> None:
+        """Add the different values of some records, each with how often it stands there."""
+        if not counts:
+            return
         self.sketch.add(counts)
+        sizes = list(map(len, counts))
+        rows = sum(counts.values())
+        self.lengths.merge(Spread(rows, min(sizes), max(sizes), sum(map(mul, sizes, counts.values()))))
         for value, times in counts.items():
-            self.lengths.add(len(value), times)
             stripped = value.strip()
             kind, number = kind_of(stripped)
             if kind not in ("String", "Blank") and stripped != value:
                 self.padded = True
-            form = form_of(stripped).value
-            if form in FORMS:
+            if kind not in _FORMLESS and (form := form_of(stripped).value) in FORMS:
                 self.forms[form] += times
-            sample = value[:_LONGEST_SAMPLE]
+            found = self.kinds[kind]
+            found.rows += times
+            if number is not None:
+                found.widen(number, number)
             # A binary sample is shown apart from the others.
-            binary = sample if kind == "String" and not value.isascii() else None
-            samples = [] if binary is not None or kind == "Blank" else [sample]
-            self.kinds[kind].merge(KindProfile(times, number, number, samples, binary))
+            if kind == "String" and not value.isascii():
+                found.binary = found.binary or value[:_LONGEST_SAMPLE]
+            elif kind != "Blank" and len(found.samples) < _SAMPLES:
+                found.add_sample(value[:_LONGEST_SAMPLE])
 
     def merge(self, other: ColumnProfile, *, where: str) -> None:
         """Add what another has seen."""
@@ -129,7 +155,10 @@ class ColumnProfile:
 
 @dataclass
 class Profile:
-    """A data set. ``formats`` holds the description of each input's format."""
+    """A data set. ``formats`` holds the description of each input's format.
+
+    ``rejected`` counts records that are no rows, by column and reason; ``rejected_values`` has a value for each.
+    """
 
     files: int = 0
     marks: int = 0
@@ -139,6 +168,17 @@ class Profile:
     widths: Spread = field(default_factory=Spread)
     formats: list[str] = field(default_factory=list)
     columns: dict[int, ColumnProfile] = field(default_factory=dict)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rejected_values: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def reject(self, column: str, reason: str, value: str = "", times: int = 1) -> None:
+        """Count records that are rejected for a column; ``value`` is one that stands there."""
+        key = (column, reason)
+        if key not in self.rejected and len(self.rejected) >= _MOST_REASONS:
+            key, value = _OTHER_REASONS, ""
+        self.rejected[key] += times
+        if value:
+            self.rejected_values.setdefault(key, value)
 
     def column(self, number: int) -> ColumnProfile:
         """The column of that number, from 1."""
@@ -154,6 +194,8 @@ class Profile:
         self.widths.merge(other.widths)
         for name in other.formats:
             self.add_format(name)
+        for (name, reason), times in other.rejected.items():
+            self.reject(name, reason, other.rejected_values.get((name, reason), ""), times)
         for number, column in other.columns.items():
             self.column(number).merge(column, where=where)
 
@@ -209,6 +251,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "rows": _spread(profile.rows),
         "widths": _spread(profile.widths),
         "formats": profile.formats,
+        "rejected": [[*key, profile.rejected_values.get(key, ""), times] for key, times in profile.rejected.items()],
         "columns": [
             {
                 "number": number,
@@ -255,6 +298,8 @@ def from_json(stored: Any, *, where: str) -> Profile:
             Spread(*map(int, stored["widths"])),
             [str(name) for name in stored["formats"]],
         )
+        for name, reason, value, times in stored.get("rejected", ()):
+            profile.reject(str(name), str(reason), str(value), int(times))
         for entry in stored["columns"]:
             column = profile.column(int(entry["number"]))
             column.label = _bytes(entry["label"])

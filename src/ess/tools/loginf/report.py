@@ -105,6 +105,11 @@ def report(profile: Profile, *, seconds: float, accepted_errors: float, encoded:
         "Columns": _sizes(profile.widths),
         "Column": [],
     }
+    if profile.rejected:
+        content["Rejected"] = [
+            {"Column": column, "Reason": reason, "Count": times}
+            for (column, reason), times in sorted(profile.rejected.items(), key=lambda each: (-each[1], each[0]))
+        ]
     for (number, column), name in zip(sorted(profile.columns.items()), _names(profile), strict=True):
         kind, attributes = column_type(column, accepted_errors)
         samples = [sample for each in KINDS for sample in column.kinds[each].samples]

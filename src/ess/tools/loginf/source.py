@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from ess.errors import InputDataError
 from ess.formats.attributes import Format, InputAttributes
+from ess.formats.columns import InputColumns
 from ess.formats.delimiters import is_comment
 from ess.formats.dialect import find_dialect
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
@@ -63,6 +64,7 @@ class Request:
         limit: How many records of each file, at most; None for all.
         columns: The numbers of the columns, from 1; none for all.
         most_columns: How many columns a record may have.
+        declared: The columns, if they are told; the others of these are not looked at then, but for the limit.
     """
 
     attributes: InputAttributes
@@ -71,6 +73,7 @@ class Request:
     limit: int | None
     columns: frozenset[int]
     most_columns: int
+    declared: InputColumns | None = None
 
 
 class Counted:
@@ -125,6 +128,17 @@ def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say
         InputDataError: If a record has too many columns.
     """
     counted = Counted(stream, name, request.attributes.encoding)
+    if request.declared is not None:
+        from ess.tools.loginf.declared_source import analyse_declared  # loads the columns
+
+        plain = replace(request.attributes, encoding="")
+        analyse_declared(counted, name, plain, request.declared, profile, request.limit)
+        profile.files += 1
+        profile.marks += counted.marked
+        profile.add_format(f"{plain.format.value} as declared")
+        profile.source_bytes += counted.bytes
+        profile.source_lines += counted.lines
+        return
     request = replace(request, attributes=replace(request.attributes, encoding=""))  # it is text from here on
     shape = find_shape(counted.sample(SAMPLE_BYTES), request) if request.automatic else given_shape(request)
     profile.files += 1
