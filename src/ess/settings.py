@@ -71,7 +71,7 @@ SETTINGS: dict[str, Setting] = {
             "megabytes that aq_ord takes for records before it uses temporary files; else a quarter of the machine's "
             "memory, at most 2048",
         ),
-        Setting("ESS_WARM", "1", "whether aq_* commands use the resident tool server: 0 or 1"),
+        Setting("ESS_WARM", "1", "whether ess and aq_* commands use the resident tool server: 0 or 1"),
         Setting("ESS_WARM_IDLE", "120", "seconds without a command after which the tool server ends"),
         Setting("ESS_RUNTIME_DIR", "", "folder of the tool server's socket; else below XDG_RUNTIME_DIR or /tmp"),
         Setting("ESS_STORE_TIMEOUT", "30", "seconds that an object store (S3, Azure) may be silent"),

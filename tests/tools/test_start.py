@@ -38,7 +38,8 @@ def environment(places: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "warm", "points"), [("aq_pp", "0", 6), ("aq_pp", "1", 6), ("stream", "0", 6), ("udbd", "0", 2)]
+    ("name", "warm", "points"),
+    [("aq_pp", "0", 6), ("aq_pp", "1", 6), ("stream", "0", 6), ("udbd", "0", 2), ("ess", "0", 3), ("ess", "1", 6)],
 )
 def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_word(
     environment: dict[str, str], name: str, warm: str, points: int
@@ -57,11 +58,11 @@ def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_word(
         code = command.wait(timeout=PATIENCE)
         _, said = command.communicate()
         if code != -signal.SIGINT:  # it was through already
-            assert (name, code) in (("udbd", 0), ("udbd", 1))
+            assert (name, code) in (("udbd", 0), ("udbd", 1), ("ess", 0))
         assert said == b"" or said.startswith(b"ess: interrupted: 0 of 4 files")
 
 
-@pytest.mark.parametrize(("name", "warm"), [("aq_pp", "0"), ("aq_pp", "1"), ("ess", "0"), ("udbd", "0")])
+@pytest.mark.parametrize(("name", "warm"), [("aq_pp", "0"), ("aq_pp", "1"), ("ess", "1"), ("udbd", "0")])
 @pytest.mark.parametrize("megabytes", [40, 600, 1500])
 def test_a_limit_that_is_too_low_is_one_line(environment: dict[str, str], name: str, megabytes: int, warm: str) -> None:
     done = _limited(environment | {"ESS_WARM": warm}, name, megabytes)

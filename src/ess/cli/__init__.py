@@ -3,7 +3,7 @@
 - ``app``: the command ``ess``; ``words``: words as values; ``lake``, ``stream``, ``cluster`` and ``udb``: its commands.
 - ``summary``: ``ess summary``, with ``plot``, which draws, and ``contents``, which tells what a scan has found.
 - ``render``: results as text; ``progress``: that of a stream; ``completion``: of command lines.
-- ``category_options``: options made from their table.
+- ``category_options``: options made from their table; ``served``: what of ``ess`` runs on the tool server.
 """
 
 import sys

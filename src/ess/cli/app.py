@@ -214,7 +214,10 @@ def _fail(error: EssError) -> int:
         sys.stdout.flush()
     except OSError:
         _silence_stdout()
-    print(f"ess: {concealed(str(error))}", file=sys.stderr)
+    try:
+        print(f"ess: {concealed(str(error))}", file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told, but by the exit code
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     return error.exit_code
 
 
@@ -281,7 +284,7 @@ def _usage_error(error: typer.TyperException) -> OptionError:
 
 def main() -> NoReturn:
     """The console entry point."""
-    _prepare_streams()
+    prepare_streams()
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
         interrupts.end()
@@ -289,7 +292,7 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _prepare_streams() -> None:
+def prepare_streams() -> None:
     """Make stdout and stderr fit for names in any bytes, full disks and closed pipes.
 
     With PYTHONUNBUFFERED Python does not notice that a write took only a part, so stdout gets a

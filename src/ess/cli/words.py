@@ -34,7 +34,7 @@ class _Plain(RuntimeParam):
             return value
         if kind is bool and type(value) is bool:
             return value
-        if kind is int and type(value) is str and not self.descriptor.is_ranged and _WHOLE_NUMBER.fullmatch(value):
+        if kind is int and not self.descriptor.is_ranged and _WHOLE_NUMBER.fullmatch(str(value)):
             return int(value)
         if kind == list[str] and isinstance(value, (list, tuple)) and all(type(each) is str for each in value):
             return list(value)

@@ -1,6 +1,6 @@
 """The inheritance of a command from its caller, besides arguments, folder and descriptors."""
 
-# ruff: noqa: PTH123
+# ruff: noqa: PTH116, PTH123
 from __future__ import annotations
 
 import contextlib
@@ -10,13 +10,16 @@ import signal
 import time
 from dataclasses import dataclass
 
-_LIMITS = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_STACK")
+_LIMITS = tuple(sorted(name for name in dir(resource) if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"))
 #: Signals that a caller may have told its commands to ignore, as ``nohup`` does.
 _IGNORABLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 #: Variables that may differ from one command of a process to the next: shells set these for themselves, and those of
 #: Essentia are read each time they are asked for (``ess.settings``).
 _CHANGING = (b"_", b"OLDPWD", b"SHLVL")
 _CHANGING_PREFIX = b"ESS_"
+#: What a process may do and see, which another one cannot take on.
+_RIGHTS = (b"Uid", b"Gid", b"Groups", b"CapInh", b"CapPrm", b"CapEff", b"CapBnd", b"CapAmb", b"NoNewPrivs", b"Seccomp")
+_NAMESPACES = ("ipc", "mnt", "net", "pid", "user", "uts")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,19 @@ def circumstances_of(process: int, environment: list[bytes]) -> Circumstances:
         tuple(limits),
         tuple(number for number in _IGNORABLE if mask >> number - 1 & 1),
     )
+
+
+def rights_of(process: int) -> tuple[object, ...]:
+    """The user, groups, rights, namespaces, root folder and blocked signals of a process.
+
+    Raises:
+        OSError: If the kernel does not tell.
+    """
+    with open(f"/proc/{process}/status", "rb") as file:
+        told = dict(line.split(b":", 1) for line in file if b":" in line)
+    blocked = int(told[b"SigBlk"], 16) if b"SigBlk" in told else 0
+    places = [os.stat(f"/proc/{process}/{name}") for name in ("root", *(f"ns/{each}" for each in _NAMESPACES))]
+    return (*(told.get(name) for name in _RIGHTS), blocked, *((place.st_dev, place.st_ino) for place in places))
 
 
 def take(circumstances: Circumstances) -> None:

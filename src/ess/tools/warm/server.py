@@ -2,13 +2,13 @@
 
 It serves its own user only (a socket in an owner-only folder, and the kernel's word on who
 connects), ends after ``ESS_WARM_IDLE`` seconds (120) without a command, and ends as soon as the
-program's files have changed, so that an upgrade replaces it. A command has a process for itself
+program has changed, so that an upgrade replaces it. A command has a process for itself
 while it runs, so that it cannot disturb another one: a new fork, or one that has done a command for
 a caller with the same circumstances (``worker``).
 """
 
 # pathlib costs more to import than the whole rest of a warm start:
-# ruff: noqa: PTH108, PTH116, PTH118, PTH120, PTH208
+# ruff: noqa: PTH108, PTH120, PTH208
 from __future__ import annotations
 
 import array
@@ -24,11 +24,13 @@ import struct
 import sys
 import time
 from dataclasses import dataclass
+from types import ModuleType
 
 from ess import interrupts, memory_limit
-from ess.tools.launch import TOOLS
+from ess.tools.launch import ESS, ESS_MODULE, TOOLS
 from ess.tools.warm import protocol, worker
-from ess.tools.warm.circumstances import Circumstances, circumstances_of
+from ess.tools.warm.circumstances import Circumstances, circumstances_of, rights_of
+from ess.tools.warm.program import Program
 
 #: The modules that commands import as they run; imported here so that they need not.
 _PRELOADED = (
@@ -51,7 +53,7 @@ _SPARE_SECONDS = 10.0
 
 
 class _StaleProgramError(Exception):
-    """The program's files have changed since they were imported."""
+    """The program has changed since it was imported."""
 
 
 @dataclass
@@ -81,30 +83,29 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
-    paths = _program_paths()
-    changes = _last_changes(paths)  # before the imports: a file that changes meanwhile must not go unseen
+    program = Program()  # before the imports: a file that changes meanwhile must not go unseen
     for name in (*(f"ess.tools.{tool}" for tool in TOOLS), *_PRELOADED):
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # keeps the collector from touching, and so copying, the pages that all commands share
+    _freeze()
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen(512)
     try:
-        _Server(listener, float(os.environ.get("ESS_WARM_IDLE", "120")), paths, changes).serve()
+        _Server(listener, float(os.environ.get("ESS_WARM_IDLE", "120")), program).serve()
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
 
 class _Server:
-    def __init__(self, listener: socket.socket, idle_seconds: float, paths: list[str], changes: list[int]) -> None:
+    def __init__(self, listener: socket.socket, idle_seconds: float, program: Program) -> None:
         self.listener = listener
         self.idle_seconds = idle_seconds
-        self.paths = paths
-        self.changes = changes
+        self.program = program
+        self.rights = rights_of(os.getpid())
+        self.ess: ModuleType | None = None
         self.compared = 0.0
         self.workers: dict[int, _Worker] = {}  # by process id
         self.by_descriptor: dict[int, _Worker] = {}  # by the descriptors of their channels and clients
@@ -114,7 +115,7 @@ class _Server:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
 
     def serve(self) -> None:
-        """Accept commands until idle, or until the program's files have changed."""
+        """Accept commands until idle, or until the program has changed."""
         self.poller.register(self.listener, select.POLLIN)
         self.poller.register(self.wake_read, select.POLLIN)
         last = time.monotonic()
@@ -154,7 +155,7 @@ class _Server:
         now = time.monotonic()
         if now - self.compared > _COMPARED_SECONDS:
             self.compared = now
-            if _last_changes(self.paths) != self.changes:
+            if not self.program.is_unchanged():
                 client.close()  # the client runs its command directly, and the next one starts a new server
                 raise _StaleProgramError
         client.settimeout(_REQUEST_SECONDS)
@@ -168,8 +169,11 @@ class _Server:
             own = [protocol.package_directory(), sys.prefix]
             if program and [item.decode("utf-8", "surrogateescape") for item in program] != own:
                 raise ValueError("another program is wanted")
-            if arguments[0].decode("ascii", "replace") not in TOOLS:
+            tool = arguments[0].decode("ascii", "replace")
+            if tool not in TOOLS and not (tool == ESS and self.takes(arguments[1:], environment)):
                 raise ValueError("no such command")
+            if rights_of(process) != self.rights:
+                raise ValueError("it is in another namespace, or has other rights")
             circumstances = circumstances_of(process, environment)
             if any(memory_limit.too_low(number, soft) for number, soft, _ in circumstances.limits):
                 raise ValueError("it may not have the memory it needs")
@@ -179,6 +183,19 @@ class _Server:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+
+    def takes(self, arguments: list[bytes], environment: list[bytes]) -> bool:
+        """True if a command of ``ess`` may run here. The first one has all that they need loaded."""
+        served = importlib.import_module(ESS_MODULE)
+        if not served.is_served([os.fsdecode(each) for each in arguments]) or not served.is_usual(environment):
+            return False
+        if self.ess is None:
+            served.preload()
+            self.ess = served
+            _freeze()
+            for each in self.workers.values():  # they would have to load it, each for itself
+                each.spoiled = True
+        return True
 
     def hand_over(
         self, client: socket.socket, wanted: Circumstances, request: bytes, descriptors: list[int], numbers: list[int]
@@ -277,21 +294,10 @@ class _Server:
             ended.channel.close()
 
 
-def _program_paths() -> list[str]:
-    """The program's source files."""
-    walked = os.walk(protocol.package_directory())
-    return [os.path.join(folder, name) for folder, _, names in walked for name in names if name.endswith(".py")]
-
-
-def _last_changes(paths: list[str]) -> list[int]:
-    """The time of each file's last change, in nanoseconds (0: it is gone)."""
-    changed = []
-    for path in paths:
-        try:
-            changed.append(os.stat(path).st_mtime_ns)
-        except OSError:
-            changed.append(0)
-    return changed
+def _freeze() -> None:
+    """Keep the collector from touching, and so copying, the pages that all commands share."""
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":

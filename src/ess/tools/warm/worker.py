@@ -23,7 +23,8 @@ import threading
 import time
 from typing import NoReturn
 
-from ess import interrupts
+from ess import interrupts, processor
+from ess.tools.launch import ESS, ESS_MODULE
 from ess.tools.process import INTERRUPTED, exit_code
 from ess.tools.warm import caller_liveness, protocol
 from ess.tools.warm.circumstances import Circumstances, take, take_environment
@@ -57,6 +58,7 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
             _program, arguments, environment, numbers = sections
             os.fchdir(directory)
             os.close(directory)
+            processor.restore()
             take_environment(environment)
             kept = [channel.fileno(), client, question]
             wanted = dict(zip((int(number) for number in numbers), inherited, strict=True))
@@ -90,11 +92,16 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
 
 
 def _run(tool: str) -> int:
-    module = importlib.import_module(f"ess.tools.{tool}")
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; see ess.tools.process
+    """Run a command, print what it has printed, and return its exit code."""
+    module = importlib.import_module(ESS_MODULE if tool == ESS else f"ess.tools.{tool}")
     try:
-        code = exit_code(tool, lambda: module.main(sys.argv[1:]))
-    except SystemExit as end:  # from a module of the user's
+        if tool == ESS:
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # it reports its errors itself
+            code: int = module.main(sys.argv[1:])
+        else:
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; see ess.tools.process
+            code = exit_code(tool, lambda: module.main(sys.argv[1:]))
+    except SystemExit as end:  # from a module of the user's, or a closed standard output
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     # After an interruption a thread may still be writing to a reader that reads nothing; it ends with the process.
     for stream in (sys.stderr,) if code == INTERRUPTED else (sys.stdout, sys.stderr):
