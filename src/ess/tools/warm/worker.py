@@ -33,6 +33,8 @@ from ess.tools.warm.circumstances import Circumstances, take, take_environment
 READY = b"R"
 #: The first words of options that run code of the user's.
 _FOREIGN = ("-pmod", "-mod")
+#: Packages that keep what a later command must find anew: credentials, profiles, connections.
+_HOLDING = ("azure.core", "botocore", "distributed")
 #: A worker that holds this many bytes more than it began with ends.
 _MAX_GROWTH = 96 << 20
 #: Connections to database servers are closed by threads of the transport, within a millisecond or two.
@@ -114,6 +116,8 @@ def _run(tool: str) -> int:
 def _as_before(channel: int, placed: list[int], memory: int) -> bool:
     """Let go of the caller's descriptors; whether this process can serve another caller."""
     if any(word.startswith(_FOREIGN) for word in sys.argv) or threading.active_count() > 1:
+        return False
+    if any(name in sys.modules for name in _HOLDING):
         return False
     caller_liveness.leave()
     sys.stdin = sys.stdout = sys.stderr = None
