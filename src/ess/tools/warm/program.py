@@ -56,7 +56,7 @@ def _package_folders() -> list[str]:
 
 
 def _stamp(path: str) -> _Stamp:
-    """What changes with a file, or with the list of a folder's files."""
+    """The numbers that change with a file, or with the list of a folder's files."""
     try:
         status = os.stat(path)
     except OSError:
