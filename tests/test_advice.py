@@ -133,6 +133,7 @@ NO_ADVICE = (
     "what the import is recognised by when its file is done again",
     "install the same version of Essentia on both sides",
     "`ess udbd status` and `ckmem` ask the servers",
+    "`completion` and every `--help`",
     "`UDBD_MEM` stands for `-mem`",
     "`aq_udb -clr` gives memory back",
     "`aq_udb -clr` and `ess server restart` empty databases on purpose",
