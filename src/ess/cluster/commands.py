@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ess.cluster import tool_calls
 from ess.cluster.groups import Groups
+from ess.cluster.plain_pipelines import Program, program_environment
 from ess.cluster.reaper import session_members, wait_for_readers_to_go
+from ess.cluster.tool_calls import RunningTools, ToolPipeline
 from ess.errors import EssError, OutputWriteError, SystemFailure
 from ess.pipeline.counts import Counts
 from ess.settings import open_private
@@ -181,6 +184,8 @@ def run_command(
     source: BinaryIO | None = None,
     stop: Callable[[], bool] = lambda: False,
     label: str = "",
+    tools: tuple[ToolPipeline, Path] | None = None,
+    program: Program | None = None,
 ) -> Ended:
     """Run ``bash -c command`` to its end.
 
@@ -195,6 +200,8 @@ def run_command(
             stops the command, so that it cannot take the part for the whole.
         stop: Asked every :data:`STOP_INTERVAL` seconds; true stops the command.
         label: What it works on, for a person.
+        tools: The same as a pipeline of our own tools, and the server that shall run it; with a source.
+        program: The same as a program that needs no shell; with a source.
 
     Raises:
         InitializationError: If the command cannot be started.
@@ -203,9 +210,42 @@ def run_command(
     environment = dict(setting.environment) | {"ESS_COUNTS": str(counts)}
     with _create(stdout) as out, _create(stderr) as err:
         feeder = Feeder(source, groups) if source is not None else None
+        refused = counts.with_name(f"{counts.name}.refused")
+        if tools is not None and feeder is not None:
+            run = tool_calls.start(
+                *tools,
+                environment=environment,
+                folder=setting.folder,
+                umask=setting.umask,
+                stdin=feeder.reading_end,
+                stdout=out.fileno(),
+                stderr=err.fileno(),
+                counts=counts,
+                stop=stop,
+            )
+            if run is not None:
+                feeder.start()
+                try:
+                    stopped = _wait_for_tools(run, feeder, stop, refused)
+                finally:
+                    run.close()
+                return _ended(run.exit_code, began, feeder, stopped=stopped, counts=counts, refused=refused)
+            remove_reports(counts)
         started = time.monotonic()
+        process = None
         try:
-            process = groups.start(
+            if program is not None and feeder is not None:
+                process = groups.start_program(
+                    program,
+                    environment=program_environment(environment, setting.folder, program),
+                    folder=setting.folder,
+                    umask=setting.umask,
+                    stdin=feeder.reading_end,
+                    stdout=out,
+                    stderr=err,
+                    label=label,
+                )
+            process = process or groups.start(
                 command,
                 environment=environment,
                 folder=setting.folder,
@@ -221,9 +261,13 @@ def run_command(
             raise
         if feeder:
             feeder.start()
-        refused = counts.with_name(f"{counts.name}.refused")
         stopped = _wait(process, feeder, groups, stop, refused)
         exit_code = _finish(process, groups, started, kill=stopped or bool(feeder and feeder.error))
+    return _ended(exit_code, began, feeder, stopped=stopped, counts=counts, refused=refused)
+
+
+def _ended(exit_code: int, began: float, feeder: Feeder | None, *, stopped: bool, counts: Path, refused: Path) -> Ended:
+    """The end of a command, from its exit code and all that it left."""
     if feeder:
         feeder.abandon()
     seconds = time.monotonic() - began
@@ -234,7 +278,7 @@ def run_command(
             hint="its command was stopped, and nothing of this file was output or imported",
         )
         return Ended(feeder.error.exit_code, seconds, (), str(dropped))
-    if not stopped and (problem := _cut_off(stdout.parent, exit_code)):
+    if not stopped and (problem := _cut_off(counts.parent, exit_code)):
         return Ended(exit_code or OutputWriteError.exit_code, seconds, (), problem)
     reports = read_reports(counts)
     if exit_code == 0 or refused.exists():
@@ -305,6 +349,18 @@ def _wait(
     return False
 
 
+def _wait_for_tools(run: RunningTools, feeder: Feeder, stop: Callable[[], bool], refused: Path) -> bool:
+    """The same as :func:`_wait`, for tools that run without a shell."""
+    while not run.wait(STOP_INTERVAL):
+        if stop():
+            run.kill()
+            return True
+        if feeder.error or refused.exists():
+            run.kill()
+            return False
+    return False
+
+
 def _finish(process: subprocess.Popen[bytes], groups: Groups, started: float, *, kill: bool) -> int:
     """Reap the command; what it left running in its session gets a moment to end, then is killed."""
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -369,6 +425,12 @@ def read_reports(path: Path) -> Reports:
         except (ValueError, KeyError, TypeError):
             continue
     return Reports(tuple(runs), tuple(exit_codes), not begun | claimed <= settled)
+
+
+def remove_reports(counts: Path) -> None:
+    """Remove the file for counts, and what stands beside it."""
+    for path in (counts, *markers(counts)):
+        path.unlink(missing_ok=True)
 
 
 def markers(counts: Path) -> list[Path]:

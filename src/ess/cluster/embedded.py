@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ess.cluster.dispatch import Event, Finished, Notice, Slot
 from ess.cluster.groups import Groups
+from ess.cluster.import_places import COUNTS
 from ess.cluster.substitution import Place
 from ess.cluster.warm import WarmTools
 from ess.cluster.watch import Watch
@@ -22,6 +23,7 @@ class EmbeddedRuntime:
         self._folder = folder
         self._threads = threads
         self._groups = Groups()
+        self._groups.mark(f"{COUNTS}={folder}/")
         self._warm = WarmTools(self._groups)
         self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self._watch = Watch(self._groups, self._warm, lambda text: self._events.put(Notice(text)))

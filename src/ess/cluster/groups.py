@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from ess.cluster import reaper
+from ess.cluster.plain_pipelines import Program
 from ess.cluster.processes import status_of
 from ess.errors import InitializationError
 
@@ -40,6 +41,7 @@ class Groups:
         self._replaced = 0
         self._held: dict[bytes, int] = {}
         self._folders: list[bytes] = []
+        self._marks: list[bytes] = []
         self._tokens = 0
         self._ours, self._reaper = _start_reaper()
 
@@ -87,6 +89,59 @@ class Groups:
             raise InitializationError(f"cannot start the command ({error.strerror})", where=folder) from error
         with self._lock:
             self._live[process.pid] = label
+        return process
+
+    def mark(self, entry: str) -> None:
+        """Say how the environment entry of all commands begins that this process starts itself.
+
+        By it the reaper knows those of which it was not told before this process was killed.
+        """
+        with self._lock:
+            self._marks.append(os.fsencode(entry))
+            with contextlib.suppress(OSError):
+                self._ours.send(b"e" + self._marks[-1])
+
+    @property
+    def starts_programs(self) -> bool:
+        """True if :meth:`start_program` can be used."""
+        return bool(self._marks)
+
+    def start_program(
+        self,
+        program: Program,
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        umask: int,
+        stdin: int,
+        stdout: IO[bytes] | int,
+        stderr: IO[bytes] | int,
+        label: str = "",
+    ) -> subprocess.Popen[bytes] | None:
+        """Start a program in a new session, without a shell; None if it cannot be started.
+
+        The environment has to have the entry of :meth:`mark`. Until the program runs, it has a copy of our end of the
+        reaper's socket: so when the reaper sees us gone, it can see that entry.
+        """
+        self._ensure_reaper()
+        try:
+            process = subprocess.Popen(
+                program.words,
+                executable=program.path,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=dict(environment),
+                cwd=folder,
+                umask=umask,
+                start_new_session=True,
+            )
+        except OSError:
+            return None
+        with self._lock:
+            self._live[process.pid] = label
+            with contextlib.suppress(OSError):
+                self._ours.send(b"+%d" % process.pid)
         return process
 
     def hold(self, descriptor: int) -> bytes:
@@ -176,6 +231,8 @@ class Groups:
             socket.send_fds(self._ours, [b"h" + token], [descriptor])
         for folder in self._folders:
             self._ours.send(b"d" + folder)
+        for entry in self._marks:
+            self._ours.send(b"e" + entry)
 
     def close(self) -> None:
         """Kill what still runs and end the reaper."""

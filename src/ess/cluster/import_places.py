@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ess.cluster.quoting import Quoting, Reading, readings_of
@@ -109,6 +110,11 @@ def require_places(command: str) -> None:
             hint="write aq_pp in the command itself, also in loops and pipelines, or give each import a name that is "
             "the same in every run and no other's in the file: -imp,place=Name",
         )
+
+
+def imports_rows(words: Sequence[str]) -> bool:
+    """True if the words of an ``aq_pp`` make it import."""
+    return any(_IMPORTS.match(word) for word in words) and "-test" not in words
 
 
 class _Reader:

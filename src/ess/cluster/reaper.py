@@ -9,7 +9,9 @@ the worker closes.
 It is started as a script with the standard library alone, so it imports nothing of this package.
 Messages on the socket (one packet each): ``+SID`` a command began (sent by the command's own shell
 before it does anything, so that there is no moment in which it runs unknown), ``-SID`` it ended,
-``hTOKEN`` with a file descriptor: hold it, ``rTOKEN``: close it, ``dFOLDER``: a folder of files to delete at the end.
+``hTOKEN`` with a file descriptor: hold it, ``rTOKEN``: close it, ``dFOLDER``: a folder of files to delete at the end,
+``eENTRY``: an entry of the environment begins like that in all programs that the worker starts without a shell. Those
+tell nothing themselves, and the worker may be killed before it does.
 """
 
 from __future__ import annotations
@@ -73,11 +75,26 @@ def session_members(*sessions: int, above: int = 0) -> list[int]:
     return members
 
 
+def sessions_with(entries: list[bytes]) -> set[int]:
+    """The sessions of the processes in whose environment an entry begins like one of these."""
+    found: set[int] = set()
+    for name in os.listdir("/proc") if entries else ():  # noqa: PTH208
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123
+                environment = b"\0" + file.read()
+            if name.isdigit() and any(b"\0" + entry in environment for entry in entries):
+                found.add(os.getsid(int(name)))
+        except (OSError, ValueError):
+            continue
+    return found - {os.getsid(0)}
+
+
 def serve(connection: socket.socket) -> None:
     """Follow the worker until its end of the socket closes, then kill what still runs."""
     running: set[int] = set()
     folders: list[bytes] = []
     held: dict[bytes, int] = {}
+    entries: list[bytes] = []
     while True:
         try:
             message, descriptors, _flags, _address = socket.recv_fds(connection, 256, 4)
@@ -98,7 +115,9 @@ def serve(connection: socket.socket) -> None:
             os.close(held.pop(value))
         elif kind == b"d":
             folders.append(value)
-    kill_sessions(*running)
+        elif kind == b"e":
+            entries.append(value)
+    kill_sessions(*running, *sessions_with(entries))
     for descriptor in held.values():
         wait_for_readers_to_go(descriptor)
     for folder in folders:

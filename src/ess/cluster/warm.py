@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ess import settings
@@ -30,6 +31,9 @@ WITHOUT = {"ESS_WARM": "0"}
 _EARLY = 10.0
 
 _IDLE_SECONDS = "60"
+
+#: How often it is seen whether a server that starts is ready, in seconds. Without it, a command takes as long.
+_READY_PAUSE = 0.01
 
 #: The most bytes of a socket's name, of which some are those of the process's folder.
 _NAME_BYTES = 107 - len("/4194304.123456789012.abcd/")
@@ -62,6 +66,18 @@ class WarmTools:
                 # A command that finds no server starts one, which nobody would end.
                 return dict(WITHOUT)
             return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)}
+
+    def ready_socket(self, stop: Callable[[], bool]) -> Path | None:
+        """The socket of the server, once it is ready; None if there will be none. A true ``stop`` ends the waiting."""
+        while True:
+            with self._lock:
+                self._ensure()
+                if self._folder is None or self._server is None:
+                    return None
+                found = next(self._folder.glob("*.sock"), None)
+            if found is not None or stop():
+                return found
+            time.sleep(_READY_PAUSE)
 
     @property
     def server_pid(self) -> int:

@@ -16,12 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ess.cluster.commands import Ended, Setting, markers, run_command
+from ess.cluster.commands import Ended, Setting, remove_reports, run_command
 from ess.cluster.contents import contents, preprocessed
 from ess.cluster.groups import Groups
 from ess.cluster.import_places import mark
+from ess.cluster.plain_pipelines import plain_program
 from ess.cluster.shares import Share
 from ess.cluster.substitution import FileValues, Place, substitute, variables
+from ess.cluster.tool_calls import ToolPipeline, tool_pipeline
 from ess.cluster.uploads import Written, upload
 from ess.cluster.warm import WITHOUT, WarmTools
 from ess.errors import EssError, printable
@@ -107,11 +109,10 @@ def run_bundle(
         if stop():
             break
         lost = groups.replaced, warm.abandoned
-        tools = warm.environment() if job.warm else WITHOUT
-        outcome = _run_task(job, task, tools, place, attempt, groups, stop, folder)
+        outcome = _run_task(job, task, warm if job.warm else None, place, attempt, groups, stop, folder)
         if outcome.ended.exit_code and not stop() and (groups.replaced, warm.abandoned) != lost:
             # Not the command has failed, but a helper that it had begun with. What it imported counts once.
-            outcome = _run_task(job, task, WITHOUT, place, attempt, groups, stop, folder)
+            outcome = _run_task(job, task, None, place, attempt, groups, stop, folder)
         outcomes.append(outcome)
         if job.quit_on_error and outcome.ended.exit_code:
             break
@@ -131,7 +132,7 @@ def import_identity(job_id: str, key: FileKey) -> str:
 def _run_task(
     job: Job,
     task: Task,
-    tools: Mapping[str, str],
+    warm: WarmTools | None,
     place: Place,
     attempt: int,
     groups: Groups,
@@ -141,7 +142,7 @@ def _run_task(
     # No other run of this task has this name, also if two nodes run it at once, or a job that was killed and resumed.
     stem = folder / f"{task.index}.{attempt}.{place.node_id}.{secrets.token_hex(6)}"
     stdout, stderr, counts = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err", "counts"))
-    environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **tools, **task.environment}
+    environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **task.environment}
     file: FileValues | None = None
     if task.entry is not None:
         file = FileValues("" if task.others else task.entry.path, job.columns, job.delimiter)
@@ -150,12 +151,19 @@ def _run_task(
             "ESS_IMPORT_ID": import_identity(job.id, Share(task.files).key),
             "ESS_IMPORT_SEQ": str(task.index),
         }
-    command, preprocess = job.command, job.preprocess
+    # What several files go through first, each does by itself.
+    command, preprocess = job.command, "" if task.others else job.preprocess
+    tools = program = None
     if task.entry is not None:
+        if groups.starts_programs and not preprocess and mark(command).text == command:
+            program = plain_program(substitute(command, place, file), environment)
+        if warm is not None:
+            tools = _without_shell(job, place, file, preprocess, environment, warm, stop)
         command, preprocess = mark(command).text, mark(preprocess, "p").text
+    environment |= warm.environment() if warm is not None else WITHOUT
     command = substitute(command, place, file)
     setting = replace(job.setting, environment=environment)
-    if preprocess and not task.others:
+    if preprocess:
         # Braces keep a list of commands together; the newline ends a comment.
         command = f"{{ {substitute(preprocess, place, file)}\n}} | {{ {command}\n}}"
     try:
@@ -176,14 +184,15 @@ def _run_task(
                 source=source,
                 stop=stop,
                 label=printable(Share(task.files).name) if task.files else f"node {place.node_id}",
+                tools=tools,
+                program=program,
             )
         finally:
             if source is not None:
                 source.close()
     except EssError as error:
         ended = Ended(error.exit_code, 0.0, (), str(error))
-    for path in (counts, *markers(counts)):
-        path.unlink(missing_ok=True)
+    remove_reports(counts)
     if task.others and job.preprocess:
         _append(stem.with_name(f"{stem.name}.pre"), stderr)
     written: Written | None = None
@@ -238,3 +247,19 @@ def _write(
     with contextlib.suppress(OSError):
         os.truncate(stdout, 0)
     return ended, written
+
+
+def _without_shell(
+    job: Job,
+    place: Place,
+    file: FileValues | None,
+    preprocess: str,
+    environment: Mapping[str, str],
+    warm: WarmTools,
+    stop: Callable[[], bool],
+) -> tuple[ToolPipeline, Path] | None:
+    """The command as a pipeline of our own tools, if it is one, and the tool server, if there is one."""
+    command, preprocess = substitute(job.command, place, file), substitute(preprocess, place, file)
+    pipeline = tool_pipeline(command, preprocess, environment, job.id)
+    server = warm.ready_socket(stop) if pipeline is not None else None
+    return None if pipeline is None or server is None else (pipeline, server)

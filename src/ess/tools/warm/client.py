@@ -22,7 +22,7 @@ from ess.tools.warm import protocol
 
 #: Signals that a terminal or another process sends to the client and that are meant for the command.
 _FORWARDED = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
-_LOST = (
+LOST = (
     b"the tool server was lost while the command ran: see what it has done before you run it again; "
     b"ESS_WARM=0 does without\n"
 )
@@ -56,7 +56,7 @@ def run(tool: str, arguments: list[str]) -> int | None:
         connection.close()
         return None
     server = int.from_bytes(connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 4), sys.byteorder)
-    if _is_stopped(server):  # it would take the command's descriptors and not give them back
+    if is_stopped(server):  # it would take the command's descriptors and not give them back
         connection.close()
         return None
     descriptors = _inherited_descriptors(connection.fileno())
@@ -68,7 +68,7 @@ def run(tool: str, arguments: list[str]) -> int | None:
     try:
         _send(connection, request, [theirs.fileno(), *descriptors])
         theirs.close()
-        command = _receive(connection, protocol.BEGUN) if _comes(connection, tool, server) else None
+        command = receive(connection, protocol.BEGUN) if _comes(connection, tool, server) else None
     except OSError:
         command = None
     if command is None:
@@ -129,7 +129,7 @@ def _send(connection: _socket.socket, request: bytes, descriptors: list[int]) ->
         os.close(directory)
 
 
-def _receive(connection: _socket.socket, kind: bytes) -> int | None:
+def receive(connection: _socket.socket, kind: bytes) -> int | None:
     """The number of the next message, or None if it is of another kind or the connection has ended."""
     data = b""
     while len(data) < protocol.MESSAGE_BYTES:
@@ -140,7 +140,7 @@ def _receive(connection: _socket.socket, kind: bytes) -> int | None:
     return int.from_bytes(data[1:], "big") if data[:1] == kind else None
 
 
-def _is_stopped(process: int) -> bool:
+def is_stopped(process: int) -> bool:
     """True if somebody has stopped a process, by SIGSTOP or with a debugger."""
     try:
         with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
@@ -149,7 +149,7 @@ def _is_stopped(process: int) -> bool:
         return False
 
 
-class _Patience:
+class Patience:
     """The processes that have been stopped for too long (``ESS_ANSWER_TIMEOUT``); each is reported once."""
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ class _Patience:
 
     def is_over(self, process: int) -> bool:
         """Ask this every second."""
-        if not _is_stopped(process):
+        if not is_stopped(process):
             self._since.pop(process, None)
             return False
         over = time.monotonic() - self._since.setdefault(process, time.monotonic()) >= self._seconds
@@ -174,7 +174,7 @@ def _comes(connection: _socket.socket, tool: str, server: int) -> bool:
     """Wait for the server's first word; a server that is stopped meanwhile is ended, and the command has not begun."""
     poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN)
-    patience = _Patience()
+    patience = Patience()
     while not poller.poll(1000):
         if patience.is_over(server):
             text = (
@@ -208,16 +208,16 @@ def _follow(connection: _socket.socket, question: _socket.socket, command: int, 
     poller = select.poll()
     poller.register(question.fileno(), select.POLLIN)
     poller.register(connection.fileno(), select.POLLIN)
-    patience = _Patience()
+    patience = Patience()
     while connection.fileno() not in (ready := [descriptor for descriptor, _ in poller.poll(1000)]):
         for process, name in ((server, "the tool server"), (command, "the command")) if not ready else ():
             if patience.is_over(process):
                 text = f"{tool}: {name} (process {process}) is stopped; kill -CONT {process} lets it go on\n"
                 os.write(2, text.encode())
-        if question.fileno() in ready and not _answer(question):
+        if question.fileno() in ready and not answer(question):
             poller.unregister(question.fileno())
     try:
-        status = _receive(connection, protocol.ENDED)
+        status = receive(connection, protocol.ENDED)
     except OSError:
         status = None
     if status is None:
@@ -226,12 +226,12 @@ def _follow(connection: _socket.socket, question: _socket.socket, command: int, 
             os.killpg(command, _signal.SIGKILL)
         except OSError:
             pass
-        os.write(2, _LOST)
+        os.write(2, LOST)
         os._exit(4)
     return status
 
 
-def _answer(question: _socket.socket) -> bool:
+def answer(question: _socket.socket) -> bool:
     """Answer the command's question whether this process lives; whether more can come."""
     try:
         asked = question.recv(64)

@@ -29,7 +29,8 @@ OWN_DESCRIPTORS = 2
 MAX_REQUEST = 8 << 20
 
 #: The number of sections: the program (package folder and prefix, or nothing), the command with its arguments, the
-#: environment, and the numbers of the caller's descriptors.
+#: environment, and the numbers of the caller's descriptors. A fifth may follow: the umask, in octal digits, of a caller
+#: that starts commands for somebody else, and so has another one.
 SECTIONS = 4
 
 BEGUN = b"B"  #: with the command's process id

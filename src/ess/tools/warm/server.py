@@ -23,7 +23,7 @@ import socket
 import struct
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from ess import interrupts, memory_limit
@@ -165,7 +165,7 @@ class _Server:
             if received is None:
                 raise ValueError("no request")
             sections, descriptors = received
-            program, arguments, environment, numbers = sections
+            program, arguments, environment, numbers = sections[: protocol.SECTIONS]
             own = [protocol.package_directory(), sys.prefix]
             if program and [item.decode("utf-8", "surrogateescape") for item in program] != own:
                 raise ValueError("another program is wanted")
@@ -175,10 +175,12 @@ class _Server:
             if rights_of(process) != self.rights:
                 raise ValueError("it is in another namespace, or has other rights")
             circumstances = circumstances_of(process, environment)
+            if len(sections) > protocol.SECTIONS:
+                circumstances = replace(circumstances, umask=int(sections[protocol.SECTIONS][0], 8) & 0o777)
             if any(memory_limit.too_low(number, soft) for number, soft, _ in circumstances.limits):
                 raise ValueError("it may not have the memory it needs")
             self.hand_over(client, circumstances, protocol.pack(sections), descriptors, [int(n) for n in numbers])
-        except (OSError, ValueError):
+        except (OSError, ValueError, IndexError):
             client.close()
         finally:
             for descriptor in descriptors:

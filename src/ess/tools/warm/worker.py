@@ -57,7 +57,7 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
                 os._exit(0)
             sections, descriptors = received
             client, directory, question, *inherited = descriptors
-            _program, arguments, environment, numbers = sections
+            _program, arguments, environment, numbers = sections[: protocol.SECTIONS]
             os.fchdir(directory)
             os.close(directory)
             processor.restore()
@@ -174,7 +174,11 @@ def read_request(stream: socket.socket, own: int) -> tuple[list[list[bytes]], li
             parts.append(_more(stream, length - received))
             received += len(parts[-1])
         sections = protocol.unpack(b"".join(parts))
-        if len(sections) != protocol.SECTIONS or len(sections[3]) + own != len(descriptors) or not sections[1]:
+        if (
+            not 0 <= len(sections) - protocol.SECTIONS <= 1
+            or len(sections[3]) + own != len(descriptors)
+            or not sections[1]
+        ):
             raise ValueError("the request lacks something")
         if any(not number.isdigit() for number in sections[3]) or len(set(sections[3])) != len(sections[3]):
             raise ValueError("the request has bad descriptors")
