@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ VALUES = {
     "columnspec": "S:a S:b",
     "delimiter": ";",
     "pkey": "user",
+    "archive": "brow*",
 }
 
 
@@ -61,7 +63,7 @@ def test_every_row_is_an_option_of_the_command() -> None:
 def test_the_verbs_of_change_are_the_rows_that_can_be_changed() -> None:
     verbs = group("category", "change").commands
     assert sorted(verbs) == sorted(CHANGES)
-    assert set(ROWS) - set(CHANGES) - {"archive"} == {"overwrite", "label"}
+    assert set(ROWS) - set(CHANGES) == {"overwrite", "label"}
     for name, command in verbs.items():
         assert command.help == CHANGES[name].change
     for name in ("columnspec", "dateformat", "dateregex", "usecache", "comment"):  # those of the reference
@@ -70,6 +72,8 @@ def test_the_verbs_of_change_are_the_rows_that_can_be_changed() -> None:
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_can_be_changed_can_be_changed(browse: Path, name: str) -> None:
+    with zipfile.ZipFile(browse.parents[3] / "browse.zip", "w") as archive:
+        archive.writestr("browse_20140903.csv", "day,user\n2014-09-03,9\n")
     value = True if CHANGES[name].is_switch else VALUES.get(name, "none")
     before = json.loads(browse.read_text())["categories"]["browse"]
     changed = ess.category_change("browse", name, value)

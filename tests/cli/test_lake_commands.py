@@ -284,7 +284,7 @@ def test_probe_and_repository_and_purge(ess: Command, logs: Path) -> None:
         ("category add x", "category add: missing argument 'pattern'"),
         ("category change usecache x", "add --usecache or --nocache"),
         ("category add x /nosuch/*", "no file matches '/nosuch/*'"),
-        ("category add x /nosuch/* --archive *", "--archive: "),
+        ("category add x /nosuch/* --archive *", "no file matches '/nosuch/*'"),
         ("summary nobody", "no category 'nobody'"),
         ("summary --short", "--short: it needs --scan"),
         ("summary a colour", "'colour' is not one of 'pkey'"),

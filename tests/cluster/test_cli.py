@@ -114,7 +114,7 @@ def test_what_fails_in_the_same_way_is_told_once(logs: Path, ess: Ess) -> None:
             "stream log * * %FILE --bulk",
             "ess: command: %FILE has no value with --bulk, where one command gets all files",
         ),
-        ("stream log 2014-09-01 2014-09-02 cat --archive=x", "ess: --archive: this option is not available yet;"),
+        ("stream log 2014-09-01 2014-09-02 cat --archive='x", "ess: --archive: cannot read the pattern"),
         ("stream log * * cat --s3out=x", "ess: --s3out: it is not a label and a path; give LABEL:PATH, e.g."),
         ("exec date --s3out=x:y", "ess: --s3out: no datastore 'x'; the labels are: local; see ess repository"),
         ("stream nolog * *", "ess: "),

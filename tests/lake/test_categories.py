@@ -119,7 +119,8 @@ def test_a_preprocess_command_is_run_before_the_sample_is_looked_at(logs: Path) 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"archive": "*x*"}, "--archive: choosing the members of an archive is not available yet"),
+        ({"archive": "'x"}, "--archive: cannot read the pattern"),
+        ({"archive": "*x*"}, "--archive: no file in an archive matches '*x*'; 5 files are no archives"),
         ({"compression": "rar"}, "unknown compression 'rar'"),
         ({"delimiter": "ab"}, "bad delimiter 'ab'"),
         ({"columnspec": "Q:a"}, "unknown column type 'Q'"),

@@ -19,9 +19,12 @@ from hypothesis import strategies as st
 import ess
 from ess.errors import EssWarning
 from ess.lake import index
+from ess.lake.archive_index import known_contents, put_contents
+from ess.lake.archives import Contents
 from ess.lake.dates import NO_DATE
 from ess.lake.entry import FileEntry
-from ess.lake.index import ALL, IndexedMember, Part, Span
+from ess.lake.index import ALL, Part, Span
+from ess.lake.member import Member
 
 DAY = timedelta(days=1)
 ODD = (
@@ -124,16 +127,26 @@ def test_the_look_that_began_later_counts(tmp_path: Path) -> None:
     assert index.files(part(tmp_path)) == [entry("new")]
 
 
-def test_members_are_kept_for_a_version_of_an_archive(tmp_path: Path) -> None:
-    found = [IndexedMember("b", 2, 0.5), IndexedMember("a\udcff", 1, 0.0)]
-    assert index.members(tmp_path, "x.zip", "1") is None
-    index.put_members(tmp_path, "x.zip", "1", found)
-    index.put_members(tmp_path, "empty.zip", "1", [])
-    assert index.members(tmp_path, "x.zip", "1") == found[::-1]
-    assert index.members(tmp_path, "empty.zip", "1") == []
-    index.put_members(tmp_path, "x.zip", "2", found[:1])
-    assert index.members(tmp_path, "x.zip", "1") is None
-    assert index.members(tmp_path, "x.zip", "2") == found[:1]
+def test_what_is_in_an_archive_is_kept_for_one_version_of_it(tmp_path: Path) -> None:
+    def archive(path: str, version: str) -> FileEntry:
+        return FileEntry(path, 1, 0.0, version=version)
+
+    found = Contents("zip", (Member("a\udcff", 1, form="zip"), Member("b", 2)), ("link",), ("b",), ("note",), "damage")
+    first, empty, later = archive("x.zip", "1"), archive("empty.zip", "1"), archive("x.zip", "2")
+    assert known_contents(tmp_path, [first]) == {}
+    put_contents(tmp_path, [(first, found), (empty, Contents("tar"))])
+    assert known_contents(tmp_path, [first, empty]) == {"x.zip": found, "empty.zip": Contents("tar")}
+    put_contents(tmp_path, [(later, Contents("zip"))])
+    assert known_contents(tmp_path, [first]) == {}
+    assert known_contents(tmp_path, [later]) == {"x.zip": Contents("zip")}
+
+
+def test_files_in_archives_come_back_as_they_were(tmp_path: Path) -> None:
+    archive = FileEntry("s3://bucket/x.zip", 9, 1.5, datastore="here", version="1")
+    inside = archive.inside(Member("../a\udcff", 3, datetime(2014, 9, 1), "zip", 7, stored=2, crc=5))
+    assert (inside.path, inside.stored_path) == ("s3://bucket/x.zip/a\udcff", "s3://bucket/x.zip")
+    index.refresh(part(tmp_path), [inside], began=1)
+    assert index.files(part(tmp_path)) == [inside]
 
 
 def test_the_index_is_its_owners_only(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ from ess.api.databases import (
 )
 from ess.api.jobs import exec, execute, start_stream, stream  # noqa: A004 - the verb
 from ess.api.lake import (
+    archive_contents,
     cat,
     category_add,
     category_change,
@@ -73,6 +74,7 @@ from ess.api.workspaces import workspace
 __all__ = [
     "Database",
     "Table",
+    "archive_contents",
     "cat",
     "category",
     "category_add",

@@ -24,6 +24,7 @@ def stream(
     *,
     exclude: str | None = None,
     limit: int | None = None,
+    archive: str | None = None,
     threads: int | None = None,
     master: bool = False,
     quit_on_error: bool = False,
@@ -48,6 +49,7 @@ def stream(
             the file (see the manual of ``ess stream``).
         exclude: Globs of files to leave out.
         limit: The maximum number of files.
+        archive: Globs of files in archives, in place of the category's own.
         threads: The number of files at a time on each node; without it one on each node of a cluster, else as many as
             there are processors. With 1, commands run in file order.
         master: Run on this machine, although there is a cluster.
@@ -111,6 +113,7 @@ def stream(
         stderr=stderr or messages,
         exclude=exclude,
         limit=limit,
+        archive=archive,
         label=label,
         options=options,
     )
@@ -125,6 +128,7 @@ def start_stream(
     *,
     exclude: str | None = None,
     limit: int | None = None,
+    archive: str | None = None,
     threads: int | None = None,
     master: bool = False,
     quit_on_error: bool = False,
@@ -165,6 +169,7 @@ def start_stream(
             command,
             exclude=exclude,
             limit=limit,
+            archive=archive,
             threads=threads,
             master=master,
             quit_on_error=quit_on_error,

@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from datetime import date
     from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
-    from ess.lake.archives import Member
+    from ess.lake.archives import Contents
     from ess.lake.categories import Category
     from ess.lake.category_options import CategoryOptions
     from ess.lake.datastores import Datastore, Repository
     from ess.lake.entry import FileEntry
     from ess.lake.listing import Listing
+    from ess.lake.member import Member
     from ess.lake.probing import ProbeResult
 
     P = ParamSpec("P")
@@ -33,6 +34,7 @@ else:
 
 
 __all__ = [
+    "archive_contents",
     "cat",
     "category_add",
     "category_change",
@@ -151,6 +153,7 @@ def ls(
     *,
     exclude: str | None = None,
     cat: str | None = None,
+    archive: str | None = None,
     recursive: bool = False,
     dateregex: str | None = None,
     limit: int | None = None,
@@ -163,6 +166,7 @@ def ls(
             the current folder. With ``cat`` it narrows the files of the category.
         exclude: Globs of files to leave out; a relative one may match any end of a path.
         cat: A category whose files to list.
+        archive: Globs of files in archives; these are listed in place of the archives.
         recursive: Whether ``*`` also stands for ``/``, so that files in all folders below match.
         dateregex: How to find the date in a name: ``auto``, ``none`` or a pattern.
         limit: The maximum number of files.
@@ -184,7 +188,14 @@ def ls(
     from ess.lake import organize
 
     return organize.list_by_pattern(
-        pattern, exclude=exclude, cat=cat, recursive=recursive, dateregex=dateregex, limit=limit, label=label
+        pattern,
+        exclude=exclude,
+        cat=cat,
+        archive=archive,
+        recursive=recursive,
+        dateregex=dateregex,
+        limit=limit,
+        label=label,
     )
 
 
@@ -195,6 +206,7 @@ def files(
     *,
     exclude: str | None = None,
     limit: int | None = None,
+    archive: str | None = None,
     label: str | None = None,
 ) -> list[FileEntry]:
     """The files of a category between two dates, both included, sorted by (date, number, path).
@@ -206,7 +218,10 @@ def files(
         upper: The last date.
         exclude: Globs of files to leave out, beside the category's own.
         limit: The maximum number of files, from the first.
+        archive: Globs of files in archives, in place of the category's own.
         label: The datastore, if not the selected one.
+
+    An archive that is damaged stands for the files that are missing, whatever the dates; its ``problem`` says why.
 
     Raises:
         OptionError: If the category does not exist or an argument is not valid.
@@ -216,18 +231,20 @@ def files(
     from ess.lake.select import files_of
 
     first, last = bound_text(lower, "lower bound"), bound_text(upper, "upper bound")
-    return files_of(category, first, last, exclude=exclude, limit=limit, label=label)
+    return files_of(category, first, last, exclude=exclude, limit=limit, archive=archive, label=label)
 
 
-def cat(filename: str, *, decompress: bool = False, label: str | None = None) -> BinaryIO:
+def cat(filename: str, *, decompress: bool = False, archive: str | None = None, label: str | None = None) -> BinaryIO:
     """Open a file of the datastore for reading bytes; the caller closes it.
 
     Args:
-        filename: Its path, absolute or seen from the current folder.
+        filename: Its path, absolute or seen from the current folder; also that of an archive with a path in it.
         decompress: Whether to undo its compression, which its first bytes show.
+        archive: Globs of files in the archive ``filename``, which are read one after the other.
         label: The datastore, if not the selected one.
 
     Raises:
+        OptionError: If nothing in the archive matches.
         InputOpenError: If it cannot be opened.
         InputReadError: From ``read``, if the compressed data is damaged.
     """
@@ -236,7 +253,13 @@ def cat(filename: str, *, decompress: bool = False, label: str | None = None) ->
 
     entry = organize.file_entry(filename, label=label)
     source = datastore(label).access
-    return content.open_data(entry, source=source) if decompress else content.open_raw(entry, source)
+    open_file = content.open_data if decompress else content.open_raw
+    if archive is None:
+        return open_file(entry, source=source)
+    from ess.lake.archives import read_each
+    from ess.stores.store import opened
+
+    return opened(read_each(entry, archive, source, lambda each: open_file(each, source=source)))
 
 
 def compression(filename: str, *, label: str | None = None) -> str:
@@ -266,12 +289,38 @@ def lsa(filename: str, *, pattern: str | None = None, label: str | None = None) 
     Raises:
         OptionError: If it is no archive.
         InputOpenError: If it cannot be opened.
-        InputReadError: If it is damaged.
+        InputReadError: If it is damaged; :func:`archive_contents` gives what can be read.
+    """
+    from ess.lake import archives, organize
+
+    found = archive_contents(filename, pattern=pattern, label=label)
+    if found.problem:
+        raise archives.damage(found, organize.file_entry(filename, label=label))
+    return list(found.members)
+
+
+def archive_contents(filename: str, *, pattern: str | None = None, label: str | None = None) -> Contents:
+    """The files in a zip or tar archive, also in a damaged one, and what is left out.
+
+    Args:
+        filename: The archive's path.
+        pattern: Globs that the names must match.
+        label: The datastore, if not the selected one.
+
+    Returns:
+        The ``members`` in the order of the archive; the names of ``others`` (links, devices) and of those that are
+        ``repeated``, of which the last counts; ``notes``; and the ``problem`` of a damaged archive.
+
+    Raises:
+        OptionError: If it is no archive.
+        InputOpenError: If it cannot be opened.
     """
     from ess.lake import archives, organize
     from ess.lake.datastores import datastore
 
-    return archives.members(organize.file_entry(filename, label=label), pattern, datastore(label).access)
+    entry = organize.file_entry(filename, label=label)
+    found = archives.contents(entry, datastore(label).access)
+    return archives.require_archive(found, entry).matching(pattern, where="--pattern")
 
 
 # --- categories -----------------------------------------------------------------------------

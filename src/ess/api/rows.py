@@ -24,6 +24,7 @@ def read(
     eok: bool = False,
     exclude: str | None = None,
     limit: int | None = None,
+    archive: str | None = None,
     label: str | None = None,
 ) -> pl.DataFrame:
     r"""All rows of a category between two dates as one Polars frame, which must fit into memory.
@@ -35,6 +36,7 @@ def read(
         eok: Leave out bad records, such as a word where a number belongs, in place of an error.
         exclude: Globs of files to leave out.
         limit: The maximum number of files.
+        archive: Globs of files in archives, in place of the category's own.
         label: The datastore, if not the selected one.
 
     Returns:
@@ -61,7 +63,7 @@ def read(
     from ess.errors import OptionError
     from ess.formats.output.frames import user_frame
 
-    columns, batches = _open(category, lower, upper, eok, exclude, limit, label)
+    columns, batches = _open(category, lower, upper, eok, exclude, limit, archive, label)
     frames = [batch.frame for batch in batches]
     if not frames:
         raise OptionError("no row is in the range", where=f"category {category}", hint="see: ess summary")
@@ -76,6 +78,7 @@ def rows(
     eok: bool = False,
     exclude: str | None = None,
     limit: int | None = None,
+    archive: str | None = None,
     label: str | None = None,
 ) -> Iterator[dict[str, str | bytes | int | float]]:
     """The rows of a category between two dates, one after the other, in constant memory.
@@ -85,7 +88,7 @@ def rows(
     """
     from ess.formats.output.frames import user_frame
 
-    columns, batches = _open(category, lower, upper, eok, exclude, limit, label)
+    columns, batches = _open(category, lower, upper, eok, exclude, limit, archive, label)
     names = [(column.key, column.name, column.type) for column in columns]
     for batch in batches:
         yield from user_frame(batch.frame, names).iter_rows(named=True)
@@ -98,6 +101,7 @@ def _open(
     eok: bool,
     exclude: str | None,
     limit: int | None,
+    archive: str | None,
     label: str | None,
 ) -> tuple[list[Column], Iterator[InputBatch]]:
     from ess.lake import categories, ranges, reading, select
@@ -105,5 +109,5 @@ def _open(
     found = categories.category(name, label=label)
     columns = [column for column in reading.input_columns(found).columns if column.wanted]
     first, last = ranges.bound_text(lower, "lower bound"), ranges.bound_text(upper, "upper bound")
-    files = select.files_of(found, first, last, exclude=exclude, limit=limit)
+    files = select.files_of(found, first, last, exclude=exclude, limit=limit, archive=archive)
     return columns, reading.read_rows(found, files, eok=eok)

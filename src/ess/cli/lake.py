@@ -105,6 +105,7 @@ def ls(
     ] = None,
     exclude: Annotated[str | None, typer.Option(help="Patterns of files to leave out.")] = None,
     cat: Annotated[str | None, typer.Option(help="List the files of this category.")] = None,
+    archive: Annotated[str | None, typer.Option(help="List the files in archives that match these patterns.")] = None,
     label: Label = None,
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Let * match in all folders below.")] = False,
     dateregex: Annotated[
@@ -119,13 +120,22 @@ def ls(
     if nameonly + nosize + nodate > 1:
         raise OptionError("these exclude each other", where="--nameonly, --nosize, --nodate", hint="give one of them")
     found = api.ls(
-        pattern, exclude=exclude, cat=cat, recursive=recursive, dateregex=dateregex, limit=limit, label=label
+        pattern,
+        exclude=exclude,
+        cat=cat,
+        archive=archive,
+        recursive=recursive,
+        dateregex=dateregex,
+        limit=limit,
+        label=label,
     )
     _show(render.listing(found.files, size=not (nameonly or nosize), date=not (nameonly or nodate)))
     for folder in found.unreadable:
         _note(f"{folder}: cannot be read, its files are not listed")
     for link in found.dangling:
         _note(f"{link.path}: a link to something that is not there")
+    for note in (*found.notes, *(f"{entry.path}: {entry.problem}" for entry in found.files if entry.problem)):
+        _note(note)
     if not found.files:
         _note("no file matches")
 
@@ -134,11 +144,14 @@ def cat(
     filename: Annotated[str, typer.Argument(help="The file.", show_default=False)],
     label: Label = None,
     decompress: Annotated[bool, typer.Option("--decompress", help="Undo the file's compression.")] = False,
+    archive: Annotated[
+        str | None, typer.Option(help="Write the files in this archive that match these patterns.")
+    ] = None,
 ) -> None:
     """Write the content of a file to standard output."""
-    if not decompress and sys.stdout.isatty():
+    if not decompress and archive is None and sys.stdout.isatty():
         _refuse_compressed(filename, label)
-    with api.cat(filename, decompress=decompress, label=label) as source:
+    with api.cat(filename, decompress=decompress, archive=archive, label=label) as source:
         shutil.copyfileobj(source, sys.stdout.buffer, 1 << 18)
     sys.stdout.buffer.flush()
 
@@ -160,7 +173,16 @@ def lsa(
     label: Label = None,
 ) -> None:
     """List the files in an archive."""
-    _show(render.members(api.lsa(filename, pattern=pattern, label=label)))
+    found = api.archive_contents(filename, pattern=pattern, label=label)
+    _show(render.members(found.members))
+    for name in found.others:
+        _note(f"{name}: a link or device; it is left out")
+    for name in found.repeated:
+        _note(f"{name}: it is there more than once; the last one counts")
+    for note in found.notes:
+        _note(note)
+    if found.problem:
+        api.lsa(filename, label=label)  # raises what is wrong
 
 
 def probe(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ess.api.results import DatastoreSummary
-    from ess.lake.archives import Member
     from ess.lake.categories import Category
     from ess.lake.datastores import Repository
     from ess.lake.entry import FileEntry
+    from ess.lake.member import Member
     from ess.lake.probing import ProbeResult
 
 _WIDTH = 72
@@ -122,7 +122,7 @@ def category_summary(item: Category) -> list[str]:
         ("Exclude", item.exclude or "None"),
         ("Date Format", "" if rule.kind.value == "regex" else rule.text or rule.kind.value),
         ("Date Regex", rule.text if rule.kind.value == "regex" else ""),
-        ("Archive", ""),
+        ("Archive", item.archive),
         ("Delimiter", _delimiter_name(item.delimiter, item.shown_delimiter)),
         ("# of files", str(stats.count)),
         ("Total size", human_size(stats.size)),

@@ -9,7 +9,7 @@ import typer
 
 from ess import api
 from ess.api.messages import concealed
-from ess.errors import OptionError, printable
+from ess.errors import printable
 
 if TYPE_CHECKING:
     from ess.cluster.report import ExecResult, StreamResult
@@ -37,7 +37,9 @@ def stream(
             help="number of files a node works on at a time; without a cluster, as many as processors if not given"
         ),
     ] = None,
-    archive: Annotated[str | None, typer.Option(help="not available yet")] = None,
+    archive: Annotated[
+        str | None, typer.Option(help="patterns of files in archives; these are read, each as a file")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="datastore to read, if not the selected one")] = None,
     progress: Annotated[bool, typer.Option("--progress", help="show progress also if not on a terminal")] = False,
     limit: Annotated[int | None, typer.Option(help="the maximum number of files")] = None,
@@ -53,8 +55,6 @@ def stream(
     """Run a command on each file of a category; the output comes in file order."""
     from ess.cli.progress import ProgressDisplay
 
-    if archive:
-        raise OptionError("this option is not available yet", where="--archive", hint="leave it out")
     display = ProgressDisplay(always=progress)
     try:
         result = api.stream(
@@ -64,6 +64,7 @@ def stream(
             command,
             exclude=exclude,
             limit=limit,
+            archive=archive,
             threads=threads,
             master=master,
             quit_on_error=quitonerror,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ess.cluster import ledger
-from ess.cluster.bundles import bundle
+from ess.cluster.bundles import bundle, order_of_work
 from ess.cluster.commands import Ended, ToolRun
 from ess.cluster.database_calls import reads_database
 from ess.cluster.delivery import Delivery, Sink
@@ -22,7 +22,7 @@ from ess.cluster.targets import Target, names_of_files, names_of_nodes, require_
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import EssError, OptionError, OutputWriteError, printable
-from ess.lake.content import THIS_DISK
+from ess.lake.content import THIS_DISK, close_archives
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
 from ess.udb.wire.access import udb_folder
@@ -114,6 +114,7 @@ def stream(
     stderr: Sink,
     exclude: str | None = None,
     limit: int | None = None,
+    archive: str | None = None,
     label: str | None = None,
     options: StreamOptions = StreamOptions(),
 ) -> StreamResult:
@@ -128,6 +129,7 @@ def stream(
         stderr: Takes their messages.
         exclude: Files that match this pattern are left out.
         limit: The maximum number of files.
+        archive: Patterns of files in archives, in place of the category's own.
         label: The datastore, if not the selected one.
         options: How to run it.
 
@@ -145,7 +147,7 @@ def stream(
         stderr.flush()
 
     found = find_category(category, label=label)
-    files = files_of(found, lower, upper, exclude=exclude, limit=limit, tell=tell)
+    files = files_of(found, lower, upper, exclude=exclude, limit=limit, archive=archive, tell=tell)
     if options.bulk and "+1" in command and found.header and not found.preprocess and len(files) > 1:
         tell(f"each of the {len(files):,} files has a title line; +1 skips only the first that a command gets")
     source = Source(
@@ -155,7 +157,9 @@ def stream(
         found.compression,
         found.preprocess,
         f"ess stream {category} {lower} {upper} {command}",
-        ledger.command_hash(found.datastore, category, lower, upper, command, *options.identity),
+        ledger.command_hash(
+            found.datastore, category, lower, upper, command, *options.identity, *filter(None, [archive])
+        ),
         datastore(found.datastore).access,
     )
     return stream_source(source, command, stdout=stdout, stderr=stderr, options=options)
@@ -193,7 +197,8 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
             if options.bulk:
                 book.shares([[file.file_key for file in share.files] for share in shares])
                 names = names_of_nodes(options.output, len(shares)) if options.output else None
-            run = _Run(source, command, job_id, folder, history, options, runtime, shares, names)
+            in_turn = threads == 1 or options.bulk
+            run = _Run(source, command, job_id, folder, history, options, runtime, shares, names, in_turn=in_turn)
             result = run.to_its_end(book, stdout, stderr)
         except KeyboardInterrupt:
             book.end(_CANCELLED)  # this process may live on, and the job can be resumed all the same
@@ -205,6 +210,7 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
     finally:
         book.close()
         ledger.clear_output(folder)
+        close_archives()
 
 
 def _shares(
@@ -234,8 +240,11 @@ class _Run:
         runtime: Runtime,
         shares: Sequence[Share],
         names: Sequence[str | EssError] | None,
+        *,
+        in_turn: bool,
     ) -> None:
         self._source = source
+        self._in_turn = in_turn
         self._folder = folder
         self._options = options
         self._runtime = runtime
@@ -302,6 +311,8 @@ class _Run:
             if key is None or key in self._earlier:
                 delivery.skip(index)
         tasks = self._refuse(delivery)
+        if not self._in_turn:
+            tasks = [tasks[i] for i in order_of_work([self._shares[task.index].files[0] for task in tasks])]
         sizes = [self._shares[task.index].size for task in tasks]
         parts = BUNDLES_PER_SLOT * len(slots) if several else len(tasks)
         bundles = [[tasks[i] for i in part] for part in bundle(sizes, max(parts, 1))]

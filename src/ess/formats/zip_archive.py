@@ -12,7 +12,7 @@ import lzma
 import stat
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, cast
@@ -244,31 +244,25 @@ def refuse_unreadable(method: int, flags: int, label: str) -> None:
         )
 
 
-def content(
-    file: ZipFile, open_part: Callable[[int, int], BinaryIO], label: str, close: Callable[[], None] = lambda: None
-) -> Iterator[bytes]:
+def content(file: ZipFile, open_part: Callable[[int, int], BinaryIO], label: str) -> Generator[bytes]:
     """The bytes of a file, in pieces; its checksum and size are compared at its end.
 
     Args:
         file: From the directory.
         open_part: Opens bytes of the archive: from which place on, and how many.
         label: What messages call the file.
-        close: Called at the end.
 
     Raises:
         InputReadError: If it is damaged, behind what came before the damage; if it cannot be read at all, at once.
     """
     refuse_unreadable(file.method, file.flags, label)
     crc = got = 0
-    try:
-        for piece in _unpacked(file, open_part, label):
-            crc = zlib.crc32(piece, crc)
-            got += len(piece)
-            if got > file.size:
-                break
-            yield piece
-    finally:
-        close()
+    for piece in _unpacked(file, open_part, label):
+        crc = zlib.crc32(piece, crc)
+        got += len(piece)
+        if got > file.size:
+            break
+        yield piece
     if got != file.size:
         more = "more" if got > file.size else f"{got}"
         raise _damaged(label, f"it has {more} bytes, and {file.size} by the directory of its archive")

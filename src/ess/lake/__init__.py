@@ -8,5 +8,7 @@
 - ``index``: the files of categories as the last looks have found them, in one file of SQLite, ``index_file``.
 - ``categories``: named groups of files; ``category_options``: their options; ``organize``: makes and changes them;
   ``sharing``: as a file.
-- ``probing``: finds the layout; ``content``: opens a file; ``reading``: its rows; ``archives``: ``ess lsa``.
+- ``probing``: finds the layout; ``content``: opens a file; ``reading``: its rows.
+- ``archives``: what is in an archive, and the content of one file, a ``member``; ``archive_passes``: those of
+  compressed tars, one after the other; ``archive_listing``: archives in listings; ``archive_index``: what is known.
 """

@@ -1,82 +1,306 @@
-"""The files in an archive: ``ess lsa``."""
+"""Archives: what is in one, and the content of one of its files. Nothing is unpacked to a disk.
+
+Of a zip archive its end, its directory and the wanted file are read, each with one request. Of a tar archive without
+compression a file is read from its place; with compression the archive is read up to it
+(:mod:`ess.lake.archive_passes`).
+"""
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
-import zlib
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
 
-from ess.errors import InputReadError, OptionError
-from ess.lake.content import THIS_DISK, compression_of, open_raw
+from ess.errors import EssError, InputReadError, OptionError
+from ess.formats import tar_archive, zip_archive
+from ess.formats.archive_names import inner_path, is_clutter
+from ess.formats.codecs import DecodedStream, compression_of, open_decompressed
+from ess.formats.tar_archive import TarStream, Trouble
+from ess.formats.zip_archive import DamagedDirectory, NoZip, ZipFile
+from ess.lake import archive_passes
 from ess.lake.entry import FileEntry
+from ess.lake.member import Member
 from ess.lake.patterns import compile_exclude
 from ess.stores.kinds import Access
+from ess.stores.store import Store
+
+_HEAD = 512
+_BUFFER = 1 << 20
+#: Of files that are left out, so many are kept by name.
+_NAMED = 1000
+_PACKED = ("gzip", "bzip2", "xz", "zstd")
 
 
 @dataclass(frozen=True)
-class Member:
-    """A file in an archive: its name, its size in bytes, and when it was changed (without a zone)."""
+class Contents:
+    """The files of an archive, and what is to be said of them.
 
-    name: str
-    size: int
-    modified: datetime
+    Attributes:
+        form: As of :class:`ess.lake.member.Member`; blank if it is no archive.
+        members: Its files in its order. Folders, and what an operating system adds for itself, are no files; of files
+            with one path the last one counts, as after unpacking.
+        others: The paths of links, devices and the like.
+        repeated: The paths that stand in it more than once.
+        notes: Sentences about it.
+        problem: Why something in it cannot be read; blank if all can.
+    """
+
+    form: str
+    members: tuple[Member, ...] = ()
+    others: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+    def dump(self) -> bytes:
+        """The contents as text."""
+        lists = [list(self.others), list(self.repeated), list(self.notes)]
+        return json.dumps([self.form, self.problem, *lists, [each.dump().decode() for each in self.members]]).encode()
+
+    @classmethod
+    def load(cls, text: bytes) -> Contents:
+        """The contents that :meth:`dump` was called of."""
+        form, problem, others, repeated, notes, members = json.loads(text)
+        found = tuple(map(Member.load, members))
+        return cls(form, found, tuple(others), tuple(repeated), tuple(notes), problem)
+
+    def matching(self, pattern: str | None, *, where: str) -> Contents:
+        """Only what globs match, from any folder on; all without a pattern.
+
+        Raises:
+            OptionError: If the pattern is not valid.
+        """
+        wanted = compile_exclude(pattern, where=where)
+        if wanted is None:
+            return self
+        return replace(
+            self,
+            members=tuple(each for each in self.members if wanted.match(f"/{each.path}")),
+            others=tuple(path for path in self.others if wanted.match(f"/{path}")),
+            repeated=tuple(path for path in self.repeated if wanted.match(f"/{path}")),
+        )
 
 
-def members(entry: FileEntry, pattern: str | None = None, source: Access = THIS_DISK) -> list[Member]:
-    """The files in a zip or tar archive (also a compressed tar), in its order.
+def contents(entry: FileEntry, source: Access) -> Contents:
+    """The contents of a file of a datastore, if it is an archive. Damage is told of in the result.
+
+    Args:
+        entry: The file.
+        source: Where it is.
+
+    Raises:
+        EssError: If it cannot be opened, or the store does not answer.
+    """
+    store, key = _place(entry, source)
+    size = entry.size
+    if not size:
+        return Contents("")
+    with store.open(key, length=min(_HEAD, size), version=entry.version) as opened:
+        head = opened.read(_HEAD)
+    form = compression_of(head)
+    if form == "zip":
+        return _zip_contents(store, key, entry)
+    if form == "none" or (form in _PACKED and not _is_tar_inside(store, key, entry)):
+        return Contents("")
+    with archive_passes.begin(entry, store, key, form) as stream:
+        return _tar_contents(stream, form)
+
+
+def _place(entry: FileEntry, source: Access) -> tuple[Store, str]:
+    store = source.open()
+    return store, entry.stored_path.removeprefix(store.at(""))
+
+
+def _is_tar_inside(store: Store, key: str, entry: FileEntry) -> bool:
+    try:
+        with store.open(key, version=entry.version) as raw, open_decompressed(raw, archives=False) as opened:
+            return compression_of(opened.read(_HEAD)) == "tar"
+    except InputReadError:  # damaged before the first header
+        return entry.path.lower().endswith(
+            (".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+        )
+
+
+def _zip_contents(store: Store, key: str, entry: FileEntry) -> Contents:
+    def read(at: int, length: int) -> bytes:
+        if length <= 0:
+            return b""
+        with store.open(key, offset=at, length=length, version=entry.version) as opened:
+            return opened.read(length)
+
+    found = _Found("zip")
+    try:
+        for file in zip_archive.directory(read, entry.size):
+            if file.kind == "file":
+                found.add(
+                    Member(
+                        file.name,
+                        file.size,
+                        file.modified,
+                        "zip",
+                        file.at,
+                        stored=file.stored,
+                        header=file.header,
+                        method=file.method,
+                        crc=file.crc,
+                        flags=file.flags,
+                    )
+                )
+            elif file.kind != "folder":
+                found.leave_out(file.name)
+    except (NoZip, DamagedDirectory) as error:
+        found.problem = str(error)
+    return found.contents()
+
+
+def _tar_contents(stream: TarStream, form: str) -> Contents:
+    found = _Found(form)
+    try:
+        for each in tar_archive.files(stream):
+            if isinstance(each, Trouble):
+                found.tell(each)
+            elif each.kind == "file":
+                found.add(Member(each.name, each.size, each.modified, form, each.at, each.end))
+            elif each.kind != "folder":
+                found.leave_out(each.name)
+    except InputReadError as error:
+        found.problem = error.what
+    return found.contents()
+
+
+class _Found:
+    """The findings in an archive so far."""
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._members: dict[str, Member] = {}
+        self._others: list[str] = []
+        self._repeated: dict[str, None] = {}
+        self._notes: list[str] = []
+        self.problem = ""
+
+    def add(self, member: Member) -> None:
+        """A file."""
+        if is_clutter(member.name):
+            return
+        path = member.path
+        if self._members.pop(path, None) is not None and len(self._repeated) < _NAMED:
+            self._repeated[path] = None
+        self._members[path] = member
+
+    def leave_out(self, name: str) -> None:
+        """Something else."""
+        if not is_clutter(name) and len(self._others) < _NAMED:
+            self._others.append(inner_path(name))
+
+    def tell(self, trouble: Trouble) -> None:
+        """Something that is wrong."""
+        if not trouble.lost:
+            self._notes.append(trouble.what)
+        elif not self.problem:
+            self.problem = trouble.what
+
+    def contents(self) -> Contents:
+        """All of it."""
+        return Contents(
+            self._form,
+            tuple(self._members.values()),
+            tuple(self._others),
+            tuple(self._repeated),
+            tuple(self._notes),
+            self.problem,
+        )
+
+
+def require_archive(found: Contents, entry: FileEntry) -> Contents:
+    """The contents, if they are those of an archive.
+
+    Raises:
+        OptionError: If they are not.
+    """
+    if not found.form:
+        raise OptionError("the file is not a zip or tar archive", where=entry.path, hint="show it with: ess cat")
+    return found
+
+
+def damage(found: Contents, entry: FileEntry) -> InputReadError:
+    """The error for an archive of which something cannot be read."""
+    return InputReadError(f"the archive is damaged: {found.problem}", where=entry.path, hint=_HINT)
+
+
+_HINT = "the other files in it can be read; get it again"
+
+
+def open_member(entry: FileEntry, source: Access) -> BinaryIO:
+    """The content of a file in an archive, as it was put in; the caller closes it.
+
+    Raises:
+        InputOpenError: If the archive cannot be opened, or was replaced.
+        InputReadError: If the file cannot be read; from ``read``, if it is damaged.
+    """
+    member = entry.member
+    assert member is not None
+    if member.problem:
+        raise InputReadError(member.problem, where=entry.path, hint=_HINT)
+    store, key = _place(entry, source)
+    if member.form == "zip":
+        return cast(BinaryIO, io.BufferedReader(_zip_member(store, key, entry, member), _BUFFER))
+    if member.form == "tar":
+        length = member.end - member.at
+        stream = TarStream(store.open(key, offset=member.at, length=length, version=entry.version), member.at)
+        return archive_passes.content(stream, member.at, entry.path, stream.close)
+    return archive_passes.open_content(entry, store, key, member, source)
+
+
+def _zip_member(store: Store, key: str, entry: FileEntry, member: Member) -> DecodedStream:
+    file = ZipFile(
+        member.name,
+        "file",
+        member.size,
+        member.stored,
+        member.at,
+        member.header,
+        member.modified,
+        member.method,
+        member.crc,
+        member.flags,
+    )
+    zip_archive.refuse_unreadable(file.method, file.flags, entry.path)
+
+    def part(at: int, length: int) -> BinaryIO:
+        return store.open(key, offset=at, length=length, version=entry.version)
+
+    pieces = zip_archive.content(file, part, entry.path)
+    return DecodedStream(pieces, pieces.close)
+
+
+def read_each(
+    entry: FileEntry, pattern: str, source: Access, open_file: Callable[[FileEntry], BinaryIO]
+) -> Iterator[bytes]:
+    """The content of the files of an archive that globs match, one after the other, as ``unzip -p`` has it.
 
     Args:
         entry: The archive.
-        pattern: A glob that their names must match, from any folder on.
-        source: Where the archive is.
+        pattern: Globs.
+        source: Where it is.
+        open_file: Opens one of its files.
 
     Raises:
-        OptionError: If the file is no archive.
-        InputReadError: If it is damaged.
+        OptionError: If it is no archive, or nothing in it matches.
+        EssError: If something cannot be read, behind what could be.
     """
-    wanted = compile_exclude(pattern, where="--pattern")
-    with open_raw(entry, source) as file:
-        kind = compression_of(file.read(512))
-    found = _zip_members(entry, source) if kind == "zip" else _tar_members(entry, kind, source)
-    return [member for member in found if wanted is None or wanted.match("/" + member.name.lstrip("/"))]
-
-
-def _zip_members(entry: FileEntry, source: Access) -> list[Member]:
-    try:
-        with open_raw(entry, source) as file, zipfile.ZipFile(file) as archive:
-            return [
-                Member(info.filename, info.file_size, _zip_time(info.date_time))
-                for info in archive.infolist()
-                if not info.is_dir()
-            ]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputReadError(
-            f"the archive is damaged: {error}", where=entry.path, hint="try it with: unzip -t"
-        ) from error
-
-
-def _zip_time(parts: tuple[int, int, int, int, int, int]) -> datetime:
-    try:
-        return datetime(*parts)
-    except ValueError:  # archives made by programs often hold a month or day 0
-        return datetime(1980, 1, 1)
-
-
-def _tar_members(entry: FileEntry, kind: str, source: Access) -> list[Member]:
-    mode = {"gzip": "r:gz", "bzip2": "r:bz2", "xz": "r:xz", "tar": "r:"}.get(kind)
-    problem = OptionError("the file is not a zip or tar archive", where=entry.path, hint="show it with: ess cat")
-    if mode is None:
-        raise problem
-    try:
-        with open_raw(entry, source) as raw, tarfile.open(fileobj=raw, mode=mode) as archive:  # type: ignore[call-overload]
-            return [
-                Member(info.name, info.size, datetime.fromtimestamp(info.mtime, UTC).replace(tzinfo=None))
-                for info in archive
-                if info.isfile()
-            ]
-    except tarfile.ReadError as error:
-        raise problem from error
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise InputReadError(f"the archive is damaged: {error}", where=entry.path) from error
+    found = require_archive(contents(entry, source), entry).matching(pattern, where="--archive")
+    if not found.members and not found.problem:
+        raise OptionError("no file in it matches", where=entry.path, hint=f"see: ess lsa {entry.path}")
+    failure: EssError | None = None
+    for member in found.members:
+        try:
+            with open_file(entry.inside(member)) as opened:
+                while piece := opened.read(_BUFFER):
+                    yield piece
+        except EssError as error:
+            failure = failure or error
+    if failure is not None or found.problem:
+        raise failure or damage(found, entry)

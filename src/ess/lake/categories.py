@@ -46,7 +46,8 @@ class Stats:
 class Category:
     """A category.
 
-    ``patterns`` are absolute globs and ``exclude`` is as typed. ``compression`` is what the user
+    ``patterns`` are absolute globs and ``exclude`` is as typed. ``archive`` are globs too: if there are any, its files
+    are those that match in archives. ``compression`` is what the user
     forces (``none``: take the bytes as they are); blank: each file's first bytes decide.
     ``found_compression`` is what the sample files have (``mixed`` if it differs). ``delimiter``
     is one character, blank if records are not delimited or that is not known. ``header`` says
@@ -61,6 +62,7 @@ class Category:
     patterns: tuple[str, ...]
     exclude: str | None = None
     date_rule: DateRule = DateRule(DateRuleKind.AUTO)  # noqa: RUF009 - frozen
+    archive: str = ""
     compression: str = ""
     found_compression: str = ""
     delimiter: str = ""
@@ -83,7 +85,8 @@ class Category:
     @property
     def rules(self) -> str:
         """All that decides which files it has, and what their dates are."""
-        return json.dumps([self.patterns, self.exclude, self.date_rule.kind.value, self.date_rule.text])
+        rule = self.date_rule
+        return json.dumps([self.patterns, self.exclude, rule.kind.value, rule.text, *filter(None, [self.archive])])
 
     @property
     def shown_delimiter(self) -> str:

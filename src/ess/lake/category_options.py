@@ -69,7 +69,11 @@ class CategoryOptions:
         change="Change where the date stands in a name, in the older form.",
         change_help="auto, none, or e.g. *Y-M-D*.",
     )
-    archive: str | None = _row("Not available yet.")
+    archive: str | None = _row(
+        "Patterns of files in archives, which are its files then.",
+        change="Change which files in archives are its files.",
+        change_help="Patterns of files in archives; a blank one: archives are files themselves.",
+    )
     compression: str | None = _row(
         "The required compression; none: take bytes as they are; auto: each file's first bytes tell.",
         change="Change how files are decompressed.",

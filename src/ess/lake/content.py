@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import BinaryIO, cast
 
 from ess.errors import InputReadError
@@ -38,7 +39,12 @@ def open_raw(entry: FileEntry, source: Access = THIS_DISK) -> BinaryIO:
 
     Raises:
         InputOpenError: If it cannot be opened.
+        InputReadError: If it is a file in an archive that cannot be read.
     """
+    if entry.member is not None:
+        from ess.lake.archives import open_member  # most files are in no archive
+
+        return open_member(entry, source)
     store = source.open()
     key = entry.path.removeprefix(store.at(""))
     if not store.flat:
@@ -63,6 +69,14 @@ def open_data(entry: FileEntry, compression: str = "", source: Access = THIS_DIS
         InputOpenError: If it cannot be opened.
         InputReadError: If it has another compression; from ``read``, if the data is damaged.
     """
+    if entry.member is not None and compression in (_form(entry.member.form), entry.member.form, "zip", "tar"):
+        if compression != entry.member.form and compression != _form(entry.member.form):
+            raise InputReadError(
+                f"its archive is {_form(entry.member.form)}, not {compression}",
+                where=entry.path,
+                hint="leave out --compression",
+            )
+        compression = ""  # asked for is that of the archive
     if compression == "none":
         return open_raw(entry, source)
     if compression:
@@ -73,6 +87,18 @@ def open_data(entry: FileEntry, compression: str = "", source: Access = THIS_DIS
                 f"its compression is {found}, not {compression}", where=entry.path, hint="leave out --compression"
             )
     return _Decompressed(open_raw(entry, source), entry.path)
+
+
+def close_archives() -> None:
+    """Close the archives that wait for their next file to be asked for."""
+    passes = sys.modules.get("ess.lake.archive_passes")  # not loaded: none waits
+    if passes is not None:
+        passes.close_waiting()
+
+
+def _form(form: str) -> str:
+    """The kind of an archive, whatever its compression."""
+    return form if form in ("", "zip") else "tar"
 
 
 class _Decompressed(io.BufferedReader):

@@ -462,6 +462,28 @@ class DateFinder:
             self._of_parts[parts] = _date_of_parts(found.groupdict())
         return self._of_parts[parts]
 
+    def find_inside(self, name: str, archive: FileDate, archive_path: str) -> FileDate:
+        """The date or number of a file in an archive: in its own name, else that of the archive.
+
+        Args:
+            name: The path in the archive.
+            archive: The date or number of the archive.
+            archive_path: Its path.
+
+        >>> DateFinder(AUTO).find_inside("logs/a_20140902.csv", FileDate(datetime(2014, 9, 1)), "x.zip").date.day
+        2
+        """
+        if self._automatic:
+            at = name.rfind("/") + 1
+            date = automatic_date(name[at:]) or automatic_date(name[:at])
+            if date is not None:
+                return FileDate(date)
+            return archive if archive != FileDate() else FileDate(epoch_date(name) or NO_DATE)
+        found = self.find(name)
+        if found == FileDate():
+            found = archive if archive != FileDate() else self.find(f"{archive_path}/{name}")
+        return found
+
 
 def _date_of_parts(groups: dict[str, str | None]) -> FileDate:
     parts = {name[4:]: value for name, value in groups.items() if name.startswith("ess_") and value is not None}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ess.lake.dates import NO_DATE, FileDate, date_text
+from ess.lake.member import Member
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class FileEntry:
     ``date`` is the date in the name (1970-01-01 if there is none), without a zone; ``number``
     what ``[:%f:]`` found. ``datastore`` is the label of the datastore. A folder, which only
     ``ess ls`` lists, has ``folder=True`` and a path that ends in ``/``. ``version`` differs for any
-    other content (see :class:`ess.stores.store.Entry`).
+    other content (see :class:`ess.stores.store.Entry`). A file in an archive has a ``member``; its ``path`` is that of
+    the archive with the path inside, its ``size`` that of the file, and its ``version`` that of the archive. An archive
+    that cannot be read, or not to its end, stands for what is missing, with a ``member`` that tells the ``problem``.
     """
 
     path: str
@@ -38,6 +41,33 @@ class FileEntry:
     number: int | None = None
     folder: bool = False
     version: str = ""
+    member: Member | None = None
+
+    @property
+    def problem(self) -> str:
+        """The reason why nothing can be read of it; blank if nothing is known to be wrong."""
+        return self.member.problem if self.member is not None else ""
+
+    @property
+    def stored_path(self) -> str:
+        """The path of what is in the datastore: of a file in an archive, that of the archive."""
+        if self.member is None or not self.member.name:
+            return self.path
+        return self.path.removesuffix(f"/{self.member.path}")
+
+    def inside(self, member: Member, date: FileDate | None = None) -> FileEntry:
+        """A file in this archive."""
+        found = date or self.file_date
+        return FileEntry(
+            f"{self.path}/{member.path}",
+            member.size,
+            (member.modified - NO_DATE).total_seconds(),
+            found.date,
+            self.datastore,
+            found.number,
+            version=self.version,
+            member=member,
+        )
 
     @property
     def modified_at(self) -> datetime:

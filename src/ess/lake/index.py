@@ -6,15 +6,15 @@ is damaged is thrown away, with one line said; the next look fills it again. Whe
 works without it.
 
 Paths are bytes, in the order of their characters (so bytes that are no UTF-8 come back as they were). The table
-``file`` is in the order of listings: a range of dates is one stretch of it. A file that is a member of an archive has
-the path that users see, and its name in ``member``; tables ``archive`` and ``member`` keep what is in each version of
-an archive, so that it is not read again.
+``file`` is in the order of listings: a range of dates is one stretch of it. A file in an archive has the path that
+users see, and in ``member`` the way to its content; the table ``archive`` keeps what is in an archive, so that it is
+not read again (:mod:`ess.lake.archive_index`).
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from ess.lake.dates import NO_DATE
 from ess.lake.entry import FileEntry
 from ess.lake.index_file import Unusable, changing, index_of
+from ess.lake.member import Member
 
 if TYPE_CHECKING:  # a command that needs no index does not load it
     import sqlite3
@@ -160,46 +161,14 @@ def forget(folder: Path, name: str) -> None:
             database.execute("DELETE FROM category WHERE id = ?", (number,))
 
 
-@dataclass(frozen=True)
-class IndexedMember:
-    """A file in an archive: its name there, its bytes and its time."""
-
-    name: str
-    size: int
-    modified: float
-
-
-def members(folder: Path, key: str, version: str) -> list[IndexedMember] | None:
-    """The files in a version of an archive, by name; None if the index does not know it."""
-    with contextlib.suppress(Unusable), index_of(folder, make=False) as database:
-        asked = (as_bytes(key), as_bytes(version))
-        if database.execute("SELECT 1 FROM archive WHERE key = ? AND version = ?", asked).fetchone() is None:
-            return None
-        found = database.execute("SELECT name, size, modified FROM member WHERE key = ? AND version = ?", asked)
-        return [IndexedMember(as_text(name), size, modified) for name, size, modified in found]
-    return None
-
-
-def put_members(folder: Path, key: str, version: str, found: Iterable[IndexedMember]) -> None:
-    """Make the index know what is in a version of an archive, and forget other versions of it."""
-    with contextlib.suppress(Unusable), index_of(folder) as database, changing(database):
-        stored = as_bytes(key)
-        database.execute("DELETE FROM archive WHERE key = ?", (stored,))
-        database.execute("DELETE FROM member WHERE key = ?", (stored,))
-        database.execute("INSERT INTO archive VALUES (?, ?)", (stored, as_bytes(version)))
-        database.executemany(
-            "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?)",
-            ((stored, as_bytes(version), as_bytes(each.name), each.size, each.modified) for each in found),
-        )
-
-
 # --- rows -----------------------------------------------------------------------------------
 
 
 def _row(part: Part, entry: FileEntry) -> Row:
     number = b"" if entry.number is None else _from_number(entry.number)
     path = as_bytes(entry.path.removeprefix(part.root))
-    return (_to_seconds(entry.date), number, path, b"", entry.size, entry.modified, as_bytes(entry.version))
+    member = b"" if entry.member is None else entry.member.dump()
+    return (_to_seconds(entry.date), number, path, member, entry.size, entry.modified, as_bytes(entry.version))
 
 
 class _Entries:
@@ -210,7 +179,7 @@ class _Entries:
         self._dates: dict[int, datetime] = {}
 
     def entry(self, row: Row) -> FileEntry:
-        seconds, number, path, _member, size, modified, version = row
+        seconds, number, path, member, size, modified, version = row
         date = self._dates.get(seconds)
         if date is None:
             date = self._dates[seconds] = _from_seconds(seconds)
@@ -222,6 +191,7 @@ class _Entries:
             self._label,
             _to_number(number) if number else None,
             version=as_text(version),
+            member=Member.load(member) if member else None,
         )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # a command that needs no index does not load it
     import sqlite3
 
 #: Counts the changes of the tables below; an index of another version is made anew.
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE category (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, rules TEXT NOT NULL,
@@ -26,10 +26,7 @@ CREATE TABLE file (
     size INTEGER NOT NULL, modified REAL NOT NULL, version BLOB NOT NULL,
     PRIMARY KEY (category, date, number, path, member)) WITHOUT ROWID;
 CREATE TABLE archive (
-    key BLOB NOT NULL, version BLOB NOT NULL, PRIMARY KEY (key, version)) WITHOUT ROWID;
-CREATE TABLE member (
-    key BLOB NOT NULL, version BLOB NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL, modified REAL NOT NULL,
-    PRIMARY KEY (key, version, name)) WITHOUT ROWID;
+    key BLOB PRIMARY KEY, version BLOB NOT NULL, contents BLOB NOT NULL);
 """
 _FILE = "index.sqlite"
 #: SQLite writes beside its file.

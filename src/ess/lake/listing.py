@@ -25,11 +25,15 @@ THIS_DISK = Disk()
 
 @dataclass(frozen=True)
 class Listing:
-    """The files found, sorted by (date, number, path), the folders that could not be read, and the links to nothing."""
+    """The files found, sorted by (date, number, path), the folders that could not be read, and the links to nothing.
+
+    ``notes`` are sentences about files that are left out.
+    """
 
     files: tuple[FileEntry, ...]
     unreadable: tuple[str, ...] = ()
     dangling: tuple[FileEntry, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

@@ -11,15 +11,15 @@ from ess.errors import InputOpenError, OptionError
 from ess.lake import categories
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
 from ess.lake.category_options import CHANGE_ROWS, OPTION_ROWS, CategoryOptions, OptionRow
-from ess.lake.datastores import datastore
-from ess.lake.dates import date_rule
+from ess.lake.datastores import Datastore, datastore
+from ess.lake.dates import DateFinder, date_rule
 from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe_files
 from ess.lake.select import check_limit, files_in_use, look, remember, scan, with_new_files
 from ess.schema import parse_column
-from ess.stores.store import Store
+from ess.stores.store import Entry, NoSuchObject, Store
 
 
 def add(name: str, pattern: str, options: CategoryOptions) -> Category:
@@ -37,22 +37,18 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
     store = datastore(options.label)
     if name in categories.categories(store) and not options.overwrite:
         raise categories.taken(name)
-    if options.archive is not None:
-        raise OptionError(
-            "choosing the members of an archive is not available yet",
-            where="--archive",
-            hint="leave it out to read all members, or unpack the archives",
-        )
     if sum((options.alls, options.allx, options.columnspec is not None)) > 1:
         raise OptionError("these exclude each other", where="--alls, --allx, --columnspec", hint="give one of them")
     patterns = parse_patterns(pattern, folder=store.base, where="pattern")
     compile_exclude(options.exclude, where="--exclude", root=store.root)
+    compile_exclude(options.archive, where="--archive")
     new = Category(
         name=name,
         datastore=store.label,
         patterns=tuple(part.text for part in patterns),
         exclude=options.exclude,
         date_rule=date_rule(options.dateregex, options.dateformat),
+        archive=(options.archive or "").strip(),
         compression=check_compression(options.compression) if options.compression else "",
         delimiter=parse_delimiter(options.delimiter) if options.delimiter else "",
         columns=parse_columnspec(options.columnspec, where="--columnspec") if options.columnspec else (),
@@ -66,6 +62,10 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
     listing = look(new)
     if not listing.files and not options.noprobe:
         hint = "look with: ess ls -r PATTERN; --noprobe makes a category before its files are there"
+        if new.archive and listing.notes:
+            raise OptionError(
+                f"no file in an archive matches '{new.archive}'", where="--archive", hint=listing.notes[0]
+            )
         if len(patterns) > 1:
             hint = f"a space separates patterns; for a name with spaces use two kinds of quotes{_as_one(pattern)}"
         raise OptionError(f"no file matches '{new.pattern}'", where=where, hint=hint)
@@ -149,7 +149,7 @@ def probe_category(category: Category, *, file: str | None = None, sample_bytes:
 
 def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) -> ProbeResult:
     return probe_files(
-        files,
+        [entry for entry in files if not entry.problem],
         compression=category.compression or None,
         delimiter=category.delimiter or None,
         preprocess=category.preprocess,
@@ -177,7 +177,7 @@ def change(name: str, option: str, value: str | bool, *, label: str | None = Non
     _check_type(row, value, where=where)
     if value is False and not row.off:
         raise OptionError("it cannot be taken back", where=where, hint="give the columns: category change columnspec")
-    if option in ("pattern", "exclude", "noprobe"):
+    if option in ("pattern", "exclude", "archive", "noprobe"):
         # These look at files, which other commands need not wait for.
         attributes = _changed_by_files(categories.category(name, label=label), option, value, where)
         return categories.change(name, lambda now: dataclasses.replace(now, **attributes), label=label)
@@ -205,6 +205,9 @@ def _changed_by_files(now: Category, option: str, value: Any, where: str) -> dic
         attributes: dict[str, Any] = {
             "patterns": tuple(part.text for part in parse_patterns(value, folder=store.base, where=where))
         }
+    elif option == "archive":
+        compile_exclude(value, where=where)
+        attributes = {"archive": value.strip()}
     else:
         compile_exclude(value, where=where, root=store.root)
         attributes = {"exclude": value.strip() or None}
@@ -263,6 +266,7 @@ def list_by_pattern(
     *,
     exclude: str | None = None,
     cat: str | None = None,
+    archive: str | None = None,
     recursive: bool = False,
     dateregex: str | None = None,
     limit: int | None = None,
@@ -277,14 +281,16 @@ def list_by_pattern(
         category = categories.category(cat, label=label)
         if dateregex is not None:
             category = dataclasses.replace(category, date_rule=rule)
-        found = files_in_use(category) if dateregex is None else look(category)
+        if archive is not None:
+            category = dataclasses.replace(category, archive=archive)
+        found = files_in_use(category) if dateregex is None and archive is None else look(category)
         wanted = compile_exclude(pattern, where="pattern", root=store.root)
         kept = (
             entry
             for entry in found.files
             if (wanted is None or wanted.match(entry.path)) and not (unwanted and unwanted.match(entry.path))
         )
-        return Listing(tuple(kept)[:limit], found.unreadable, found.dangling)
+        return dataclasses.replace(found, files=tuple(kept)[:limit])
     folder = store.base
     text = quote_pattern(folder if folder.endswith("/") else f"{folder}/") if pattern is None else pattern
     patterns = parse_patterns(text, folder=folder, where="pattern")
@@ -295,11 +301,23 @@ def list_by_pattern(
         for part in patterns:
             if not part.has_wildcard and not _is_there(disk, part.text):
                 raise InputOpenError("there is no such file or folder", where=part.text, hint="check the name")
-    return Listing(found.files[:limit], found.unreadable, found.dangling)
+    if archive:
+        from ess.lake.archive_listing import with_members  # loads the decompressors
+
+        files = tuple(entry for entry in found.files if not entry.folder)
+        found = with_members(
+            dataclasses.replace(found, files=files),
+            archive,
+            finder=DateFinder(rule),
+            exclude=unwanted,
+            source=store.access,
+            index=store.folder,
+        )
+    return dataclasses.replace(found, files=found.files[:limit])
 
 
 def file_entry(filename: str, *, label: str | None = None) -> FileEntry:
-    """The file of that name.
+    """The file of that name, which may be that of an archive with a path in it.
 
     Raises:
         InputOpenError: If it is not there, or not a file.
@@ -309,9 +327,34 @@ def file_entry(filename: str, *, label: str | None = None) -> FileEntry:
     opened = store.access.open()
     try:
         found = opened.head(path.removeprefix(opened.at("")))
+    except NoSuchObject as error:
+        inside = _file_inside(path, store, opened)
+        if inside is None:
+            raise InputOpenError(error.what, where=filename, hint="look with: ess ls") from error
+        return inside
     except InputOpenError as error:
         raise InputOpenError(error.what, where=filename, hint="look with: ess ls") from error
+    return _entry(path, store, found)
+
+
+def _entry(path: str, store: Datastore, found: Entry) -> FileEntry:
     return FileEntry(path, found.size, found.modified, datastore=store.label, version=found.version)
+
+
+def _file_inside(path: str, store: Datastore, opened: Store) -> FileEntry | None:
+    """The file of an archive, if the beginning of a path is that of an archive which has the rest."""
+    from ess.lake.archives import contents  # loads the decompressors
+
+    at = len(path)
+    while (at := path.rfind("/", len(store.root), at)) > 0:
+        try:
+            found = opened.head(path[:at].removeprefix(opened.at("")))
+        except InputOpenError:
+            continue
+        archive = _entry(path[:at], store, found)
+        members = contents(archive, store.access).members
+        return next((archive.inside(each) for each in members if each.path == path[at + 1 :]), None)
+    return None
 
 
 def _is_there(store: Store, path: str) -> bool:

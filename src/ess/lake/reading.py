@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from ess.errors import InputDataError, OptionError
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import InputColumns, parse_input_columns
-from ess.formats.reader import InputBatch, read_input
+from ess.formats.reader import InputBatch, read_input, read_opened
 from ess.lake.categories import Category, shown_delimiter
-from ess.lake.content import compression_of, open_raw
+from ess.lake.content import compression_of, open_data, open_raw
+from ess.lake.datastores import datastore
 from ess.lake.entry import FileEntry
 
 
@@ -51,7 +52,7 @@ def read_rows(category: Category, files: Sequence[FileEntry], *, eok: bool = Fal
     for entry in files:
         if category.compression == "none":
             _check_plain(entry, where)
-        for batch in read_input([entry.path], _attributes(category), columns.columns, separators=columns.separators):
+        for batch in _batches(entry, category, columns):
             if batch.rejects and not eok:
                 bad = batch.rejects[0]
                 raise InputDataError(
@@ -60,6 +61,16 @@ def read_rows(category: Category, files: Sequence[FileEntry], *, eok: bool = Fal
                     hint="leave bad records out with eok=True",
                 )
             yield batch
+
+
+def _batches(entry: FileEntry, category: Category, columns: InputColumns) -> Iterator[InputBatch]:
+    attributes = _attributes(category)
+    if entry.member is None:
+        yield from read_input([entry.path], attributes, columns.columns, separators=columns.separators)
+        return
+    source = datastore(category.datastore).access
+    with open_data(entry, "" if category.compression == "none" else category.compression, source) as opened:
+        yield from read_opened(opened, entry.path, attributes, columns.columns, separators=columns.separators)
 
 
 def _attributes(category: Category) -> InputAttributes:

@@ -33,6 +33,7 @@ def files_of(
     *,
     exclude: str | None = None,
     limit: int | None = None,
+    archive: str | None = None,
     label: str | None = None,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> list[FileEntry]:
@@ -44,6 +45,7 @@ def files_of(
         upper: The last date.
         exclude: A pattern of files to leave out, beside the category's own.
         limit: The maximum number of files, from the first.
+        archive: Patterns of files in archives, in place of the category's own.
         label: The datastore, if it is not the selected one and ``category`` is a name.
         tell: Gets a line about each file that gives nothing, though its name promises something.
 
@@ -55,7 +57,9 @@ def files_of(
     wanted = parse_range(lower, upper, numbers=DateFinder(chosen.date_rule).numbers)
     unwanted = compile_exclude(exclude, where="--exclude", root=datastore(chosen.datastore).root)
     check_limit(limit)
-    listing = files_in_use(chosen)
+    if archive is not None:
+        chosen = dataclasses.replace(chosen, archive=archive)
+    listing = files_in_use(chosen) if archive is None else look(chosen)
     if listing.unreadable:
         raise InputOpenError(
             f"{len(listing.unreadable)} folder(s) of category '{chosen.name}' cannot be read",
@@ -65,9 +69,12 @@ def files_of(
     files = [
         entry
         for entry in listing.files
-        if wanted.covers(entry.file_date) and not (unwanted and unwanted.match(entry.path))
+        # nobody knows the dates of what cannot be read
+        if (wanted.covers(entry.file_date) or entry.problem) and not (unwanted and unwanted.match(entry.path))
     ]
     files = files[:limit]
+    for note in listing.notes:
+        tell(note)
     for link in listing.dangling:
         if wanted.covers(link.file_date) and not (unwanted and unwanted.match(link.path)):
             tell(f"{link.path}: a link to something that is not there; it is left out")
@@ -95,12 +102,25 @@ def files_in_use(category: Category) -> Listing:
 def look(category: Category) -> Listing:
     """All files of a category, from the disk; nothing is stored."""
     place = datastore(category.datastore)
-    return list_files(
+    exclude = compile_exclude(category.exclude, where="--exclude", root=place.root)
+    found = list_files(
         [Pattern(text) for text in category.patterns],
         label=category.datastore,
-        exclude=compile_exclude(category.exclude, where="--exclude", root=place.root),
+        exclude=exclude,
         rule=category.date_rule,
         store=place.access.open(),
+    )
+    if not category.archive:
+        return found
+    from ess.lake.archive_listing import with_members  # loads the decompressors
+
+    return with_members(
+        found,
+        category.archive,
+        finder=DateFinder(category.date_rule),
+        exclude=exclude,
+        source=place.access,
+        index=place.folder,
     )
 
 

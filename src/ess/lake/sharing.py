@@ -180,6 +180,7 @@ _HAS_TYPE: Mapping[str, Any] = {
 def _checked(name: str, state: dict[str, Any], store: Datastore, where: str) -> Category:
     """The category, after what an option would be refused for."""
     compile_exclude(state.get("exclude"), where=where, root=store.root)
+    compile_exclude(state.get("archive"), where=where)
     columns = tuple(state.get("columns", ()))
     if columns:
         parse_columnspec(" ".join(columns), where=where)

@@ -30,13 +30,12 @@ from ess.stores.store import (
     all_names,
     changed,
     conflict,
-    cut,
     opened,
-    pieces,
 )
 from ess.surroundings import umask
 
 _HINT = "check that the file is there and readable"
+_PIECE = 1 << 20
 _GONE = (FileNotFoundError, NotADirectoryError)
 
 
@@ -142,7 +141,7 @@ class Disk:
         except BaseException:
             file.close()
             raise
-        return file if length is None else opened(cut(pieces(file), length))
+        return file if length is None else opened(_part(file, length))
 
     @contextlib.contextmanager
     def create(self, key: str) -> Iterator[Sink]:
@@ -252,6 +251,14 @@ class Disk:
 def _entry(key: str, status: os.stat_result) -> Entry:
     version = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
     return Entry(key, status.st_size, status.st_mtime, version)
+
+
+def _part(file: BinaryIO, length: int) -> Iterator[bytes]:
+    """The next bytes of an open file, which is closed at last."""
+    with file:
+        while length > 0 and (piece := file.read(min(length, _PIECE))):
+            length -= len(piece)
+            yield piece
 
 
 def _sync(file: io.BufferedWriter) -> None:

@@ -212,16 +212,6 @@ def opened(source: Iterator[bytes]) -> BinaryIO:
     return io.BufferedReader(PieceReader(source), 1 << 20)
 
 
-def cut(source: Iterator[bytes], length: int | None) -> Iterator[bytes]:
-    """The first ``length`` bytes of some pieces; None for all."""
-    if length is None:
-        yield from source
-        return
-    while length > 0 and (piece := next(source, b"")):
-        yield piece[:length]
-        length -= len(piece)
-
-
 def no_condition(where: str) -> OutputWriteError:
     """The error for a condition that a store does not know."""
     return OutputWriteError("the store does not know such a condition", where=where, hint="use another kind of store")
