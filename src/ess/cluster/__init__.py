@@ -13,7 +13,7 @@ Sharing out the work of a job:
     - ``shares``: which files go through one command (``--bulk``); ``targets``: names of the objects of ``--s3out``.
     - ``bundles``: which files go together; ``dispatch``: which bundle goes where, also when nodes are lost.
     - ``driver``: the loop that starts bundles and takes their results; ``delivery``: output in file order;
-      ``outputs``: brings it here from the nodes.
+      ``unbroken``: holds Ctrl-C back meanwhile; ``outputs``: brings it here from the nodes.
     - ``opening``: picks what runs the bundles; ``embedded``: this process does; ``runtime``: Dask's workers do.
     - ``processors``: how many files at a time this process takes, if nobody says.
     - ``node``: what the Dask runtime calls inside a worker.

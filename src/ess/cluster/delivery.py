@@ -10,6 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Protocol
 
+from ess.cluster.unbroken import unbroken
 from ess.cluster.work import Outcome
 from ess.errors import printable
 
@@ -37,6 +38,8 @@ class Sink(Protocol):
 
 class Delivery:
     """Passes on the output of tasks in the order of their indices.
+
+    Ctrl-C does not come between the output of a task and the note that it is passed on, so ``--resume`` repeats none.
 
     Args:
         folder: Holds the output, in files that the outcomes name.
@@ -91,7 +94,8 @@ class Delivery:
             following = self._waiting.pop(self._next, None)
             if following is None:
                 return
-            self._pass_on(following)
+            with unbroken():
+                self._pass_on(following)
             self._next += 1
 
     def notice(self, text: str) -> None:
@@ -102,7 +106,8 @@ class Delivery:
     def rest(self) -> None:
         """Pass on what waits, in order, although tasks before it are missing (they never ran)."""
         for index in sorted(self._waiting):
-            self._pass_on(self._waiting.pop(index))
+            with unbroken():
+                self._pass_on(self._waiting.pop(index))
 
     def _pass_on(self, outcome: Outcome) -> None:
         if not outcome.stdout:  # its node was lost, with all it wrote
