@@ -12,6 +12,8 @@ from ess.schema.types import ColumnType
 _INTEGER = re.compile(rb"[+-]?[0-9]+\Z")
 _LEADING_ZERO = re.compile(rb"[+-]?0[0-9]")
 _NUMBER_START = frozenset(b"+-.0123456789")
+#: Nothing else stands in an address; most texts with colons are dates.
+_ADDRESS = re.compile(rb"[0-9A-Fa-f:.]{2,45}\Z")
 _FLOAT_WORDS = frozenset((b"inf", b"infinity", b"nan"))
 
 
@@ -49,13 +51,22 @@ def form_of(value: bytes) -> Form:
             return _signed_form(value)
     elif value.lower() in _FLOAT_WORDS:
         return Form.WORD
-    if value.count(b".") == 3 or value.count(b":") >= 2:
+    if may_be_address(value):
         try:
             to_address(value)
         except BadValueError:
             return Form.OTHER
         return Form.ADDRESS
     return Form.OTHER
+
+
+def may_be_address(value: bytes) -> bool:
+    """True if it has the characters of an address.
+
+    >>> may_be_address(b"::1"), may_be_address(b"2026-11-30T14:05:59")
+    (True, False)
+    """
+    return (value.count(b".") == 3 or value.count(b":") >= 2) and _ADDRESS.match(value) is not None
 
 
 def _signed_form(value: bytes) -> Form:

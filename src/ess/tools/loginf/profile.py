@@ -14,7 +14,7 @@ from typing import Any
 
 from ess.engines.tables.uniqueness import DistinctSketch
 from ess.errors import InputReadError
-from ess.formats.value_forms import Form, form_of
+from ess.formats.value_forms import Form, form_of, may_be_address
 
 #: Kinds of values, in the order of the report.
 KINDS = ("Integer", "Float", "IP", "String", "Blank")
@@ -218,7 +218,7 @@ def kind_of(value: bytes) -> tuple[str, int | float | None]:
     if _FLOAT.match(value):
         number = float(value)
         return ("Float", number) if abs(number) != float("inf") else ("String", None)
-    if (value.count(b".") == 3 or value.count(b":") >= 2) and len(value) <= 45 and b"%" not in value:
+    if may_be_address(value):
         try:
             ipaddress.ip_address(value.decode("ascii"))
         except ValueError:
