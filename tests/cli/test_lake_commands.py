@@ -296,7 +296,7 @@ def test_probe_and_repository_and_purge(ess: Command, logs: Path) -> None:
             "(b); quote patterns, so that the shell leaves * alone; several are one argument; see: ess ls --help",
         ),
         ("ls --label other", "no datastore 'other'"),
-        ("probe x --pcmd y", "--pcmd: "),
+        ("probe x --pcmd y", "category: no category 'x'"),
         ("select ftp://host", "no access to such a store"),
         ("select local --region x", "--region: "),
     ],

@@ -52,6 +52,7 @@ __all__ = [
     "ls",
     "lsa",
     "probe",
+    "probe_output",
     "purge",
     "repository",
     "select",
@@ -483,3 +484,26 @@ def probe(name: str, *, file: str | None = None, size: int | None = None, label:
     from ess.lake import categories, organize
 
     return organize.probe_category(categories.category(name, label=label), file=file, sample_bytes=size)
+
+
+def probe_output(
+    name: str, command: str, *, file: str | None = None, size: int | None = None, label: str | None = None
+) -> bytes:
+    """The output of a shell command that gets the beginning of a category's first file, or of ``file``.
+
+    The content is decompressed, and goes through the category's preprocess command first.
+
+    Args:
+        name: The category.
+        command: The command, e.g. ``loginf -f,auto - -o_pp_col -``.
+        file: One of its files.
+        size: How many bytes of content it gets.
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If the category or file does not exist, or the command fails.
+    """
+    from ess.lake import categories, organize
+
+    found = categories.category(name, label=label)
+    return organize.probe_output(found, command, file=file, sample_bytes=size)

@@ -189,12 +189,13 @@ def probe(
     category: Name,
     file: Annotated[str | None, typer.Option(help="Probe this file of the category.")] = None,
     label: Label = None,
-    pcmd: Annotated[str | None, typer.Option(help="Not available yet.")] = None,
+    pcmd: Annotated[str | None, typer.Option(help="Shell command that gets the content in place.")] = None,
     size: Annotated[int | None, typer.Option(help="Bytes of content to read of each file.")] = None,
 ) -> None:
     """Look into files of a category and show how the data is laid out."""
     if pcmd is not None:
-        raise OptionError("another probe command is not available yet", where="--pcmd", hint="leave it out")
+        sys.stdout.buffer.write(api.probe_output(category, pcmd, file=file, size=size, label=label))
+        return
     _show(render.probe_result(api.probe(category, file=file, size=size, label=label)))
 
 

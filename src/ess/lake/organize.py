@@ -16,7 +16,7 @@ from ess.lake.dates import DateFinder, date_rule
 from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
-from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, probe_files
+from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, output_of_sample, probe_files
 from ess.lake.select import check_limit, files_in_use, look, remember, scan, with_new_files
 from ess.schema import parse_column
 from ess.stores.store import Entry, NoSuchObject, Store
@@ -132,6 +132,31 @@ def probe_category(category: Category, *, file: str | None = None, sample_bytes:
     Raises:
         OptionError: If the file does not belong to the category, or the size is not positive.
     """
+    return _probe(category, _to_probe(category, file, sample_bytes), sample_bytes or SAMPLE_BYTES)
+
+
+def probe_output(
+    category: Category, command: str, *, file: str | None = None, sample_bytes: int | None = None
+) -> bytes:
+    """The output of a shell command that gets the beginning of a category's first file with content, or of another.
+
+    Raises:
+        OptionError: As :func:`probe_category`; also if no file has content, or the command fails.
+    """
+    files = [entry for entry in _to_probe(category, file, sample_bytes) if entry.size and not entry.problem]
+    if not files:
+        raise OptionError("no file has content", where=f"category {category.name}", hint="see: ess ls --cat")
+    return output_of_sample(
+        files[0],
+        command,
+        compression=category.compression or None,
+        preprocess=category.preprocess,
+        sample_bytes=sample_bytes or SAMPLE_BYTES,
+        source=datastore(category.datastore).access,
+    )
+
+
+def _to_probe(category: Category, file: str | None, sample_bytes: int | None) -> Sequence[FileEntry]:
     if sample_bytes is not None and sample_bytes < 1:
         raise OptionError(f"bad size {sample_bytes}", where="--size", hint="give a number of bytes from 1")
     files = files_in_use(category).files
@@ -144,7 +169,7 @@ def probe_category(category: Category, *, file: str | None = None, sample_bytes:
                 where=f"--file {file}",
                 hint=f"see: ess ls --cat {category.name}",
             )
-    return _probe(category, files, sample_bytes or SAMPLE_BYTES)
+    return files
 
 
 def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) -> ProbeResult:

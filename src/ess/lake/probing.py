@@ -203,7 +203,21 @@ def _text(sample: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _preprocessed(sample: _Sample, command: str) -> bytes:
+def output_of_sample(
+    entry: FileEntry, command: str, *, compression: str | None, preprocess: str, sample_bytes: int, source: Access
+) -> bytes:
+    """The output of a shell command that gets the beginning of a file, after ``preprocess``; see :func:`probe_files`.
+
+    Raises:
+        OptionError: If a command fails.
+        InputReadError: If the file cannot be read.
+    """
+    sample = _sample(entry, compression, sample_bytes, source)
+    content = _preprocessed(sample, preprocess) if preprocess else sample.content
+    return _preprocessed(_Sample(content, sample.whole), command, where="--pcmd")
+
+
+def _preprocessed(sample: _Sample, command: str, *, where: str = "--preprocess") -> bytes:
     try:
         done = subprocess.run(
             ["bash", "-c", command], input=sample.content, capture_output=True, timeout=_PREPROCESS_SECONDS, check=False
@@ -211,12 +225,12 @@ def _preprocessed(sample: _Sample, command: str) -> bytes:
     except subprocess.TimeoutExpired:
         raise OptionError(
             f"the command ran for more than {_PREPROCESS_SECONDS} seconds",
-            where="--preprocess",
+            where=where,
             hint="try it on a file",
         ) from None
     # of a beginning that is cut, the command may miss the rest
     if done.returncode and not (done.stdout and not sample.whole):
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = f": {lines[-1]}" if lines else ""
-        raise OptionError(f"the command fails with exit code {done.returncode}{reason}", where="--preprocess")
+        raise OptionError(f"the command fails with exit code {done.returncode}{reason}", where=where)
     return done.stdout
