@@ -468,7 +468,7 @@ def _clear_on_servers(name: str, spec: Spec, table: str) -> None:
     from ess.udb.admin.processes import data_folder, state
     from ess.udb.client.pool import Pool
     from ess.udb.command.perform import clear_all
-    from ess.udb.journal.journal import remove_folder
+    from ess.udb.journal.folder import remove_folder
     from ess.udb.wire.protocol import DatabaseRequest
 
     folder = udb_folder()

@@ -17,22 +17,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 import secrets
 import shutil
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-import pyarrow as pa
-
 from ess.errors import SystemFailure
-from ess.schema.batch import Batch
-from ess.udb.journal.log_file import LogFile, damaged, disk_failure, sync_folder
+from ess.udb.journal.folder import folder_size, log_path, remove_folder, remove_old, rows_path, snapshot_path
+from ess.udb.journal.log_file import LogFile, disk_failure, sync_folder
+from ess.udb.journal.rows_file import RowsFile
+from ess.udb.journal.snapshot import write_snapshot
 from ess.udb.shard.changes import Change, encode_changes
 from ess.udb.shard.shard import Shard
 from ess.udb.spec.spec import Definition
@@ -44,15 +40,6 @@ LARGE_IMPORT = 4 << 20
 
 #: A log grows to this size, or that of the last snapshot if it is larger, before a new snapshot is made.
 LARGE_LOG = 256 << 20
-
-SNAPSHOT_FORMAT = 2
-_ROWS_AT_ONCE = 1 << 18
-
-#: The bytes of a file of rows that go to the disk at once.
-_BEGIN_WRITING = 8 << 20
-SNAPSHOT_META = "snapshot.json"
-
-_NUMBERED = re.compile(r"(?P<kind>log|snapshot)-(?P<number>[0-9]+)\Z")
 
 
 @dataclass(frozen=True)
@@ -74,106 +61,6 @@ class Position:
         """
         self.sync()
         self.log.require_in_place()
-
-
-class RowsFile:
-    """The rows of one large import, written as Arrow IPC while they come in."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.length = 0
-        self.checksum = 0
-        self._begun = 0
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise disk_failure(error, path) from None
-        self._writer: pa.RecordBatchStreamWriter | None = None
-        self._closed = False
-
-    def write(self, rows: Batch) -> None:
-        """Add rows.
-
-        Raises:
-            SystemFailure: If they cannot be written.
-        """
-        table = rows.to_arrow()
-        try:
-            if self._writer is None:
-                self._writer = pa.ipc.new_stream(_Sink(self), table.schema)
-            self._writer.write_table(table)
-        except OSError as error:
-            raise disk_failure(error, self.path) from None
-
-    def finish(self) -> None:
-        """Make the file safe on disk.
-
-        Raises:
-            SystemFailure: If it cannot be done.
-        """
-        try:
-            if self._writer is not None:
-                self._writer.close()
-            os.fdatasync(self._file)
-        except OSError as error:
-            raise disk_failure(error, self.path) from None
-        self._close()
-        sync_folder(self.path.parent)
-
-    def remove(self) -> None:
-        """Remove it. Never raises."""
-        self._close()
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-
-    def take(self, data: bytes) -> int:
-        """Take bytes from the IPC writer."""
-        view = memoryview(data)
-        while view:
-            written = os.write(self._file, view)
-            self.checksum = zlib.crc32(view[:written], self.checksum)
-            self.length += written
-            view = view[written:]
-        if self.length - self._begun >= _BEGIN_WRITING:
-            # Otherwise all of it would be written while the client waits for the commit. It is not read soon.
-            os.posix_fadvise(self._file, self._begun, self.length - self._begun, os.POSIX_FADV_DONTNEED)
-            self._begun = self.length
-        return len(data)
-
-    def _close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            os.close(self._file)
-
-
-class _Sink:
-    """As much of a file as the IPC writer needs."""
-
-    closed = False
-
-    def __init__(self, rows: RowsFile) -> None:
-        self._rows = rows
-
-    def write(self, data: bytes) -> int:
-        return self._rows.take(data)
-
-    def tell(self) -> int:
-        return self._rows.length
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -206,7 +93,7 @@ class Journal:
         self._log = LogFile(log_path(folder, number), records)
         self._since_snapshot = since_snapshot
         self._files = set(files)
-        self._snapshot_size = _folder_size(snapshot_path(folder, number))
+        self._snapshot_size = folder_size(snapshot_path(folder, number))
 
     @classmethod
     def create(cls, folder: Path, definition: Definition, birth: str) -> Journal:
@@ -337,167 +224,10 @@ class Journal:
         Raises:
             SystemFailure: If it cannot be written; then everything is as before.
         """
-        final = snapshot_path(self.folder, number)
-        new = self.folder / f".{final.name}.new"
-        shutil.rmtree(new, ignore_errors=True)
-        keys, tables = shard.contents()
-        try:
-            new.mkdir(mode=0o700)
-            files = {"": _write_frame(new / "keys.arrow", keys)}
-            for place, (name, rows) in enumerate(tables.items()):
-                files[name] = _write_frame(new / f"table-{place}.arrow", rows)
-            meta = {"format": SNAPSHOT_FORMAT, "definition": definition_text(shard.definition), **facts, "files": files}
-            text = json.dumps(meta).encode()
-            _write_file(new / SNAPSHOT_META, b"%s\n%d\n" % (text, zlib.crc32(text)))
-            sync_folder(new)
-            new.rename(final)
-        except OSError as error:
-            shutil.rmtree(new, ignore_errors=True)
-            raise disk_failure(error, final) from None
-        sync_folder(self.folder)
-        self._snapshot_size = _folder_size(final)
+        written = write_snapshot(self.folder, number, shard, facts)
+        self._snapshot_size = folder_size(written)
         remove_old(self.folder, number, superfluous)
-
-
-# Names and files ------------------------------------------------------------------------------------------------------
-
-
-def log_path(folder: Path, number: int) -> Path:
-    """The path of a log."""
-    return folder / f"log-{number}"
-
-
-def snapshot_path(folder: Path, number: int) -> Path:
-    """The path of a snapshot."""
-    return folder / f"snapshot-{number}"
-
-
-def rows_path(folder: Path, attempt: str) -> Path:
-    """The path of a large import's rows; attempts are words of letters and digits."""
-    return folder / f"rows-{attempt}"
-
-
-def numbers(folder: Path, kind: str) -> list[int]:
-    """The numbers of the ``log`` or ``snapshot`` files that are there."""
-    matches = (_NUMBERED.match(path.name) for path in folder.iterdir())
-    return sorted(int(match["number"]) for match in matches if match is not None and match["kind"] == kind)
-
-
-def remove_old(folder: Path, number: int, files: Sequence[str]) -> None:
-    """Remove what is older than a snapshot. Never raises: what is left over is removed another time."""
-    for path in list(folder.iterdir()):
-        match = _NUMBERED.match(path.name)
-        with contextlib.suppress(OSError):
-            if (match is not None and int(match["number"]) < number) or path.name.startswith("."):
-                _remove(path)
-            elif path.name in files:
-                path.unlink()
-
-
-def remove_left_over(folder: Path, number: int, files: Sequence[str]) -> None:
-    """Remove what is of no use at a start: what is older than the snapshot, and rows that no log names."""
-    unnamed = [path.name for path in folder.iterdir() if path.name.startswith("rows-") and path.name not in files]
-    remove_old(folder, number, unnamed)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove the folder of a database, in one step.
-
-    Raises:
-        SystemFailure: If it cannot be removed.
-    """
-    gone = folder.parent / f".{folder.name}.gone-{secrets.token_hex(4)}"
-    try:
-        folder.rename(gone)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise disk_failure(error, folder) from None
-    sync_folder(folder.parent)
-    shutil.rmtree(gone, ignore_errors=True)
-
-
-def read_checked(path: Path, length: int, checksum: int) -> bytes:
-    """A file of the server, which must be what was written.
-
-    Raises:
-        SystemFailure: If it is not.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SystemFailure(f"cannot read a file of the database ({error.strerror})", where=str(path)) from error
-    if len(data) != length:
-        raise damaged(path, min(len(data), length))
-    if zlib.crc32(data) != checksum:
-        raise damaged(path)
-    return data
-
-
-def read_snapshot_meta(folder: Path) -> dict[str, Any]:
-    """The facts that a snapshot states about itself.
-
-    Raises:
-        SystemFailure: If it is damaged, or of another version.
-    """
-    path = folder / SNAPSHOT_META
-    try:
-        text, _, checksum = path.read_bytes().partition(b"\n")
-    except OSError as error:
-        raise SystemFailure(f"cannot read a file of the database ({error.strerror})", where=str(path)) from error
-    if checksum and checksum != b"%d\n" % zlib.crc32(text):
-        raise damaged(path)
-    try:  # the first format had no checksum
-        meta = json.loads(text)
-        if not checksum and meta["format"] == SNAPSHOT_FORMAT:
-            raise damaged(path, len(text))
-        if meta["format"] != SNAPSHOT_FORMAT:
-            raise SystemFailure(
-                f"the snapshot has format {meta['format']}, this version of Essentia reads {SNAPSHOT_FORMAT}",
-                where=str(folder),
-                hint="start the version that wrote it, save the database there and load it here",
-            )
-    except (ValueError, KeyError, TypeError) as error:
-        raise damaged(path) from error
-    return dict(meta)
-
-
-def _write_frame(path: Path, rows: Batch) -> dict[str, Any]:
-    file = RowsFile(path)
-    for start in range(0, max(1, rows.height), _ROWS_AT_ONCE):
-        file.write(rows[start : start + _ROWS_AT_ONCE])
-    file.finish()
-    return {"file": path.name, "length": file.length, "checksum": file.checksum}
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(file, view) :]
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _folder_size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
 
 
 def _line(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
-
-
-def rows_of(data: bytes) -> Batch:
-    """The rows of a :class:`RowsFile`."""
-    frame = pl.from_arrow(pa.ipc.open_stream(pa.py_buffer(data)).read_all())
-    assert isinstance(frame, pl.DataFrame)
-    return frame

@@ -15,19 +15,11 @@ from typing import Any
 
 from ess.errors import EssError, SystemFailure, UdbRequestError
 from ess.schema.batch import Batch
-from ess.udb.journal.journal import (
-    SNAPSHOT_META,
-    Journal,
-    Prepared,
-    log_path,
-    numbers,
-    read_checked,
-    read_snapshot_meta,
-    remove_left_over,
-    rows_of,
-    snapshot_path,
-)
+from ess.udb.journal.folder import log_path, numbers, remove_left_over, snapshot_path
+from ess.udb.journal.journal import Journal, Prepared
 from ess.udb.journal.log_file import Record, cut, damaged, read_body, read_records
+from ess.udb.journal.rows_file import read_checked, rows_of
+from ess.udb.journal.snapshot import SNAPSHOT_META, read_snapshot_meta
 from ess.udb.shard.changes import Change, Forget, decode_batch, decode_changes
 from ess.udb.shard.shard import Import, Shard
 from ess.udb.spec.spec import Definition

@@ -14,7 +14,8 @@ from typing import Any
 from ess.errors import EssError, UdbRequestError
 from ess.schema.columns import valid_name
 from ess.settings import make_private_folder, write_private
-from ess.udb.journal.journal import Journal, remove_folder
+from ess.udb.journal.folder import remove_folder
+from ess.udb.journal.journal import Journal
 from ess.udb.journal.recovery import State, broken, recover
 from ess.udb.server.database import Database
 from ess.udb.server.pending import Pending

@@ -15,6 +15,7 @@ from ess.schema.batch import Batch
 from ess.udb.server.database import Database
 from ess.udb.server.memory import MemoryLimit
 from ess.udb.server.pending import Pending
+from ess.udb.server.sessions import change
 from ess.udb.server.validation import frame_of
 from ess.udb.shard.changes import Append
 from ess.udb.spec.spec_file import parse_server
@@ -111,7 +112,7 @@ class Conversation:
                 return
 
     def _append(self, request: LoadRequest, rows: Batch) -> None:
-        self._database.change(lambda shard: shard.do(Append(request.table, rows)), request.session)
+        change(self._database, lambda shard: shard.do(Append(request.table, rows)), request.session)
 
     def _frame(self, table: str, rows: pa.RecordBatch) -> Batch:
         return frame_of(rows, self._database.columns(table), self._memory, where=table)

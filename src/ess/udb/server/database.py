@@ -7,12 +7,10 @@ shard, and safe on disk before anybody is told of it.
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeVar
 
 from ess.errors import EssError, UdbRequestError
 from ess.schema.batch import Batch
@@ -27,8 +25,6 @@ from ess.udb.wire.protocol import SessionRequest, StageRequest
 from ess.udb.wire.transactions import Ending, Phase, Transactions, Verdict
 
 log = logging.getLogger("udbd")
-
-Answer = TypeVar("Answer")
 
 
 class Database:
@@ -338,58 +334,25 @@ class Database:
         return session
 
     @contextmanager
-    def looking(self, attempt: str = "") -> Iterator[Shard]:
-        """A state to look at: that of a session, or the present one."""
-        if attempt:
-            session = self.find_session(attempt)
-            with self._gate.busy(session.stage):
-                assert session.shard is not None
-                yield session.shard.copy()
-            return
+    def busy(self, attempt: str) -> Iterator[Pending]:
+        """The session of an attempt, which is not taken for silent while this is open.
+
+        Raises:
+            UdbRequestError: If it is not open.
+        """
+        session = self.find_session(attempt)
+        with self._gate.busy(session.stage):
+            yield session
+
+    def present(self) -> Shard:
+        """The present state, to look at; it is not gone after a crash."""
         with self._lock:
             self._require_usable()
             shard = self._shard.copy()
             position = self._here()
         if position is not None:
             position.sync()
-        yield shard
-
-    def change(self, work: Callable[[Shard], Answer], attempt: str = "") -> Answer:
-        """Do something that changes the database: in a session, or by itself.
-
-        Args:
-            work: Gets a copy of the shard to work on; what it changes there is logged and taken over.
-            attempt: Of the session; blank: none.
-
-        Raises:
-            EssError: Of ``work``, or if the change cannot be logged. Then nothing is changed.
-        """
-        if attempt:
-            session = self.find_session(attempt)
-            with self._gate.busy(session.stage):
-                return self._work(session, work)
-        request = SessionRequest(self.name, "", secrets.token_hex(16), "", self.birth)
-        session = self.open_session(request)
-        try:
-            with self._gate.busy(session.stage):
-                answer = self._work(session, work)
-            if session.changes:
-                self.prepare(session, 0)
-                self.commit(session)
-            return answer
-        finally:
-            self.end_of_stream(session)
-
-    def _work(self, session: Pending, work: Callable[[Shard], Answer]) -> Answer:
-        assert session.shard is not None
-        shard = session.shard.copy()
-        answer = work(shard)
-        changes = shard.changes()
-        if changes and not session.holds_gate:
-            raise UdbRequestError("a session that was released cannot change anything", where=self.name)
-        session.changes = (*session.changes, *changes)
-        session.shard = shard.copy()
-        return answer
+        return shard
 
     def learn_verdict(self, pending: Pending) -> Verdict:
         """Ask the decider about something prepared, and do it if it is committed; see :meth:`Verdicts.learn`."""
@@ -424,13 +387,6 @@ class Database:
                 pending.shard.apply(change)
             self._gate.take(pending)
         return pending
-
-    # Looking ------------------------------------------------------------------------------------------------------
-
-    def counts(self, attempt: str = "") -> dict[str, int]:
-        """Keys, and rows a table."""
-        with self.looking(attempt) as shard:
-            return shard.counts()
 
     # The end, and snapshots ---------------------------------------------------------------------------------------
 

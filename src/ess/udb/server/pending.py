@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ess.udb.journal.journal import Prepared, RowsFile
+from ess.udb.journal.journal import Prepared
+from ess.udb.journal.rows_file import RowsFile
 from ess.udb.shard.changes import Change, Forget, encode_batch, encode_changes
 from ess.udb.shard.shard import Shard
 from ess.udb.wire.protocol import SessionRequest, StageRequest

@@ -31,6 +31,7 @@ from ess.udb.server.conversations import Conversation, require_names
 from ess.udb.server.database import Database
 from ess.udb.server.memory import MemoryLimit
 from ess.udb.server.pending import Pending
+from ess.udb.server.sessions import change, looking
 from ess.udb.server.strangers import Strangers
 from ess.udb.shard.altering import alter, drop
 from ess.udb.shard.changes import Clear, Forget
@@ -233,13 +234,14 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 
     def _counts(self, body: bytes) -> dict[str, Any]:
         request = decode(DatabaseRequest, body)
-        return {"counts": self.catalog.get(request.database, request.definition).counts(request.session)}
+        with looking(self.catalog.get(request.database, request.definition), request.session) as shard:
+            return {"counts": shard.counts()}
 
     def _clear(self, body: bytes) -> dict[str, Any]:
         request = decode(DatabaseRequest, body)
         database = self.catalog.get(request.database, request.definition if request.table else "")
-        change = Clear(request.table) if request.table else Forget()
-        database.change(lambda shard: shard.do(change), request.session)
+        clearing = Clear(request.table) if request.table else Forget()
+        change(database, lambda shard: shard.do(clearing), request.session)
         if not request.session and database.is_forgotten:
             self.catalog.remove(request.database)
         return {}
@@ -255,26 +257,26 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
     def _order(self, body: bytes) -> dict[str, Any]:
         request = decode(OrderRequest, body)
         database = self.catalog.get(request.database, request.definition)
-        database.change(lambda shard: order(shard, request), request.session)
+        change(database, lambda shard: order(shard, request), request.session)
         return {}
 
     def _shuffle(self, body: bytes) -> dict[str, Any]:
         request = decode(ShuffleRequest, body)
         database = self.catalog.get(request.database, request.definition)
-        database.change(lambda shard: shuffle(shard, request.table, request.seed), request.session)
+        change(database, lambda shard: shuffle(shard, request.table, request.seed), request.session)
         return {}
 
     def _alter(self, body: bytes) -> dict[str, Any]:
         request = decode(DatabaseRequest, body)
         database = self.catalog.get(request.database, "")
-        database.change(lambda shard: alter(shard, request.definition), request.session)
+        change(database, lambda shard: alter(shard, request.definition), request.session)
         return {}
 
     def _drop(self, body: bytes) -> dict[str, Any]:
         request = decode(DatabaseRequest, body)
         database = self.catalog.get(request.database, "")
         if database.definition.find(request.table) is not None:
-            database.change(lambda shard: drop(shard, request.table), request.session)
+            change(database, lambda shard: drop(shard, request.table), request.session)
         return {}
 
     def _count(self, body: bytes, context: flight.ServerCallContext) -> dict[str, Any]:
@@ -293,9 +295,9 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
             return while_wanted(lambda: what(Scan(shard, request, self._modules)), is_gone)
 
         if changes_nothing(request):
-            with database.looking(request.session) as shard:
+            with looking(database, request.session) as shard:
                 return work(shard)
-        return database.change(self._limited(work), request.session)
+        return change(database, self._limited(work), request.session)
 
     def _limited(self, work: Callable[[Shard], Answer]) -> Callable[[Shard], Answer]:
         """Work whose changes must fit into the server's memory, when they have replaced what was there."""
