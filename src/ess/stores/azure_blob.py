@@ -10,7 +10,9 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from hashlib import md5
+from ssl import SSLError
+from typing import Any, BinaryIO
 
 from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
@@ -26,10 +28,12 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import (
     BlobBlock,
+    BlobClient,
     BlobPrefix,
     BlobProperties,
     BlobServiceClient,
     ContainerClient,
+    ContentSettings,
     ExponentialRetry,
 )
 
@@ -46,8 +50,10 @@ from ess.stores.store import (
     all_names,
     changed,
     conflict,
+    damaged,
     opened,
 )
+from ess.stores.wire import Patience
 
 _HINT = (
     "check AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN"
@@ -90,27 +96,31 @@ class Container:
 
     def put(self, key: str, content: bytes, *, expected: str | None = None) -> None:
         """Write an object with one request."""
+        blob = self.writable(key)
         with self._explained(key, writing=True):
             try:
                 if expected:
-                    self._client.upload_blob(
-                        key,
+                    blob.upload_blob(
                         content,
                         length=len(content),
+                        validate_content=True,
                         overwrite=True,
                         etag=f'"{expected}"',
                         match_condition=MatchConditions.IfNotModified,
                     )
                 else:
-                    self._client.upload_blob(key, content, length=len(content), overwrite=expected is None)
+                    blob.upload_blob(content, length=len(content), overwrite=expected is None, validate_content=True)
             except (ResourceExistsError, ResourceModifiedError):
                 raise conflict(self.at(key)) from None
 
     def open(self, key: str, *, offset: int = 0, length: int | None = None, version: str = "") -> BinaryIO:
         """The bytes of an object; the library asks for those of one version."""
-        known = self.head(key)
+        with self._explained(key, writing=False):
+            properties = self._blob(key).get_blob_properties()
+        known = _entry(properties)
         if version and known.version != version:
             raise changed(self.at(key))
+        whole = offset == 0 and (length is None or length >= known.size)
         length = known.size - offset if length is None else min(length, known.size - offset)
         if length <= 0:
             return opened(iter(()))
@@ -122,15 +132,45 @@ class Container:
                 etag=f'"{known.version}"',
                 match_condition=MatchConditions.IfNotModified,
             )
-        return opened(self._pieces(key, found.chunks()))
+        checksum = properties.content_settings.content_md5 if whole else None
+        return opened(self._pieces(key, found.chunks(), bytes(checksum or b"")))
 
-    def _pieces(self, key: str, source: Iterator[bytes]) -> Iterator[bytes]:
+    def _pieces(self, key: str, source: Iterator[bytes], checksum: bytes) -> Iterator[bytes]:
+        found = md5(usedforsecurity=False)
         while True:
             with self._explained(key, writing=False):
                 piece = next(source, b"")
             if not piece:
-                return
+                break
+            found.update(piece)
             yield piece
+        if checksum and found.digest() != checksum:
+            raise damaged(self.at(key))
+
+    def writable(self, key: str) -> BlobClient:
+        """An object that is to be written.
+
+        Raises:
+            OutputWriteError: If the library would write another one.
+        """
+        try:
+            return self._blob(key)
+        except InputOpenError as error:
+            raise OutputWriteError(error.what, where=error.where, hint="give it another name") from None
+
+    def _blob(self, key: str) -> BlobClient:
+        """An object.
+
+        Raises:
+            EssError: If the library would go to another one: it takes such parts out of a key.
+        """
+        if any(part in (".", "..") for part in key.split("/")):
+            raise InputOpenError(
+                "a key with '.' or '..' as a part cannot be reached",
+                where=self.at(key),
+                hint="rename it by other means",
+            )
+        return self._client.get_blob_client(key)
 
     def entries(self, prefix: str = "", *, start_after: str = "") -> Iterator[Entry]:
         """All objects whose keys begin with ``prefix``; the pages before ``start_after`` are passed over."""
@@ -163,12 +203,12 @@ class Container:
     def head(self, key: str) -> Entry:
         """The size, time and version of an object."""
         with self._explained(key, writing=False):
-            return _entry(self._client.get_blob_client(key).get_blob_properties())
+            return _entry(self._blob(key).get_blob_properties())
 
     def delete(self, key: str) -> None:
         """Remove an object."""
         with contextlib.suppress(NoSuchObject), self._explained(key, writing=True):
-            self._client.delete_blob(key)
+            self._blob(key).delete_blob()
 
     def remove(self, folder: str) -> None:
         """Remove all objects below ``folder/``."""
@@ -196,9 +236,11 @@ class _Writer:
 
     def __init__(self, container: Container, key: str) -> None:
         self._container, self._key = container, key
-        self._blob = container._client.get_blob_client(key)
+        self._blob = container.writable(key)
         self._blocks: list[BlobBlock] = []
         self._waiting = bytearray()
+        #: For whoever reads it; the store computes one only of what comes in a single request.
+        self._md5 = md5(usedforsecurity=False)
         #: Blocks of two that write under one key at once must not get mixed up.
         self._token = secrets.token_hex(8)
 
@@ -214,12 +256,14 @@ class _Writer:
         if self._waiting:
             self._stage(bytes(self._waiting))
         with self._container._explained(self._key, writing=True):
-            self._blob.commit_block_list(self._blocks)
+            settings = ContentSettings(content_md5=bytearray(self._md5.digest()))
+            self._blob.commit_block_list(self._blocks, content_settings=settings)
 
     def _stage(self, piece: bytes) -> None:
         block = BlobBlock(f"{self._token}-{len(self._blocks):06}")
         with self._container._explained(self._key, writing=True):
-            self._blob.stage_block(block.id, piece, length=len(piece))
+            self._blob.stage_block(block.id, piece, length=len(piece), validate_content=True)
+        self._md5.update(piece)
         self._blocks.append(block)
 
 
@@ -227,10 +271,42 @@ def _entry(blob: BlobProperties) -> Entry:
     return Entry(str(blob.name), int(blob.size), blob.last_modified.timestamp(), str(blob.etag or "").strip('"'))
 
 
+class _GaveUp(Exception):
+    """The time is up."""
+
+
+class _Retry(ExponentialRetry):
+    """Tries again as the other stores do: for as long as the settings say, not a number of times."""
+
+    def __init__(self, seconds: float) -> None:
+        often = 1_000_000
+        super().__init__(retry_total=often, retry_connect=often, retry_read=often, retry_status=often)
+        self._seconds = seconds
+
+    def configure_retries(self, request: Any) -> dict[str, Any]:
+        """The state of one request and its repetitions."""
+        return {**super().configure_retries(request), "patience": Patience(self._seconds)}
+
+    def increment(self, settings: dict[str, Any], request: Any, response: Any = None, error: Any = None) -> bool:
+        """Wait, and tell whether to try again."""
+        if isinstance(error, ServiceRequestError) and isinstance(error.inner_exception, SSLError):
+            return False  # the certificate will be the same
+        asked = response.headers.get("Retry-After", "") if response is not None else ""
+        try:
+            settings["patience"].wait(_GaveUp(), str(asked))
+        except _GaveUp:
+            return False
+        return bool(super().increment(settings, request, response, error))
+
+    def get_backoff_time(self, settings: dict[str, Any]) -> float:
+        """The time to wait, which is over already."""
+        del settings
+        return 0.0
+
+
 def _service(credentials: Credentials) -> BlobServiceClient:
     seconds = store_timeout()
-    # Its own way to try again waits for minutes.
-    retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, random_jitter_range=1)
+    retry = _Retry(seconds)
     connect, read = min(seconds, _CONNECT_SECONDS), seconds
     described = credentials.get("AZURE_STORAGE_CONNECTION_STRING")
     if described:

@@ -10,9 +10,11 @@ import contextlib
 import fcntl
 import io
 import os
+import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +39,15 @@ from ess.surroundings import umask
 _HINT = "check that the file is there and readable"
 _PIECE = 1 << 20
 _GONE = (FileNotFoundError, NotADirectoryError)
+
+#: The beginning of the name of a file that is not finished, and all of it.
+_UNFINISHED = ".ess-write-"
+_NAME = re.compile(re.escape(_UNFINISHED) + r"[a-z0-9_]{8}")
+
+#: When a folder was last looked at for unfinished files, and how often that is done, in seconds.
+_looked: dict[Path, float] = {}
+_SECONDS = 60.0
+_MOST_LOOKED = 1000
 
 
 class Disk:
@@ -192,7 +203,7 @@ class Disk:
         path = Path(self.at(key))
         with self._explained(key, writing=True):
             self._make_folder(path.parent)
-            handle, temporary = tempfile.mkstemp(prefix=".ess-", dir=path.parent)
+            handle, temporary = _new_file(path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 assert isinstance(file, io.BufferedWriter)
@@ -246,6 +257,41 @@ class Disk:
             raise InputOpenError(
                 f"cannot open it: {reason}", where=self.at(key), hint="check that the file is there and readable"
             ) from error
+
+
+def _new_file(folder: Path) -> tuple[int, str]:
+    """A new file in a folder, locked: the lock says that somebody writes it still."""
+    _remove_left(folder)
+    while True:
+        handle, path = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, path
+        os.close(handle)  # somebody took it for one that is left, before it was locked
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove from a folder what processes that were killed have not finished, from time to time."""
+    now = time.monotonic()
+    if now - _looked.get(folder, -_SECONDS) < _SECONDS:
+        return
+    if len(_looked) > _MOST_LOOKED:
+        _looked.clear()
+    _looked[folder] = now
+    with os.scandir(folder) as entries:
+        paths = [
+            entry.path for entry in entries if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
+    for path in paths:
+        with contextlib.suppress(OSError):
+            handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(handle).st_uid == os.geteuid():
+                    os.unlink(path)  # noqa: PTH108 - it is text already
+            finally:
+                os.close(handle)
 
 
 def _entry(key: str, status: os.stat_result) -> Entry:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ess.stores.kinds import Credentials
 from ess.stores.s3 import Bucket
+from ess.stores.s3_upload import checksum
 from ess.stores.store import no_condition
 
 _ENDPOINT = "https://storage.googleapis.com"
@@ -40,5 +41,5 @@ class GoogleBucket(Bucket):
         """Write an object with one request; of conditions, Google knows here only that there is none yet."""
         if expected:
             raise no_condition(self.at(key))
-        headers = {} if expected is None else {"x-goog-if-generation-match": "0"}
-        self._ask("PUT", key, body=content, headers=headers)
+        headers = checksum(content) | ({} if expected is None else {"x-goog-if-generation-match": "0"})
+        self.ask("PUT", key, body=content, headers=headers)

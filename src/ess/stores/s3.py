@@ -10,18 +10,16 @@ from __future__ import annotations
 import contextlib
 import html
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from hashlib import md5
 from typing import BinaryIO
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from ess.errors import EssError, InputOpenError, OptionError, OutputWriteError
 from ess.stores.aws import AwsSigner, configured_region, signer
 from ess.stores.kinds import Credentials
+from ess.stores.s3_upload import Upload, checksum, remove_left
 from ess.stores.store import (
-    PIECE,
     Entry,
     Folder,
     Item,
@@ -30,6 +28,7 @@ from ess.stores.store import (
     all_names,
     changed,
     conflict,
+    damaged,
     opened,
 )
 from ess.stores.wire import (
@@ -50,7 +49,6 @@ _CODE = re.compile(rb"<Code>([A-Za-z0-9_.]+)</Code>")
 _REGION = re.compile(rb"<Region>([a-z0-9-]+)</Region>")
 _TRUNCATED = re.compile(rb"<IsTruncated>\s*true\s*</IsTruncated>")
 _NEXT = re.compile(rb"<NextContinuationToken>(.*?)</NextContinuationToken>", re.DOTALL)
-_UPLOAD = re.compile(rb"<UploadId>(.*?)</UploadId>", re.DOTALL)
 _OBJECT = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
 _FOLDER = re.compile(rb"<CommonPrefixes>\s*<Prefix>(.*?)</Prefix>\s*</CommonPrefixes>", re.DOTALL)
 _KEY = re.compile(rb"<Key>(.*?)</Key>", re.DOTALL)
@@ -84,9 +82,6 @@ _CONDITIONS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z")
 _FIRST_REGION = "us-east-1"
 
-#: An object has at most 10,000 parts, so parts grow.
-_GROWS_EVERY = 1000
-
 
 class Bucket:
     """A bucket; see :class:`ess.stores.store.Store`.
@@ -115,6 +110,11 @@ class Bucket:
         self._sign: Signer = signer(credentials, self._region)
         self._extra = {"x-amz-request-payer": "requester"} if credentials.get("AWS_REQUEST_PAYER") else {}
 
+    @property
+    def place(self) -> str:
+        """Its address on the network."""
+        return f"{self._client.host}{self._root}"
+
     def at(self, key: str) -> str:
         """The address of a key."""
         return f"{self.address}/{key}"
@@ -124,6 +124,8 @@ class Bucket:
     def require(self, *, writing: bool) -> None:
         """See that the bucket is there and lets us in."""
         self._page({"max-keys": "1"}, "", writing=writing)
+        if writing:
+            remove_left(self)
 
     def entries(self, prefix: str = "", *, start_after: str = "") -> Iterator[Entry]:
         """All objects whose keys begin with ``prefix``, a page of a thousand at a time."""
@@ -148,7 +150,7 @@ class Bucket:
 
     def head(self, key: str) -> Entry:
         """The size, time and version of an object."""
-        answer = self._ask("HEAD", key)
+        answer = self.ask("HEAD", key)
         modified = answer.headers.get("Last-Modified", "")
         return Entry(key, int(answer.headers.get("Content-Length", "0")), _http_time(modified), tag(answer.headers))
 
@@ -188,16 +190,14 @@ class Bucket:
         except Replaced:
             raise changed(self.at(key)) from None
         except Damaged:
-            raise InputOpenError(
-                "what came is not what the store's checksum says", where=self.at(key), hint="try again"
-            ) from None
+            raise damaged(self.at(key)) from None
         except Unanswered as failure:
             raise self._silent(failure, key, writing=False) from None
 
     @contextlib.contextmanager
     def create(self, key: str) -> Iterator[Sink]:
         """Write an object in parts; one that is not finished is not seen."""
-        writer = _Writer(self, key)
+        writer = Upload(self, key)
         try:
             yield writer
             writer.finish()
@@ -207,18 +207,18 @@ class Bucket:
 
     def put(self, key: str, content: bytes, *, expected: str | None = None) -> None:
         """Write an object with one request."""
-        headers = {}
+        headers = checksum(content)
         if expected is not None:
-            headers = {"If-Match": f'"{expected}"'} if expected else {"If-None-Match": "*"}
+            headers |= {"If-Match": f'"{expected}"'} if expected else {"If-None-Match": "*"}
         try:
-            self._ask("PUT", key, body=content, headers=headers)
+            self.ask("PUT", key, body=content, headers=headers)
         except NoSuchObject:
             raise conflict(self.at(key)) from None
 
     def delete(self, key: str) -> None:
         """Remove an object."""
         with contextlib.suppress(NoSuchObject):
-            self._ask("DELETE", key)
+            self.ask("DELETE", key)
 
     def remove(self, folder: str) -> None:
         """Remove all objects whose keys begin with ``folder/``, one by one: not every store can do several at once."""
@@ -259,7 +259,7 @@ class Bucket:
             if answer.status < 300 or not self._corrected(answer):
                 return answer
 
-    def _ask(
+    def ask(
         self,
         method: str,
         key: str,
@@ -268,6 +268,11 @@ class Bucket:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Answer:
+        """An answer that is no failure.
+
+        Raises:
+            EssError: That says what else it is.
+        """
         writing = method not in ("GET", "HEAD")
         answer = self._send(method, key, query or {}, headers or {}, body, writing=writing)
         if answer.status < 300 and not (method == "POST" and _CODE.search(answer.body)):
@@ -378,51 +383,6 @@ class Bucket:
             where=where,
             hint=f"check {self.endpoint_variable} and the network",
         )
-
-
-class _Writer:
-    """Gathers pieces into parts; they make the object when all are there."""
-
-    def __init__(self, bucket: Bucket, key: str) -> None:
-        self._bucket, self._key = bucket, key
-        self._waiting = bytearray()
-        self._upload = ""
-        self._parts: list[str] = []
-
-    def write(self, data: bytes, /) -> None:
-        self._waiting += data
-        while len(self._waiting) > (size := PIECE * (1 + len(self._parts) // _GROWS_EVERY)):
-            with memoryview(self._waiting) as waiting:  # to cut the array itself would copy twice
-                piece = bytes(waiting[:size])
-            del self._waiting[:size]
-            self._send(piece)
-
-    def finish(self) -> None:
-        if not self._upload:
-            self._bucket.put(self._key, bytes(self._waiting))
-            return
-        self._send(bytes(self._waiting))
-        parts = "".join(
-            f'<Part><PartNumber>{number}</PartNumber><ETag>"{found}"</ETag></Part>'
-            for number, found in enumerate(self._parts, start=1)
-        )
-        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        self._bucket._ask("POST", self._key, {"uploadId": self._upload}, body=body)
-        self._upload = ""
-
-    def abandon(self) -> None:
-        """Tell the store to drop the parts, as far as it listens."""
-        if self._upload:
-            with contextlib.suppress(EssError):
-                self._bucket._ask("DELETE", self._key, {"uploadId": self._upload})
-
-    def _send(self, piece: bytes) -> None:
-        if not self._upload:
-            answer = self._bucket._ask("POST", self._key, {"uploads": ""})
-            self._upload = _from_xml(found[1]) if (found := _UPLOAD.search(answer.body)) else ""
-        query = {"partNumber": str(len(self._parts) + 1), "uploadId": self._upload}
-        check = {"Content-MD5": b64encode(md5(piece, usedforsecurity=False).digest()).decode()}
-        self._parts.append(tag(self._bucket._ask("PUT", self._key, query, headers=check, body=piece).headers))
 
 
 def _entries(page: bytes, decode: Callable[[bytes], str]) -> Iterator[Entry]:

@@ -222,6 +222,11 @@ def changed(where: str) -> ObjectChanged:
     return ObjectChanged("it has been replaced since it was listed", where=where, hint="list it again")
 
 
+def damaged(where: str) -> InputOpenError:
+    """The error for content that is not what its checksum says."""
+    return InputOpenError("what came is not what the store's checksum says", where=where, hint="try again")
+
+
 def conflict(where: str) -> Conflict:
     """The error for a condition that does not hold."""
     return Conflict("somebody else has written it", where=where, hint="look at what is there now, and try again")

@@ -19,6 +19,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -37,7 +38,9 @@ _CONNECT_SECONDS = 10.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 8.0
 #: Answers after which the same request may do better; 503 is also S3's ``SlowDown``.
-_TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+#: S3 says so with status 400, where a body has come too slowly.
+_TOO_SLOW = b"<Code>RequestTimeout</Code>"
 _CONNECTIONS = 16
 
 
@@ -160,7 +163,7 @@ class Client:
                     raise Untrusted from None  # it will be the same one next time
                 patience.wait(Unanswered())
                 continue
-            if response.status not in _TRANSIENT:
+            if response.status not in _TRANSIENT and _TOO_SLOW not in body:
                 return Opened(response, body)
             patience.wait(Unanswered(response.status, body), response.headers.get("Retry-After", ""))
 
@@ -236,14 +239,13 @@ class Patience:
 
         Args:
             reason: Raised if the time is up.
-            asked: How many seconds the server wants to be left alone.
+            asked: For how long the server wants to be left alone: seconds, or a date.
         """
         now = time.monotonic()
         if self._since is None:
             self._since = now
         pause = self._pause * random.uniform(0.5, 1)  # noqa: S311 - so that clients do not come back together
-        if asked.isascii() and asked.isdigit():
-            pause = max(pause, min(float(asked), self._seconds))
+        pause = max(pause, min(_seconds(asked), self._seconds))
         if now + pause - self._since > self._seconds:
             raise reason
         time.sleep(pause)
@@ -330,6 +332,17 @@ def read_object(
         patience.wait(Unanswered())
     if check is not None and not check.holds():
         raise Damaged
+
+
+def _seconds(asked: str) -> float:
+    """The seconds of a ``Retry-After``; none where it says nothing that is known."""
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    try:
+        until = parsedate_to_datetime(asked)
+    except (ValueError, TypeError):
+        return 0.0
+    return max(0.0, until.timestamp() - time.time())
 
 
 def tag(headers: Mapping[str, str]) -> str:
