@@ -4,7 +4,8 @@
 
 - `bench.data`: the inputs, made once from a seed;
 - `bench.work`: what a work, a contestant and a goal are;
-- `bench.works_tools`, `bench.works_stream`, `bench.works_udb`, `bench.works_udb_asked`: the works, one function a row;
+- `bench.works_tools`, `bench.works_start`, `bench.works_stream`, `bench.works_udb`, `bench.works_udb_asked`: the works,
+  one function a row;
 - `bench.servers`: the database servers of a work; `bench.clients`: many clients of them at once;
 - `bench.lake`: the category of a work; `bench.static_s3`: a cheap store for one;
 - `bench.programs`: what the peers run;

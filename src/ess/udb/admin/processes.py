@@ -27,7 +27,6 @@ from ess.settings import SETTINGS, make_private_folder, open_private, without_se
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import make_access, read_access, udb_folder
-from ess.udb.wire.connection import Connection
 from ess.udb.wire.running import MODULE, is_stopped, owner_of, running_servers, server_on, started
 
 LOOPBACK = "127.0.0.1"
@@ -253,6 +252,8 @@ def _spawn(folder: Path, port: int, access: Path, options: StartOptions) -> subp
 
 
 def _wait_until_ready(folder: Path, port: int, child: subprocess.Popen[bytes], options: StartOptions) -> None:
+    from ess.udb.wire.connection import Connection  # takes half a second to load
+
     access = read_access()
     deadline = time.monotonic() + _START_SECONDS
     host = _reached_at(options.host)

@@ -15,7 +15,6 @@ from ess.udb.admin import processes
 from ess.udb.admin.processes import LOOPBACK, ServerState, StartOptions
 from ess.udb.spec.spec import Server
 from ess.udb.wire.access import read_access
-from ess.udb.wire.connection import Connection
 from ess.udb.wire.running import is_stopped, owner_of, server_on
 
 #: The memory that stays free on the machine when no limit is given.
@@ -231,6 +230,8 @@ def elsewhere(servers: Sequence[Server], *, memory: bool) -> Iterator[tuple[str,
 
 
 def _hello(server: Server) -> dict[str, Any]:
+    from ess.udb.wire.connection import Connection  # takes half a second to load
+
     connection = Connection(server, read_access())
     try:
         return connection.hello()

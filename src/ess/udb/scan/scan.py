@@ -32,8 +32,7 @@ from ess.udb.scan.scan_plan import ScanPlan
 from ess.udb.shard.merge import KEY_NUMBER
 from ess.udb.shard.shard import Shard
 from ess.udb.shard.sorting import sort_result
-from ess.udb.spec.placement import MAX_SEGMENTS
-from ess.udb.spec.spec import Kind, TableColumn
+from ess.udb.spec.spec import MAX_SEGMENTS, Kind, TableColumn
 from ess.udb.wire.protocol import ScanRequest
 
 

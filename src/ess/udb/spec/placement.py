@@ -27,9 +27,6 @@ Hashes = npt.NDArray[np.uint32]
 Words = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.int64]
 
-#: No number of segments, and no variant of them, is larger.
-MAX_SEGMENTS = 2**31 - 1
-
 #: So few rows are not worth a pass over columns.
 _FEW = 32
 

@@ -18,6 +18,8 @@ from ess.schema.types import ColumnType
 DEFAULT_PORT = 10010
 MAX_WEIGHT = 1000
 MAX_COLUMNS = 2048
+#: No number of segments, and no variant of them, is larger.
+MAX_SEGMENTS = 2**31 - 1
 
 #: The name of the vector that belongs to the database, not to a key.
 VAR = "var"

@@ -13,8 +13,7 @@ from pathlib import Path
 from ess.errors import OptionError
 from ess.schema.columns import valid_name
 from ess.settings import setting, work_dir
-from ess.udb.spec.placement import MAX_SEGMENTS
-from ess.udb.spec.spec import Server, Spec, Table
+from ess.udb.spec.spec import MAX_SEGMENTS, Server, Spec, Table
 from ess.udb.spec.spec_file import parse_server, read_spec
 
 SUFFIX = ".spec"
