@@ -1,7 +1,8 @@
 """The lake: datastores, the files in them, and the categories that group those files.
 
 - ``datastores``: the places; ``key_options`` and ``key_files``: who asks them, as given to ``ess select``.
-- ``listing``: finds files in one; ``entry``: a file; ``patterns``: globs.
+- ``listing``: finds files in one; ``keys``: those of a bucket, in parallel or folder by folder; ``narrow``: the folders
+  in which no file of a range of dates is; ``entry``: a file; ``patterns``: globs.
 - ``classify``: the categories of many keys at once; ``repeated_dates``: the dates of many names.
 - ``dates``: the date in a file name; ``ranges``: bounds of dates; ``select``: the files between two bounds;
   ``days``: by day.

@@ -120,9 +120,17 @@ def known(part: Part) -> Known | None:
     return None
 
 
+def slack(part: Part) -> int | None:
+    """By how many days files may stray from their folders, see :class:`Known`; None also if that is not known."""
+    with contextlib.suppress(Unusable), index_of(part.folder, make=False) as database:
+        found = _category(database, part)
+        return found[1] if found is not None else None
+    return None
+
+
 def refresh(
     part: Part, entries: Sequence[FileEntry], *, began: float, span: Span = ALL, slack: int | None = None
-) -> None:
+) -> bool:
     """Make the index know what a look has found; nothing happens where there can be none.
 
     Args:
@@ -131,14 +139,17 @@ def refresh(
         began: When the look began, in seconds since 1970. What a look that began later has found stays.
         span: The dates that were looked for. Files with others stay as they are.
         slack: For a look at all dates: see :class:`Known`.
+
+    Returns:
+        True if files have changed.
     """
     new = sorted(_row(part, entry) for entry in entries if _within(entry.date, span))
     with contextlib.suppress(Unusable), index_of(part.folder) as database, changing(database):
         found = _category(database, part)
         if found is None and not span.whole:
-            return  # the rest is not known
+            return False  # the rest is not known
         if found is not None and found[2] > began:
-            return
+            return False
         if span.whole:
             found = (_enter(database, part, began, slack), slack, began)
         assert found is not None
@@ -151,6 +162,8 @@ def refresh(
         database.executemany(
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)", ((number, *row) for row in put)
         )
+        return bool(put or gone)
+    return False
 
 
 def forget(folder: Path, name: str) -> None:

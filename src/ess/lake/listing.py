@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from ess.errors import InputOpenError
 from ess.lake.dates import AUTO, DateRule
 from ess.lake.entry import FileEntry
+from ess.lake.keys import Asked, list_folders, list_keys
+from ess.lake.narrow import Narrowing
 from ess.lake.patterns import Pattern, compile_globs
 from ess.lake.repeated_dates import RepeatedDates
+from ess.stores.counting import asked
 from ess.stores.disk import Disk
 from ess.stores.store import Dangling, Entry, Folder, Item, Store, Unreadable, all_names
 
@@ -27,13 +30,14 @@ THIS_DISK = Disk()
 class Listing:
     """The files found, sorted by (date, number, path), the folders that could not be read, and the links to nothing.
 
-    ``notes`` are sentences about files that are left out.
+    ``notes`` are sentences about files that are left out; ``requests`` says what the store was asked for, and what the index knew.
     """
 
     files: tuple[FileEntry, ...]
     unreadable: tuple[str, ...] = ()
     dangling: tuple[FileEntry, ...] = ()
     notes: tuple[str, ...] = ()
+    requests: tuple[Asked, ...] = ()
 
     @property
     def size(self) -> int:
@@ -52,6 +56,7 @@ class _Walk:
     found: dict[str, FileEntry] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     dangling: dict[str, FileEntry] = field(default_factory=dict)
+    requests: list[Asked] = field(default_factory=list)
 
     def excluded(self, path: str) -> bool:
         return self.exclude is not None and self.exclude.match(path) is not None
@@ -95,7 +100,9 @@ class _Walk:
 
     def listing(self) -> Listing:
         files = sorted(self.found.values(), key=lambda entry: entry.order)
-        return Listing(tuple(files), tuple(sorted(self.unreadable)), tuple(self.dangling.values()))
+        return Listing(
+            tuple(files), tuple(sorted(self.unreadable)), tuple(self.dangling.values()), tuple(self.requests)
+        )
 
 
 def list_files(
@@ -105,24 +112,27 @@ def list_files(
     exclude: re.Pattern[str] | None = None,
     rule: DateRule = AUTO,
     store: Store = THIS_DISK,
+    narrowing: Narrowing | None = None,
 ) -> Listing:
     """Every file whose path matches one of ``patterns`` (``*`` crosses folders) and not ``exclude``.
 
     A file that several patterns match is listed once. A pattern without a wildcard names one
-    file, or everything below one folder.
+    file, or everything below one folder. With ``narrowing``, files of other dates may be left out.
     """
     walk = _Walk(store, label, exclude, RepeatedDates(rule))
     for given in patterns:
         pattern = walk.with_content(given)
         match = compile_globs((pattern.text,)).match
         if store.flat:
-            _walk_keys(walk, pattern.base, pattern.prefix, match)
+            _walk_keys(walk, pattern.base, pattern.prefix, match, narrowing)
         else:
-            _walk_all(walk, pattern.base, pattern.prefix, match)
+            before = asked()
+            _walk_all(walk, pattern.base, pattern.prefix, match, narrowing)
+            walk.requests.append(Asked("folders", pattern.base, "", asked() - before))
     return walk.listing()
 
 
-def _walk_all(walk: _Walk, base: str, prefix: str, match: Callable[[str], object]) -> None:
+def _walk_all(walk: _Walk, base: str, prefix: str, match: Callable[[str], object], narrowing: Narrowing | None) -> None:
     """Visit ``base`` and all below it that begins like ``prefix``, without recursion (paths can be deep)."""
     pending: list[tuple[str, tuple[object, ...]]] = [(base, ())]
     while pending:
@@ -142,6 +152,8 @@ def _walk_all(walk: _Walk, base: str, prefix: str, match: Callable[[str], object
                 continue
             leads_there = path.startswith(prefix) or prefix.startswith(path)
             if not leads_there or walk.excluded(path) or walk.excluded(path[:-1]):
+                continue
+            if narrowing is not None and narrowing.leaves_out(path):
                 continue
             if isinstance(item, Folder) and (item.identity is None or item.identity not in above):
                 pending.append((path, (*above, item.identity)))
@@ -167,10 +179,18 @@ class Exclusion:
         return known
 
 
-def _walk_keys(walk: _Walk, base: str, prefix: str, match: Callable[[str], object]) -> None:
+def _walk_keys(
+    walk: _Walk, base: str, prefix: str, match: Callable[[str], object], narrowing: Narrowing | None
+) -> None:
     """List the keys that begin like ``prefix``."""
     exclusion = Exclusion(walk.exclude, base) if walk.exclude is not None else None
-    for entry in walk.store.entries(walk.key(prefix)):
+    key, tell = walk.key(prefix), walk.requests.append
+    if narrowing is None:
+        entries = list_keys(walk.store, key, tell)
+    else:
+        out, whole = narrowing.leaves_out, narrowing.takes_all
+        entries = list_folders(walk.store, key, leaves_out=out, takes_all=whole, tell=tell)
+    for entry in entries:
         path = walk.store.at(entry.key)
         if path not in walk.found and match(path) and not (exclusion is not None and exclusion.covers(path)):
             walk.keep(path, entry, len(base))

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from os.path import commonprefix
 
 from ess.errors import EssError, InputOpenError, OptionError
 from ess.lake import categories, index
@@ -18,9 +19,11 @@ from ess.lake.categories import Category, Stats
 from ess.lake.datastores import datastore
 from ess.lake.dates import NO_DATE, DateFinder, date_text
 from ess.lake.entry import FileEntry
+from ess.lake.keys import Asked
 from ess.lake.listing import Listing, list_files
+from ess.lake.narrow import Narrowing, slack_of
 from ess.lake.patterns import Pattern, compile_exclude
-from ess.lake.ranges import parse_range
+from ess.lake.ranges import DateRange, parse_range
 
 #: A file with such a name has at least the head of its compression.
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -59,7 +62,8 @@ def files_of(
     check_limit(limit)
     if archive is not None:
         chosen = dataclasses.replace(chosen, archive=archive)
-    listing = files_in_use(chosen) if archive is None else look(chosen)
+    span = index.Span(wanted.start, wanted.end) if isinstance(wanted, DateRange) else index.ALL
+    listing = files_in_use(chosen, span) if archive is None else look(chosen)
     if listing.unreadable:
         raise InputOpenError(
             f"{len(listing.unreadable)} folder(s) of category '{chosen.name}' cannot be read",
@@ -90,17 +94,25 @@ def check_limit(limit: int | None) -> None:
         raise OptionError(f"bad limit {limit!r}", where="--limit", hint="give a whole number from 1")
 
 
-def files_in_use(category: Category) -> Listing:
-    """All files of a category: from the index with ``--usecache``, else from its datastore."""
+def files_in_use(category: Category, span: index.Span = index.ALL) -> Listing:
+    """The files of a category: from the index with ``--usecache``, else from its datastore.
+
+    Args:
+        category: The category.
+        span: The dates that are wanted; files with others may be left out.
+    """
+    if category.archive:
+        span = index.ALL  # a damaged archive stands for files of all dates
     if category.usecache:
-        found = index.files(part_of(category))
+        part = part_of(category)
+        found = index.files(part, span)
         if found is not None:
-            return Listing(tuple(found))
-    return scan(category)
+            return Listing(tuple(found), requests=(Asked("index", part.root, keys=len(found)),))
+    return scan(category, span)
 
 
-def look(category: Category) -> Listing:
-    """All files of a category, from the disk; nothing is stored."""
+def look(category: Category, narrowing: Narrowing | None = None) -> Listing:
+    """All files of a category, from its datastore, or those with some dates; nothing is stored."""
     place = datastore(category.datastore)
     exclude = compile_exclude(category.exclude, where="--exclude", root=place.root)
     found = list_files(
@@ -109,6 +121,7 @@ def look(category: Category) -> Listing:
         exclude=exclude,
         rule=category.date_rule,
         store=place.access.open(),
+        narrowing=narrowing,
     )
     if not category.archive:
         return found
@@ -124,19 +137,55 @@ def look(category: Category) -> Listing:
     )
 
 
-def scan(category: Category) -> Listing:
-    """All files of a category, from its datastore; refreshes the index and the numbers of ``ess summary``."""
+def scan(category: Category, span: index.Span = index.ALL) -> Listing:
+    """The files of a category, from its datastore; refreshes the index and the numbers of ``ess summary``.
+
+    Args:
+        category: The category.
+        span: The dates that are wanted. Where folders tell dates, only those of these are looked at.
+    """
     began = time.time()
-    listing = look(category)
-    remember(category, listing, began=began)
-    stats = stats_of(listing.files)
+    narrowing = _narrowing(category, span)
+    listing = look(category, narrowing)
+    if narrowing is not None and not narrowing.fits(listing.files):
+        narrowing = None
+        again = look(category)
+        listing = dataclasses.replace(again, requests=(*listing.requests, *again.requests))
+    stats: Stats | None = stats_of(listing.files)
+    if narrowing is None:
+        remember(category, listing, began=began)
+    else:
+        part = part_of(category)
+        changed = not listing.unreadable and index.refresh(part, listing.files, began=began, span=span)
+        stats = _stats_known(part) if changed else None
     # The numbers are a convenience: a user who can only read the settings can still use the category.
     with contextlib.suppress(EssError, OSError):
-        if stats != category.stats:
+        if stats is not None and stats != category.stats:
             categories.change(
                 category.name, lambda now: dataclasses.replace(now, stats=stats), label=category.datastore
             )
     return listing
+
+
+def _narrowing(category: Category, span: index.Span) -> Narrowing | None:
+    """The way to look at some dates only, if the folders of a category are known to tell them."""
+    slack = None if span.whole else index.slack(part_of(category))
+    return None if slack is None else Narrowing(span, slack, _base_length(category))
+
+
+def _base_length(category: Category) -> int:
+    """How many characters the folders of all files have in common."""
+    bases = [Pattern(text).base for text in category.patterns]
+    return commonprefix(bases).rfind("/") + 1  # noqa: RUF071 - a bucket's paths are no paths of a disk
+
+
+def _stats_known(part: index.Part) -> Stats | None:
+    known = index.known(part)
+    if known is None:
+        return None
+    if not known.count:
+        return Stats()
+    return Stats(known.count, known.size, date_text(known.first), date_text(known.last))
 
 
 def stats_of(files: Sequence[FileEntry]) -> Stats:
@@ -160,7 +209,8 @@ def remember(category: Category, listing: Listing, *, began: float) -> None:
         began: When that look began, in seconds since 1970.
     """
     if not listing.unreadable:
-        index.refresh(part_of(category), listing.files, began=began)
+        slack = slack_of(listing.files, _base_length(category))
+        index.refresh(part_of(category), listing.files, began=began, slack=slack)
 
 
 def part_of(category: Category) -> index.Part:

@@ -39,6 +39,7 @@ from azure.storage.blob import (
 
 from ess.errors import EssError, InputOpenError, OptionError, OutputWriteError
 from ess.settings import store_timeout
+from ess.stores.counting import count_request
 from ess.stores.kinds import Credentials
 from ess.stores.store import (
     PIECE,
@@ -69,6 +70,7 @@ class Container:
     """
 
     flat = True
+    ranged = False
     late = True
 
     def __init__(self, name: str, credentials: Credentials) -> None:
@@ -174,7 +176,7 @@ class Container:
 
     def entries(self, prefix: str = "", *, start_after: str = "") -> Iterator[Entry]:
         """All objects whose keys begin with ``prefix``; the pages before ``start_after`` are passed over."""
-        found = iter(self._client.list_blobs(prefix or None))
+        found = iter(self._client.list_blobs(prefix or None, raw_response_hook=count_request))
         while True:
             with self._explained(prefix, writing=False):
                 blob = next(found, None)
@@ -185,7 +187,7 @@ class Container:
 
     def level(self, folder: str, wanted: Callable[[str], bool] = all_names) -> Iterator[Item]:
         """The objects and folders directly in a folder."""
-        found = iter(self._client.walk_blobs(folder or None))
+        found = iter(self._client.walk_blobs(folder or None, raw_response_hook=count_request))
         while True:
             with self._explained(folder, writing=False):
                 item = next(found, None)

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from ess.errors import InputOpenError, OutputWriteError
 from ess.settings import make_private_folder
+from ess.stores.counting import count_request
 from ess.stores.store import (
     Dangling,
     Entry,
@@ -59,6 +60,7 @@ class Disk:
     """
 
     flat = False
+    ranged = False
     late = False
 
     def __init__(self, root: Path = Path("/"), *, private: bool = False) -> None:
@@ -106,6 +108,7 @@ class Disk:
     def level(self, folder: str, wanted: Callable[[str], bool] = all_names) -> Iterator[Item]:
         """The files and folders directly in a folder."""
         try:
+            count_request()
             with os.scandir(self.at(folder)) as entries:
                 found = [*entries]
         except _GONE:

@@ -91,6 +91,7 @@ class Bucket:
     """
 
     flat = True
+    ranged = True
     late = True
 
     scheme = "s3"

@@ -96,6 +96,8 @@ class Store(Protocol):
     address: str
     #: Whether keys are all there is. Otherwise there are folders, and links to them, and reading one of them is cheap.
     flat: bool
+    #: Whether a listing can begin at any key, with no more requests than those for what comes after it.
+    ranged: bool
     #: Whether a write that seems to have failed may still be carried out.
     late: bool
 

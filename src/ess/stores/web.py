@@ -51,6 +51,7 @@ class Site:
     """
 
     flat = True
+    ranged = False
     late = False
 
     def __init__(self, scheme: str, name: str, credentials: Credentials) -> None:

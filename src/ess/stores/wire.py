@@ -31,6 +31,7 @@ from urllib3.response import BaseHTTPResponse
 
 from ess.errors import OptionError
 from ess.settings import store_timeout
+from ess.stores.counting import count_request
 
 #: Bytes that are taken from a connection at a time.
 READ = 1 << 20
@@ -151,6 +152,7 @@ class Client:
         """
         patience = Patience(self._seconds)
         while True:
+            count_request()
             try:
                 response = self._once(request, sign)
                 if response.status < 300:
