@@ -22,6 +22,7 @@ FILES = {
     "shop/sales_20140902.csv.gz": gzip.compress(b"user,price\nann,5\n", mtime=0),
     "shop/sales_20140903.zip": archive(),
     "shop/notes.txt": b"nothing\n",
+    **{f"logs/2014/{day}/a.csv": b"a,b\n1,2\n" for day in ("08/31", "09/01", "09/02", "09/03")},
 }
 
 
@@ -36,8 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     with nginx(tmp_path_factory.mktemp("web")) as found:
-        (found.folder / "shop").mkdir()
         for name, content in FILES.items():
+            (found.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (found.folder / name).write_bytes(content)
         yield found
 
@@ -61,4 +62,4 @@ def test_the_page(server: StoreServer, web: Nginx, places: dict[str, str], tmp_p
             )
             assert (done.stdout + done.stderr, done.returncode) == (expected, 0), command
             steps += 1
-    assert steps == 14
+    assert steps == 22

@@ -180,7 +180,7 @@ def test_a_damaged_index_is_made_again_and_told(tmp_path: Path, damage: str) -> 
         with sqlite3.connect(path) as database:
             database.execute("UPDATE file SET path = x'ff' WHERE path = ?", (b"0" * 200,))
         database.close()
-    with pytest.warns(EssWarning, match=r"index\.sqlite: the index was damaged; it is made again"):
+    with pytest.warns(EssWarning, match="its index was damaged; it is made again"):
         assert index.files(mine) is None
     assert not path.exists()
     index.refresh(mine, many, began=2)

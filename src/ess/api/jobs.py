@@ -25,6 +25,7 @@ def stream(
     exclude: str | None = None,
     limit: int | None = None,
     archive: str | None = None,
+    modified: tuple[str | date, str | date] | None = None,
     threads: int | None = None,
     master: bool = False,
     quit_on_error: bool = False,
@@ -50,6 +51,7 @@ def stream(
         exclude: Globs of files to leave out.
         limit: The maximum number of files.
         archive: Globs of files in archives, in place of the category's own.
+        modified: Bounds of the times, in UTC, at which the files were last changed.
         threads: The number of files at a time on each node; without it one on each node of a cluster, else as many as
             there are processors. With 1, commands run in file order.
         master: Run on this machine, although there is a cluster.
@@ -89,7 +91,7 @@ def stream(
     from ess.cluster.stream import StreamOptions
     from ess.cluster.stream import stream as run
     from ess.cluster.targets import parse_target
-    from ess.lake.ranges import bound_text
+    from ess.lake.ranges import bound_text, bounds_text
 
     options = StreamOptions(
         threads=threads,
@@ -114,6 +116,7 @@ def stream(
         exclude=exclude,
         limit=limit,
         archive=archive,
+        modified=bounds_text(modified, "modified"),
         label=label,
         options=options,
     )
@@ -129,6 +132,7 @@ def start_stream(
     exclude: str | None = None,
     limit: int | None = None,
     archive: str | None = None,
+    modified: tuple[str | date, str | date] | None = None,
     threads: int | None = None,
     master: bool = False,
     quit_on_error: bool = False,
@@ -170,6 +174,7 @@ def start_stream(
             exclude=exclude,
             limit=limit,
             archive=archive,
+            modified=modified,
             threads=threads,
             master=master,
             quit_on_error=quit_on_error,

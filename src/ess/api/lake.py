@@ -158,6 +158,8 @@ def ls(
     recursive: bool = False,
     dateregex: str | None = None,
     limit: int | None = None,
+    dates: tuple[str | date, str | date] | None = None,
+    modified: tuple[str | date, str | date] | None = None,
     label: str | None = None,
 ) -> Listing:
     """List the files that a pattern names.
@@ -171,11 +173,13 @@ def ls(
         recursive: Whether ``*`` also stands for ``/``, so that files in all folders below match.
         dateregex: How to find the date in a name: ``auto``, ``none`` or a pattern.
         limit: The maximum number of files.
+        dates: Bounds of the dates in the names, both included (see :func:`files`).
+        modified: Bounds of the times, in UTC, at which the files were last changed.
         label: The datastore, if not the selected one.
 
     Returns:
-        The files (and, without ``recursive``, folders), sorted by date and path, and the folders
-        that could not be read.
+        The files (and, without ``recursive``, folders), sorted by date and path, the folders
+        that could not be read, and in ``requests`` what the store was asked for.
 
     Raises:
         OptionError: If an argument is not valid or the category does not exist.
@@ -187,6 +191,7 @@ def ls(
     ['/etc/']
     """
     from ess.lake import organize
+    from ess.lake.ranges import bounds_text
 
     return organize.list_by_pattern(
         pattern,
@@ -196,6 +201,8 @@ def ls(
         recursive=recursive,
         dateregex=dateregex,
         limit=limit,
+        dates=bounds_text(dates, "dates"),
+        modified=bounds_text(modified, "modified"),
         label=label,
     )
 
@@ -208,6 +215,7 @@ def files(
     exclude: str | None = None,
     limit: int | None = None,
     archive: str | None = None,
+    modified: tuple[str | date, str | date] | None = None,
     label: str | None = None,
 ) -> list[FileEntry]:
     """The files of a category between two dates, both included, sorted by (date, number, path).
@@ -220,6 +228,7 @@ def files(
         exclude: Globs of files to leave out, beside the category's own.
         limit: The maximum number of files, from the first.
         archive: Globs of files in archives, in place of the category's own.
+        modified: Bounds of the times, in UTC, at which the files were last changed; also both included.
         label: The datastore, if not the selected one.
 
     An archive that is damaged stands for the files that are missing, whatever the dates; its ``problem`` says why.
@@ -228,31 +237,42 @@ def files(
         OptionError: If the category does not exist or an argument is not valid.
         InputOpenError: If a folder that may hold files of the category cannot be read.
     """
-    from ess.lake.ranges import bound_text
+    from ess.lake.ranges import bound_text, bounds_text
     from ess.lake.select import files_of
 
     first, last = bound_text(lower, "lower bound"), bound_text(upper, "upper bound")
-    return files_of(category, first, last, exclude=exclude, limit=limit, archive=archive, label=label)
+    changed = bounds_text(modified, "modified")
+    return files_of(category, first, last, exclude=exclude, limit=limit, archive=archive, modified=changed, label=label)
 
 
-def cat(filename: str, *, decompress: bool = False, archive: str | None = None, label: str | None = None) -> BinaryIO:
+def cat(
+    filename: str,
+    *,
+    decompress: bool = False,
+    archive: str | None = None,
+    modified: tuple[str | date, str | date] | None = None,
+    label: str | None = None,
+) -> BinaryIO:
     """Open a file of the datastore for reading bytes; the caller closes it.
 
     Args:
         filename: Its path, absolute or seen from the current folder; also that of an archive with a path in it.
         decompress: Whether to undo its compression, which its first bytes show.
         archive: Globs of files in the archive ``filename``, which are read one after the other.
+        modified: Bounds of the time, in UTC, at which it was last changed.
         label: The datastore, if not the selected one.
 
     Raises:
         OptionError: If nothing in the archive matches.
-        InputOpenError: If it cannot be opened.
+        InputOpenError: If it cannot be opened, or was not changed at such a time.
         InputReadError: From ``read``, if the compressed data is damaged.
     """
     from ess.lake import content, organize
     from ess.lake.datastores import datastore
+    from ess.lake.ranges import bounds_text
 
     entry = organize.file_entry(filename, label=label)
+    organize.check_modified(entry, bounds_text(modified, "modified"))
     source = datastore(label).access
     open_file = content.open_data if decompress else content.open_raw
     if archive is None:

@@ -25,6 +25,7 @@ def read(
     exclude: str | None = None,
     limit: int | None = None,
     archive: str | None = None,
+    modified: tuple[str | date, str | date] | None = None,
     label: str | None = None,
 ) -> pl.DataFrame:
     r"""All rows of a category between two dates as one Polars frame, which must fit into memory.
@@ -37,6 +38,7 @@ def read(
         exclude: Globs of files to leave out.
         limit: The maximum number of files.
         archive: Globs of files in archives, in place of the category's own.
+        modified: Bounds of the times, in UTC, at which the files were last changed.
         label: The datastore, if not the selected one.
 
     Returns:
@@ -63,7 +65,7 @@ def read(
     from ess.errors import OptionError
     from ess.formats.output.frames import user_frame
 
-    columns, batches = _open(category, lower, upper, eok, exclude, limit, archive, label)
+    columns, batches = _open(category, lower, upper, eok, exclude, limit, archive, modified, label)
     frames = [batch.frame for batch in batches]
     if not frames:
         raise OptionError("no row is in the range", where=f"category {category}", hint="see: ess summary")
@@ -79,6 +81,7 @@ def rows(
     exclude: str | None = None,
     limit: int | None = None,
     archive: str | None = None,
+    modified: tuple[str | date, str | date] | None = None,
     label: str | None = None,
 ) -> Iterator[dict[str, str | bytes | int | float]]:
     """The rows of a category between two dates, one after the other, in constant memory.
@@ -88,7 +91,7 @@ def rows(
     """
     from ess.formats.output.frames import user_frame
 
-    columns, batches = _open(category, lower, upper, eok, exclude, limit, archive, label)
+    columns, batches = _open(category, lower, upper, eok, exclude, limit, archive, modified, label)
     names = [(column.key, column.name, column.type) for column in columns]
     for batch in batches:
         yield from user_frame(batch.frame, names).iter_rows(named=True)
@@ -102,6 +105,7 @@ def _open(
     exclude: str | None,
     limit: int | None,
     archive: str | None,
+    modified: tuple[str | date, str | date] | None,
     label: str | None,
 ) -> tuple[list[Column], Iterator[InputBatch]]:
     from ess.lake import categories, ranges, reading, select
@@ -109,5 +113,6 @@ def _open(
     found = categories.category(name, label=label)
     columns = [column for column in reading.input_columns(found).columns if column.wanted]
     first, last = ranges.bound_text(lower, "lower bound"), ranges.bound_text(upper, "upper bound")
-    files = select.files_of(found, first, last, exclude=exclude, limit=limit, archive=archive)
+    changed = ranges.bounds_text(modified, "modified")
+    files = select.files_of(found, first, last, exclude=exclude, limit=limit, archive=archive, modified=changed)
     return columns, reading.read_rows(found, files, eok=eok)

@@ -21,6 +21,12 @@ Label = Annotated[str | None, typer.Option("--label", metavar="LABEL", help="Dat
 Name = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
 
 
+Modified = Annotated[
+    tuple[str, str] | None,
+    typer.Option(metavar="LOWER UPPER", help="Range of times, in UTC, at which files were last changed."),
+]
+
+
 def _show(lines: Iterable[str]) -> None:
     """Print lines to stdout in one go."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -112,6 +118,14 @@ def ls(
         str | None, typer.Option(help="How to find the date in a name: auto, none or a pattern.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="The maximum number of files.")] = None,
+    dates: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="LOWER UPPER", help="Range of dates in names, as of ess stream."),
+    ] = None,
+    modified: Modified = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell on standard error what the store was asked for.")
+    ] = False,
     nameonly: Annotated[bool, typer.Option("--nameonly", help="Show names only.")] = False,
     nosize: Annotated[bool, typer.Option("--nosize", help="Show dates and names.")] = False,
     nodate: Annotated[bool, typer.Option("--nodate", help="Show sizes and names.")] = False,
@@ -127,6 +141,8 @@ def ls(
         recursive=recursive,
         dateregex=dateregex,
         limit=limit,
+        dates=dates,
+        modified=modified,
         label=label,
     )
     _show(render.listing(found.files, size=not (nameonly or nosize), date=not (nameonly or nodate)))
@@ -136,6 +152,9 @@ def ls(
         _note(f"{link.path}: a link to something that is not there")
     for note in (*found.notes, *(f"{entry.path}: {entry.problem}" for entry in found.files if entry.problem)):
         _note(note)
+    if explain:
+        for request in found.requests:
+            _note(str(request))
     if not found.files:
         _note("no file matches")
 
@@ -147,11 +166,12 @@ def cat(
     archive: Annotated[
         str | None, typer.Option(help="Write the files in this archive that match these patterns.")
     ] = None,
+    modified: Modified = None,
 ) -> None:
     """Write the content of a file to standard output."""
     if not decompress and archive is None and sys.stdout.isatty():
         _refuse_compressed(filename, label)
-    with api.cat(filename, decompress=decompress, archive=archive, label=label) as source:
+    with api.cat(filename, decompress=decompress, archive=archive, modified=modified, label=label) as source:
         shutil.copyfileobj(source, sys.stdout.buffer, 1 << 18)
     sys.stdout.buffer.flush()
 

@@ -24,6 +24,8 @@ def shown(text: str) -> str:
     >>> shown("a\nb\udcff")
     'a\\nb\\xff'
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 

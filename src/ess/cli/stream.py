@@ -43,6 +43,10 @@ def stream(
     label: Annotated[str | None, typer.Option(help="datastore to read, if not the selected one")] = None,
     progress: Annotated[bool, typer.Option("--progress", help="show progress also if not on a terminal")] = False,
     limit: Annotated[int | None, typer.Option(help="the maximum number of files")] = None,
+    modified: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="LOWER UPPER", help="range of times, in UTC, at which files were last changed"),
+    ] = None,
     quitonerror: Annotated[bool, typer.Option("--quitonerror", help="stop at the first command that fails")] = False,
     s3out: Annotated[
         str | None,
@@ -65,6 +69,7 @@ def stream(
             exclude=exclude,
             limit=limit,
             archive=archive,
+            modified=modified,
             threads=threads,
             master=master,
             quit_on_error=quitonerror,

@@ -115,6 +115,7 @@ def stream(
     exclude: str | None = None,
     limit: int | None = None,
     archive: str | None = None,
+    modified: tuple[str, str] | None = None,
     label: str | None = None,
     options: StreamOptions = StreamOptions(),
 ) -> StreamResult:
@@ -130,6 +131,7 @@ def stream(
         exclude: Files that match this pattern are left out.
         limit: The maximum number of files.
         archive: Patterns of files in archives, in place of the category's own.
+        modified: Bounds of the times, in UTC, at which the files were last changed.
         label: The datastore, if not the selected one.
         options: How to run it.
 
@@ -147,7 +149,7 @@ def stream(
         stderr.flush()
 
     found = find_category(category, label=label)
-    files = files_of(found, lower, upper, exclude=exclude, limit=limit, archive=archive, tell=tell)
+    files = files_of(found, lower, upper, exclude=exclude, limit=limit, archive=archive, modified=modified, tell=tell)
     if options.bulk and "+1" in command and found.header and not found.preprocess and len(files) > 1:
         tell(f"each of the {len(files):,} files has a title line; +1 skips only the first that a command gets")
     source = Source(
@@ -158,7 +160,14 @@ def stream(
         found.preprocess,
         f"ess stream {category} {lower} {upper} {command}",
         ledger.command_hash(
-            found.datastore, category, lower, upper, command, *options.identity, *filter(None, [archive])
+            found.datastore,
+            category,
+            lower,
+            upper,
+            command,
+            *options.identity,
+            *filter(None, [archive]),
+            *(modified or ()),
         ),
         datastore(found.datastore).access,
     )

@@ -150,4 +150,5 @@ def _throw_away(path: Path, inode: int) -> None:
             return
         for part in _PARTS:
             path.with_name(path.name + part).unlink(missing_ok=True)
-        warnings.warn(f"{path}: the index was damaged; it is made again", EssWarning, stacklevel=2)
+        label = path.parent.parent.name
+        warnings.warn(f"datastore {label}: its index was damaged; it is made again", EssWarning, stacklevel=2)

@@ -33,7 +33,7 @@ class Asked:
 
     Attributes:
         what: ``keys`` that begin with ``prefix``, what is directly in a ``folder``, ``folders`` of a disk that were
-            read, or files that the ``index`` knew.
+            read; files that the ``index`` knew, or that it knew where ``dates`` stand.
         prefix: The beginning of the keys, or the folder, with what the store puts before it.
         start_after: The key after which the listing began.
         pages: The requests that it took, or the folders that were read.
@@ -45,6 +45,20 @@ class Asked:
     start_after: str = ""
     pages: int = 0
     keys: int = 0
+
+    def __str__(self) -> str:
+        """One line, as ``ess ls --explain`` has it."""
+        after = f" after {self.start_after}" if self.start_after else ""
+        match self.what:
+            case "index":
+                return f"index: {self.keys} files below {self.prefix}; the store was not asked"
+            case "dates":
+                return f"index: dates stand in the names of folders below {self.prefix}; others are left out"
+            case "folders":
+                return f"disk: folders below {self.prefix}: {self.pages} read"
+            case "folder":
+                return f"folder {self.prefix}: requests {self.pages}, files and folders {self.keys}"
+        return f"keys {self.prefix}*{after}: requests {self.pages}, keys {self.keys}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,7 @@ def list_folders(
 
 
 def _cut(store: Store, prefix: str, last: str, tell: Callable[[Asked], None]) -> list[_Piece]:
-    """What comes after the key ``last`` in pieces, cut at the first thousand folders that the next level has."""
+    """The keys after ``last`` in pieces, cut at the first thousand folders that the next level has."""
     folder, before = prefix, asked()
     for _ in range(3):  # a folder in which there is only one other is no place to cut
         items = list(islice(store.level(folder), 1000))

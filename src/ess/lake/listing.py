@@ -30,7 +30,8 @@ THIS_DISK = Disk()
 class Listing:
     """The files found, sorted by (date, number, path), the folders that could not be read, and the links to nothing.
 
-    ``notes`` are sentences about files that are left out; ``requests`` says what the store was asked for, and what the index knew.
+    ``notes`` are sentences about files that are left out; ``requests`` says what the store was asked for,
+    and what the index knew.
     """
 
     files: tuple[FileEntry, ...]
@@ -80,8 +81,10 @@ class _Walk:
 
     def level(self, folder: str, wanted: Callable[[str], bool] = all_names) -> Iterator[Item]:
         """The files and folders in a folder; none if it cannot be read."""
+        before, count = asked(), 0
         try:
             for item in self.store.level(self.key(folder), wanted):
+                count += 1
                 if isinstance(item, Unreadable):
                     self.unreadable.add(self.store.at(item.key))
                 else:
@@ -90,6 +93,8 @@ class _Walk:
             if self.store.flat:
                 raise error  # a store that does not answer is no folder without rights
             self.unreadable.add(folder)
+        if self.store.flat:
+            self.requests.append(Asked("folder", folder, "", asked() - before, count))
 
     def with_content(self, pattern: Pattern) -> Pattern:
         """The pattern of everything in it, if it names a folder; else the pattern itself."""
@@ -101,7 +106,7 @@ class _Walk:
     def listing(self) -> Listing:
         files = sorted(self.found.values(), key=lambda entry: entry.order)
         return Listing(
-            tuple(files), tuple(sorted(self.unreadable)), tuple(self.dangling.values()), tuple(self.requests)
+            tuple(files), tuple(sorted(self.unreadable)), tuple(self.dangling.values()), requests=tuple(self.requests)
         )
 
 
@@ -209,8 +214,11 @@ def list_level(
     A pattern that ends in ``/``, or names a folder without a wildcard, lists what is in it.
     """
     walk = _Walk(store, label, exclude, RepeatedDates(rule))
-    for pattern in patterns:
-        _walk_levels(walk, walk.with_content(pattern))
+    for given in patterns:
+        pattern, before = walk.with_content(given), asked()
+        _walk_levels(walk, pattern)
+        if not store.flat:
+            walk.requests.append(Asked("folders", pattern.base, "", asked() - before))
     return walk.listing()
 
 

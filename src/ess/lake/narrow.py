@@ -55,7 +55,7 @@ def folder_span(folder: str, base_length: int = 0) -> tuple[datetime, datetime] 
 
 @dataclass
 class Folders:
-    """What the folders of files say about their dates; each is looked at once."""
+    """Says what the folders of files tell about their dates; each is looked at once."""
 
     base_length: int
     without: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ess.errors import InputOpenError, OptionError
@@ -17,7 +17,8 @@ from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, output_of_sample, probe_files
-from ess.lake.select import check_limit, files_in_use, look, remember, scan, with_new_files
+from ess.lake.ranges import parse_modified, parse_range
+from ess.lake.select import check_limit, files_in_use, look, remember, scan, span_of, with_new_files
 from ess.schema import parse_column
 from ess.stores.store import Entry, NoSuchObject, Store
 
@@ -295,6 +296,8 @@ def list_by_pattern(
     recursive: bool = False,
     dateregex: str | None = None,
     limit: int | None = None,
+    dates: tuple[str, str] | None = None,
+    modified: tuple[str, str] | None = None,
     label: str | None = None,
 ) -> Listing:
     """The files that ``ess ls`` shows; see :func:`ess.api.ls`."""
@@ -302,20 +305,32 @@ def list_by_pattern(
     store = datastore(label)
     unwanted = compile_exclude(exclude, where="--exclude", root=store.root)
     rule = date_rule(dateregex, None)
-    if cat is not None:
-        category = categories.category(cat, label=label)
+    category = categories.category(cat, label=label) if cat is not None else None
+    if category is not None and dateregex is None:
+        rule = category.date_rule
+    wanted_dates = parse_range(*(dates or ("*", "*")), numbers=DateFinder(rule).numbers)
+    changed = parse_modified(modified)
+
+    def chosen(files: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
+        # nobody knows the dates of what cannot be read
+        some = (each for each in files if dates is None or each.problem or wanted_dates.covers(each.file_date))
+        return tuple(each for each in some if changed is None or changed.covers_time(each.modified))[:limit]
+
+    if category is not None:
         if dateregex is not None:
             category = dataclasses.replace(category, date_rule=rule)
         if archive is not None:
             category = dataclasses.replace(category, archive=archive)
-        found = files_in_use(category) if dateregex is None and archive is None else look(category)
+        found = (
+            files_in_use(category, span_of(wanted_dates)) if dateregex is None and archive is None else look(category)
+        )
         wanted = compile_exclude(pattern, where="pattern", root=store.root)
         kept = (
             entry
             for entry in found.files
             if (wanted is None or wanted.match(entry.path)) and not (unwanted and unwanted.match(entry.path))
         )
-        return dataclasses.replace(found, files=tuple(kept)[:limit])
+        return dataclasses.replace(found, files=chosen(kept))
     folder = store.base
     text = quote_pattern(folder if folder.endswith("/") else f"{folder}/") if pattern is None else pattern
     patterns = parse_patterns(text, folder=folder, where="pattern")
@@ -338,7 +353,7 @@ def list_by_pattern(
             source=store.access,
             index=store.folder,
         )
-    return dataclasses.replace(found, files=found.files[:limit])
+    return dataclasses.replace(found, files=chosen(found.files))
 
 
 def file_entry(filename: str, *, label: str | None = None) -> FileEntry:
@@ -380,6 +395,21 @@ def _file_inside(path: str, store: Datastore, opened: Store) -> FileEntry | None
         members = contents(archive, store.access).members
         return next((archive.inside(each) for each in members if each.path == path[at + 1 :]), None)
     return None
+
+
+def check_modified(entry: FileEntry, modified: tuple[str, str] | None) -> None:
+    """Refuse a file that was last changed outside a range of times.
+
+    Raises:
+        OptionError: If the range is not valid.
+        InputOpenError: If it was.
+    """
+    wanted = parse_modified(modified)
+    if wanted is not None and not wanted.covers_time(entry.modified):
+        raise InputOpenError(
+            f"it was last changed at {entry.modified_at:%Y-%m-%d %H:%M:%S}, which is not in the range of --modified",
+            where=entry.path,
+        )
 
 
 def _is_there(store: Store, path: str) -> bool:

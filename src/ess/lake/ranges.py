@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from ess.errors import OptionError
-from ess.lake.dates import FileDate
+from ess.lake.dates import NO_DATE, FileDate
 
 _BOUND = re.compile(
     r"(?P<Y>[0-9]{4})(?:(?P<s>[-/])(?P<m>[0-9]{1,2})(?:(?P=s)(?P<d>[0-9]{1,2})(?P<time>[ T].+)?)?)?\Z", re.DOTALL
@@ -34,6 +34,13 @@ class DateRange:
     def covers(self, date: FileDate) -> bool:
         """True if a file of that date is in the range."""
         return (self.start is None or self.start <= date.date) and (self.end is None or date.date < self.end)
+
+    def covers_time(self, seconds: float) -> bool:
+        """True if a moment, in seconds since 1970, is in the range, whose bounds are UTC then."""
+        try:
+            return self.covers(FileDate(NO_DATE + timedelta(seconds=seconds)))
+        except OverflowError:  # before the year 1 or after 9999
+            return (self.start if seconds < 0 else self.end) is None
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,36 @@ def parse_range(lower: str, upper: str, *, numbers: bool = False) -> DateRange |
     if start and end and start[0] >= end[1]:
         raise _backwards(lower, upper)
     return DateRange(start and start[0], end and end[1])
+
+
+def parse_modified(bounds: tuple[str, str] | None) -> DateRange | None:
+    """The range of an option ``--modified``: of the times at which files were last changed.
+
+    Raises:
+        OptionError: As of :func:`parse_range`.
+    """
+    if bounds is None:
+        return None
+    try:
+        found = parse_range(*bounds)
+    except OptionError as error:
+        raise OptionError(error.what, where=f"--modified, {error.where}", hint=error.hint) from error
+    assert isinstance(found, DateRange)
+    return found
+
+
+def bounds_text(bounds: tuple[object, object] | None, where: str) -> tuple[str, str] | None:
+    """Two bounds as one writes them, see :func:`bound_text`.
+
+    Raises:
+        OptionError: If they are not two.
+    """
+    if bounds is None:
+        return None
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise OptionError(f"{bounds!r} is not two bounds", where=where, hint="give (lower, upper)")
+    lower, upper = bounds
+    return bound_text(lower, f"{where}, lower bound"), bound_text(upper, f"{where}, upper bound")
 
 
 def _backwards(lower: str, upper: str) -> OptionError:

@@ -23,7 +23,7 @@ from ess.lake.keys import Asked
 from ess.lake.listing import Listing, list_files
 from ess.lake.narrow import Narrowing, slack_of
 from ess.lake.patterns import Pattern, compile_exclude
-from ess.lake.ranges import DateRange, parse_range
+from ess.lake.ranges import DateRange, NumberRange, parse_modified, parse_range
 
 #: A file with such a name has at least the head of its compression.
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -37,6 +37,7 @@ def files_of(
     exclude: str | None = None,
     limit: int | None = None,
     archive: str | None = None,
+    modified: tuple[str, str] | None = None,
     label: str | None = None,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> list[FileEntry]:
@@ -49,6 +50,7 @@ def files_of(
         exclude: A pattern of files to leave out, beside the category's own.
         limit: The maximum number of files, from the first.
         archive: Patterns of files in archives, in place of the category's own.
+        modified: Bounds of the times, in UTC, at which the files were last changed.
         label: The datastore, if it is not the selected one and ``category`` is a name.
         tell: Gets a line about each file that gives nothing, though its name promises something.
 
@@ -59,11 +61,11 @@ def files_of(
     chosen = category if isinstance(category, Category) else categories.category(category, label=label)
     wanted = parse_range(lower, upper, numbers=DateFinder(chosen.date_rule).numbers)
     unwanted = compile_exclude(exclude, where="--exclude", root=datastore(chosen.datastore).root)
+    changed = parse_modified(modified)
     check_limit(limit)
     if archive is not None:
         chosen = dataclasses.replace(chosen, archive=archive)
-    span = index.Span(wanted.start, wanted.end) if isinstance(wanted, DateRange) else index.ALL
-    listing = files_in_use(chosen, span) if archive is None else look(chosen)
+    listing = files_in_use(chosen, span_of(wanted)) if archive is None else look(chosen)
     if listing.unreadable:
         raise InputOpenError(
             f"{len(listing.unreadable)} folder(s) of category '{chosen.name}' cannot be read",
@@ -76,6 +78,8 @@ def files_of(
         # nobody knows the dates of what cannot be read
         if (wanted.covers(entry.file_date) or entry.problem) and not (unwanted and unwanted.match(entry.path))
     ]
+    if changed is not None:
+        files = [entry for entry in files if changed.covers_time(entry.modified)]
     files = files[:limit]
     for note in listing.notes:
         tell(note)
@@ -86,6 +90,11 @@ def files_of(
         if entry.size == 0 and entry.path.endswith(_COMPRESSED):
             tell(f"{entry.path}: it is empty, which no compressed file is; nothing is read of it")
     return files
+
+
+def span_of(wanted: DateRange | NumberRange) -> index.Span:
+    """The dates of a range; all for a range of numbers."""
+    return index.Span(wanted.start, wanted.end) if isinstance(wanted, DateRange) else index.ALL
 
 
 def check_limit(limit: int | None) -> None:
@@ -147,6 +156,9 @@ def scan(category: Category, span: index.Span = index.ALL) -> Listing:
     began = time.time()
     narrowing = _narrowing(category, span)
     listing = look(category, narrowing)
+    if narrowing is not None:
+        base = category.patterns[0][: narrowing.base_length]
+        listing = dataclasses.replace(listing, requests=(Asked("dates", base), *listing.requests))
     if narrowing is not None and not narrowing.fits(listing.files):
         narrowing = None
         again = look(category)
@@ -174,7 +186,7 @@ def _narrowing(category: Category, span: index.Span) -> Narrowing | None:
 
 
 def _base_length(category: Category) -> int:
-    """How many characters the folders of all files have in common."""
+    """The number of characters that the folders of all files have in common."""
     bases = [Pattern(text).base for text in category.patterns]
     return commonprefix(bases).rfind("/") + 1  # noqa: RUF071 - a bucket's paths are no paths of a disk
 
