@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from compatibility import trying
-from compatibility.names import GROUPS, Group
+from compatibility.names import Group
 from compatibility.notes import DIFFERENCES, GAPS, mistake, note
-from compatibility.page import STATES, entries, names
+from compatibility.page import GROUPS, STATES, entries, names
 
 
 @pytest.fixture(scope="module", autouse=True)

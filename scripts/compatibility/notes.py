@@ -9,6 +9,8 @@ from __future__ import annotations
 _OLD_ACTION = "removed in 1.2.4: the action's name without _usr or _all, and DbName without TabName"
 _OLD_GROUP = "removed in 1.2.2: the same options without pp_"
 
+_ONE_DISK = "the nodes are processes of this machine so far, and see its files: cp and mkdir"
+
 #: (page, heading, name) -> why it is not here, and what to write instead.
 GAPS: dict[tuple[str, str, str], str] = {
     ("aq_pp", "module sources of -pmod", "a C++ or mcc script"): "modules are Python files here (manual/modules.md)",
@@ -33,6 +35,9 @@ GAPS: dict[tuple[str, str, str], str] = {
         "-spec",
     ): "removed in 1.2.4: the attribute spec=UdbSpec of the action",
     ("ChangeLog-1.2.4", "removed", "noq of a column"): "removed in 1.2.4: -f,div with sep: specs",
+    ("ess file", "ess file", "push"): _ONE_DISK,
+    ("ess file", "ess file", "get"): _ONE_DISK,
+    ("ess file", "ess file", "mkdir"): _ONE_DISK,
     ("objcnv", "command", "objcnv"): "retired in 1.2.4: aq_pp -f,jsn or aq_pp -f,xml, with the same -d",
     (
         "ChangeLog-1.2.4",
@@ -104,6 +109,21 @@ DIFFERENCES: dict[tuple[str, str, str], str] = {
     ("objcnv", "options, as attributes of -f", "-jsn"): "aq_pp -f,jsn",
     ("objcnv", "options, as attributes of -f", "-xml"): "aq_pp -f,xml",
     ("objcnv", "options, as attributes of -f", "-base BasSpec"): "aq_pp -f,jsn,base=BasSpec",
+    (
+        "ess summary",
+        "ess summary",
+        "--scan",
+    ): "of a category it also reads the files, and tells what is in them; with --short or a field it only lists them",
+    (
+        "ess category",
+        "ess category change usecache",
+        "--usecache",
+    ): "the option's name stands before the category's, as in the tutorial; category-rules has them the other way",
+    (
+        "ess probe",
+        "ess probe",
+        "--pcmd",
+    ): "the command gets the content of the file, and its output is printed as it is",
     ("aq_cat", "options", "-f"): "the inputs are read one after the other, not as their records come",
     ("loginf", "options", "-f_raw"): "reads what our own -o_raw has written",
     ("loginf", "options", "-o_raw"): "JSON of our own, for -f_raw",

@@ -6,14 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 
 from compatibility import trying
-from compatibility.names import GROUPS, Group
+from compatibility.ess_names import ESS
+from compatibility.names import GROUPS as TOOL_GROUPS
+from compatibility.names import Group
 from compatibility.notes import PRINTED, mistake, note
+
+#: All names of the manuals.
+GROUPS = (*TOOL_GROUPS, *ESS)
 
 STATES = ("works", "differs", "gap")
 _INTRODUCTION = """\
 Every option, attribute, function and other name of the reference manuals (`reference/manpages` of
-`auriq/essentia_docs`),
-page by page, with its state here. The states are not opinions: when this page is made, each name is looked up in the
+`auriq/essentia_docs`, and of `reference/manuals` the pages of `ess` but for cluster, query and redshift), page by page,
+with its state here. The states are not opinions: when this page is made, each name is looked up in the
 tables that the program runs by, or tried on sample data. What *differs* says how; a *gap* says why, and what to write
 instead. A test fails when a gap starts to work, or when something else does not. What Essentia has beside these names
 is on the pages of the [reference](reference)."""

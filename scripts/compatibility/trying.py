@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import inspect
 import io
 import os
@@ -13,8 +14,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from compatibility.names import Group
+from ess.cli.app import whole
 from ess.errors import EssError, OptionError
 from ess.language.function import Function
 from ess.language.functions import FUNCTIONS
@@ -122,6 +125,8 @@ def _failure(command: str) -> str | None:
             return None if find_spec(f"ess.tools.{rest}") else "there is no such command"
         if tool == "section-of-database":
             return None if f"\n## {rest}\n" in _DATABASE_PAGE.read_text("utf-8") else "the manual has no such section"
+        if tool == "ess":
+            return _of_ess(rest.split())
         if tool == "environment":
             return None if rest in inspect.getsource(service) else "it is not asked for"
         argv = shlex.split(rest)
@@ -134,6 +139,30 @@ def _failure(command: str) -> str | None:
     except EssError as error:
         return str(error)
     return f"exit code {code}" if code else None
+
+
+def _of_ess(words: list[str]) -> str | None:
+    """The reason why a command of ``ess`` lacks its last word, which is a command, an option or a word it takes."""
+    command: Any = whole()
+    for word in words[:-1]:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            return "the command is not available yet"
+    last = words[-1]
+    if last in getattr(command, "commands", {}):
+        return _unless_promised(command.commands[last].help or "")
+    for parameter in command.params:
+        if last in (*parameter.opts, *parameter.secondary_opts):
+            return _unless_promised(getattr(parameter, "help", "") or "")
+        kind = parameter.type_descriptor.annotation
+        if isinstance(kind, type) and issubclass(kind, enum.Enum) and last in [each.value for each in kind]:
+            return None
+    return "there is no such option or command"
+
+
+def _unless_promised(text: str) -> str | None:
+    """Nothing, unless its help says that it is not there yet."""
+    return "it is not available yet" if "not available yet" in text.lower() else None
 
 
 def _run(tool: str, argv: list[str]) -> int:

@@ -257,10 +257,17 @@ def _usage_error(error: typer.TyperException) -> OptionError:
     if what.startswith("No such command"):
         wrong = what.split("'")[1] if "'" in what else ""
         if not where and wrong in _NOT_YET:
-            return OptionError("the command is not available yet", where=wrong, hint="the commands are in: ess --help")
+            hint = "the commands are in: ess --help"
+            if wrong == "file":
+                hint = "the nodes of a cluster see the files of this machine: use cp and mkdir"
+            return OptionError("the command is not available yet", where=wrong, hint=hint)
         what, known = f"unknown command '{wrong}'", sorted(context.command.commands) if context is not None else []
         close = difflib.get_close_matches(wrong, known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"the commands are: {', '.join(known)}"
+        if where == "category change" and not close:
+            hint = f"write: ess category change WHAT CATEGORY VALUE; WHAT is one of: {', '.join(known)}"
+        if where == "category" and not close:
+            hint += "; to make a category: ess category add NAME PATTERN"
     elif what.startswith("Missing command"):
         known = sorted(context.command.commands) if context is not None else []
         what, hint = "a subcommand is missing", f"give one of: {', '.join(known)}"
