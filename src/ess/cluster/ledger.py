@@ -71,6 +71,10 @@ class History:
         return self.exit_code != 0 if self.exit_code is not None else not alive(self.owner)
 
 
+#: How the lines begin that are about the job as a whole.
+_OF_THE_JOB = ('{"version": ', '{"ended": ')
+
+
 def jobs_folder() -> Path:
     """The folder of this user's jobs."""
     return settings.cache_dir() / "jobs"
@@ -180,14 +184,19 @@ def histories() -> Iterator[History]:
             yield history
 
 
-def read_history(folder: Path) -> History | None:
-    """Read a ledger; an incomplete last line is skipped. None if there is no header."""
+def read_history(folder: Path, *, files: bool = True) -> History | None:
+    """Read a ledger; an incomplete last line is skipped. None if there is no header.
+
+    Without ``files`` only what it says of the job itself: there may be a million files.
+    """
     try:
         text = (folder / _NAME).read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
     lines: list[dict[str, Any]] = []
     for line in text.splitlines():
+        if not files and not line.startswith(_OF_THE_JOB):
+            continue
         try:
             value = json.loads(line)
         except ValueError:
@@ -227,7 +236,7 @@ def clear_output(folder: Path) -> None:
 def clear_leftovers() -> None:
     """Delete the output of jobs whose process is gone, and the ledgers of old jobs."""
     for number, folder in enumerate(_folders()):
-        history = read_history(folder)
+        history = read_history(folder, files=False)
         if history is not None and alive(history.owner):
             continue
         if history is None and time.time() - folder.stat().st_mtime < 60:

@@ -23,6 +23,9 @@ import signal
 import socket
 import time
 
+#: To look for so many processes takes less than to list all of a machine.
+_FEW = 50
+
 
 def kill_sessions(*sessions: int) -> None:
     """Kill all processes of these sessions at once; return when none runs any more.
@@ -56,13 +59,7 @@ def session_members(*sessions: int, above: int = 0) -> list[int]:
     Only those with a number ``above`` that are looked at; to look at all processes of a machine takes milliseconds.
     """
     members = []
-    try:
-        entries = os.listdir("/proc")  # noqa: PTH208 - pathlib would double the time this process takes to start
-    except OSError:
-        return []
-    for entry in entries:
-        if not entry.isdigit() or int(entry) <= above:
-            continue
+    for entry in _numbers(above):
         try:
             with open(f"/proc/{entry}/stat", "rb") as file:  # noqa: PTH123
                 # The command name, in parentheses, may itself hold parentheses and spaces.
@@ -71,8 +68,22 @@ def session_members(*sessions: int, above: int = 0) -> list[int]:
             continue
         state, its_session = fields[0], int(fields[3])
         if its_session in sessions and state not in (b"Z", b"X"):
-            members.append(int(entry))
+            members.append(entry)
     return members
+
+
+def _numbers(above: int) -> list[int]:
+    """The numbers above that one which processes may have."""
+    try:
+        if above:
+            with open("/proc/loadavg", "rb") as file:  # noqa: PTH123
+                latest = int(file.read().split()[-1])  # the number that was given last
+            if above <= latest <= above + _FEW:
+                return list(range(above + 1, latest + 1))
+        names = os.listdir("/proc")  # noqa: PTH208 - pathlib would double the time this process takes to start
+    except (OSError, ValueError):
+        return []
+    return [int(name) for name in names if name.isdigit() and int(name) > above]
 
 
 def sessions_with(entries: list[bytes]) -> set[int]:
