@@ -16,10 +16,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ess.cluster import tool_calls, work
+from ess.cluster import held_input, tool_calls, work
 from ess.cluster.commands import Setting
 from ess.cluster.groups import Groups
 from ess.cluster.plain_pipelines import plain_pipeline, plain_program, shell_environment, starts_plainly
+from ess.cluster.processes import status_of
 from ess.cluster.substitution import Place
 from ess.cluster.user_environment import surroundings
 from ess.cluster.warm import WarmTools
@@ -97,7 +98,7 @@ def run(node: Node, command: str, entry: FileEntry, *, shell: bool, preprocess: 
     before = node.taken
     with pytest.MonkeyPatch.context() as patch:
         if shell:
-            patch.setattr(work, "_without_shell", lambda *_: None)
+            patch.setattr(work, "tool_pipeline", lambda *_: None)
             patch.setattr(work, "plain_program", lambda *_: None)
         [outcome] = run_bundle(job, [Task(0, entry)], Place(), 1, node.groups, node.warm, lambda: False, node.folder)
     out, err = (node.folder / name for name in (outcome.stdout, outcome.stderr))
@@ -222,7 +223,7 @@ _WORDS = st.one_of(
     st.text(st.sampled_from("ab $`\"'\\|;&<>(){}[]*?!#~=%^+-\n\té"), max_size=6),
 )
 _QUOTED = _WORDS.flatmap(lambda word: st.sampled_from([word, shlex.quote(word), f'"{word}"', f"'{word}'"]))
-_TOOLS = st.sampled_from(["aq_pp", "aq_cnt", "aq_cat", "loginf"])
+_TOOLS = st.sampled_from(["aq_pp", "aq_cnt", "aq_cat", "aq_ord"])
 _STAGES = st.tuples(_TOOLS, st.lists(_QUOTED, max_size=4)).map(lambda stage: " ".join([stage[0], *stage[1]]))
 
 
@@ -322,3 +323,96 @@ def test_a_program_ends_with_its_worker_also_if_the_reaper_was_not_told_of_it(tm
     killed = subprocess.run([sys.executable, "-c", _KILLED_EARLY, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     wait_until(lambda: not marked(f"ESS_COUNTS={tmp_path}/"))
+
+
+@pytest.mark.parametrize("held", [100_000, 100_001, 1 << 20])
+def test_an_input_goes_on_from_its_source_behind_what_is_held(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    [entry] = make_files(tmp_path, [ROWS * 100])
+    monkeypatch.setattr(held_input, "HELD", held)
+    monkeypatch.setattr(held_input, "_PIECE", 700)
+    same(node, f"{READ} -c n", entry, direct=True)
+    monkeypatch.setattr(tool_calls, "start", lambda *_, **__: None)  # no server takes it
+    same(node, f"{READ} -c n", entry, direct=False)
+
+
+@pytest.mark.parametrize("held", [1000, 1 << 20])
+def test_a_damaged_file_gives_no_output_but_an_error(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr(held_input, "HELD", held)
+    monkeypatch.setattr(held_input, "_PIECE", 700)
+    [damaged] = make_files(tmp_path, [ROWS * 100])
+    content = bytearray(Path(damaged.path).read_bytes())
+    content[-6] ^= 1  # of its check sum
+    Path(damaged.path).write_bytes(content)
+    ours, theirs = (run(node, f"{READ} -c n", damaged, shell=shell) for shell in (False, True))
+    assert (ours[2], ours[3], ours[4]) == (theirs[2], theirs[3], theirs[4])
+    assert "nothing of this file was output" in str(ours[4])
+
+
+@pytest.fixture
+def resident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """The tool server of the user's terminal."""
+    folder = tmp_path / "runtime"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("ESS_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("ESS_WARM", "1")
+    with subprocess.Popen([sys.executable, "-P", "-m", "ess.tools.warm.server"]) as server:
+        wait_until(lambda: list(folder.glob("*.sock")))
+        yield server
+        server.kill()
+
+
+def test_the_server_of_the_terminal_is_used_as_long_as_it_lives(
+    node: Node, entry: FileEntry, resident: subprocess.Popen[bytes]
+) -> None:
+    warm = WarmTools(node.groups, resident=True)
+    other = Node(node.groups, warm, node.folder)
+    expected = run(node, f"{READ} -c n", entry, shell=True)[:-1]
+    assert run(other, f"{READ} -c n", entry, shell=False)[:-1] == expected
+    assert warm.server_pid == 0
+    resident.kill()  # its socket stays
+    resident.wait()
+    assert run(other, f"{READ} -c n", entry, shell=False)[:-1] == expected
+    assert warm.server_pid != 0
+    warm.close()
+
+
+_INTERRUPTED = """
+import sys
+from pathlib import Path
+from ess.cluster.groups import Groups
+from ess.cluster.tool_calls import start, tool_pipeline
+from ess.cluster.user_environment import surroundings
+from ess.tools.warm import protocol
+import os
+environment = dict(surroundings().environment)
+reading, writing = os.pipe()
+pipeline = tool_pipeline("aq_pp -f - -d s:a | aq_cnt -f - -d s:a", "", environment, "1")
+run = start(pipeline, Path(protocol.socket_path()), environment=environment, folder="/", umask=0o22, stdin=reading,
+    stdout=2, stderr=2, counts=Path(sys.argv[1]), stop=lambda: False)
+print(*run.processes, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_its_commands_end_with_the_process_that_asked_for_them(
+    resident: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    asking = subprocess.Popen(
+        [sys.executable, "-c", _INTERRUPTED, str(tmp_path / "counts")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert asking.stdout is not None
+    assert asking.stdin is not None
+    processes = {int(word) for word in asking.stdout.readline().split()} - {resident.pid}
+    assert len(processes) == 2
+    asking.kill()
+    asking.wait()
+    asking.stdin.close()
+    asking.stdout.close()
+    wait_until(lambda: not any(status_of(process) for process in processes))

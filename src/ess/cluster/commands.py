@@ -17,11 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ess.cluster import tool_calls
 from ess.cluster.groups import Groups
 from ess.cluster.plain_pipelines import Program, program_environment
 from ess.cluster.reaper import session_members, wait_for_readers_to_go
-from ess.cluster.tool_calls import RunningTools, ToolPipeline
 from ess.errors import EssError, OutputWriteError, SystemFailure
 from ess.pipeline.counts import Counts
 from ess.settings import open_private
@@ -164,13 +162,14 @@ class Feeder:
         os.close(self.reading_end)
         self._end()
 
-    def abandon(self) -> None:
-        """Close what is still open, once the command is gone."""
+    def abandon(self) -> EssError | None:
+        """Close what is still open, once the command is gone; the reason that the input could not be read."""
         if self._thread is not None:
             self._thread.join()
         if self.error is not None:
             wait_for_readers_to_go(self._writing_end)
             self._end()
+        return self.error
 
 
 def run_command(
@@ -184,7 +183,6 @@ def run_command(
     source: BinaryIO | None = None,
     stop: Callable[[], bool] = lambda: False,
     label: str = "",
-    tools: tuple[ToolPipeline, Path] | None = None,
     program: Program | None = None,
 ) -> Ended:
     """Run ``bash -c command`` to its end.
@@ -200,7 +198,6 @@ def run_command(
             stops the command, so that it cannot take the part for the whole.
         stop: Asked every :data:`STOP_INTERVAL` seconds; true stops the command.
         label: What it works on, for a person.
-        tools: The same as a pipeline of our own tools, and the server that shall run it; with a source.
         program: The same as a program that needs no shell; with a source.
 
     Raises:
@@ -208,29 +205,9 @@ def run_command(
     """
     began = time.monotonic()
     environment = dict(setting.environment) | {"ESS_COUNTS": str(counts)}
-    with _create(stdout) as out, _create(stderr) as err:
+    with create_output(stdout) as out, create_output(stderr) as err:
         feeder = Feeder(source, groups) if source is not None else None
         refused = counts.with_name(f"{counts.name}.refused")
-        if tools is not None and feeder is not None:
-            run = tool_calls.start(
-                *tools,
-                environment=environment,
-                folder=setting.folder,
-                umask=setting.umask,
-                stdin=feeder.reading_end,
-                stdout=out.fileno(),
-                stderr=err.fileno(),
-                counts=counts,
-                stop=stop,
-            )
-            if run is not None:
-                feeder.start()
-                try:
-                    stopped = _wait_for_tools(run, feeder, stop, refused)
-                finally:
-                    run.close()
-                return _ended(run.exit_code, began, feeder, stopped=stopped, counts=counts, refused=refused)
-            remove_reports(counts)
         started = time.monotonic()
         process = None
         try:
@@ -263,21 +240,22 @@ def run_command(
             feeder.start()
         stopped = _wait(process, feeder, groups, stop, refused)
         exit_code = _finish(process, groups, started, kill=stopped or bool(feeder and feeder.error))
-    return _ended(exit_code, began, feeder, stopped=stopped, counts=counts, refused=refused)
+    error = feeder.abandon() if feeder else None
+    return end_of(exit_code, began, error, stopped=stopped, counts=counts, refused=refused)
 
 
-def _ended(exit_code: int, began: float, feeder: Feeder | None, *, stopped: bool, counts: Path, refused: Path) -> Ended:
-    """The end of a command, from its exit code and all that it left."""
-    if feeder:
-        feeder.abandon()
+def end_of(
+    exit_code: int, began: float, error: EssError | None, *, stopped: bool, counts: Path, refused: Path
+) -> Ended:
+    """The end of a command, from its exit code, what was wrong with its input, and all that it left."""
     seconds = time.monotonic() - began
-    if feeder and feeder.error and not stopped:
+    if error and not stopped:
         dropped = EssError(
-            feeder.error.what,
-            where=feeder.error.where,
+            error.what,
+            where=error.where,
             hint="its command was stopped, and nothing of this file was output or imported",
         )
-        return Ended(feeder.error.exit_code, seconds, (), str(dropped))
+        return Ended(error.exit_code, seconds, (), str(dropped))
     if not stopped and (problem := _cut_off(counts.parent, exit_code)):
         return Ended(exit_code or OutputWriteError.exit_code, seconds, (), problem)
     reports = read_reports(counts)
@@ -313,7 +291,8 @@ def _cut_off(folder: Path, exit_code: int) -> str:
     )
 
 
-def _create(path: Path) -> BinaryIO:
+def create_output(path: Path) -> BinaryIO:
+    """An empty file for what a command writes."""
     try:
         return os.fdopen(open_private(path, os.O_WRONLY | os.O_TRUNC), "wb")
     except OSError as error:
@@ -346,18 +325,6 @@ def _wait(
                 return False
     finally:
         os.close(descriptor)
-    return False
-
-
-def _wait_for_tools(run: RunningTools, feeder: Feeder, stop: Callable[[], bool], refused: Path) -> bool:
-    """The same as :func:`_wait`, for tools that run without a shell."""
-    while not run.wait(STOP_INTERVAL):
-        if stop():
-            run.kill()
-            return True
-        if feeder.error or refused.exists():
-            run.kill()
-            return False
     return False
 
 

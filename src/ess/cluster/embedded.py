@@ -24,7 +24,7 @@ class EmbeddedRuntime:
         self._threads = threads
         self._groups = Groups()
         self._groups.mark(f"{COUNTS}={folder}/")
-        self._warm = WarmTools(self._groups)
+        self._warm = WarmTools(self._groups, resident=True)
         self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self._watch = Watch(self._groups, self._warm, lambda text: self._events.put(Notice(text)))
         self._stopping = threading.Event()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -42,6 +42,7 @@ class Groups:
         self._held: dict[bytes, int] = {}
         self._folders: list[bytes] = []
         self._marks: list[bytes] = []
+        self._elsewhere: dict[int, str] = {}
         self._tokens = 0
         self._ours, self._reaper = _start_reaper()
 
@@ -196,6 +197,23 @@ class Groups:
     def replaced(self) -> int:
         """The number of reapers lost so far; a command that was just starting may have failed because of it."""
         return self._replaced
+
+    @contextlib.contextmanager
+    def watched(self, processes: Sequence[int], label: str) -> Iterator[None]:
+        """Note processes that work for us and belong to somebody else, with what they work on."""
+        with self._lock:
+            self._elsewhere.update(dict.fromkeys(processes, label))
+        try:
+            yield
+        finally:
+            with self._lock:
+                for process in processes:
+                    self._elsewhere.pop(process, None)
+
+    def elsewhere(self) -> dict[int, str]:
+        """The processes of :meth:`watched`."""
+        with self._lock:
+            return dict(self._elsewhere)
 
     def labels(self) -> dict[int, str]:
         """The sessions of the running commands, with what each works on."""

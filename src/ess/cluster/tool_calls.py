@@ -99,7 +99,12 @@ def _found(word: str, path: str) -> tuple[int, int] | None:
 
 
 def _installed(name: str) -> tuple[int, int] | None:
-    return _identity(f"{sysconfig.get_path('scripts')}/{name}")
+    return _identity(f"{_scripts()}/{name}")
+
+
+@functools.cache
+def _scripts() -> str:
+    return sysconfig.get_path("scripts")
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -140,6 +145,11 @@ class RunningTools:
         """True once all commands have ended; returns false after so many seconds, or earlier."""
         self._pump(seconds)
         return all(call.status is not None for call in self._calls)
+
+    @property
+    def processes(self) -> list[int]:
+        """The processes that work for us: the commands', and the server's."""
+        return [number for call in self._calls for number in (call.process, call.server)]
 
     @property
     def exit_code(self) -> int:
@@ -308,7 +318,7 @@ def _begin(
 ) -> _Call | None:
     tool, *arguments = pipeline.stages[number]
     place = pipeline.places[number]
-    added = {"_": f"{sysconfig.get_path('scripts')}/{tool}"} | ({PLACE: place} if place else {})
+    added = {"_": f"{_scripts()}/{tool}"} | ({PLACE: place} if place else {})
     environment = [os.fsencode(f"{name}={value}") for name, value in (dict(values) | added).items()]
     request = protocol.pack(
         [

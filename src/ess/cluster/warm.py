@@ -14,7 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ess import settings
@@ -46,10 +47,31 @@ def _parent() -> Path:
     return ours if fits else Path(protocol.runtime_directory()).absolute() / "jobs"
 
 
-class WarmTools:
-    """The tool server of this process, started when it is first wanted."""
+@dataclass(frozen=True)
+class ToolServer:
+    """A tool server: its socket, and the variables for what its commands start."""
 
-    def __init__(self, groups: Groups) -> None:
+    socket: Path
+    variables: Mapping[str, str]
+
+
+def _resident() -> Path | None:
+    """The socket of the server that the user's terminal has, as its environment and folders say."""
+    folder = environment().get("ESS_RUNTIME_DIR") or protocol.runtime_directory()
+    path = Path(folder) / Path(protocol.socket_path()).name
+    return path if protocol.is_private(folder) and path.exists() else None
+
+
+class WarmTools:
+    """The tool server of this process, started when it is first wanted.
+
+    Args:
+        groups: Watches over it.
+        resident: Commands that need no launcher may go to the server that the user's terminal has, if it runs: it ends
+            them when this process ends.
+    """
+
+    def __init__(self, groups: Groups, *, resident: bool = False) -> None:
         self._groups = groups
         self._lock = threading.Lock()
         self._folder: Path | None = None
@@ -57,6 +79,7 @@ class WarmTools:
         self._started = 0.0
         self._abandoned = 0
         self._useless = environment().get("ESS_WARM") == "0"
+        self._resident = _resident() if resident and not self._useless else None
 
     def environment(self) -> dict[str, str]:
         """The variables that make a command use the server, or run directly while the server is not ready."""
@@ -67,16 +90,25 @@ class WarmTools:
                 return dict(WITHOUT)
             return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)}
 
-    def ready_socket(self, stop: Callable[[], bool]) -> Path | None:
-        """The socket of the server, once it is ready; None if there will be none. A true ``stop`` ends the waiting."""
+    def servers(self, stop: Callable[[], bool]) -> Iterator[ToolServer]:
+        """The servers that a command can be given to, the next one if one does not take it: the user's, and our own.
+
+        The first answer may wait until our own is ready; a true ``stop`` ends that.
+        """
+        if self._resident is not None and self._resident.exists():
+            yield ToolServer(self._resident, dict(WITHOUT))
+            self._resident = None
         while True:
             with self._lock:
                 self._ensure()
                 if self._folder is None or self._server is None:
-                    return None
+                    return
                 found = next(self._folder.glob("*.sock"), None)
-            if found is not None or stop():
-                return found
+            if found is not None:
+                yield ToolServer(found, {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)})
+                return
+            if stop():
+                return
             time.sleep(_READY_PAUSE)
 
     @property

@@ -67,7 +67,7 @@ class Watch:
 
 def _ours(groups: Groups, warm: WarmTools) -> Iterator[tuple[int, str]]:
     """The stopped processes that a job may wait for, each with what is to be said of it."""
-    labels = groups.labels()
+    labels, elsewhere = groups.labels(), groups.elsewhere()
     for pid, status in stopped_processes():
         if pid == groups.reaper_pid:
             yield (
@@ -76,8 +76,8 @@ def _ours(groups: Groups, warm: WarmTools) -> Iterator[tuple[int, str]]:
             )
         elif pid == warm.server_pid:
             yield pid, f"the tool server (process {pid}) is stopped; it is ended, and commands run without it"
-        elif status.session in labels:
-            label = labels[status.session] or "a command of the tool server"
+        elif pid in elsewhere or status.session in labels:
+            label = elsewhere.get(pid) or labels.get(status.session) or "a command of the tool server"
             yield (
                 pid,
                 (

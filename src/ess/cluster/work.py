@@ -14,16 +14,18 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ess.cluster.commands import Ended, Setting, remove_reports, run_command
 from ess.cluster.contents import contents, preprocessed
 from ess.cluster.groups import Groups
+from ess.cluster.held_input import HeldInput
 from ess.cluster.import_places import mark
 from ess.cluster.plain_pipelines import plain_program
 from ess.cluster.shares import Share
 from ess.cluster.substitution import FileValues, Place, substitute, variables
 from ess.cluster.tool_calls import ToolPipeline, tool_pipeline
+from ess.cluster.tool_runs import run_tools
 from ess.cluster.uploads import Written, upload
 from ess.cluster.warm import WITHOUT, WarmTools
 from ess.errors import EssError, printable
@@ -153,38 +155,53 @@ def _run_task(
         }
     # What several files go through first, each does by itself.
     command, preprocess = job.command, "" if task.others else job.preprocess
-    tools = program = None
+    pipeline = program = None
     if task.entry is not None:
         if groups.starts_programs and not preprocess and mark(command).text == command:
             program = plain_program(substitute(command, place, file), environment)
         if warm is not None:
-            tools = _without_shell(job, place, file, preprocess, environment, warm, stop)
+            pipeline = _without_shell(job, place, file, preprocess, environment)
         command, preprocess = mark(command).text, mark(preprocess, "p").text
-    environment |= warm.environment() if warm is not None else WITHOUT
     command = substitute(command, place, file)
     setting = replace(job.setting, environment=environment)
     if preprocess:
         # Braces keep a list of commands together; the newline ends a comment.
         command = f"{{ {substitute(preprocess, place, file)}\n}} | {{ {command}\n}}"
+    label = printable(Share(task.files).name) if task.files else f"node {place.node_id}"
     try:
         source = None
         if task.others:
-            opener = _opener(job, place, setting, groups, stem, stop)
+            opener = _opener(job, place, _with_server(setting, warm), groups, stem, stop)
             source = contents(task.files, opener, lines=bool(job.columns or job.delimiter))
         elif task.entry is not None:
             source = open_data(task.entry, job.compression, job.source)
         try:
-            ended = run_command(
+            ended = None
+            if pipeline is not None and warm is not None and source is not None:
+                held = HeldInput(source, stop)
+                source = cast(BinaryIO, held)
+                ended = run_tools(
+                    pipeline,
+                    held,
+                    setting=setting,
+                    warm=warm,
+                    groups=groups,
+                    stdout=stdout,
+                    stderr=stderr,
+                    counts=counts,
+                    stop=stop,
+                    label=label,
+                )
+            ended = ended or run_command(
                 command,
-                setting=setting,
+                setting=_with_server(setting, warm),
                 groups=groups,
                 stdout=stdout,
                 stderr=stderr,
                 counts=counts,
                 source=source,
                 stop=stop,
-                label=printable(Share(task.files).name) if task.files else f"node {place.node_id}",
-                tools=tools,
+                label=label,
                 program=program,
             )
         finally:
@@ -249,17 +266,15 @@ def _write(
     return ended, written
 
 
+def _with_server(setting: Setting, warm: WarmTools | None) -> Setting:
+    """The surroundings, with the variables by which commands find the tool server."""
+    variables = warm.environment() if warm is not None else WITHOUT
+    return replace(setting, environment={**setting.environment, **variables})
+
+
 def _without_shell(
-    job: Job,
-    place: Place,
-    file: FileValues | None,
-    preprocess: str,
-    environment: Mapping[str, str],
-    warm: WarmTools,
-    stop: Callable[[], bool],
-) -> tuple[ToolPipeline, Path] | None:
-    """The command as a pipeline of our own tools, if it is one, and the tool server, if there is one."""
+    job: Job, place: Place, file: FileValues | None, preprocess: str, environment: Mapping[str, str]
+) -> ToolPipeline | None:
+    """The command as a pipeline of our own tools, if it is one."""
     command, preprocess = substitute(job.command, place, file), substitute(preprocess, place, file)
-    pipeline = tool_pipeline(command, preprocess, environment, job.id)
-    server = warm.ready_socket(stop) if pipeline is not None else None
-    return None if pipeline is None or server is None else (pipeline, server)
+    return tool_pipeline(command, preprocess, environment, job.id)

@@ -1,0 +1,91 @@
+"""An input whose beginning, in most cases all of it, is in memory before its command begins.
+
+A command that reads it from there waits for nothing, and what is wrong with the file is known before. Larger inputs
+go on from their source.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import BinaryIO
+
+from ess.errors import EssError, SystemFailure
+
+#: The most bytes of an input that are held, decompressed.
+HELD = 16 << 20
+
+_PIECE = 1 << 20
+
+
+class HeldInput(io.RawIOBase):
+    """The bytes of a source, of which the first ones are read at once. Closing it closes the source.
+
+    Args:
+        source: Where they come from.
+        stop: Asked from time to time; true ends the reading ahead.
+
+    Attributes:
+        error: The reason that the source cannot be read further; what was read before stands.
+        is_whole: True if all of the input is held.
+    """
+
+    def __init__(self, source: BinaryIO, stop: Callable[[], bool] = lambda: False) -> None:
+        self._source = source
+        self._given = 0
+        self.error: EssError | None = None
+        self.is_whole = False
+        self._file = os.memfd_create("input", os.MFD_CLOEXEC) if hasattr(os, "memfd_create") else -1
+        self.size = 0
+        if self._file >= 0:
+            self._read_ahead(stop)
+
+    def _read_ahead(self, stop: Callable[[], bool]) -> None:
+        try:
+            while self.size < HELD and not stop():
+                piece = self._source.read(_PIECE)
+                if not piece:
+                    self.is_whole = True
+                    return
+                view = memoryview(piece)
+                while view:
+                    written = os.write(self._file, view)
+                    self.size += written
+                    view = view[written:]
+        except EssError as error:
+            self.error = error
+        except OSError as error:
+            self.error = SystemFailure(f"cannot read ({error.strerror})", where="input of the command")
+
+    def file(self) -> int:
+        """The descriptor of a file with the whole input, at its beginning."""
+        os.lseek(self._file, 0, os.SEEK_SET)
+        return self._file
+
+    def rewind(self) -> None:
+        """Begin again; no more may have been read than what is held."""
+        self._given = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes, from memory first."""
+        wanted = _PIECE if size is None or size < 0 else size
+        if self._given < self.size:
+            piece = os.pread(self._file, wanted, self._given)
+            self._given += len(piece)
+            return piece
+        if self.error is not None:
+            raise self.error
+        return b"" if self.is_whole else self._source.read(wanted)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if not self.closed:
+            if self._file >= 0:
+                os.close(self._file)
+            self._source.close()
+        super().close()
