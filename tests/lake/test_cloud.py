@@ -17,6 +17,8 @@ from ess.lake import datastores
 from ess.lake.content import open_raw
 from ess.lake.entry import FileEntry
 from ess.stores.store import ObjectChanged
+from tests.formats.test_archives import patch
+from tests.lake.test_archives import tarred, zipped
 from tests.store_servers import AZURITE_ACCOUNT, AZURITE_KEY, BUCKET, Azurite, StoreServer, store_server
 from tests.stores.stores import forget
 from tests.web_server import Nginx, nginx
@@ -67,7 +69,26 @@ def archive() -> bytes:
     return made.getvalue()
 
 
+#: Between the days stands what is not read.
+DAYS = {
+    f"{kind}_2014090{day}": b"%d\n" % day if kind == "day" else bytes(range(256)) * 2000
+    for day in (3, 1, 2)
+    for kind in ("day", "noise")
+}
+
+
+def broken_zip() -> bytes:
+    """A zip archive with a wrong checksum and a file that is well."""
+    data = bytearray(zipped({"day_20140904": b"4\n", "day_20140905": b"5\n"}))
+    patch(data, "day_20140904", crc=1)
+    return bytes(data)
+
+
 FILES = {
+    "shop/packed/days.zip": zipped(DAYS),
+    "shop/packed/days.tar": tarred(DAYS),
+    "shop/packed/days.tgz": gzip.compress(tarred(DAYS), 1),
+    "shop/packed/broken.zip": broken_zip(),
     "shop/sales_20140901.csv.gz": gzip.compress(b"user,price\nann,3\nbob,4\n"),
     "shop/sales_20140902.csv.gz": gzip.compress(b"user,price\nann,5\n"),
     "shop/sales_20140903.zip": archive(),
@@ -148,6 +169,28 @@ def test_a_stream_reads_every_file_also_of_odd_names_and_archives(
     expected = [b"user,price\nann,3\nbob,4\n", b"user,price\nann,5\n", b"user,price\nzoe,1\n", b"user,price\neve,6\n"]
     assert out.getvalue() == b"".join(expected)
     assert not (tmp_path / "x").exists()
+
+
+def test_files_in_archives_are_read_by_their_bytes(store: tuple[str, StoreServer]) -> None:
+    ess.category_add("days", "shop/packed/*", archive="day_*", noprobe=True)
+    root = datastores.datastore().root
+    found = ess.files("days", "2014-09-02", "2014-09-02")
+    assert [entry.path for entry in found] == [
+        f"{root}shop/packed/days.{form}/day_20140902" for form in ("tar", "tgz", "zip")
+    ]
+    output = ess.stream("days", command="cat; echo %path", archive="*day_*")
+    assert output.output.decode().split("\n")[:-1] == [
+        line
+        for day in ("1", "2", "3")
+        for form in ("tar", "tgz", "zip")
+        for line in (day, f"{root}shop/packed/days.{form}")
+    ] + ["5", f"{root}shop/packed/broken.zip"]
+    [failure] = output.result.failures
+    assert failure.name == f"{root}shop/packed/broken.zip/day_20140904"
+    assert "its checksum is" in failure.problem
+    with ess.cat("shop/packed/days.tgz/noise_20140901") as file:
+        assert file.read() == DAYS["noise_20140901"]
+    assert [member.size for member in ess.lsa("shop/packed/days.tar", pattern="noise*")] == [512_000] * 3
 
 
 def test_columns_are_found(store: tuple[str, StoreServer]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ess.errors import EssError, InputOpenError, OutputWriteError
+from ess.lake import archives
+from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access, Credentials
 from ess.stores.store import PIECE, NoSuchObject, ObjectChanged, Store, pieces
 from tests.store_servers import BUCKET, StoreServer
@@ -37,9 +41,13 @@ def proxy(server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faul
         yield found
 
 
-def through(proxy: FaultyProxy, server: StoreServer, **more: str) -> Store:
+def access_through(proxy: FaultyProxy, server: StoreServer, **more: str) -> Access:
     values = {**server.environment, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}", **more}
-    return Access("s3", BUCKET, Credentials(tuple(values.items()))).open()
+    return Access("s3", BUCKET, Credentials(tuple(values.items())))
+
+
+def through(proxy: FaultyProxy, server: StoreServer, **more: str) -> Store:
+    return access_through(proxy, server, **more).open()
 
 
 @pytest.fixture
@@ -84,6 +92,31 @@ def test_a_part_of_an_object_that_is_cut_goes_on_to_its_end(
         assert file.read() == CONTENT[77:5077]
     asked = [re.search(rb"(?i)\r\nrange: bytes=(\d+-\d+)\r\n", head) for head in proxy.requests]
     assert [found and found[1] for found in asked] == [b"77-5076", b"1077-5076", b"1077-5076"]
+
+
+def test_of_an_archive_only_what_is_needed_is_asked_for(proxy: FaultyProxy, server: StoreServer, store: Store) -> None:
+    noise = CONTENT * 3
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as packed:
+        for name, content in (("1", noise), ("wanted", CONTENT[:5000]), ("3", noise)):
+            packed.writestr(name, content)
+    server.put("a.zip", target.getvalue())
+    source = access_through(proxy, server)
+    found = store.head("a.zip")
+    entry = FileEntry(store.at("a.zip"), found.size, found.modified, version=found.version)
+    proxy.requests.clear()
+    members = archives.contents(entry, source).members
+    proxy.faults += [Fault(after=1000)]
+    with archives.open_member(entry.inside(members[1]), source) as file:
+        assert file.read() == CONTENT[:5000]
+    spans = [re.search(rb"(?i)\r\nrange: bytes=(\d+)-(\d+)\r\n", head) for head in proxy.requests]
+    sizes = [int(span[2]) - int(span[1]) + 1 for span in spans if span is not None]
+    assert len(sizes) == len(proxy.requests) == 4  # the head, the end, the file, and its rest
+    assert (sizes[0], sizes[1]) == (512, 66_000)
+    assert sum(sizes[2:]) < 2 * 7000
+    server.put("a.zip", target.getvalue()[::-1])
+    with pytest.raises(ObjectChanged):
+        archives.open_member(entry.inside(members[1]), source).read()
 
 
 def test_the_rest_of_another_object_is_refused(store: Store, proxy: FaultyProxy, server: StoreServer) -> None:

@@ -13,7 +13,7 @@ from ess.cluster.warm import WarmTools
 from ess.cluster.watch import Watch
 from ess.cluster.work import Job, Outcome, Task, run_bundle
 from ess.errors import InitializationError
-from ess.lake.content import close_archives
+from ess.lake.content import keeping_archives
 from ess.settings import make_private_folder
 
 _groups: Groups | None = None
@@ -67,11 +67,10 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
     _running.add(key)
     folder = make_private_folder(output_folder(worker, key))
     try:
-        return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more, folder)
+        with keeping_archives():
+            return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more, folder)
     finally:
         _running.discard(key)
-        if not _running:
-            close_archives()
         if wanted_no_more():
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -22,7 +22,7 @@ from ess.cluster.targets import Target, names_of_files, names_of_nodes, require_
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import EssError, OptionError, OutputWriteError, printable
-from ess.lake.content import THIS_DISK, close_archives
+from ess.lake.content import THIS_DISK, keeping_archives
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
 from ess.udb.wire.access import udb_folder
@@ -208,7 +208,8 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
                 names = names_of_nodes(options.output, len(shares)) if options.output else None
             in_turn = threads == 1 or options.bulk
             run = _Run(source, command, job_id, folder, history, options, runtime, shares, names, in_turn=in_turn)
-            result = run.to_its_end(book, stdout, stderr)
+            with keeping_archives():
+                result = run.to_its_end(book, stdout, stderr)
         except KeyboardInterrupt:
             book.end(_CANCELLED)  # this process may live on, and the job can be resumed all the same
             raise
@@ -219,7 +220,6 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
     finally:
         book.close()
         ledger.clear_output(folder)
-        close_archives()
 
 
 def _shares(

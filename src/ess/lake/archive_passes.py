@@ -1,7 +1,7 @@
 """Passes through compressed tar archives: which file comes where is known, but what comes before has to be read.
 
-A pass that has given a file waits behind it for the next one, so that all files of an archive, in its order, take one
-pass, and as many threads as want files of it at a time take a pass each.
+A pass that has given a file waits behind it for the next one (:func:`ess.lake.content.keeping_archives`), so that all
+files of an archive, in its order, take one pass, and as many threads as want files of it at a time take a pass each.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ess.errors import EssError
 from ess.formats import tar_archive
 from ess.formats.codecs import open_decompressed
 from ess.formats.tar_archive import TarStream
+from ess.lake.content import archives_are_kept
 from ess.lake.entry import FileEntry
 from ess.lake.member import Member
 from ess.stores.kinds import Access
@@ -154,6 +155,9 @@ def _take(archive: _Archive, at: int) -> TarStream | None:
 
 
 def _give_back(archive: _Archive, stream: TarStream) -> None:
+    if not archives_are_kept():
+        stream.close()
+        return
     with _lock:
         _waiting.append((archive, stream))
         oldest = _waiting.pop(0)[1] if len(_waiting) > _WAITING else None

@@ -20,6 +20,7 @@ from ess.formats.codecs import DecodedStream, compression_of, open_decompressed
 from ess.formats.tar_archive import TarStream, Trouble
 from ess.formats.zip_archive import DamagedDirectory, NoZip, ZipFile
 from ess.lake import archive_passes
+from ess.lake.content import keeping_archives
 from ess.lake.entry import FileEntry
 from ess.lake.member import Member
 from ess.lake.patterns import compile_exclude
@@ -295,12 +296,13 @@ def read_each(
     if not found.members and not found.problem:
         raise OptionError("no file in it matches", where=entry.path, hint=f"see: ess lsa {entry.path}")
     failure: EssError | None = None
-    for member in found.members:
-        try:
-            with open_file(entry.inside(member)) as opened:
-                while piece := opened.read(_BUFFER):
-                    yield piece
-        except EssError as error:
-            failure = failure or error
+    with keeping_archives():
+        for member in found.members:
+            try:
+                with open_file(entry.inside(member)) as opened:
+                    while piece := opened.read(_BUFFER):
+                        yield piece
+            except EssError as error:
+                failure = failure or error
     if failure is not None or found.problem:
         raise failure or damage(found, entry)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from ess.errors import InputReadError
@@ -89,11 +91,25 @@ def open_data(entry: FileEntry, compression: str = "", source: Access = THIS_DIS
     return _Decompressed(open_raw(entry, source), entry.path)
 
 
-def close_archives() -> None:
-    """Close the archives that wait for their next file to be asked for."""
-    passes = sys.modules.get("ess.lake.archive_passes")  # not loaded: none waits
-    if passes is not None:
-        passes.close_waiting()
+_keepers: list[None] = []
+
+
+@contextlib.contextmanager
+def keeping_archives() -> Iterator[None]:
+    """Keep compressed archives open behind the file that was read, for the next one: several are wanted."""
+    _keepers.append(None)
+    try:
+        yield
+    finally:
+        _keepers.pop()
+        passes = sys.modules.get("ess.lake.archive_passes")  # not loaded: none is open
+        if passes is not None and not _keepers:
+            passes.close_waiting()
+
+
+def archives_are_kept() -> bool:
+    """True while somebody wants several files."""
+    return bool(_keepers)
 
 
 def _form(form: str) -> str:

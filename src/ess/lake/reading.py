@@ -9,7 +9,7 @@ from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import InputColumns, parse_input_columns
 from ess.formats.reader import InputBatch, read_input, read_opened
 from ess.lake.categories import Category, shown_delimiter
-from ess.lake.content import compression_of, open_data, open_raw
+from ess.lake.content import compression_of, keeping_archives, open_data, open_raw
 from ess.lake.datastores import datastore
 from ess.lake.entry import FileEntry
 
@@ -49,6 +49,13 @@ def read_rows(category: Category, files: Sequence[FileEntry], *, eok: bool = Fal
             "reading rows through a preprocess command is not available yet", where=where, hint="use ess stream"
         )
     columns = input_columns(category)
+    with keeping_archives():
+        yield from _read_each(category, files, columns, where, eok=eok)
+
+
+def _read_each(
+    category: Category, files: Sequence[FileEntry], columns: InputColumns, where: str, *, eok: bool
+) -> Iterator[InputBatch]:
     for entry in files:
         if category.compression == "none":
             _check_plain(entry, where)

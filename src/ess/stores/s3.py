@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import html
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import BinaryIO
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -163,7 +163,7 @@ class Bucket:
         first = next(pieces, b"")  # so that what is wrong is said by this call
         return opened(_after(first, pieces))
 
-    def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Iterator[bytes]:
+    def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Generator[bytes]:
         end = None if length is None else offset + length
 
         def request(at: int, expected: str) -> Request:
@@ -442,9 +442,12 @@ def _found(pattern: re.Pattern[bytes], text: bytes) -> str:
     return found[1].decode("ascii", "replace") if found else ""
 
 
-def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+def _after(first: bytes, rest: Generator[bytes]) -> Iterator[bytes]:
+    try:
+        yield first
+        yield from rest
+    finally:
+        rest.close()  # also if the first piece is all that was wanted
 
 
 def _endpoint(credentials: Credentials) -> tuple[str, str]:

@@ -7,7 +7,7 @@ another one that it points to.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import BinaryIO
@@ -211,7 +211,7 @@ class Site:
         first = next(source, b"")  # so that what is wrong is said by this call
         return opened(_after(first, source))
 
-    def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Iterator[bytes]:
+    def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Generator[bytes]:
         target = _target(key)
         end = None if length is None else offset + length
 
@@ -378,9 +378,12 @@ def _read_only(where: str) -> OutputWriteError:
     return OutputWriteError("web servers are only read", where=where, hint="write to this disk or to a bucket")
 
 
-def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+def _after(first: bytes, rest: Generator[bytes]) -> Iterator[bytes]:
+    try:
+        yield first
+        yield from rest
+    finally:
+        rest.close()  # also if the first piece is all that was wanted
 
 
 def _key(folder: str, listed: Listed) -> str:
