@@ -48,6 +48,7 @@ DAMAGED_CLUSTER = f"{CERTIFICATES}a_cluster_names_a_damaged_file_a_wrong_clock_a
 AFTER_A_FAILURE = f"{ONCE}test_what_comes_after_a_failure_does_not_count_and_the_file_is_done_again_as_a_whole"
 
 TOGETHER = "tests/cluster/test_once_together.py::test_the_files_of_a_command_are_imported_once"
+LATE = "tests/cluster/test_s3out_faults.py::test_an_attempt_that_was_lost_and_writes_late_is_told"
 NOT_WRITTEN = "tests/cluster/test_once_together.py::test_a_file_whose_output_cannot_be_written_is_done_again"
 
 #: What stands in a sentence -> the test that does what it says.
@@ -68,6 +69,7 @@ TRIED = {
     "make room, or set ESS_CACHE_DIR to a folder of another disk; then repeat with --resume": (
         "tests/cluster/test_full_disk.py::test_a_full_disk_is_named"
     ),
+    "repeat with --resume": LATE,
     "put it back, or clear what was imported and leave out --resume": TOGETHER,
     "`--resume` runs the commands that are not done, with the same files": TOGETHER,
     "the others go on, and `--resume` runs its command again": NOT_WRITTEN,

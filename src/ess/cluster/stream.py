@@ -383,7 +383,9 @@ class _Run:
             store = output.access.open()
             if store.head(outcome.written.key).version != outcome.written.version:
                 problem = OutputWriteError(
-                    "a node that was lost has written it once more", where=store.at(outcome.written.key)
+                    "a node that was lost has written it once more",
+                    where=store.at(outcome.written.key),
+                    hint="repeat with --resume",
                 )
                 ended = replace(outcome.ended, exit_code=problem.exit_code, problem=str(problem))
                 self._outcomes[number] = replace(outcome, ended=ended, written=None)
