@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 import ess
@@ -105,6 +108,26 @@ def test_a_drawing_into_a_pipe_has_no_colour(logs: Path, capsys: pytest.CaptureF
     shown = capsys.readouterr().out.splitlines()
     assert shown[1].startswith("visits ")
     assert not any(line.startswith("notes") for line in shown)
+
+
+def test_a_terminal_has_colours_and_a_width_and_may_have_no_blocks(logs: Path, places: dict[str, str]) -> None:
+    program = Path(sys.executable).with_name("ess")
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "LC_ALL", "LANG")}
+    shown = []
+    for more in ({}, {"NO_COLOR": "1"}, {"LC_ALL": "C"}):
+        terminal = pexpect.spawn(
+            str(program),
+            ["summary", "--plot"],
+            env={**environment, "TERM": "xterm", "LC_CTYPE": "C.UTF-8", **more},
+            dimensions=(24, 40),
+            encoding="utf-8",
+        )
+        terminal.expect(pexpect.EOF)
+        shown.append(terminal.before.splitlines()[1])
+    colours, plain, ascii_only = shown
+    assert colours == "visits \x1b[36m█▄\x1b[0m\x1b[31m\u00d7\x1b[0m\x1b[36m▅\x1b[0m"
+    assert plain == "visits █▄\u00d7▅"
+    assert ascii_only == "visits \x1b[36m#:\x1b[0m\x1b[31mx\x1b[0m\x1b[36m:\x1b[0m"
 
 
 @pytest.mark.parametrize(

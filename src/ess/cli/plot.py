@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from ess.cli.render import human_size
@@ -165,12 +165,14 @@ def datastore_plot(categories: Sequence[tuple[str, Sequence[Day]]], pen: Pen) ->
         means, missing = axis.means(sizes), axis.missing(sizes)
         steps = len(pen.levels) - 1
         most = max(means) or 1
-        text = "".join(
-            pen.paint(pen.marks[0] if _inside(axis.days(column), days) else " ", _RED)
+        cells = [
+            ((pen.marks[0] if _inside(axis.days(column), days) else " "), _RED)
             if missing[column] == 1
-            else pen.paint(pen.levels[max(1, round(value / most * steps))], _CYAN)
+            else (pen.levels[max(1, round(value / most * steps))], _CYAN)
             for column, value in enumerate(means)
-        )
+        ]
+        stretches = groupby(cells, key=lambda cell: cell[1])
+        text = "".join(pen.paint("".join(mark for mark, _ in marks), colour) for colour, marks in stretches)
         lines.append(f"{name[:margin]:<{margin}} {text}".rstrip())
     return [*lines, *_dates(axis, margin + 1, 1), f"{pen.marks[0]}: no files, between others"]
 

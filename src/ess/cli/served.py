@@ -36,9 +36,12 @@ _UTF_8 = re.compile(rb"(C|POSIX|.*\.utf-?8(@.*)?)?", re.IGNORECASE | re.DOTALL)
 _PRELOADED = (
     "ess.api.lake",
     "ess.api.results",
+    "ess.api.summaries",
+    "ess.cli.plot",
     "ess.lake.archives",
     "ess.lake.key_files",
     "ess.lake.key_options",
+    "ess.lake.days",
     "ess.lake.organize",
     "ess.stores.disk",
     "ess.udb.admin.admin",
@@ -67,7 +70,11 @@ def is_served(arguments: Sequence[str]) -> bool:
 
     >>> [is_served(words.split()) for words in ("ls -r *.gz", "stream logs * * wc", "udbd status", "udbd start", "")]
     [True, False, True, False, True]
+    >>> is_served(["summary", "logs"]), is_served(["summary", "logs", "--scan"])
+    (True, False)
     """
+    if arguments[:1] == ["summary"] and any(word.startswith("--sc") for word in arguments):
+        return False  # it reads all files
     return not arguments or arguments[0] in _WORDS or tuple(arguments[:2]) in _PAIRS
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ess.cli.plot import Pen
 
 
+_ASCII = ("C", "POSIX")
+
+
 class Parameter(enum.StrEnum):
     """The parts to which ``ess summary CATEGORY`` can be narrowed."""
 
@@ -150,6 +153,11 @@ def _pen() -> Pen:
 
 
 def _can_show(characters: str) -> bool:
+    """True if standard output takes the characters. Python takes C for UTF-8; who says C wants ASCII."""
+    if os.environ.get("LC_ALL") in _ASCII or (
+        os.environ.get("LC_CTYPE") in ("", None, "C.UTF-8", *_ASCII) and os.environ.get("LANG") in _ASCII
+    ):
+        return False
     try:
         characters.encode(sys.stdout.encoding or "ascii")
     except (UnicodeError, LookupError):
