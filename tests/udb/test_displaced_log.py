@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from ess.errors import EssError, UdbRequestError
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
+from ess.udb.journal import log_file
 from ess.udb.server import database
 from ess.udb.server.server import UdbServer
 from ess.udb.wire.access import read_server_access
@@ -166,3 +168,18 @@ def test_a_log_that_is_damaged_is_restored_from_a_copy_or_cleared(restart: Resta
     perform(operation("-clr", "db"))
     perform(operation("-load", "db", str(tmp_path / "saved")))
     assert stored() == 20
+
+
+def test_a_log_that_grows_while_it_is_looked_at_is_not_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = log_file.LogFile(tmp_path / "log-0")
+    look = os.fstat
+
+    def grows_behind(file: int) -> os.stat_result:
+        seen = look(file)
+        monkeypatch.setattr(os, "fstat", look)
+        log.append(b"of another import")
+        return seen
+
+    monkeypatch.setattr(os, "fstat", grows_behind)
+    log.require_in_place()
+    assert log.size == log.path.stat().st_size

@@ -134,6 +134,7 @@ class LogFile:
         """
         if self._is_given_up:
             return
+        size = self.size  # before the file is looked at: it may grow meanwhile
         try:
             named, held = self.path.stat(), os.fstat(self._file)
         except (FileNotFoundError, NotADirectoryError):
@@ -142,9 +143,9 @@ class LogFile:
             raise disk_failure(error, self.path) from None
         if (named.st_dev, named.st_ino) != (held.st_dev, held.st_ino):
             raise self._displaced("was replaced by another file")
-        if held.st_size < self.size:
+        if held.st_size < size:
             raise self._displaced("was cut off")
-        if exactly and held.st_size > self.size:
+        if exactly and held.st_size > size:
             raise self._displaced("was written to by another program")
 
     def give_up(self) -> None:
