@@ -8,6 +8,9 @@ import io
 import json
 import lzma
 import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from ess.errors import EssError, OptionError
 from ess.lake import datastores
 from ess.stores.kinds import Credentials
 from ess.stores.store import Store, pieces
-from tests.store_servers import BUCKET, StoreServer
+from tests.store_servers import BUCKET, OfS3, StoreServer
 from tests.stores.stores import KINDS, forget, served
 
 
@@ -246,3 +249,32 @@ def test_each_node_of_exec_makes_an_object(bucket: StoreServer, files: Path) -> 
         assert (gzip.decompress(found) if name.endswith(".gz") else found) == b"0\n"
     with pytest.raises(OptionError, match="%file has no value in the name of the object of a node; known: %node_id"):
         ess.execute("echo", s3out="results:%file")
+
+
+def test_the_example_of_the_reference_manual_converts_archives(
+    bucket: StoreServer, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(bucket, OfS3)
+    bucket.empty()
+    bucket._client.create_bucket(Bucket="my-gz-data")
+    values = bucket.environment
+    monkeypatch.setenv("AWS_ENDPOINT_URL", values["AWS_ENDPOINT_URL"])
+    keys = f"me,{values['AWS_ACCESS_KEY_ID']},{values['AWS_SECRET_ACCESS_KEY']}\n"
+    (tmp_path / "keys.csv").write_text(f"User Name,Access Key Id,Secret Access Key\n{keys}")
+    for name, text in (("logs/web/140901.zip", "a\n"), ("140902.zip", "b\n"), ("140831.zip", "c\n")):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("inner.csv", text)
+        bucket.put(name, packed.getvalue())
+    script = """
+    ess select s3://my-gz-data --credentials=keys.csv
+    ess select s3://shop-data --credentials=keys.csv
+    ess category add zipfiles "*.zip" --dateregex="[:%y:][:%m:][:%d:].zip"
+    ess stream zipfiles 2014-09-01 "*" "gzip -3 -c -" --s3out=my-gz-data:/converted/%path/%file.gz
+    """
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-ec", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    store = datastores.datastore("my-gz-data").access.open()
+    found = {name: gzip.decompress(content(store, name)) for name in names(store)}
+    assert found == {"converted/logs/web/140901.gz": b"a\n", "converted/140902.gz": b"b\n"}
