@@ -20,7 +20,7 @@ from typing import BinaryIO
 import pytest
 
 from ess.errors import InputReadError
-from ess.formats import tar_archive, zip_archive
+from ess.formats import tar_archive, zip_archive, zip_recovery
 from ess.formats.codecs import open_decompressed
 from ess.formats.tar_archive import TarStream, Trouble
 
@@ -224,6 +224,30 @@ def test_a_zip_that_breaks_off_has_no_directory(kept: int) -> None:
     data = made_zip()[:kept]
     with pytest.raises(zip_archive.NoZip, match="it breaks off"):
         zip_list(data)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("zip64", [False, True])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_files_of_a_zip_that_breaks_off_are_found_by_their_own_headers(
+    streamed: bool, zip64: bool, method: int
+) -> None:
+    data = made_zip(method, streamed=streamed, zip64=zip64)
+    whole = data[: data.index(b"PK\1\2")]
+    cut = data[: zip_list(data)[0].at + 300]
+    if streamed and method == zipfile.ZIP_STORED:  # nobody can tell where it ends
+        with pytest.raises(zip_recovery.Lost, match=r"logs/a.csv"):
+            list(zip_recovery.recovered(TarStream(io.BytesIO(whole))))
+        return
+    found = list(zip_recovery.recovered(TarStream(io.BytesIO(whole))))
+    assert {file.name: zip_content(whole, file) for file in found} == {"logs/a.csv": TEXT, "logs/empty": b"", "b": b"x"}
+    if streamed:
+        with pytest.raises(zip_recovery.Lost, match=r"logs/a.csv"):
+            list(zip_recovery.recovered(TarStream(io.BytesIO(cut))))
+        return
+    [first] = zip_recovery.recovered(TarStream(io.BytesIO(cut)))
+    with pytest.raises(InputReadError, match="a.zip/logs/a.csv: the archive breaks off"):
+        zip_content(cut, first)
 
 
 @pytest.mark.parametrize("pack", ["deflate", "bzip2", "lzma"])

@@ -275,9 +275,6 @@ def test_an_archive_that_breaks_off_fails_and_what_came_before_is_read(form: str
     assert output.result.exit_code == 12
     [*failed, whole] = [failure.name for failure in output.result.failures][::-1]
     assert whole == f"{folder}/a/cut.{form}"  # whatever the range: nobody knows the dates of what is missing
-    if form == "zip":
-        assert (output.output, failed) == (b"good\n", [])
-        return
     assert output.output in (b"first\ngood\n", b"good\n")  # bzip2 has all of it in one block
     assert [Path(path).name for path in failed] in ([], ["b_20140902"])
     found = ess.archive_contents(f"a/cut.{form}")

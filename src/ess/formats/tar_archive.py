@@ -151,9 +151,13 @@ class TarStream(io.RawIOBase):
     def peek(self, size: int) -> bytes:
         """The next bytes, which are still to come."""
         data = self._next(size)
+        self.push_back(data)
+        return data
+
+    def push_back(self, data: bytes) -> None:
+        """Take back the bytes that were read last."""
         self._again = data + self._again
         self._at -= len(data)
-        return data
 
     def close(self) -> None:
         """Close what the bytes come from."""

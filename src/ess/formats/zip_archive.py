@@ -33,7 +33,7 @@ _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
-_LOCAL = struct.Struct("<4s5H3L2H")
+LOCAL = struct.Struct("<4s5H3L2H")
 _FULL_32 = 0xFFFF_FFFF
 _LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 
@@ -44,11 +44,11 @@ _UNIX = (3, 19)
 _FAT = 0
 _DOS_FOLDER = 0x10
 
-_STORED, _DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ = 0, 8, 12, 14, 93, 95
-_READABLE = frozenset({_STORED, _DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ})
+STORED, DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ = 0, 8, 12, 14, 93, 95
+_READABLE = frozenset({STORED, DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ})
 _OTHER_METHODS = {1: "shrink", 6: "implode", 9: "Deflate64", 94: "MP3", 96: "JPEG", 97: "WavPack", 98: "PPMd"}
 
-_DAMAGE = (
+DAMAGE = (
     cast(type[Exception], igzip_lib.IsalError),
     zlib.error,
     lzma.LZMAError,
@@ -125,7 +125,7 @@ def directory(read: Callable[[int, int], bytes], size: int) -> Iterator[ZipFile]
             fields = _ENTRY.unpack_from(held, used)
             length = _ENTRY.size + sum(fields[10:13])
             if len(held) - used >= length:
-                entry = _entry(fields, held[used + _ENTRY.size : used + length], shift)
+                entry = entry_of(fields, held[used + _ENTRY.size : used + length], shift)
         if entry is None:
             raise DamagedDirectory(f"its directory is damaged at byte {at}, behind {number} files")
         yield entry
@@ -163,8 +163,14 @@ def _place(part: Callable[[int, int], bytes], tail: bytes, tail_at: int) -> tupl
     return end - length, end, shift
 
 
-def _entry(fields: tuple[Any, ...], rest: bytes, shift: int) -> ZipFile | None:
-    """An entry of the directory; None if it makes no sense."""
+def entry_of(fields: tuple[Any, ...], rest: bytes, shift: int) -> ZipFile | None:
+    """An entry of the directory; None if it makes no sense.
+
+    Args:
+        fields: The numbers of its fixed part, in the order of the format.
+        rest: Its name, its extra fields and its comment.
+        shift: What has to be added to its place.
+    """
     signature, made, _, flags, method, time, date, crc, stored, size, name_length, extra_length, _, _, _, mode, at = (
         fields
     )
@@ -184,7 +190,7 @@ def _entry(fields: tuple[Any, ...], rest: bytes, shift: int) -> ZipFile | None:
         return None
     if made >> 8 == _FAT and "/" not in name:
         name = name.replace("\\", "/")
-    header = _LOCAL.size + name_length + _USUAL_EXTRA
+    header = LOCAL.size + name_length + _USUAL_EXTRA
     kind = "folder" if mode & _DOS_FOLDER and not size else _kind(name, made >> 8, mode)
     return ZipFile(name, kind, size, stored, at + shift, header, _time(date, time), method, crc, flags)
 
@@ -273,12 +279,12 @@ def content(file: ZipFile, open_part: Callable[[int, int], BinaryIO], label: str
 def _unpacked(file: ZipFile, open_part: Callable[[int, int], BinaryIO], label: str) -> Iterator[bytes]:
     offset, rest = 0, file.header + file.stored
     with open_part(file.at, rest) as opened:
-        local = opened.read(_LOCAL.size)
-        if len(local) < _LOCAL.size or not local.startswith(b"PK\3\4"):
+        local = opened.read(LOCAL.size)
+        if len(local) < LOCAL.size or not local.startswith(b"PK\3\4"):
             raise _damaged(label, f"its header at byte {file.at} of the archive is damaged")
-        offset = _LOCAL.size + sum(_LOCAL.unpack(local)[9:11])
+        offset = LOCAL.size + sum(LOCAL.unpack(local)[9:11])
         if offset <= file.header:
-            opened.read(offset - _LOCAL.size)
+            opened.read(offset - LOCAL.size)
             yield from _decompressed(file, opened, label)
             return
     with open_part(file.at + offset, file.stored) as opened:
@@ -287,7 +293,7 @@ def _unpacked(file: ZipFile, open_part: Callable[[int, int], BinaryIO], label: s
 
 def _decompressed(file: ZipFile, source: BinaryIO, label: str) -> Iterator[bytes]:
     pieces = _pieces(file, source, label)
-    if file.method == _STORED:
+    if file.method == STORED:
         yield from pieces
         return
     try:
@@ -296,7 +302,7 @@ def _decompressed(file: ZipFile, source: BinaryIO, label: str) -> Iterator[bytes
             yield from outputs(decompressor, piece)
             if decompressor.eof:
                 return
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _damaged(label, f"its compressed data is damaged ({error})") from None
     except MemoryError:
         raise _damaged(label, "its compressed data asks for more memory than there is") from None
@@ -313,7 +319,7 @@ def _pieces(file: ZipFile, source: BinaryIO, label: str) -> Iterator[bytes]:
 
 
 def _decompressor(file: ZipFile, pieces: Iterator[bytes]) -> Decompressor:
-    if file.method == _DEFLATE:
+    if file.method == DEFLATE:
         return cast(Decompressor, isal_zlib.decompressobj(-15))
     if file.method == _BZIP2:
         return cast(Decompressor, bz2.BZ2Decompressor())

@@ -66,7 +66,7 @@ def content(stream: TarStream, at: int, label: str, close: Callable[[], None]) -
 
 @contextlib.contextmanager
 def begin(entry: FileEntry, store: Store, key: str, form: str) -> Iterator[TarStream]:
-    """A tar archive from its beginning, to be listed."""
+    """An archive from its beginning, to be listed."""
     stream = _opened(entry, store, key, form)
     try:
         yield stream
@@ -88,7 +88,7 @@ def _opened(entry: FileEntry, store: Store, key: str, form: str) -> TarStream:
         return store.open(key, offset=at, version=entry.version)
 
     raw = store.open(key, version=entry.version)
-    if form == "tar":
+    if form in ("tar", "zip"):
         return TarStream(raw, reopen=reopen)
     return TarStream(cast(BinaryIO, _Unpacked(raw, entry.stored_path)))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 from ess.errors import EssError, InputReadError, OptionError
-from ess.formats import tar_archive, zip_archive
+from ess.formats import tar_archive, zip_archive, zip_recovery
 from ess.formats.archive_names import inner_path, is_clutter
 from ess.formats.codecs import DecodedStream, compression_of, open_decompressed
 from ess.formats.tar_archive import TarStream, Trouble
@@ -134,24 +134,16 @@ def _zip_contents(store: Store, key: str, entry: FileEntry) -> Contents:
     found = _Found("zip")
     try:
         for file in zip_archive.directory(read, entry.size):
-            if file.kind == "file":
-                found.add(
-                    Member(
-                        file.name,
-                        file.size,
-                        file.modified,
-                        "zip",
-                        file.at,
-                        stored=file.stored,
-                        header=file.header,
-                        method=file.method,
-                        crc=file.crc,
-                        flags=file.flags,
-                    )
-                )
-            elif file.kind != "folder":
-                found.leave_out(file.name)
-    except (NoZip, DamagedDirectory) as error:
+            found.add_zipped(file)
+    except NoZip as error:
+        found.problem = str(error)
+        try:
+            with archive_passes.begin(entry, store, key, "zip") as stream:
+                for file in zip_recovery.recovered(stream):
+                    found.add_zipped(file)
+        except zip_recovery.Lost as lost:
+            found.problem += f", nor the end of the file {inner_path(str(lost))}"
+    except DamagedDirectory as error:
         found.problem = str(error)
     return found.contents()
 
@@ -190,6 +182,26 @@ class _Found:
         if self._members.pop(path, None) is not None and len(self._repeated) < _NAMED:
             self._repeated[path] = None
         self._members[path] = member
+
+    def add_zipped(self, file: ZipFile) -> None:
+        """An entry of a zip archive."""
+        if file.kind == "file":
+            self.add(
+                Member(
+                    file.name,
+                    file.size,
+                    file.modified,
+                    "zip",
+                    file.at,
+                    stored=file.stored,
+                    header=file.header,
+                    method=file.method,
+                    crc=file.crc,
+                    flags=file.flags,
+                )
+            )
+        elif file.kind != "folder":
+            self.leave_out(file.name)
 
     def leave_out(self, name: str) -> None:
         """Something else."""
