@@ -192,15 +192,20 @@ def test_the_advice_after_a_database_server_was_killed(site: Site) -> None:
 
 def test_the_advice_about_a_database_server_that_is_stopped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESS_ANSWER_TIMEOUT", "1")
-    server = site.server_pids()[0]
-    stop(server)
+    servers = site.server_pids()
+    for server in servers:
+        stop(server)
     try:
         told = site.stream(DDEF)
     finally:
-        os.kill(server, signal.SIGCONT)
+        for server in servers:
+            os.kill(server, signal.SIGCONT)
     assert told.code == 31
-    assert f"(process {server}) is stopped and does not answer; let it go on: kill -CONT {server}" in told.err
-    assert f"run: kill -CONT {server}, then the same command with --resume" in told.err
+    for server in servers:
+        assert f"the server (process {server}) is stopped and does not answer; " in told.err
+        assert f"let it go on: kill -CONT {server}, or end it: ess udbd stop" in told.err
+    one, other = sorted(servers)
+    assert f"run: kill -CONT {one} {other}, then the same command with --resume" in told.err
     assert "ess udbd start" not in told.err
     assert site.stream(DDEF, "--resume").code == 0
     assert site.stored() == site.keys

@@ -71,10 +71,11 @@ class Pool:
         if missing:
             # All of them are named, so that the user can start all of them at once.
             where = ", ".join(dict.fromkeys(answer.where for answer in missing))
-            hint = missing[0].hint
+            what = "; ".join(dict.fromkeys(answer.what for answer in missing))
+            hint = "; ".join(dict.fromkeys(answer.hint for answer in missing))
             if any(each["volatile"] for each in held):
                 hint = f"its rows are lost: start it, clear the rest (aq_udb -clr {database}), {_ANEW}"
-            raise UdbConnectError(missing[0].what, where=where, hint=hint)
+            raise UdbConnectError(what, where=where, hint=hint)
         self.require_whole(database)
         if definition and 0 < len(held) < len(answers):
             self.define(database, definition)
