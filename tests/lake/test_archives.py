@@ -21,7 +21,7 @@ import zstandard
 import ess
 from ess.cluster import work
 from ess.errors import EssError, InputReadError, OptionError
-from ess.lake import archive_listing, archive_passes, archives
+from ess.lake import archive_listing, archive_passes, archive_spool, archives
 from ess.lake.content import open_raw
 from ess.lake.dates import AUTO, DateFinder, DateRule, DateRuleKind, FileDate
 from ess.lake.entry import FileEntry
@@ -337,6 +337,32 @@ def test_one_pass_gives_all_files_of_a_compressed_archive_whatever_their_order(
         assert streamed("all", threads=threads)[0] == "".join(f"{day}\n" for day in sorted(days))
         assert len(opened) <= 4, threads  # a thread each, and one that finds the others busy
         assert archive_passes._waiting == []
+
+
+@pytest.mark.parametrize("limit", [1 << 30, 8000])
+@pytest.mark.parametrize("form", ["tgz", "tar.bz2", "tar.zst"])
+def test_files_in_another_order_than_that_of_the_archive_take_two_passes_as_far_as_there_is_room(
+    form: str, limit: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = list(range(1, 29))
+    random.Random(7).shuffle(days)
+    (folder / f"a.{form}").write_bytes(MAKES[form]({f"x_201409{day:02}": b"%d\n" % day for day in days}))
+    ess.category_add("all", f"a.{form}", archive="*", columnspec="i:day")
+    opened: list[str] = []
+    inner = archive_passes._opened
+
+    def open_archive(*arguments: object) -> object:
+        opened.append("pass")
+        return inner(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(archive_passes, "_opened", open_archive)
+    monkeypatch.setattr(archive_spool, "LARGEST", limit)
+    assert ess.read("all")["day"].to_list() == sorted(days)
+    assert (len(opened) == 2) == (limit > 8000)
+    if limit > 8000:
+        assert streamed("all", threads=1)[0] == "".join(f"{day}\n" for day in sorted(days))
+        assert len(opened) == 4
+    assert (archive_passes._waiting, archive_passes._spools) == ([], {})
 
 
 def test_a_file_in_an_archive_has_an_identity_of_its_own_and_a_job_goes_on(folder: Path) -> None:

@@ -11,5 +11,6 @@
   ``sharing``: as a file.
 - ``probing``: finds the layout; ``content``: opens a file; ``reading``: its rows.
 - ``archives``: what is in an archive, and the content of one file, a ``member``; ``archive_passes``: those of
-  compressed tars, one after the other; ``archive_listing``: archives in listings; ``archive_index``: what is known.
+  compressed tars, one after the other; ``archive_spool``: in another order; ``archive_listing``: archives in listings;
+  ``archive_index``: what is known of them.
 """

@@ -7,10 +7,24 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ess.lake.archives import Contents
+from ess.lake.archives import Contents, contents
 from ess.lake.entry import FileEntry
 from ess.lake.index import as_bytes
 from ess.lake.index_file import Unusable, changing, index_of
+from ess.stores.kinds import Access
+
+
+def contents_known(entry: FileEntry, source: Access, folder: Path) -> Contents:
+    """The contents of a file, from the index or else as they are read now.
+
+    Raises:
+        EssError: As of :func:`ess.lake.archives.contents`.
+    """
+    found = known_contents(folder, [entry]).get(entry.path)
+    if found is None:
+        found = contents(entry, source)
+        put_contents(folder, [(entry, found)])
+    return found
 
 
 def known_contents(folder: Path, entries: Sequence[FileEntry]) -> dict[str, Contents]:

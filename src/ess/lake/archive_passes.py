@@ -2,6 +2,7 @@
 
 A pass that has given a file waits behind it for the next one (:func:`ess.lake.content.keeping_archives`), so that all
 files of an archive, in its order, take one pass, and as many threads as want files of it at a time take a pass each.
+Files that are wanted in another order come from :mod:`ess.lake.archive_spool`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ess.errors import EssError
 from ess.formats import tar_archive
 from ess.formats.codecs import open_decompressed
 from ess.formats.tar_archive import TarStream
+from ess.lake.archive_spool import Spool
 from ess.lake.content import archives_are_kept
 from ess.lake.entry import FileEntry
 from ess.lake.member import Member
@@ -40,6 +42,7 @@ class _Archive:
 
 
 _waiting: list[tuple[_Archive, TarStream]] = []
+_spools: dict[_Archive, Spool] = {}
 _lock = threading.Lock()
 
 
@@ -50,6 +53,8 @@ def open_content(entry: FileEntry, store: Store, key: str, member: Member, sourc
         EssError: If the archive cannot be opened or read up to the file.
     """
     archive = _Archive(os.getpid(), source, key, entry.version)
+    if archives_are_kept() and (part := _spooled(archive, entry, store, key, member)) is not None:
+        return content(part, member.at, entry.path, part.close)
     stream = _take(archive, member.at) or _opened(entry, store, key, member.form)
     try:
         return content(stream, member.at, entry.path, lambda: _give_back(archive, stream))
@@ -77,10 +82,11 @@ def begin(entry: FileEntry, store: Store, key: str, form: str) -> Iterator[TarSt
 def close_waiting() -> None:
     """Close what waits: no more files are wanted."""
     with _lock:
-        waiting = [stream for _, stream in _waiting]
+        waiting: list[TarStream | Spool] = [*(stream for _, stream in _waiting), *_spools.values()]
         _waiting.clear()
-    for stream in waiting:
-        stream.close()
+        _spools.clear()
+    for each in waiting:
+        each.close()
 
 
 def _opened(entry: FileEntry, store: Store, key: str, form: str) -> TarStream:
@@ -152,6 +158,18 @@ def _take(archive: _Archive, at: int) -> TarStream | None:
         found = max(usable, key=lambda pair: pair[1].tell())
         _waiting.remove(found)
         return found[1]
+
+
+def _spooled(archive: _Archive, entry: FileEntry, store: Store, key: str, member: Member) -> TarStream | None:
+    """The file from a temporary file, if files of the archive are wanted in another order than that of the archive."""
+    with _lock:
+        spool = _spools.get(archive)
+        if spool is None:
+            places = [stream.tell() for each, stream in _waiting if each == archive]
+            if not places or min(places) <= member.at:
+                return None  # it is the first file that is wanted, or comes behind another
+            spool = _spools[archive] = Spool(_opened(entry, store, key, member.form))
+    return spool.part(member.at, member.end)
 
 
 def _give_back(archive: _Archive, stream: TarStream) -> None:

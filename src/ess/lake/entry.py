@@ -29,8 +29,9 @@ class FileEntry:
     what ``[:%f:]`` found. ``datastore`` is the label of the datastore. A folder, which only
     ``ess ls`` lists, has ``folder=True`` and a path that ends in ``/``. ``version`` differs for any
     other content (see :class:`ess.stores.store.Entry`). A file in an archive has a ``member``; its ``path`` is that of
-    the archive with the path inside, its ``size`` that of the file, and its ``version`` that of the archive. An archive
-    that cannot be read, or not to its end, stands for what is missing, with a ``member`` that tells the ``problem``.
+    the archive with the path inside, its ``size`` that of the file; ``version`` and time are those of the archive. An
+    archive that cannot be read, or not to its end, stands for what is missing, with a ``member`` that tells the
+    ``problem``.
     """
 
     path: str
@@ -61,7 +62,7 @@ class FileEntry:
         return FileEntry(
             f"{self.path}/{member.path}",
             member.size,
-            (member.modified - NO_DATE).total_seconds(),
+            self.modified,
             found.date,
             self.datastore,
             found.number,

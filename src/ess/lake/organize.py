@@ -383,7 +383,7 @@ def _entry(path: str, store: Datastore, found: Entry) -> FileEntry:
 
 def _file_inside(path: str, store: Datastore, opened: Store) -> FileEntry | None:
     """The file of an archive, if the beginning of a path is that of an archive which has the rest."""
-    from ess.lake.archives import contents  # loads the decompressors
+    from ess.lake.archive_index import contents_known  # loads the decompressors
 
     at = len(path)
     while (at := path.rfind("/", len(store.root), at)) > 0:
@@ -392,7 +392,7 @@ def _file_inside(path: str, store: Datastore, opened: Store) -> FileEntry | None
         except InputOpenError:
             continue
         archive = _entry(path[:at], store, found)
-        members = contents(archive, store.access).members
+        members = contents_known(archive, store.access, store.folder).members
         return next((archive.inside(each) for each in members if each.path == path[at + 1 :]), None)
     return None
 
