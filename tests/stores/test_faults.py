@@ -7,7 +7,10 @@ import os
 import re
 import stat
 import zipfile
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import md5, sha1, sha256
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,8 @@ from ess.errors import EssError, InputOpenError, OutputWriteError
 from ess.lake import archives
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access, Credentials
-from ess.stores.store import PIECE, NoSuchObject, ObjectChanged, Store, pieces
+from ess.stores.seekable import SeekableObject
+from ess.stores.store import PIECE, Entry, NoSuchObject, ObjectChanged, Store, pieces
 from tests.store_servers import BUCKET, StoreServer
 from tests.stores.faulty import SLOW_DOWN, Fault, FaultyProxy, faulty
 from tests.stores.stores import forget, served
@@ -197,6 +201,40 @@ def test_a_completion_that_fails_with_status_200_is_a_failure(
         sink.write(b"x" * (PIECE + 1))
         proxy.faults.append(Fault("POST", status=200, body=b"<Error><Code>InternalError</Code></Error>"))
     assert server.names() == []
+
+
+SAME = {
+    "x-amz-checksum-sha256": b64encode(sha256(CONTENT).digest()).decode(),
+    "x-amz-checksum-sha1": b64encode(sha1(CONTENT).digest()).decode(),
+    "x-amz-checksum-crc32": b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode(),
+    "Content-MD5": b64encode(md5(CONTENT).digest()).decode(),
+    "x-goog-hash": f"crc32c=AAAAAA==,md5={b64encode(md5(CONTENT).digest()).decode()}",
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_what_is_not_as_its_checksum_says_is_refused(
+    name: str, store: Store, proxy: FaultyProxy, server: StoreServer
+) -> None:
+    headers = {"ETag": '"1"', name: SAME[name]}
+    proxy.faults += [Fault(status=200, body=CONTENT, headers=headers)]
+    assert content(store, "a") == CONTENT
+    damaged = CONTENT[:-1] + b"!"
+    proxy.faults += [Fault(status=200, body=damaged, headers=headers)]
+    with pytest.raises(InputOpenError, match=f"s3://{BUCKET}/a: what came is not what the store's checksum says"):
+        content(store, "a")
+    # Also where it is read as a file, to its last byte and no further.
+    proxy.faults += [Fault(status=200, body=damaged, headers=headers)]
+    with SeekableObject(store, Entry("a", len(damaged), 0.0, "1")) as file:
+        read = 0
+        with pytest.raises(InputOpenError, match="checksum"):
+            while piece := file.read(min(len(damaged) - read, 1 << 16) or 1):
+                read += len(piece)
+        assert read == len(damaged)
+    # That of the parts of an object says nothing of the whole.
+    if name.startswith("x-amz"):
+        proxy.faults += [Fault(status=200, body=damaged, headers={**headers, "x-amz-checksum-type": "COMPOSITE"})]
+        assert content(store, "a") == damaged
 
 
 def test_a_wrong_region_in_a_signature_is_corrected(proxy: FaultyProxy, server: StoreServer) -> None:
