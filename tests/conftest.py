@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.places import own_places, ports_in_a_row
+from tests.store_servers import Moto, store_server
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +57,14 @@ def warm() -> Iterator[dict[str, str]]:
         finally:
             server.terminate()
             server.wait()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """A server of S3 for tests that begin with emptying its bucket."""
+    with store_server("s3", tmp_path_factory.mktemp("s3")) as found:
+        assert isinstance(found, Moto)
+        yield found
 
 
 @pytest.fixture

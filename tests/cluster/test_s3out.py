@@ -23,21 +23,23 @@ from ess.errors import EssError, OptionError
 from ess.lake import datastores
 from ess.stores.kinds import Credentials
 from ess.stores.store import Store, pieces
-from tests.store_servers import BUCKET, OfS3, StoreServer
-from tests.stores.stores import KINDS, forget, served
+from tests.store_servers import BUCKET, Moto, StoreServer
+from tests.stores.stores import forget, served
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=["local", "s3", "az"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer | None]:
+    if request.param == "s3":
+        yield request.getfixturevalue("s3")
+        return
     with served(request.param, tmp_path_factory.mktemp("store")) as found:
         yield found
 
 
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with served("s3", tmp_path_factory.mktemp("store")) as found:
-        assert found is not None
-        yield found
+@pytest.fixture
+def bucket(s3: Moto) -> Moto:
+    """The server of S3; its bucket is emptied by :func:`select`."""
+    return s3
 
 
 def select(server: StoreServer, label: str = "results") -> Store:
@@ -98,7 +100,7 @@ def test_one_object_a_file_in_every_kind_of_store(server: StoreServer | None, fi
     assert found == [b"1\n", b"2\n", b"z\n"]  # what failed leaves the object that was there
 
 
-def test_the_name_says_how_it_is_compressed(bucket: StoreServer, files: Path) -> None:
+def test_the_name_says_how_it_is_compressed(bucket: Moto, files: Path) -> None:
     store = select(bucket)
     for ending, unpack in (
         ("gz", gzip.decompress),
@@ -122,9 +124,7 @@ def test_the_name_says_how_it_is_compressed(bucket: StoreServer, files: Path) ->
     assert (result.exit_code, result.objects, len(result.failures)) == (22, 0, 3)
 
 
-def test_a_folder_takes_the_names_of_the_files_and_no_two_files_are_one_object(
-    bucket: StoreServer, files: Path
-) -> None:
+def test_a_folder_takes_the_names_of_the_files_and_no_two_files_are_one_object(bucket: Moto, files: Path) -> None:
     store = select(bucket)
     ess.category_add("ones", f"{files}/a/*", label="local", dateregex="none", noprobe=True)
     for folder in ("results:out/", "results:"):
@@ -150,7 +150,7 @@ def test_a_folder_takes_the_names_of_the_files_and_no_two_files_are_one_object(
     ],
 )
 def test_what_is_no_place_for_objects_is_refused(
-    place: str, message: str | None, bucket: StoreServer, files: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, message: str | None, bucket: Moto, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     select(bucket)
     state = json.loads((Path(os.environ["ESS_CACHE_DIR"]) / "repository.json").read_text())
@@ -163,7 +163,7 @@ def test_what_is_no_place_for_objects_is_refused(
         run("cat", place)
 
 
-def test_odd_names_write_nowhere_else(bucket: StoreServer, files: Path, tmp_path: Path) -> None:
+def test_odd_names_write_nowhere_else(bucket: Moto, files: Path, tmp_path: Path) -> None:
     odd = [
         "a//b",
         "../../up",
@@ -196,7 +196,28 @@ def test_odd_names_write_nowhere_else(bucket: StoreServer, files: Path, tmp_path
     assert done.exit_code == 22
 
 
-def test_credentials_go_along_and_are_seen_nowhere(bucket: StoreServer, files: Path) -> None:
+def test_a_name_that_is_no_utf8_fails_by_itself_and_trace_tells_the_objects(
+    server: StoreServer | None, files: Path, tmp_path: Path
+) -> None:
+    if server is not None:
+        select(server)
+    odd = os.fsencode(files) + b"/a/caf\xe9.csv"
+    with open(odd, "wb") as file:  # noqa: PTH123 - bytes
+        file.write(b"x\n")
+    place = f"local:{tmp_path}/out/" if server is None else "results:out/"
+    told: list[str] = []
+    ess.category_add("ones", f"{files}/a/*", label="local", dateregex="none", noprobe=True)
+    done = ess.stream("ones", command="cat", s3out=place, label="local", trace=told.append).result
+    assert sum(" bytes in " in line and "out/" in line for line in told) == done.objects
+    if server is None:
+        assert done.objects == 3
+        assert Path(os.fsdecode(os.fsencode(tmp_path) + b"/out/caf\xe9.csv")).read_bytes() == b"x\n"
+    else:
+        assert (done.objects, done.exit_code) == (2, 22)
+        assert "its name is not UTF-8, as keys of a store are; rename the file" in str(done.failures[0])
+
+
+def test_credentials_go_along_and_are_seen_nowhere(bucket: Moto, files: Path) -> None:
     store = select(bucket)
     result = run("env; cat /proc/$PPID/cmdline /proc/self/cmdline", "results:seen/%path/%FILE.txt")
     assert result.objects == 3
@@ -208,7 +229,7 @@ def test_credentials_go_along_and_are_seen_nowhere(bucket: StoreServer, files: P
     assert seen[0].stat().st_mode & 0o077 == 0
 
 
-def test_a_wrong_key_is_told_before_anything_runs(bucket: StoreServer, files: Path, tmp_path: Path) -> None:
+def test_a_wrong_key_is_told_before_anything_runs(bucket: Moto, files: Path, tmp_path: Path) -> None:
     select(bucket)
     path = Path(os.environ["ESS_CACHE_DIR"]) / "datastores" / "results" / "credentials.json"
     path.write_text(path.read_text().replace(bucket.secret, bucket.wrong["AWS_SECRET_ACCESS_KEY"]))
@@ -217,7 +238,7 @@ def test_a_wrong_key_is_told_before_anything_runs(bucket: StoreServer, files: Pa
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_resumed_job_writes_what_is_missing(bucket: StoreServer, files: Path) -> None:
+def test_a_resumed_job_writes_what_is_missing(bucket: Moto, files: Path) -> None:
     store = select(bucket)
     command = "wc -l; exit $(ls bad 2>/dev/null | wc -l)"
     Path("bad").touch()
@@ -239,7 +260,7 @@ def test_a_local_object_has_the_rights_that_the_users_umask_leaves(files: Path, 
     assert (tmp_path / f"mine{files}/a/one.csv.gz").stat().st_mode & 0o777 == 0o640
 
 
-def test_each_node_of_exec_makes_an_object(bucket: StoreServer, files: Path) -> None:
+def test_each_node_of_exec_makes_an_object(bucket: Moto, files: Path) -> None:
     store = select(bucket)
     for place, name in (("results:nodes/", "nodes/node-0"), ("results:n.%node_id.gz", "n.0.gz"), ("results:n", "n")):
         output = io.BytesIO()
@@ -252,9 +273,8 @@ def test_each_node_of_exec_makes_an_object(bucket: StoreServer, files: Path) -> 
 
 
 def test_the_example_of_the_reference_manual_converts_archives(
-    bucket: StoreServer, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket: Moto, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(bucket, OfS3)
     bucket.empty()
     bucket._client.create_bucket(Bucket="my-gz-data")
     values = bucket.environment

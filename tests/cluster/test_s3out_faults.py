@@ -24,7 +24,7 @@ from ess.stores.kinds import Credentials
 from ess.stores.store import PIECE
 from tests.store_servers import BUCKET, Moto
 from tests.stores.faulty import SLOW_DOWN, Fault, FaultyProxy, faulty
-from tests.stores.stores import forget, served
+from tests.stores.stores import forget
 from tests.waiting import PATIENCE
 
 #: Its output goes in two parts.
@@ -37,11 +37,11 @@ def large(name: str) -> bytes:
     return (line * (PIECE // len(line) + 1000))[: PIECE + 1000]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with served("s3", tmp_path_factory.mktemp("store")) as found:
-        assert isinstance(found, Moto)
-        yield found
+@pytest.fixture
+def server(s3: Moto) -> Moto:
+    """The server of S3, with an empty bucket."""
+    s3.empty()
+    return s3
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,23 @@ from ess.stores.store import PIECE, pieces
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.spec.spec import Server
-from tests.store_servers import BUCKET, StoreServer
-from tests.stores.stores import forget, served
+from tests.store_servers import BUCKET, Moto
+from tests.stores.stores import forget
 from tests.udb.conftest import access, start_server, write_spec
 from tests.udb.faults import operation, put
 
 __all__ = ["access", "start_server", "write_spec"]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with served("s3", tmp_path_factory.mktemp("store")) as found:
-        assert found is not None
-        yield found
+@pytest.fixture
+def server(s3: Moto) -> Moto:
+    """The server of S3, with an empty bucket."""
+    s3.empty()
+    return s3
 
 
 @pytest.fixture
-def google(server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def google(server: Moto, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings of Google's buckets."""
     forget(monkeypatch)
     server.empty()
@@ -43,9 +43,7 @@ def google(server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     }
 
 
-def test_objects_of_a_stream(
-    google: dict[str, str], server: StoreServer, places: dict[str, str], tmp_path: Path
-) -> None:
+def test_objects_of_a_stream(google: dict[str, str], server: Moto, places: dict[str, str], tmp_path: Path) -> None:
     made = datastores.select(f"gs://{BUCKET}", label="results", credentials=Credentials(tuple(google.items())))
     content = os.urandom(PIECE + 7)
     for name, data in (("small", b"x"), ("large", content)):
@@ -61,7 +59,7 @@ def test_objects_of_a_stream(
 
 def test_a_checkpoint(
     google: dict[str, str],
-    server: StoreServer,
+    server: Moto,
     monkeypatch: pytest.MonkeyPatch,
     start_server: Any,
     write_spec: Callable[..., list[Server]],

@@ -361,7 +361,8 @@ class _Run:
         self._done_bytes += share.size
         delivery.take(outcome)
         if self._options.trace:
-            self._options.trace(_trace_line(outcome, share.name))
+            output = self._options.output
+            self._options.trace(_trace_line(outcome, share.name, "" if output is None else output.root))
         self._tell_progress()
 
     def _note(self, outcome: Outcome, book: ledger.Ledger) -> None:
@@ -426,10 +427,12 @@ class _Run:
         return replace(result, stopped_servers=stopped_servers(udb_folder())) if result.missed_a_server else result
 
 
-def _trace_line(outcome: Outcome, name: str) -> str:
-    ended = outcome.ended
+def _trace_line(outcome: Outcome, name: str, root: str) -> str:
+    ended, written = outcome.ended, outcome.written
+    made = f", {written.size:,} bytes in {root}{written.key}" if written is not None else ""
     return (
         f"{name}: node {outcome.node_id}, attempt {outcome.attempt}, exit code {ended.exit_code}, {ended.seconds:.2f} s"
+        f"{made}"
     )
 
 

@@ -154,6 +154,8 @@ def _filled(template: str, key: str, *, flat: bool) -> str | EssError:
     folder, _, name = key.rpartition("/")
     stem, dot, _ = name.rpartition(".")
     values = {"%path": folder, "%file": stem if dot and stem.strip(".") else name, "%FILE": name}
+    if flat and not _is_utf8(key):
+        return OutputWriteError("its name is not UTF-8, as keys of a store are", where=key, hint="rename the file")
     if not flat:
         parts = [*(folder.split("/") if folder else ()), *([name] if name else ("",))]
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
@@ -164,6 +166,14 @@ def _filled(template: str, key: str, *, flat: bool) -> str | EssError:
         return values[word] + (slash if word != "%path" or folder else "")
 
     return re.sub(r"(%path|%file|%FILE)(/?)", value, template)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # bytes of this disk's names that are not
+        return False
+    return True
 
 
 def _place(access: Access) -> tuple[str, ...]:
