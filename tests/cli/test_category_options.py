@@ -77,7 +77,7 @@ def test_what_can_be_changed_can_be_changed(browse: Path, name: str) -> None:
     value = True if CHANGES[name].is_switch else VALUES.get(name, "none")
     before = json.loads(browse.read_text())["categories"]["browse"]
     changed = ess.category_change("browse", name, value)
-    assert ess.category("browse") == changed
+    assert dataclasses.replace(ess.category("browse"), remarks=changed.remarks) == changed
     assert json.loads(browse.read_text())["categories"]["browse"] != before
     with pytest.raises(OptionError, match=f"category change {name}: the value must be"):
         ess.category_change("browse", name, "" if CHANGES[name].is_switch else True)
@@ -118,6 +118,26 @@ def test_what_is_changed_is_checked_and_blank_takes_it_away(browse: Path) -> Non
         assert not getattr(ess.category_change("browse", option, ""), option)
     ess.category_change("browse", "columnspec", 'S,clf:a sep:" [" I,hex:b X')
     assert ess.category_change("browse", "alls", True).columns == ("S,clf:a", 'sep:" ["', "S:b", "S:col_4")
+
+
+def test_names_without_a_date_are_told(browse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = browse.parents[3]
+    (folder / "browse_new.csv").write_text("day,user\n2014-09-01,7\n")
+    assert run(["category", "change", "dateregex", "browse", "_[:%f:{4}]"]) == 0
+    assert run(["category", "change", "dateregex", "browse", "x[:%Y:]"]) == 0
+    assert run(["category", "change", "dateregex", "browse", "none"]) == 0
+    assert run(["category", "add", "new", "browse_new*"]) == 0
+    (folder / "browse_next.csv").write_text("day,user\n2014-09-01,7\n")
+    assert run(["category", "add", "two", "browse_n*"]) == 0
+    rest = "try a rule with: ess ls -r PATTERN --dateregex RULE (none: there is none)"
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("ess: no ")] == [
+        f"ess: no number is found in the names of 1 of 2 files, such as {folder}/browse_new.csv: it belongs to no range"
+        f" but '*' '*'; {rest}",
+        f"ess: no date is found in the names of 2 files, such as {folder}/browse_20140901.csv: they belong to"
+        f" 1970-01-01; {rest}",
+        f"ess: no date is found in the names of 2 files, such as {folder}/browse_new.csv: they belong to"
+        f" 1970-01-01; {rest}",
+    ]
 
 
 def test_the_switch_of_change(browse: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from inspect import Parameter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ import typer
 
 from ess import api
 from ess.api.commands import category_options
+from ess.cli.render import shown
 from ess.errors import OptionError
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ def change_of(row: OptionRow) -> Command:
         if given[row.name] is None:
             hint = f"add --{row.name} or --{row.off}"
             raise OptionError("nothing to change to", where=f"category change {row.name}", hint=hint)
-        api.category_change(given["category"], row.name, given[row.name], label=given["label"])
+        changed = api.category_change(given["category"], row.name, given[row.name], label=given["label"])
+        if row.name in ("dateregex", "dateformat"):
+            for remark in changed.remarks:
+                print(f"ess: {shown(remark)}", file=sys.stderr)
 
     def turn_on(**given: Any) -> None:
         api.category_change(given["category"], row.name, True, label=given["label"])

@@ -13,6 +13,7 @@ from ess.lake.categories import Category, check_name, parse_columnspec, parse_de
 from ess.lake.category_options import CHANGE_ROWS, OPTION_ROWS, CategoryOptions, OptionRow
 from ess.lake.datastores import Datastore, datastore
 from ess.lake.dates import DateFinder, date_rule
+from ess.lake.days import undated_remark
 from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
@@ -74,6 +75,8 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
     if new.probed:
         new = _with_layout(new, _probe(new, listing.files, SAMPLE_BYTES), options)
     _check_pkey(new)
+    if undated := undated_remark(listing.files, new.date_rule):
+        new = dataclasses.replace(new, remarks=(*new.remarks, undated))
     categories.put(new, label=options.label, overwrite=options.overwrite)
     remember(new, listing, began=began)
     return new
@@ -187,6 +190,9 @@ def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) ->
 def change(name: str, option: str, value: str | bool, *, label: str | None = None) -> Category:
     """Give an option of a category another value.
 
+    Returns:
+        The category, with remarks about the change only.
+
     Raises:
         OptionError: If the category does not exist, the option cannot be changed, or the value is not valid.
         InputReadError: If files are to be looked into again, and none can be read.
@@ -210,7 +216,11 @@ def change(name: str, option: str, value: str | bool, *, label: str | None = Non
     edit = _CHANGES[option]
     changed = categories.change(name, lambda now: dataclasses.replace(now, **edit(now, value)), label=label)
     looks_again = option in ("dateregex", "dateformat") or (option == "usecache" and value)
-    return with_new_files(changed, scan(changed)) if looks_again else changed
+    if not looks_again:
+        return changed
+    listing = scan(changed)
+    undated = undated_remark(listing.files, changed.date_rule)
+    return dataclasses.replace(with_new_files(changed, listing), remarks=(undated,) if undated else ())
 
 
 def _changed_by_files(now: Category, option: str, value: Any, where: str) -> dict[str, Any]:
