@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import ess
+from ess.api import jobs
+from ess.api.results import StreamOutput
+from ess.cluster.report import StreamResult
 from ess.errors import EssError, InitializationError, OptionError
 from ess.settings import cache_dir, setting, work_dir
 from ess.stores.disk import Disk
@@ -151,3 +155,22 @@ def test_a_mistake_is_raised_by_the_result(places: dict[str, str]) -> None:
     job = ess.start_stream("nothing")
     with pytest.raises(EssError, match="nothing"):
         job.result()
+
+
+def test_start_stream_takes_the_arguments_of_stream_and_passes_them_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = dict(inspect.signature(ess.stream).parameters)
+    jobs_own = {"progress", "cancelled"}
+    assert dict(inspect.signature(ess.start_stream).parameters) == {
+        name: parameter for name, parameter in told.items() if name not in jobs_own
+    }
+    given = {name: object() for name in told if name not in jobs_own}
+    passed: list[dict[str, object]] = []
+
+    def record(*words: object, **named: object) -> StreamOutput:
+        passed.append({**dict(zip(told, words, strict=False)), **named})
+        return StreamOutput(b"", b"", StreamResult(0, 0, 0, 0, (), (), ""))
+
+    monkeypatch.setattr(jobs, "stream", record)
+    assert ess.start_stream(**given).result() is not None  # type: ignore[arg-type]
+    assert {name: value for name, value in passed[0].items() if name not in jobs_own} == given
+    assert passed[0].keys() == told.keys()
