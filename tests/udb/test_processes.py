@@ -425,7 +425,9 @@ def test_a_server_of_this_machine_that_is_stopped_is_given_up_at_the_first_quest
             later.hello(3600.0)
         later.close()
         [line] = service.status(tmp_path / "run", [])
-        assert line.endswith(f"({server.pid}) is stopped; {go_on}")
+        assert line == f"(+) udbd-{port_base} ({server.pid}) is stopped; {go_on}"
+        [line] = service.start(tmp_path / "run", [port_base], processes.StartOptions())
+        assert line == f"udbd-{port_base} ({server.pid}) is stopped; {go_on}"
     finally:
         os.kill(server.pid, signal.SIGCONT)
         connection.close()

@@ -36,7 +36,9 @@ def start(folder: Path, ports: Sequence[int], options: StartOptions) -> Iterator
         processes.state(folder, port) if processes.has_file(folder, port) else ServerState(port, 0) for port in ports
     ]
     for server in running:
-        if server.pid:
+        if server.pid and is_stopped(server.pid):
+            yield _stopped(server)
+        elif server.pid:
             yield f"{server.name} ({server.pid}) is running already."
         else:
             yield f"Starting {server.name}."
@@ -101,10 +103,14 @@ def status(folder: Path, ports: Sequence[int]) -> Iterator[str]:
         yield "No running server detected."
     for server in found:
         if server.pid and is_stopped(server.pid):
-            go_on = f"let it go on: kill -CONT {server.pid}, or end it: ess udbd stop"
-            yield f"(+) {server.name} ({server.pid}) is stopped; {go_on}"
+            yield f"(+) {_stopped(server)}"
         else:
             yield f"(+) {server.name} ({server.pid}) running." if server.pid else f"(-) {server.name} not running."
+
+
+def _stopped(server: ServerState) -> str:
+    go_on = f"let it go on: kill -CONT {server.pid}, or end it: ess udbd stop"
+    return f"{server.name} ({server.pid}) is stopped; {go_on}"
 
 
 def memory(folder: Path, ports: Sequence[int]) -> Iterator[str]:
