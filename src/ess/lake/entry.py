@@ -18,7 +18,7 @@ class FileKey:
     version: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileEntry:
     """A file in a listing.
 

@@ -175,8 +175,10 @@ def _in_parallel(store: Store, pieces: Iterable[_Piece], tell: Callable[[Asked],
 
 def _listed(store: Store, piece: _Piece) -> tuple[list[Entry], Asked]:
     before, found, end = asked(), [], _order(piece.end)
+    plain = piece.end if piece.end.isascii() else ""
     for entry in store.entries(piece.prefix, start_after=piece.start):
-        if end and _order(entry.key) > end:
+        key = entry.key
+        if end and (key > plain if plain and key.isascii() else _order(key) > end):
             break
         found.append(entry)
     return found, Asked("keys", store.at(piece.prefix), piece.start, asked() - before, len(found))

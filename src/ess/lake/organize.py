@@ -322,6 +322,8 @@ def list_by_pattern(
     changed = parse_modified(modified)
 
     def chosen(files: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
+        if dates is None and changed is None:
+            return tuple(files)[:limit]
         # nobody knows the dates of what cannot be read
         some = (each for each in files if dates is None or each.problem or wanted_dates.covers(each.file_date))
         return tuple(each for each in some if changed is None or changed.covers_time(each.modified))[:limit]

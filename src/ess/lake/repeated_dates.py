@@ -60,7 +60,7 @@ class RepeatedDates:
         self._finder = DateFinder(rule)
         self._automatic = rule.kind is DateRuleKind.AUTO
         self._shapes: dict[bytes, _Shape] = {}
-        self._folders: dict[tuple[str, int], FileDate | None] = {}
+        self._folders: dict[int, dict[str, FileDate | None]] = {}
         self._known = self._names = self._new = 0
 
     def find(self, path: str, base_length: int = 0) -> FileDate:
@@ -84,12 +84,13 @@ class RepeatedDates:
         elif shape is _VARIED and (date := automatic_date(name)) is not None:
             return FileDate(date)
         if base_length < name_at:
-            folders = (path[:name_at], base_length)
+            folder = path[:name_at]
             try:
-                found = self._folders[folders]
+                found = self._folders[base_length][folder]
             except KeyError:
                 self._count()
-                found = self._folders[folders] = _known_date(automatic_date(*folders))
+                found = _known_date(automatic_date(folder, base_length))
+                self._folders.setdefault(base_length, {})[folder] = found
             if found is not None:
                 return found
         if not shape.epoch:
@@ -98,8 +99,14 @@ class RepeatedDates:
 
     def _new_shape(self, key: bytes) -> _Shape:
         """The shape of a name that no name had yet; names whose words cannot be parts of a date share one."""
-        dated = b"1111" in key and _MAYBE_DATE.search(key) is not None
+        if b"1111" not in key:
+            return _WITHOUT
+        dated = _MAYBE_DATE.search(key) is not None
         if not dated and b"1111111111" not in key:
+            if self._new <= _SOME or self._new * 2 <= self._names:
+                self._new += 1
+                self._count()
+                self._shapes[key] = _WITHOUT
             return _WITHOUT
         if self._new > _SOME and self._new * 2 > self._names:
             return _VARIED

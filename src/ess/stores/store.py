@@ -26,7 +26,7 @@ class Conflict(OutputWriteError):
     """Raised if a conditional write finds another object than it expects."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An object.
 
