@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests import guard, order
+from tests.waiting import until
 
 #: So long may what a test has stopped take to end, in seconds.
 ENDS_WITHIN = float(os.environ.get("ESSENTIA_TEST_ENDS_WITHIN", "60"))
@@ -56,5 +61,22 @@ def _no_state_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         patch.setenv("ESS_WORK_DIR", str(folder / "conf"))
         for variable in ("ESS_COUNTS", "ESS_IMPORT_ID", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_NODE_ID", "ESS_ENGINE"):
             patch.delenv(variable, raising=False)
-        patch.setenv("ESS_WARM", "0")  # the tests of the tool server start one themselves
+        patch.setenv("ESS_WARM", "0")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_start_warm(_nothing_is_left: None, _no_state_of_the_user: None) -> Iterator[None]:
+    """A tool server for the commands that the tests start, as a user has one: they start in no time."""
+    with tempfile.TemporaryDirectory(prefix="ess-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESS_RUNTIME_DIR", folder)  # the path of a socket must be short
+        patch.setenv("ESS_WARM", "1")
+        server = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ess.tools.warm.server"], env={**os.environ, "ESS_WARM_IDLE": "86400"}
+        )
+        try:
+            until(lambda: any(Path(folder).glob("*.sock")))
+            yield
+        finally:
+            server.terminate()
+            server.wait()

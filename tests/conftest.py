@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.places import own_places, ports_in_a_row
 from tests.store_servers import Moto, store_server
-from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ESS_SHARED", ROOT.parent / "shared"))
@@ -46,17 +43,10 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def warm() -> Iterator[dict[str, str]]:
-    """Variables with which the tools run through a tool server, as a user has it; a command then starts in no time."""
-    with tempfile.TemporaryDirectory(prefix="ess-") as folder:  # the path of a socket must be short
-        environment = {"ESS_WARM": "1", "ESS_RUNTIME_DIR": folder}
-        server = subprocess.Popen([sys.executable, "-m", "ess.tools.warm.server"], env={**os.environ, **environment})
-        try:
-            until(lambda: any(Path(folder).glob("*.sock")))
-            yield {**environment, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        finally:
-            server.terminate()
-            server.wait()
+def warm() -> dict[str, str]:
+    """Variables with which our commands are found, and run on the tool server, as a user has it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": os.environ["ESS_RUNTIME_DIR"], "PATH": path}
 
 
 @pytest.fixture(scope="session")
