@@ -42,6 +42,8 @@ class EssWarning(UserWarning):
 
 def printable(text: str) -> str:
     """``text`` with control characters escaped, so that names cannot forge log lines."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

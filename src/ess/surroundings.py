@@ -59,10 +59,21 @@ def environment() -> Mapping[str, str]:
 
 
 def umask() -> int:
-    """The umask of the user. That of the process is read without changing it, as other threads write files."""
+    """The umask of the user."""
     workspace = _entered.get()
-    if workspace is not None:
-        return workspace.umask
+    return process_umask() if workspace is None else workspace.umask
+
+
+def is_process_folder(folder: str) -> bool:
+    """True if a path is the current folder of the process."""
+    try:
+        return folder == os.getcwd()  # noqa: PTH109 - for each file of a stream
+    except OSError:
+        return False
+
+
+def process_umask() -> int:
+    """The umask of the process. It is read without changing it, as other threads write files."""
     with open("/proc/self/status", "rb") as file:  # noqa: PTH123 - not a file of the user
         for line in file:
             if line.startswith(b"Umask:"):

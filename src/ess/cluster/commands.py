@@ -9,7 +9,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ess.cluster.groups import Groups
-from ess.cluster.plain_pipelines import Program, program_environment
+from ess.cluster.groups import Groups, Running
+from ess.cluster.held_input import HeldInput
+from ess.cluster.plain_pipelines import Program, program_environment, starts_plainly
 from ess.cluster.reaper import session_members, wait_for_readers_to_go
 from ess.errors import EssError, OutputWriteError, SystemFailure
 from ess.pipeline.counts import Counts
@@ -84,6 +84,11 @@ class Setting:
     environment: Mapping[str, str]
     folder: str
     umask: int
+
+    @functools.cached_property
+    def starts_plainly(self) -> bool:
+        """True if commands that need no shell may do without one; see :mod:`ess.cluster.plain_pipelines`."""
+        return starts_plainly(self.environment)
 
 
 class Feeder:
@@ -184,6 +189,7 @@ def run_command(
     stop: Callable[[], bool] = lambda: False,
     label: str = "",
     program: Program | None = None,
+    held: HeldInput | None = None,
 ) -> Ended:
     """Run ``bash -c command`` to its end.
 
@@ -199,6 +205,7 @@ def run_command(
         stop: Asked every :data:`STOP_INTERVAL` seconds; true stops the command.
         label: What it works on, for a person.
         program: The same as a program that needs no shell; with a source.
+        held: The source, if the program may read it as a file.
 
     Raises:
         InitializationError: If the command cannot be started.
@@ -206,20 +213,24 @@ def run_command(
     began = time.monotonic()
     environment = dict(setting.environment) | {"ESS_COUNTS": str(counts)}
     with create_output(stdout) as out, create_output(stderr) as err:
-        feeder = Feeder(source, groups) if source is not None else None
         refused = counts.with_name(f"{counts.name}.refused")
+        if held is not None and held.error is not None:
+            return end_of(0, began, held.error, stopped=False, counts=counts, refused=refused)
+        is_held = held is not None and held.is_whole
+        feeder = Feeder(source, groups) if source is not None and not is_held else None
         started = time.monotonic()
-        process = None
+        process: Running | None = None
+        stdin = held.file() if held is not None and is_held else feeder.reading_end if feeder else None
         try:
-            if program is not None and feeder is not None:
+            if program is not None and source is not None:
                 process = groups.start_program(
                     program,
                     environment=program_environment(environment, setting.folder, program),
                     folder=setting.folder,
                     umask=setting.umask,
-                    stdin=feeder.reading_end,
-                    stdout=out,
-                    stderr=err,
+                    stdin=stdin,
+                    stdout=out.fileno(),
+                    stderr=err.fileno(),
                     label=label,
                 )
             process = process or groups.start(
@@ -227,7 +238,7 @@ def run_command(
                 environment=environment,
                 folder=setting.folder,
                 umask=setting.umask,
-                stdin=feeder.reading_end if feeder else None,
+                stdin=stdin,
                 stdout=out,
                 stderr=err,
                 label=label,
@@ -239,7 +250,8 @@ def run_command(
         if feeder:
             feeder.start()
         stopped = _wait(process, feeder, groups, stop, refused)
-        exit_code = _finish(process, groups, started, kill=stopped or bool(feeder and feeder.error))
+        alone = is_held and program is not None  # it starts no other processes
+        exit_code = _finish(process, groups, started, kill=stopped or bool(feeder and feeder.error), alone=alone)
     error = feeder.abandon() if feeder else None
     return end_of(exit_code, began, error, stopped=stopped, counts=counts, refused=refused)
 
@@ -302,7 +314,7 @@ def create_output(path: Path) -> BinaryIO:
 
 
 def _wait(
-    process: subprocess.Popen[bytes],
+    process: Running,
     feeder: Feeder | None,
     groups: Groups,
     stop: Callable[[], bool],
@@ -328,9 +340,11 @@ def _wait(
     return False
 
 
-def _finish(process: subprocess.Popen[bytes], groups: Groups, started: float, *, kill: bool) -> int:
+def _finish(process: Running, groups: Groups, started: float, *, kill: bool, alone: bool) -> int:
     """Reap the command; what it left running in its session gets a moment to end, then is killed."""
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    if alone:
+        return groups.finish(process)
     deadline = time.monotonic() + (0 if kill else LEFTOVER_SECONDS)
     pause = 0.002
     while session_members(process.pid, above=_oldest(process.pid, time.monotonic() - started)):

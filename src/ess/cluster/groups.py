@@ -5,21 +5,48 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from ess.cluster import reaper
 from ess.cluster.plain_pipelines import Program
 from ess.cluster.processes import status_of
 from ess.errors import InitializationError
+from ess.surroundings import is_process_folder, process_umask
 
 
-def has_ended(process: subprocess.Popen[bytes]) -> bool:
+class Running(Protocol):
+    """A command that runs: the number of its process, and its end."""
+
+    @property
+    def pid(self) -> int:
+        """Its process, and its session."""
+        ...
+
+    def wait(self) -> int:
+        """Reap it; its exit code, or the number of the signal that ended it, below zero."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Spawned:
+    """A process of ours, whose end nobody has asked for."""
+
+    pid: int
+
+    def wait(self) -> int:
+        """Reap it."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def has_ended(process: Running) -> bool:
     """True if a process has ended; it stays to be reaped by :meth:`Groups.finish`."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
@@ -42,6 +69,7 @@ class Groups:
         self._held: dict[bytes, int] = {}
         self._folders: list[bytes] = []
         self._marks: list[bytes] = []
+        self._umask = process_umask()
         self._elsewhere: dict[int, str] = {}
         self._tokens = 0
         self._ours, self._reaper = _start_reaper()
@@ -114,29 +142,46 @@ class Groups:
         environment: Mapping[str, str],
         folder: str,
         umask: int,
-        stdin: int,
-        stdout: IO[bytes] | int,
-        stderr: IO[bytes] | int,
+        stdin: int | None,
+        stdout: int,
+        stderr: int,
         label: str = "",
-    ) -> subprocess.Popen[bytes] | None:
+    ) -> Running | None:
         """Start a program in a new session, without a shell; None if it cannot be started.
 
         The environment has to have the entry of :meth:`mark`. Until the program runs, it has a copy of our end of the
         reaper's socket: so when the reaper sees us gone, it can see that entry.
         """
         self._ensure_reaper()
+        process: Running
         try:
-            process = subprocess.Popen(
-                program.words,
-                executable=program.path,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                env=dict(environment),
-                cwd=folder,
-                umask=umask,
-                start_new_session=True,
-            )
+            if stdin is not None and umask == self._umask and is_process_folder(folder):
+                # What the library's Popen does, in half the time.
+                duplicated = (
+                    (os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate((stdin, stdout, stderr))
+                )
+                process = _Spawned(
+                    os.posix_spawn(
+                        program.path,
+                        program.words,
+                        environment,
+                        file_actions=list(duplicated),
+                        setsid=True,
+                        setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+                    )
+                )
+            else:
+                process = subprocess.Popen(
+                    program.words,
+                    executable=program.path,
+                    stdin=subprocess.DEVNULL if stdin is None else stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env=dict(environment),
+                    cwd=folder,
+                    umask=umask,
+                    start_new_session=True,
+                )
         except OSError:
             return None
         with self._lock:
@@ -169,7 +214,7 @@ class Groups:
             with contextlib.suppress(OSError):
                 self._ours.send(b"r" + token)
 
-    def finish(self, process: subprocess.Popen[bytes]) -> int:
+    def finish(self, process: Running) -> int:
         """Reap a command that has ended; its exit code as a shell tells it (128 + signal number).
 
         The reaper is told first: as long as the command is not reaped, its number is not given
@@ -178,12 +223,12 @@ class Groups:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with contextlib.suppress(OSError):
             self._ours.send(b"-%d" % process.pid)
-        code: int = process.wait()
+        code = process.wait()
         with self._lock:
             self._live.pop(process.pid, None)
         return 128 - code if code < 0 else code
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: Running) -> None:
         """Kill a command and all it started in its session."""
         reaper.kill_sessions(process.pid)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ess.cluster.dispatch import Runtime
 from ess.cluster.embedded import EmbeddedRuntime
 from ess.cluster.processors import usable_processors
-from ess.cluster.providers import ensure_running
+from ess.cluster.state import read_cluster
 
 
 def open_runtime(folder: Path, *, threads: int | None, master: bool = False) -> Runtime:
@@ -22,8 +22,12 @@ def open_runtime(folder: Path, *, threads: int | None, master: bool = False) -> 
     Raises:
         InitializationError: If there is a cluster that is stopped or cannot be used.
     """
-    found = None if master else ensure_running()
-    if found is None:
+    if master or read_cluster().desired is None:
+        return EmbeddedRuntime(folder, threads or usable_processors())
+    from ess.cluster.providers import ensure_running  # loads what machines need
+
+    found = ensure_running()
+    if found is None:  # it was terminated a moment ago
         return EmbeddedRuntime(folder, threads or usable_processors())
     assert found.id is not None
     assert found.desired is not None

@@ -40,6 +40,11 @@ class Program:
     path: str
     words: tuple[str, ...]
 
+    @property
+    def may_read_file(self) -> bool:
+        """True if it makes no difference whether its input is a file or a pipe."""
+        return os.path.basename(self.path) in _READERS  # noqa: PTH119
+
 
 #: The words that bash does not take for the name of a program, at the beginning of a command.
 _OF_BASH = frozenset(
@@ -54,6 +59,15 @@ _OF_BASH = frozenset(
 
 #: These show the environment in the order in which bash has it.
 _SHOW_ALL = frozenset({"env", "printenv"})
+
+#: Programs that read their input from its beginning to its end, and do nothing else with it: from a file they make the
+#: same as from a pipe. A shell does not: the next command goes on where the one before has stopped.
+_READERS = frozenset(
+    """
+    b2sum base64 cat cksum cut egrep fgrep fold grep head md5sum nl od sha1sum sha224sum sha256sum sha384sum sha512sum
+    sort sum tac tr uniq wc
+    """.split()  # noqa: SIM905 - to be read
+)
 
 _Word = tuple[str | _Value, ...]
 
@@ -82,13 +96,13 @@ def plain_pipeline(command: str, values: Mapping[str, str]) -> tuple[tuple[str, 
 
 
 def plain_program(command: str, environment: Mapping[str, str]) -> Program | None:
-    """The program that a command is, with its words; None if bash has to run it.
+    """The program that a command is, with its words; None if bash has to run it. See :func:`starts_plainly` first.
 
     >>> plain_program("wc -l", {"PATH": "/usr/bin:/bin"}).words
     ('wc', '-l')
     >>> plain_program("echo x", {"PATH": "/usr/bin:/bin"})
     """
-    found = plain_pipeline(command, environment) if starts_plainly(environment) else None
+    found = plain_pipeline(command, environment)
     if found is None or len(found) > 1:
         return None
     words = found[0]

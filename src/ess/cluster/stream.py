@@ -25,8 +25,6 @@ from ess.errors import EssError, OptionError, OutputWriteError, printable
 from ess.lake.content import THIS_DISK, keeping_archives
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
-from ess.udb.wire.access import udb_folder
-from ess.udb.wire.running import stopped_servers
 
 #: The bundles for each slot of a cluster, about, so that slow ones even out.
 BUNDLES_PER_SLOT = 8
@@ -424,7 +422,12 @@ class _Run:
             objects=len(written),
             object_bytes=sum(each.size for each in written),
         )
-        return replace(result, stopped_servers=stopped_servers(udb_folder())) if result.missed_a_server else result
+        if not result.missed_a_server:
+            return result
+        from ess.udb.wire.access import udb_folder  # these take a while to load
+        from ess.udb.wire.running import stopped_servers
+
+        return replace(result, stopped_servers=stopped_servers(udb_folder()))
 
 
 def _trace_line(outcome: Outcome, name: str, root: str) -> str:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ess.cluster.import_places import PLACE, imports_rows, mark
-from ess.cluster.plain_pipelines import plain_pipeline, shell_environment, starts_plainly
+from ess.cluster.plain_pipelines import plain_pipeline, shell_environment
 from ess.errors import SystemFailure
 from ess.tools.launch import TOOLS
 from ess.tools.warm import client, protocol
@@ -50,13 +50,15 @@ class ToolPipeline:
 def tool_pipeline(command: str, preprocess: str, environment: Mapping[str, str], job_id: str) -> ToolPipeline | None:
     """The pipeline that a command is, behind that of the category; None if bash has to run it.
 
+    Ask :func:`ess.cluster.plain_pipelines.starts_plainly` first.
+
     Args:
         command: The command, with references to the values of the file, without marks of its imports.
         preprocess: What the data goes through first, the same way; blank for nothing.
         environment: That of the command.
         job_id: During one job the tools are looked for once.
     """
-    if any(environment.get(name) for name in _OTHER_PROGRAMS) or not starts_plainly(environment):
+    if any(environment.get(name) for name in _OTHER_PROGRAMS):
         return None
     stages: list[tuple[str, ...]] = []
     places: list[str] = []

@@ -157,9 +157,10 @@ def _run_task(
     command, preprocess = job.command, "" if task.others else job.preprocess
     pipeline = program = None
     if task.entry is not None:
-        if groups.starts_programs and not preprocess and mark(command).text == command:
+        plain = job.setting.starts_plainly
+        if plain and groups.starts_programs and not preprocess and mark(command).text == command:
             program = plain_program(substitute(command, place, file), environment)
-        if warm is not None:
+        if plain and warm is not None:
             pipeline = _without_shell(job, place, file, preprocess, environment)
         command, preprocess = mark(command).text, mark(preprocess, "p").text
     command = substitute(command, place, file)
@@ -176,10 +177,11 @@ def _run_task(
         elif task.entry is not None:
             source = open_data(task.entry, job.compression, job.source)
         try:
-            ended = None
-            if pipeline is not None and warm is not None and source is not None:
+            ended = held = None
+            if source is not None and (pipeline is not None or (program is not None and program.may_read_file)):
                 held = HeldInput(source, stop)
                 source = cast(BinaryIO, held)
+            if pipeline is not None and warm is not None and held is not None:
                 ended = run_tools(
                     pipeline,
                     held,
@@ -203,6 +205,7 @@ def _run_task(
                 stop=stop,
                 label=label,
                 program=program,
+                held=held,
             )
         finally:
             if source is not None:
