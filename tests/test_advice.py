@@ -108,6 +108,9 @@ TRIED = {
     "see: ess udbd status": MACHINES,
     "ess udbd stop; rm -r": f"{CERTIFICATES}a_client_of_a_database_names_a_damaged_file_and_a_way_out",
     # The manual
+    "as it was killed before it wrote its first line, `--resume` starts it": (
+        "tests/cluster/test_cli.py::test_resuming_what_was_killed_before_its_first_line_starts_it"
+    ),
     "so empty the database before (`aq_udb -clr DbName`)": f"{ONCE}test_the_advice_about_two_imports_of_one_place",
     "the same command with `--resume` does the files that have failed": STOPPED,
     "the file fails, and `--resume` does it again as a whole": AFTER_A_FAILURE,
