@@ -9,6 +9,7 @@ import lzma
 import os
 import random
 import stat
+import subprocess
 import tarfile
 import zipfile
 import zlib
@@ -207,13 +208,13 @@ def test_what_is_no_file_is_left_out_and_told(folder: Path) -> None:
             info.type, info.linkname = kind, "twice.csv"
             archive.addfile(info)
     (folder / "a.tar").write_bytes(target.getvalue())
-    (folder / "b.tar").write_bytes(b"no archive")
-    ess.category_add("all", "*.tar", archive="*", noprobe=True)
+    (folder / "b.txt").write_bytes(b"no archive")
+    ess.category_add("all", "*.t*", archive="*", noprobe=True)
     out, messages = streamed("all")
     assert out == "2\n"
     base = f"{folder}/a.tar"
     assert messages.splitlines() == [
-        f"ess: {folder}/b.tar: no archive, so it is left out",
+        f"ess: {folder}/b.txt: no archive, so it is left out",
         f"ess: 3 files are links and devices in archives; they are left out: {base}/link.csv, {base}/hard.csv, "
         f"{base}/pipe.csv",
         f"ess: {base}/twice.csv: more than once in its archive; the last one counts",
@@ -221,9 +222,32 @@ def test_what_is_no_file_is_left_out_and_told(folder: Path) -> None:
     found = ess.archive_contents("a.tar", pattern="*i*")
     assert (len(found.members), found.others, found.repeated) == (1, ("link.csv", "pipe.csv"), ("twice.csv",))
     with pytest.raises(OptionError, match="the file is not a zip or tar archive"):
-        ess.lsa("b.tar")
+        ess.lsa("b.txt")
     with pytest.raises(OptionError, match=r"no file in it matches; see: ess lsa"):
         ess.cat("a.tar", archive="nothing").read()
+
+
+def test_what_the_programs_of_unix_make(folder: Path) -> None:
+    for name in ("1.csv", "2.csv"):
+        (folder / name).write_bytes(f"{name}\n".encode() * 3000)
+    for command in (
+        "tar --format=v7 -cf v7.tar 1.csv 2.csv",
+        "tar --format=v7 -czf v7.tgz 1.csv 2.csv",
+        "tar -cJf a.txz 1.csv 2.csv",
+        "zip -q -Z bzip2 b.zip 1.csv 2.csv",
+        "zip -q -fd - 1.csv 2.csv | cat > streamed.zip",
+        "(echo '#!/bin/sh'; cat b.zip) > self.zip",
+        "(cat b.zip; true) | zip -q -A self.zip > /dev/null",
+        "zip -q -P secret encrypted.zip 1.csv",
+        "zip -q -s 64k -Z store split.zip 1.csv 2.csv",
+    ):
+        subprocess.run(["bash", "-c", command], check=True, cwd=folder)
+    whole = b"".join((folder / name).read_bytes() for name in ("1.csv", "2.csv"))
+    for name in ("v7.tar", "v7.tgz", "a.txz", "b.zip", "streamed.zip", "self.zip"):
+        with ess.cat(name, archive="*.csv") as file:
+            assert file.read() == whole, name
+    with pytest.raises(InputReadError, match="encrypted.zip/1.csv: it is encrypted"):
+        ess.cat("encrypted.zip/1.csv")
 
 
 def test_a_zip_with_links(folder: Path) -> None:
@@ -281,6 +305,14 @@ def test_an_archive_that_breaks_off_fails_and_what_came_before_is_read(form: str
     assert found.problem
     with pytest.raises(InputReadError, match=f"cut.{form}: the archive is damaged: "):
         ess.lsa(f"a/cut.{form}")
+
+
+def test_what_is_no_archive_but_is_called_one_fails(folder: Path) -> None:
+    for name in ("a.zip", "b.tar", "c.tgz"):
+        (folder / name).write_bytes(b"<html>not found</html>" if name != "c.tgz" else b"\x1f\x8b\x08 no gzip data")
+    ess.category_add("all", "a.zip b.tar c.tgz", archive="*", noprobe=True)
+    out, messages = streamed("all")
+    assert (out, messages.count(": the archive is damaged: ")) == ("", 3)
 
 
 def test_an_archive_that_was_replaced_is_an_error_and_never_a_mixture(folder: Path) -> None:

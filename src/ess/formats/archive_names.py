@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 #: What the programs of Macs and Windows put beside the files of people.
 _CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 _CLUTTER_FOLDER = "__MACOSX"
+#: A part of a path that is blank or of dots, or a NUL.
+_ODD = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
 
 
 def is_clutter(name: str) -> bool:
@@ -23,5 +27,7 @@ def inner_path(name: str) -> str:
     >>> inner_path("/../etc/./passwd"), inner_path("a//b"), inner_path("..")
     ('etc/passwd', 'a/b', 'unnamed')
     """
+    if _ODD.search(name) is None:
+        return name
     parts = name.replace("\0", "").split("/")
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "unnamed"

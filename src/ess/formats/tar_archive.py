@@ -247,15 +247,18 @@ def _time(seconds: float) -> datetime:
 def _next_header(stream: TarStream) -> bool:
     """Go to the next header; false if there is none."""
     while block := stream.peek(_BLOCK):
-        if block.strip(b"\0"):
-            try:
-                _Header.frombuf(block, "utf-8", "surrogateescape")
-            except tarfile.TarError:
-                pass
-            else:
-                return True
+        if is_header(block):
+            return True
         stream.read(len(block))
     return False
+
+
+def is_header(block: bytes) -> bool:
+    """True if an archive can begin so; also one of the oldest kind, which says so only by its checksum."""
+    try:
+        return bool(_Header.frombuf(block, "utf-8", "surrogateescape").name)
+    except tarfile.TarError:
+        return False
 
 
 def content(stream: TarStream, at: int, label: str) -> BinaryIO:

@@ -58,13 +58,14 @@ class Contents:
     def dump(self) -> bytes:
         """The contents as text."""
         lists = [list(self.others), list(self.repeated), list(self.notes)]
-        return json.dumps([self.form, self.problem, *lists, [each.dump().decode() for each in self.members]]).encode()
+        told = json.dumps([self.form, self.problem, *lists])
+        return f"{told[:-1]},[{','.join(each.dump() for each in self.members)}]]".encode("ascii")
 
     @classmethod
     def load(cls, text: bytes) -> Contents:
         """The contents that :meth:`dump` was called of."""
         form, problem, others, repeated, notes, members = json.loads(text)
-        found = tuple(map(Member.load, members))
+        found = tuple(map(Member.of, members))
         return cls(form, found, tuple(others), tuple(repeated), tuple(notes), problem)
 
     def matching(self, pattern: str | None, *, where: str) -> Contents:
@@ -101,6 +102,9 @@ def contents(entry: FileEntry, source: Access) -> Contents:
     with store.open(key, length=min(_HEAD, size), version=entry.version) as opened:
         head = opened.read(_HEAD)
     form = compression_of(head)
+    if form == "none":  # something stands before a zip, a tar is of the oldest kind, or it is damaged
+        suffix = entry.path[-4:].lower()
+        form = "tar" if tar_archive.is_header(head) or suffix == ".tar" else "zip" if suffix == ".zip" else "none"
     if form == "zip":
         return _zip_contents(store, key, entry)
     if form == "none" or (form in _PACKED and not _is_tar_inside(store, key, entry)):
@@ -117,7 +121,8 @@ def _place(entry: FileEntry, source: Access) -> tuple[Store, str]:
 def _is_tar_inside(store: Store, key: str, entry: FileEntry) -> bool:
     try:
         with store.open(key, version=entry.version) as raw, open_decompressed(raw, archives=False) as opened:
-            return compression_of(opened.read(_HEAD)) == "tar"
+            head = opened.read(_HEAD)
+            return compression_of(head) == "tar" or tar_archive.is_header(head)
     except InputReadError:  # damaged before the first header
         return entry.path.lower().endswith(
             (".tgz", ".tbz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")

@@ -14,6 +14,7 @@ not read again (:mod:`ess.lake.archive_index`).
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -180,7 +181,7 @@ def forget(folder: Path, name: str) -> None:
 def _row(part: Part, entry: FileEntry) -> Row:
     number = b"" if entry.number is None else _from_number(entry.number)
     path = as_bytes(entry.path.removeprefix(part.root))
-    member = b"" if entry.member is None else entry.member.dump()
+    member = b"" if entry.member is None else entry.member.dump().encode("ascii")
     return (_to_seconds(entry.date), number, path, member, entry.size, entry.modified, as_bytes(entry.version))
 
 
@@ -204,7 +205,7 @@ class _Entries:
             self._label,
             _to_number(number) if number else None,
             version=as_text(version),
-            member=Member.load(member) if member else None,
+            member=Member.of(json.loads(member)) if member else None,
         )
 
 
