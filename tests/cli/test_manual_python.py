@@ -20,7 +20,7 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     examples = "\n".join(re.findall(r"```pycon\n(.*?)```", PAGE.read_text(), re.DOTALL))
     test = doctest.DocTestParser().get_doctest(examples, {}, "page", str(PAGE), 0)
-    assert len(test.examples) == 34
+    assert len(test.examples) == 37
     try:
         assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
     finally:

@@ -22,6 +22,7 @@ class Fault:
         status: Instead of an answer of the store.
         body: The body of such an answer.
         silent: Nothing comes at all, and the connection stays open.
+        taken: So many bytes of the request's body are taken; then the connection is cut.
         before: Called before the request is passed on.
     """
 
@@ -31,6 +32,7 @@ class Fault:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
+    taken: int | None = None
     before: Callable[[], None] | None = None
 
 
@@ -81,12 +83,14 @@ class FaultyProxy:
         head = _head(stream)
         if not head:
             return False
-        body = stream.read(_length(head))
-        self.requests.append(head)
         method = head.split(b" ", 1)[0].decode()
         fault = next((fault for fault in self.faults if fault.method == method), Fault(method))
         if fault in self.faults:
             self.faults.remove(fault)
+        body = stream.read(_length(head) if fault.taken is None else min(fault.taken, _length(head)))
+        self.requests.append(head)
+        if fault.taken is not None:
+            return False
         if fault.before is not None:
             fault.before()
         if fault.silent:

@@ -268,6 +268,9 @@ def test_a_key_that_expires_in_the_middle_is_renewed(
     assert content(store, "b") == b"y"
     assert (tmp_path / "log").read_text() == "asked\n" * 2
     assert b"/eu-west-1/s3/" in proxy.requests[0]
+    proxy.faults.append(Fault("PUT", status=400, body=b"<Error><Code>ExpiredToken</Code></Error>"))
+    store.put("new", b"z")
+    assert server.get("new") == b"z"
     server.put("large", CONTENT)
     proxy.faults += [Fault(after=2000), Fault("GET", status=400, body=b"<Error><Code>ExpiredToken</Code></Error>")]
     assert content(store, "large", offset=77) == CONTENT[77:]  # the new key goes on at the byte, too

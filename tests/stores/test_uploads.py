@@ -139,6 +139,27 @@ def test_an_upload_whose_last_answer_is_lost_is_done(server: Moto) -> None:
     assert server.get("done") == LARGE
 
 
+def test_a_connection_that_is_cut_while_a_part_is_sent(
+    server: Moto, azure: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESS_STORE_TIMEOUT", "60")
+    words = azure.environment["AZURE_STORAGE_CONNECTION_STRING"]
+    port = int(words.partition("127.0.0.1:")[2].partition("/")[0])
+    with faulty(port_of(server)) as of_s3, faulty(port) as of_azure:
+        values = (("AZURE_STORAGE_CONNECTION_STRING", words.replace(f":{port}/", f":{of_azure.port}/")),)
+        for proxy, store, vendor in (
+            (of_s3, through(of_s3, server), server),
+            (of_azure, Access("az", BUCKET, Credentials(values)).open(), azure),
+        ):
+            proxy.faults += [Fault("PUT", taken=count) for count in (0, 1, 100_000, PIECE - 1)]
+            with store.create("cut") as sink:
+                sink.write(LARGE)
+                proxy.faults += [Fault("POST", taken=10)] if vendor is server else []
+            assert proxy.faults == []
+            assert vendor.get("cut") == LARGE
+    assert uploads(server) == []
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_an_upload_that_somebody_ends_is_an_error(method: str, server: Moto) -> None:
     told = f"^s3://{BUCKET}/gone: somebody else has ended its upload; write it again"
@@ -161,9 +182,10 @@ def test_an_upload_without_a_name_is_never_taken_for_a_small_object(server: Moto
     assert "odd" not in server.names()
 
 
-def test_a_body_that_came_too_slowly_is_sent_again(server: Moto) -> None:
+@pytest.mark.parametrize("code", ["RequestTimeout", "BadDigest", "IncompleteBody"])
+def test_a_body_that_did_not_come_well_is_sent_again(code: str, server: Moto) -> None:
     with faulty(port_of(server)) as proxy:
-        proxy.faults += [Fault("PUT", status=400, body=b"<Error><Code>RequestTimeout</Code></Error>")]
+        proxy.faults += [Fault("PUT", status=400, body=f"<Error><Code>{code}</Code></Error>".encode())]
         through(proxy, server).put("slow", b"x")
         assert proxy.faults == []
         assert b"\r\ncontent-md5: " in proxy.requests[-1].lower()

@@ -40,8 +40,8 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 8.0
 #: Answers after which the same request may do better; 503 is also S3's ``SlowDown``.
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
-#: S3 says so with status 400, where a body has come too slowly.
-_TOO_SLOW = b"<Code>RequestTimeout</Code>"
+#: S3 says so with status 400, where a body has come too slowly, damaged, or in part.
+_BODY = re.compile(rb"<Code>(RequestTimeout|BadDigest|IncompleteBody)</Code>")
 _CONNECTIONS = 16
 
 
@@ -165,7 +165,7 @@ class Client:
                     raise Untrusted from None  # it will be the same one next time
                 patience.wait(Unanswered())
                 continue
-            if response.status not in _TRANSIENT and _TOO_SLOW not in body:
+            if response.status not in _TRANSIENT and not (response.status == 400 and _BODY.search(body)):
                 return Opened(response, body)
             patience.wait(Unanswered(response.status, body), response.headers.get("Retry-After", ""))
 
