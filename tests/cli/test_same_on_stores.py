@@ -76,6 +76,7 @@ COMMANDS = [
 MISTAKES = [
     (["ls", "nothing"], "there is no such file or folder; check the name"),
     (["ls", "nothing*"], "no file matches"),
+    (["category", "add", "long", "x" * 5000], "look with: ess ls -r PATTERN"),
     (["ls", "--cat", "nobody"], "no category 'nobody'; see ess summary for the categories, or make it"),
     (["ls", "*", "--limit", "0"], "bad limit 0; give a whole number from 1"),
     (["ls", "*", "--nosize", "--nodate"], "these exclude each other; give one of them"),
