@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.stream_site import Gate, Site
+from tests.cluster.stream_site import LOADED, Gate, Site
 from tests.cluster.test_exactly_once import told_rows
 from tests.places import own_places, ports_in_a_row
+from tests.waiting import until
 
 IMPORT = "aq_pp -f - -d %cols -imp,ddef shop:t"
 
@@ -61,6 +62,28 @@ def test_the_files_of_a_command_are_imported_once(site: Site) -> None:
     site.clear()
     assert site.stream(held(gate), "--bulk").code == 0
     assert site.stored() == site.keys
+
+
+@pytest.mark.usefixtures("places")
+def test_a_lost_node_and_another_number_of_nodes_import_nothing_twice(tmp_path: Path) -> None:
+    with Site(tmp_path, files=6, nodes=2) as site:
+        for resumed in (False, True):
+            site.clear()
+            gate = site.gate()
+            command = held(gate).replace("-imp,ddef", f"{LOADED} -imp,ddef")  # each run has other values
+            stream = site.start(command, "--bulk")
+            until(lambda: site.stored() == site.keys)  # those of both nodes, which are held
+            if resumed:
+                site.kill(["client"], stream)
+                site.end(stream)
+                gate.open()
+                told = site.stream(command, "--bulk", "--resume", "--master")
+            else:
+                site.kill(["worker"], stream)
+                gate.open()
+                told = site.end(stream)
+            assert (told.code, site.stored()) == (0, site.keys), told.err
+            assert sum(told_rows(told.err)[1:]) == site.rows
 
 
 def test_a_file_whose_output_cannot_be_written_is_done_again(site: Site) -> None:
