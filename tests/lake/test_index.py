@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ess
-from ess.errors import EssWarning
+from ess.cli.app import run
+from ess.errors import EssWarning, InitializationError
 from ess.lake import index
 from ess.lake.archive_index import known_contents, put_contents
 from ess.lake.archives import Contents
@@ -290,3 +291,51 @@ def test_a_category_uses_its_index_until_it_is_damaged(places: dict[str, str], t
     ess.category_delete("logs")
     ess.category_add("logs", f"'{folder}'/a*", noprobe=True)
     assert len(ess.files("logs")) == 3
+
+
+def test_a_listing_from_the_index_is_the_listing(
+    places: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    del places
+    ess.select("local")
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for name in ("a_20140902", "a_20140901T1305", "a", "a_\udcff\n", "a_é"):
+        (folder / name).write_bytes(b"x" * len(name))
+    ess.category_add("logs", f"'{folder}'/a*", noprobe=True)
+    assert ess.ls_index("logs") is None
+    for more in (
+        [],
+        ["--nameonly"],
+        ["--nosize"],
+        ["--nodate"],
+        ["--limit", "2"],
+        ["--dates", "2014", "*"],
+        ["--dates", "9", "*"],
+    ):
+        said = []
+        for usecache in (False, True):
+            ess.category_change_usecache("logs", usecache)
+            said.append((run(["ls", "--cat", "logs", *more]), *capfd.readouterr()))
+        assert said[0] == said[1]
+    listed = ess.ls_index("logs", dates=("2014-09-01", "*"), limit=1)
+    assert listed is not None
+    assert [each.date for batch in listed for each in batch] == ["2014-09-01 13:05:00"]
+    assert run(["ls", "--cat", "logs", "--dates", "2013", "2013"]) == 0
+    assert capfd.readouterr() == ("", "ess: no file matches\n")
+    ess.category_change_dateregex("logs", "a_[:%f:{8,8}]")
+    assert ess.ls_index("logs") is None
+
+
+def test_an_index_that_is_damaged_while_it_is_listed_is_named(tmp_path: Path) -> None:
+    mine = part(tmp_path)
+    index.refresh(mine, [entry(f"{number:0900}") for number in range(3000)], began=1)
+    listed = index.listed(mine)
+    assert listed is not None
+    assert len(next(listed)) == 1000
+    path = the_file(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[:8192] + b"\xa5" * (len(content) - 8192))
+    with pytest.warns(EssWarning), pytest.raises(InitializationError, match="the index is damaged; try again"):
+        list(listed)
+    assert index.listed(mine) is None

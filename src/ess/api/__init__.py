@@ -8,6 +8,7 @@ one defines the other sees.
 Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
 
 - ``lake``: datastores, files and categories; ``summaries``: what is known of categories; ``rows``: their rows.
+- ``listings``: those of many files.
 - ``jobs``: commands over files.
 - ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``commands``: options of commands.
 - ``workspaces``: several users in one process; ``handles``: jobs in the background.
@@ -67,6 +68,7 @@ from ess.api.lake import (
     repository,
     select,
 )
+from ess.api.listings import ls_index
 from ess.api.rows import read, rows
 from ess.api.summaries import category, contents, days, summary
 from ess.api.tables import Database, Table, udb
@@ -113,6 +115,7 @@ __all__ = [
     "export",
     "files",
     "ls",
+    "ls_index",
     "lsa",
     "probe",
     "probe_output",

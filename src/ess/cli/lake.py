@@ -133,6 +133,16 @@ def ls(
     """List files by pattern, with the dates found in their names."""
     if nameonly + nosize + nodate > 1:
         raise OptionError("these exclude each other", where="--nameonly, --nosize, --nodate", hint="give one of them")
+    asks_more = any((pattern, exclude, archive, dateregex, modified, explain))
+    indexed = None if cat is None or asks_more else api.ls_index(cat, dates=dates, limit=limit, label=label)
+    if indexed is not None:
+        some = False
+        for files in indexed:
+            some = True
+            _show(render.indexed(files, size=not (nameonly or nosize), date=not (nameonly or nodate)))
+        if not some:
+            _note("no file matches")
+        return
     found = api.ls(
         pattern,
         exclude=exclude,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ess.lake.categories import Category
     from ess.lake.datastores import Repository
     from ess.lake.entry import FileEntry
+    from ess.lake.index import Listed
     from ess.lake.member import Member
     from ess.lake.probing import ProbeResult
 
@@ -68,6 +69,15 @@ def listing(files: Iterable[FileEntry], *, size: bool, date: bool) -> list[str]:
             parts.append(f"{'' if entry.folder else entry.size:>13}")
         lines.append("  ".join([*parts, shown(entry.path)]))
     return lines
+
+
+def indexed(files: Iterable[Listed], *, size: bool, date: bool) -> list[str]:
+    """The same for files of which the index tells no more."""
+    if size and date:
+        return [f"{when:<19}  {count:>13}  {shown(path)}" for path, count, when in files]
+    if size:
+        return [f"{count:>13}  {shown(path)}" for path, count, _ in files]
+    return [f"{when:<19}  {shown(path)}" if date else shown(path) for path, _, when in files]
 
 
 def members(found: Iterable[Member]) -> list[str]:

@@ -19,9 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ess.lake.dates import NO_DATE
+from ess.errors import InitializationError
+from ess.lake.dates import NO_DATE, date_text
 from ess.lake.entry import FileEntry
 from ess.lake.index_file import Unusable, changing, index_of
 from ess.lake.member import Member
@@ -34,6 +35,9 @@ _FIRST, _LAST = -(1 << 62), 1 << 62
 #: A file as it is stored: date, number, path, member; size, time of change, version. The first four tell it apart.
 Row = tuple[int, bytes, bytes, bytes, int, float, bytes]
 _KEY = 4
+_COLUMNS = "date, number, path, member, size, modified, version"
+#: Files that are held at a time, where not all are.
+_AT_A_TIME = 1000
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,48 @@ def files(part: Part, span: Span = ALL) -> list[FileEntry] | None:
         entry = _Entries(part).entry
         return [entry(row) for row in _rows(database, found[0], span)]
     return None
+
+
+class Listed(NamedTuple):
+    """A file as a line shows it: its path, its bytes, and the date or number in its name as text for people."""
+
+    path: str
+    size: int
+    date: str
+
+
+def listed(part: Part, span: Span = ALL, limit: int | None = None) -> Iterator[list[Listed]] | None:
+    """The files of :func:`files` a thousand at a time, for many of them; None if the index does not know them.
+
+    Raises:
+        InitializationError: While they come, if the index turns out to be damaged.
+    """
+    with contextlib.suppress(Unusable), index_of(part.folder, make=False) as database:
+        if _category(database, part) is not None:
+            return _listed(part, span, limit)
+    return None
+
+
+def _listed(part: Part, span: Span, limit: int | None) -> Iterator[list[Listed]]:
+    dates: dict[int, str] = {}
+    root = part.root
+    try:
+        with index_of(part.folder, make=False) as database:
+            found = _category(database, part)
+            asked = _rows(database, found[0], span, limit, "date, number, path, size") if found is not None else None
+            while asked is not None and (some := asked.fetchmany(_AT_A_TIME)):
+                for seconds in {row[0] for row in some} - dates.keys():
+                    dates[seconds] = date_text(_from_seconds(seconds))
+                yield [
+                    Listed(
+                        root + path.decode("utf-8", "surrogatepass"),
+                        size,
+                        str(_to_number(number)) if number else dates[seconds],
+                    )
+                    for seconds, number, path, size in some
+                ]
+    except Unusable as error:
+        raise InitializationError("the index is damaged", where=part.name, hint="try again: it is made anew") from error
 
 
 def known(part: Part) -> Known | None:
@@ -275,13 +321,17 @@ def _enter(database: sqlite3.Connection, part: Part, began: float, slack: int | 
     return number
 
 
-def _rows(database: sqlite3.Connection, number: int, span: Span) -> Iterator[Row]:
+def _rows(
+    database: sqlite3.Connection, number: int, span: Span, limit: int | None = None, columns: str = _COLUMNS
+) -> sqlite3.Cursor:
+    """The files of a category with dates in a span, in order."""
     return database.execute(
-        "SELECT date, number, path, member, size, modified, version FROM file "
-        "WHERE category = ? AND date >= ? AND date < ? ORDER BY date, number, path, member",
+        f"SELECT {columns} FROM file WHERE category = ? AND date >= ? AND date < ? "  # noqa: S608 - names of ours
+        "ORDER BY date, number, path, member LIMIT ?",
         (
             number,
             _FIRST if span.start is None else _to_seconds(span.start),
             _LAST if span.end is None else _to_seconds(span.end),
+            -1 if limit is None else limit,
         ),
     )

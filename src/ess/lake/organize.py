@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ess.errors import InputOpenError, OptionError
-from ess.lake import categories
+from ess.lake import categories, index
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
 from ess.lake.category_options import CHANGE_ROWS, OPTION_ROWS, CategoryOptions, OptionRow
 from ess.lake.datastores import Datastore, datastore
@@ -18,8 +18,8 @@ from ess.lake.entry import FileEntry
 from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, output_of_sample, probe_files
-from ess.lake.ranges import parse_modified, parse_range
-from ess.lake.select import check_limit, files_in_use, look, remember, scan, span_of, with_new_files
+from ess.lake.ranges import DateRange, parse_modified, parse_range
+from ess.lake.select import check_limit, files_in_use, look, part_of, remember, scan, span_of, with_new_files
 from ess.schema import parse_column
 from ess.stores.store import Entry, NoSuchObject, Store
 
@@ -295,6 +295,18 @@ _CHANGES: dict[str, Callable[[Category, Any], dict[str, Any]]] = {
     "alls": lambda now, _: _with_letter(now, "S"),
     "allx": lambda now, _: _with_letter(now, "X"),
 }
+
+
+def list_from_index(
+    cat: str, *, dates: tuple[str, str] | None = None, limit: int | None = None, label: str | None = None
+) -> Iterator[list[index.Listed]] | None:
+    """The files of a category, if it takes them from the index, and that knows them; see :func:`ess.api.ls_index`."""
+    check_limit(limit)
+    category = categories.category(cat, label=label)
+    wanted = parse_range(*(dates or ("*", "*")), numbers=DateFinder(category.date_rule).numbers)
+    if not category.usecache or category.archive or not isinstance(wanted, DateRange):
+        return None
+    return index.listed(part_of(category), span_of(wanted), limit)
 
 
 def list_by_pattern(
