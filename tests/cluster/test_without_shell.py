@@ -20,6 +20,7 @@ from ess.cluster import held_input, tool_calls, work
 from ess.cluster.commands import Setting
 from ess.cluster.groups import Groups
 from ess.cluster.plain_pipelines import plain_pipeline, plain_program, shell_environment, starts_plainly
+from ess.cluster.prefetch import Prefetch
 from ess.cluster.processes import status_of
 from ess.cluster.substitution import Place
 from ess.cluster.user_environment import surroundings
@@ -100,7 +101,9 @@ def run(node: Node, command: str, entry: FileEntry, *, shell: bool, preprocess: 
         if shell:
             patch.setattr(work, "tool_pipeline", lambda *_: None)
             patch.setattr(work, "plain_program", lambda *_: None)
-        [outcome] = run_bundle(job, [Task(0, entry)], Place(), 1, node.groups, node.warm, lambda: False, node.folder)
+        [outcome] = run_bundle(
+            job, [Task(0, entry)], Place(), 1, node.groups, node.warm, lambda: False, node.folder, Prefetch(0)
+        )
     out, err = (node.folder / name for name in (outcome.stdout, outcome.stderr))
     found = (out.read_bytes(), err.read_bytes(), outcome.ended.exit_code, outcome.ended.tools, outcome.ended.problem)
     out.unlink()

@@ -22,7 +22,8 @@ Running one command, on whatever node:
     - ``work``: the command of a job on each file of a bundle; ``commands``: feeds it, waits for it, reads its counts.
     - ``contents``: several files as one input; ``uploads``: makes an object of an output.
     - ``plain_pipelines``: which commands need no shell; ``tool_runs``: those of our own tools;
-      ``tool_calls``: asks a tool server for them; ``held_input``: an input in memory.
+      ``tool_calls``: asks a tool server for them; ``held_input``: an input in
+      memory, ``prefetch``: those of the next files.
     - ``import_places``: how imports in a command are told apart, so that each counts once.
     - ``substitution``: ``%file`` and the like, put in as data; ``quoting``: how bash reads the text around them.
     - ``user_environment``: environment, folder and umask of the user; ``warm``: a tool server, so that ``aq_*`` start

@@ -116,6 +116,10 @@ class Dispatch:
             assigned.append((slot, bundle, self._tried[bundle]))
         return assigned
 
+    def upcoming(self, count: int) -> list[int]:
+        """The bundles that will be assigned next."""
+        return self._waiting[:count]
+
     def runs(self, slot: Slot, bundle: int, attempt: int) -> bool:
         """True if a bundle runs in that slot; False if it was given to another node meanwhile."""
         return self._running.get(slot) == bundle and self._tried[bundle] == attempt

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from ess.cluster.dispatch import Event, Finished, Notice, Slot
 from ess.cluster.groups import Groups
 from ess.cluster.import_places import COUNTS
+from ess.cluster.prefetch import Prefetch
 from ess.cluster.substitution import Place
 from ess.cluster.warm import WarmTools
 from ess.cluster.watch import Watch
@@ -27,6 +29,7 @@ class EmbeddedRuntime:
         self._warm = WarmTools(self._groups, resident=True)
         self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self._watch = Watch(self._groups, self._warm, lambda text: self._events.put(Notice(text)))
+        self._prefetch = Prefetch(threads)
         self._stopping = threading.Event()
         self._running: list[threading.Thread] = []
 
@@ -41,7 +44,9 @@ class EmbeddedRuntime:
         def run() -> None:
             try:
                 stop = self._stopping.is_set
-                outcomes = run_bundle(job, tasks, place, attempt, self._groups, self._warm, stop, self._folder)
+                outcomes = run_bundle(
+                    job, tasks, place, attempt, self._groups, self._warm, stop, self._folder, self._prefetch
+                )
                 self._events.put(Finished(slot, bundle, attempt, outcomes))
             except BaseException as error:  # told to the main thread, which raises it
                 self._events.put(error)
@@ -50,6 +55,10 @@ class EmbeddedRuntime:
         thread = threading.Thread(target=carried(run), daemon=True)
         self._running.append(thread)
         thread.start()
+
+    def expect(self, job: Job, tasks: Sequence[Task]) -> None:
+        """Fetch the inputs of the tasks that come next."""
+        self._prefetch.expect(job, tasks)
 
     def wait(self, seconds: float) -> list[Event]:
         """The next thing that happened, if any."""
@@ -72,5 +81,6 @@ class EmbeddedRuntime:
         """Stop, and end the reaper."""
         self._watch.close()
         self.stop()
+        self._prefetch.close()
         self._warm.close()
         self._groups.close()

@@ -8,6 +8,7 @@ from distributed import Worker, get_worker
 
 from ess.cluster.groups import Groups
 from ess.cluster.outputs import output_folder
+from ess.cluster.prefetch import Prefetch
 from ess.cluster.substitution import Place
 from ess.cluster.warm import WarmTools
 from ess.cluster.watch import Watch
@@ -66,10 +67,12 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
 
     _running.add(key)
     folder = make_private_folder(output_folder(worker, key))
+    prefetch = Prefetch(1)
     try:
         with keeping_archives():
-            return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more, folder)
+            return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more, folder, prefetch)
     finally:
+        prefetch.close()
         _running.discard(key)
         if wanted_no_more():
             shutil.rmtree(folder, ignore_errors=True)

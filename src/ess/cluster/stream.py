@@ -13,6 +13,7 @@ from ess.cluster.database_calls import reads_database
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.dispatch import Runtime
 from ess.cluster.driver import drive
+from ess.cluster.embedded import EmbeddedRuntime
 from ess.cluster.import_places import require_places
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import Failure, Interrupted, StreamResult, sum_stages
@@ -334,6 +335,7 @@ class _Run:
                 outcome=lambda outcome: self._take(outcome, delivery),
                 notice=delivery.notice,
                 cancelled=self._options.cancelled,
+                expect=self._runtime.expect if isinstance(self._runtime, EmbeddedRuntime) else None,
             ):
                 delivery.rest()
         except KeyboardInterrupt:

@@ -22,6 +22,7 @@ from ess.cluster.groups import Groups
 from ess.cluster.held_input import HeldInput
 from ess.cluster.import_places import mark
 from ess.cluster.plain_pipelines import plain_program
+from ess.cluster.prefetch import Prefetch
 from ess.cluster.shares import Share
 from ess.cluster.substitution import FileValues, Place, substitute, variables
 from ess.cluster.tool_calls import ToolPipeline, tool_pipeline
@@ -101,20 +102,22 @@ def run_bundle(
     warm: WarmTools,
     stop: Callable[[], bool],
     folder: Path,
+    prefetch: Prefetch,
 ) -> list[Outcome]:
     """Run the command on each task in turn; after a request to stop, the rest is left out.
 
-    The output is left in ``folder``.
+    The output is left in ``folder``. Inputs are taken from ``prefetch``, which learns of those of this bundle.
     """
     outcomes: list[Outcome] = []
-    for task in tasks:
+    for number, task in enumerate(tasks):
         if stop():
             break
+        prefetch.expect(job, tasks[number + 1 : number + 2])
         lost = groups.replaced, warm.abandoned
-        outcome = _run_task(job, task, warm if job.warm else None, place, attempt, groups, stop, folder)
+        outcome = _run_task(job, task, warm if job.warm else None, place, attempt, groups, stop, folder, prefetch)
         if outcome.ended.exit_code and not stop() and (groups.replaced, warm.abandoned) != lost:
             # Not the command has failed, but a helper that it had begun with. What it imported counts once.
-            outcome = _run_task(job, task, None, place, attempt, groups, stop, folder)
+            outcome = _run_task(job, task, None, place, attempt, groups, stop, folder, prefetch)
         outcomes.append(outcome)
         if job.quit_on_error and outcome.ended.exit_code:
             break
@@ -140,6 +143,7 @@ def _run_task(
     groups: Groups,
     stop: Callable[[], bool],
     folder: Path,
+    prefetch: Prefetch,
 ) -> Outcome:
     # No other run of this task has this name, also if two nodes run it at once, or a job that was killed and resumed.
     stem = folder / f"{task.index}.{attempt}.{place.node_id}.{secrets.token_hex(6)}"
@@ -170,15 +174,19 @@ def _run_task(
         command = f"{{ {substitute(preprocess, place, file)}\n}} | {{ {command}\n}}"
     label = printable(Share(task.files).name) if task.files else f"node {place.node_id}"
     try:
-        source = None
-        if task.others:
+        source: BinaryIO | None = None
+        held = prefetch.take(task)
+        if held is not None:
+            source = cast(BinaryIO, held)
+        elif task.others:
             opener = _opener(job, place, _with_server(setting, warm), groups, stem, stop)
             source = contents(task.files, opener, lines=bool(job.columns or job.delimiter))
         elif task.entry is not None:
             source = open_data(task.entry, job.compression, job.source)
         try:
-            ended = held = None
-            if source is not None and (pipeline is not None or (program is not None and program.may_read_file)):
+            ended = None
+            is_file = pipeline is not None or (program is not None and program.may_read_file)
+            if source is not None and held is None and is_file:
                 held = HeldInput(source, stop)
                 source = cast(BinaryIO, held)
             if pipeline is not None and warm is not None and held is not None:
@@ -205,7 +213,7 @@ def _run_task(
                 stop=stop,
                 label=label,
                 program=program,
-                held=held,
+                held=held if is_file else None,
             )
         finally:
             if source is not None:
