@@ -14,7 +14,7 @@ help: ## list the targets
 
 setup: $(STAMP) ## make .venv with the locked versions and the commands
 
-$(STAMP): requirements/dev.txt pyproject.toml launchers/bin/aq_pp launchers/bin/ess scripts/setup.sh
+$(STAMP): requirements/dev.txt pyproject.toml launchers/bin/aq_pp scripts/setup.sh
 	@sh scripts/setup.sh $(VENV)
 	@touch $@
 

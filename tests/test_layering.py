@@ -63,7 +63,7 @@ ADAPTERS = {
     "dask": {"cluster"},
     "distributed": {"cluster"},
     "tornado": {"cluster"},
-    "psutil": {"udb"},
+    "psutil": {"udb", "tools"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

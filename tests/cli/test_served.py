@@ -14,6 +14,7 @@ import sys
 import termios
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from ess.cli import served
@@ -162,7 +163,8 @@ def test_folder_umask_and_limits_are_the_callers(twins: Twins) -> None:
 @pytest.mark.parametrize(
     "start",
     [
-        "ess stream logs '*' '*' cat",
+        "ionice -c 3 {ess} exec true",
+        "chrt --idle 0 {ess} exec true",
         "ess udbd start",
         "ess cluster create",
         "ess unknown",
@@ -182,9 +184,52 @@ def test_the_unusual_runs_directly(twins: Twins, launcher: Path, start: str) -> 
 def test_every_word_of_the_list_is_a_command() -> None:
     commands = {name for names in PARTS.values() for name in names}
     assert {word for word in served._WORDS if not word.startswith("-")} <= commands
-    starting = ("stream", "exec", "cluster create", "cluster start", "udbd start", "udbd restart", "server restart")
+    starting = ("cluster create", "cluster start", "udbd start", "udbd restart", "server restart")
     asking = ("cluster terminate --all",)
     assert not [words for words in (*starting, *asking) if served.is_served(words.split())]
+
+
+JOBS = [
+    "stream logs '*' '*' 'wc -l'",
+    "stream logs '*' '*' 'cat; echo $FOO >&2; umask; nice; ulimit -n; exit 3'",
+    "stream logs 2014-09-02 2014-09-02 'aq_pp -f,+1 - -d i:day i:user -o,notitle -'",
+    "stream logs '*' '*' 'kill -9 $$' --quitonerror",
+    "stream logs '*' '*'",
+    "stream none '*' '*' cat",
+    "stream logs '*' '*' cat --threads x",
+    "stream logs",
+    "exec 'echo $PWD/; cat; exit 7'",
+    "exec 'head -c 100000 /dev/zero' | head -c 3 | wc -c; echo ${PIPESTATUS[0]}",
+    "exec 'tty; ps -o ppid= -p $$ | wc -l'",
+    "stream logs '*' '*' cat >/dev/full",
+]
+
+
+def test_jobs_are_the_same(twins: Twins) -> None:
+    twins.same("ess select local; ess category add logs 'logs/*'")
+    for words in JOBS:
+        twins.same(f"export FOO=bar; umask 027; ulimit -S -n 300; echo input | ess {words}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_a_job_with_all_that_it_runs(twins: Twins, launcher: Path, number: int) -> None:
+    twins.shell("served", "ess select local; ess category add logs 'logs/*'")
+    command = 'echo $$ >> "$FOO"; sleep 300'
+    pids = twins["served"] / "pids"
+    job = subprocess.Popen(
+        [launcher, "stream", "logs", "*", "*", command],
+        cwd=twins["served"],
+        env=twins.environment("served", {"FOO": str(pids)}),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    until(lambda: pids.exists() and pids.read_text().endswith("\n"))
+    job.send_signal(number)
+    assert job.wait(timeout=PATIENCE) == -number
+    _, said = job.communicate()
+    assert said.startswith(b"ess: interrupted: ") if number == signal.SIGINT else said == b""
+    for pid in pids.read_text().split():
+        until(lambda pid=pid: not Path(f"/proc/{pid}").exists())  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM)])
@@ -232,6 +277,22 @@ def test_a_terminal_is_a_terminal(twins: Twins, launcher: Path, words: list[str]
     if "--help" in words:
         assert results[0][0] != results[0][1]
         assert b"\x1b[" in results[0][0][1]
+
+
+def test_ctrl_z_is_told_to_the_shell_as_the_terminal_does_it(twins: Twins, launcher: Path) -> None:
+    environment = twins.environment("served", {"PS1": "> ", "TERM": "dumb"})
+    shell = pexpect.spawn(
+        "bash", ["--norc", "-i"], cwd=str(twins["served"]), env=environment, encoding="utf-8", timeout=PATIENCE
+    )
+    shell.sendline(f"{launcher} exec 'touch begun; sleep 300'")
+    until((twins["served"] / "begun").exists)
+    shell.send("\x1a")
+    shell.expect("Stopped")
+    shell.sendline("echo code=$?")
+    shell.expect("code=148")
+    shell.sendline("kill %1; fg; echo code=$?")
+    shell.expect("code=143")
+    shell.close()
 
 
 def test_no_secret_is_where_others_can_read_it(twins: Twins, launcher: Path, warm: dict[str, str]) -> None:

@@ -38,11 +38,13 @@ class Site:
         folder: The test's own; no other process has its name in its environment.
         files: How many files there are; each has two rows.
         nodes: Of the cluster; 0: none.
+        served: Streams start on the user's tool server, where there is one, and not as processes of their own.
     """
 
     folder: Path
     files: int
     nodes: int = 0
+    served: bool = False
     _gates: int = 0
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -118,7 +120,7 @@ class Site:
     def start(self, command: str, *options: str) -> subprocess.Popen[str]:
         """Begin to stream all files through a command."""
         process = subprocess.Popen(
-            [BIN / "ess", "stream", "log", "*", "*", command, *options],
+            [BIN / ("ess" if self.served else "ess-main"), "stream", "log", "*", "*", command, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -58,7 +58,7 @@ def stream(lake: Path, *options: str) -> subprocess.Popen[bytes]:
     wait = f"until [ -e {lake}/go ]; do sleep 0.1; done"
     command = f"aq_pp -f - -d i:a -o,notitle -; : > {lake}/begun-%file-$$; {wait}"
     running = subprocess.Popen(
-        [BIN / "ess", "stream", "log", "*", "*", command, *options],
+        [BIN / "ess-main", "stream", "log", "*", "*", command, *options],  # directly: its helpers are below it
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "ESS_ANSWER_TIMEOUT": "1", "ESS_WARM": "1", "PATH": f"{BIN}:{os.environ['PATH']}"},

@@ -1,8 +1,8 @@
 """The commands of ``ess`` on the tool server, which calls this module by its name (``ess.tools.launch``).
 
-A command is served if it is on the list: it reads or changes settings, or looks at files. All others run directly:
-those that start processes which stay, run for long, or ask a question at the terminal. So does every command whose
-environment changes how Python or the parser of command lines works; the server has loaded both without it.
+A command is served if it is on the list: it reads or changes settings, looks at files, or runs commands on them. All
+others run directly: those that start or end processes which stay, or ask a question at the terminal. So does every
+command whose environment changes how Python or the parser of command lines works: the server has loaded both without.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _WORDS = frozenset(
         *("completion", "-h", "--help", "-v", "--version"),
     }
 )
+#: Those that run commands of the user's: they take a process for themselves, and only where nothing sets them apart.
+_LONG = frozenset({"stream", "exec"})
 #: Those of a group that are served.
 _PAIRS = frozenset(
     {("cluster", word) for word in ("set", "status", "iplist")}
@@ -46,8 +48,13 @@ _PRELOADED = (
     "ess.stores.disk",
     "ess.udb.admin.admin",
     "ess.udb.admin.service",
+    "ess.api.jobs",
+    "ess.cluster.embedded",
+    "ess.cluster.execute",
     "ess.cluster.lifecycle",
+    "ess.cluster.opening",
     "ess.cluster.providers",
+    "ess.cluster.stream",
     "ess.tools.udbd",
     "typer._click.decorators",
     "rich.emoji",
@@ -69,13 +76,18 @@ def is_served(arguments: Sequence[str]) -> bool:
     """True if the command of these arguments may run on the server.
 
     >>> [is_served(words.split()) for words in ("ls -r *.gz", "stream logs * * wc", "udbd status", "udbd start", "")]
-    [True, False, True, False, True]
+    [True, True, True, False, True]
     >>> is_served(["summary", "logs"]), is_served(["summary", "logs", "--scan"])
     (True, False)
     """
     if arguments[:1] == ["summary"] and any(word.startswith("--sc") for word in arguments):
         return False  # it reads all files
-    return not arguments or arguments[0] in _WORDS or tuple(arguments[:2]) in _PAIRS
+    return not arguments or arguments[0] in _WORDS | _LONG or tuple(arguments[:2]) in _PAIRS
+
+
+def is_long(arguments: Sequence[str]) -> bool:
+    """True if a command that is served runs commands of the user's."""
+    return bool(arguments) and arguments[0] in _LONG
 
 
 def is_usual(environment: Sequence[bytes]) -> bool:

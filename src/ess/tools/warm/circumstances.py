@@ -10,6 +10,8 @@ import signal
 import time
 from dataclasses import dataclass
 
+import psutil
+
 _LIMITS = tuple(sorted(name for name in dir(resource) if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"))
 #: Signals that a caller may have told its commands to ignore, as ``nohup`` does.
 _IGNORABLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -91,6 +93,26 @@ def rights_of(process: int) -> tuple[object, ...]:
     blocked = int(told[b"SigBlk"], 16) if b"SigBlk" in told else 0
     places = [os.stat(f"/proc/{process}/{name}") for name in ("root", *(f"ns/{each}" for each in _NAMESPACES))]
     return (*(told.get(name) for name in _RIGHTS), blocked, *((place.st_dev, place.st_ino) for place in places))
+
+
+def standing_of(process: int) -> tuple[object, ...]:
+    """The share of the machine that a process has: of its control group, and by the kernel's order of what comes first.
+
+    Raises:
+        OSError: If the kernel does not tell.
+    """
+    told = []
+    for name in ("cgroup", "oom_score_adj", "attr/current"):
+        try:
+            with open(f"/proc/{process}/{name}", "rb") as file:
+                told.append(file.read())
+        except OSError:  # this kernel has none
+            told.append(b"")
+    scheduler = os.sched_getscheduler(process), os.sched_getparam(process).sched_priority
+    try:
+        return (*told, scheduler, *psutil.Process(process).ionice())
+    except psutil.Error as error:
+        raise ProcessLookupError(str(error)) from error
 
 
 def take(circumstances: Circumstances) -> None:

@@ -197,7 +197,9 @@ def _follow(connection: _socket.socket, question: _socket.socket, command: int, 
 
     def suspend(_number: int, _frame: object) -> None:
         forward(_signal.SIGSTOP, None)
-        os.kill(os.getpid(), _signal.SIGSTOP)
+        _signal.signal(_signal.SIGTSTP, _signal.SIG_DFL)
+        os.kill(os.getpid(), _signal.SIGTSTP)  # as the terminal does it, so that a shell says the same
+        _signal.signal(_signal.SIGTSTP, suspend)
         forward(_signal.SIGCONT, None)
 
     for number in _FORWARDED:

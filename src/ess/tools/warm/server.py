@@ -29,7 +29,7 @@ from types import ModuleType
 from ess import interrupts, memory_limit
 from ess.tools.launch import ESS, ESS_MODULE, TOOLS
 from ess.tools.warm import protocol, worker
-from ess.tools.warm.circumstances import Circumstances, circumstances_of, rights_of
+from ess.tools.warm.circumstances import Circumstances, circumstances_of, rights_of, standing_of
 from ess.tools.warm.program import Program
 
 #: The modules that commands import as they run; imported here so that they need not.
@@ -170,7 +170,7 @@ class _Server:
             if program and [item.decode("utf-8", "surrogateescape") for item in program] != own:
                 raise ValueError("another program is wanted")
             tool = arguments[0].decode("ascii", "replace")
-            if tool not in TOOLS and not (tool == ESS and self.takes(arguments[1:], environment)):
+            if tool not in TOOLS and not (tool == ESS and self.takes(arguments[1:], environment, process)):
                 raise ValueError("no such command")
             if rights_of(process) != self.rights:
                 raise ValueError("it is in another namespace, or has other rights")
@@ -186,10 +186,13 @@ class _Server:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def takes(self, arguments: list[bytes], environment: list[bytes]) -> bool:
+    def takes(self, arguments: list[bytes], environment: list[bytes], process: int) -> bool:
         """True if a command of ``ess`` may run here. The first one has all that they need loaded."""
         served = importlib.import_module(ESS_MODULE)
-        if not served.is_served([os.fsdecode(each) for each in arguments]) or not served.is_usual(environment):
+        words = [os.fsdecode(each) for each in arguments]
+        if not served.is_served(words) or not served.is_usual(environment):
+            return False
+        if served.is_long(words) and standing_of(process) != standing_of(os.getpid()):
             return False
         if self.ess is None:
             served.preload()

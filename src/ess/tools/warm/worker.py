@@ -11,6 +11,7 @@ user's, something left open, much memory held.
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import fcntl
 import importlib
@@ -80,7 +81,7 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
             if code == INTERRUPTED:
                 interrupts.end()
             if code or not circumstances.lasting or not _as_before(channel.fileno(), [*wanted], started_with):
-                os._exit(code)
+                _end(code)
             begun = False
             channel.sendall(READY)
     except KeyboardInterrupt:
@@ -91,6 +92,15 @@ def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
                 sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code or 4)
+
+
+def _end(code: int) -> NoReturn:
+    """End this process; after ``ess`` as the interpreter ends one, with what was registered for the end."""
+    if sys.argv[0] == ESS:
+        with contextlib.suppress(Exception):
+            threading._shutdown()  # type: ignore[attr-defined]
+            atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _run(tool: str) -> int:
@@ -119,6 +129,8 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
         return False
     if any(name in sys.modules for name in _HOLDING):
         return False
+    if sys.argv[0] == ESS and importlib.import_module(ESS_MODULE).is_long(sys.argv[1:]):
+        return False  # it has had processes and threads
     caller_liveness.leave()
     sys.stdin = sys.stdout = sys.stderr = None
     for descriptor in placed:
