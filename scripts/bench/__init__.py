@@ -4,10 +4,10 @@
 
 - `bench.data`: the inputs, made once from a seed;
 - `bench.work`: what a work, a contestant and a goal are;
-- `bench.works_tools`, `bench.works_start`, `bench.works_stream`, `bench.works_udb`, `bench.works_udb_asked`: the works,
-  one function a row;
+- `bench.works_tools`, `bench.works_start`, `bench.works_stream`, `bench.works_lake`, `bench.works_udb`,
+  `bench.works_udb_asked`: the works, one function a row;
 - `bench.servers`: the database servers of a work; `bench.clients`: many clients of them at once;
-- `bench.lake`: the category of a work; `bench.static_s3`: a cheap store for one;
+- `bench.lake`: the category of a work; `bench.static_s3`: a cheap store for one; `bench.listing_s3`: one of keys alone;
 - `bench.programs`: what the peers run;
 - `bench.process`: running a command and measuring it;
 - `bench.equal`: telling whether two outputs say the same;

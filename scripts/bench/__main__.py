@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import works_start, works_stream, works_tools, works_udb, works_udb_asked
+from bench import works_lake, works_start, works_stream, works_tools, works_udb, works_udb_asked
 from bench.contest import run_work
 from bench.data import Data
 from bench.report import Setting, markdown, row
@@ -24,7 +24,14 @@ PAGE = Path("docs/benchmarks.md")
 FULL_ROWS = 5_000_000
 
 #: All works by their short names, in the order of the table.
-WORKS = {**works_tools.WORKS, **works_start.WORKS, **works_stream.WORKS, **works_udb.WORKS, **works_udb_asked.WORKS}
+WORKS = {
+    **works_tools.WORKS,
+    **works_start.WORKS,
+    **works_stream.WORKS,
+    **works_lake.WORKS,
+    **works_udb.WORKS,
+    **works_udb_asked.WORKS,
+}
 
 
 def main() -> int:

@@ -48,6 +48,8 @@ class Data:
         table_rows: How many clients the look-up table knows.
         small_files: How many small files there are, of about 10 KB each.
         clients_at_once: How many clients there are where many come at once.
+        keys: How many keys a bucket has that is listed.
+        names: How many names of files an index has, and how many are compared with categories.
     """
 
     folder: Path
@@ -56,6 +58,8 @@ class Data:
     small_files: int = 1000
     clients_at_once: int = 200
     stream_files: int = 60
+    keys: int = 300_000
+    names: int = 1_000_000
 
     @property
     def stream_rows(self) -> int:

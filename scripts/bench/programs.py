@@ -199,3 +199,63 @@ duckdb.sql(f'''COPY (
     GROUP BY userID ORDER BY articles DESC, userID DESC LIMIT 10
 ) TO '{sys.argv[2]}' (HEADER)''')
 """
+
+BOTO3_LIST = r"""
+import boto3, sys
+with open(sys.argv[2], 'w') as out:
+    print('key', file=out)
+    for page in boto3.client('s3').get_paginator('list_objects_v2').paginate(Bucket=sys.argv[1]):
+        for found in page.get('Contents', []):
+            print(f"s3://{sys.argv[1]}/{found['Key']}", file=out)
+"""
+
+FILL_INDEX = r"""
+import datetime, sys
+from ess.lake import categories, select
+from ess.lake.categories import Category
+from ess.lake.entry import FileEntry
+count = int(sys.argv[1])
+files = []
+for number in range(count):
+    date = datetime.datetime(2014, 1, 1) + datetime.timedelta(days=number // 50 % 700)
+    path = f'/logs/app{number % 50:02}/{date:%Y/%m/%d}/part-{number:07}.csv.gz'
+    files.append(FileEntry(path, 1000 + number % 9000, 1.7e9 + number, date, version=f'{number:032x}'))
+parts = {'all': files} | {f'app{part:02}': files[part::50] for part in range(50)}
+for name, some in parts.items():
+    listing = select.Listing(tuple(sorted(some, key=lambda entry: entry.order)))
+    pattern = '/logs/*' if name == 'all' else f'/logs/{name}/*'
+    made = select.with_new_files(Category(name, 'local', (pattern,), usecache=True), listing)
+    categories.put(made)
+    select.remember(made, listing, began=1.0)
+"""
+
+CLASSIFY = r"""
+import datetime, sys
+from ess.lake.classify import Classifier, Group
+from ess.lake.dates import AUTO, DateFinder
+from ess.lake.patterns import Pattern, compile_globs
+count, at_once = int(sys.argv[1]), sys.argv[2] == '1'
+shapes = ('logs/app{c:02}/{d:%Y/%m/%d}/part-{n:05}.gz', 'logs/svc{c:02}/dt={d:%Y-%m-%d}/{h:08x}.json.gz',
+          'web/access_c{c:02}_{d:%Y%m%d}-{n:07}.log', 'web/c{c:02}-browse-{d:%Y-%m-%d}-{k:02}-part{n:06}.csv',
+          'elb/12345678{c:02}/{d:%Y/%m/%d}/12345678{c:02}_elb_{d:%Y%m%d}T{k:02}00Z_10.0.0.{k}_{h:08x}.log')
+globs = ('logs/app{c:02}/*', 'logs/svc{c:02}/*.json.gz', 'web/*_c{c:02}_*.log', 'web/c{c:02}-*.csv',
+         'elb/12345678{c:02}/*')
+days = [datetime.date(2013, 1, 1) + datetime.timedelta(days=day) for day in range(700)]
+names = ['s3://lake/' + shapes[n % 5].format(c=n % 50, d=days[n // 50 % 700], n=n, h=n * 2654435761 % 2**32, k=n % 24)
+         for n in range(count)]
+groups = [Group((Pattern('s3://lake/' + globs[c % 5].format(c=c)),), None, AUTO) for c in range(50)]
+with open(sys.argv[3], 'w') as out:
+    print('name,category,date', file=out)
+    if at_once:
+        of = Classifier(groups).of
+        for number, name in enumerate(names):
+            for category, date in of(name):
+                out.write(f'{number},{category},{date.date}\n')
+    else:
+        tests = [(compile_globs((g.patterns[0].text,)).match, len(g.patterns[0].base)) for g in groups]
+        find = DateFinder(AUTO).find
+        for number, name in enumerate(names):
+            for category, (match, base) in enumerate(tests):
+                if match(name):
+                    out.write(f'{number},{category},{find(name, base).date}\n')
+"""

@@ -46,6 +46,7 @@ PEERS: dict[str, Peer] = {
     "duckdb": Peer("DuckDB", package="duckdb"),
     "polars": Peer("Polars", package="polars"),
     "isal": Peer("ISA-L", package="isal"),
+    "boto3": Peer("boto3", package="boto3"),
     "arrow": Peer("Arrow", package="pyarrow"),
     "python": Peer("Python", command="python3"),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import works_stream
+from bench import works_lake, works_stream
 from bench.__main__ import WORKS
 from bench.contest import run_work
 from bench.data import Data
@@ -30,6 +30,15 @@ def test_the_works_of_streams_give_equal_results(
     monkeypatch.setenv("BENCH_PORT", str(port_base))
     monkeypatch.setenv("ESS_RUNTIME_DIR", str(tmp_path / "server"))
     work = WORKS[key](Data(tmp_path, 2000, small_files=5, stream_files=5))
+    outcome = run_work(
+        work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
+    )
+    assert outcome.trouble == ""
+
+
+@pytest.mark.parametrize("key", list(works_lake.WORKS))
+def test_the_works_of_the_lake_give_equal_results(key: str, tmp_path: Path) -> None:
+    work = works_lake.WORKS[key](Data(tmp_path, 2000, keys=7000, names=2000))
     outcome = run_work(
         work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
     )
