@@ -229,7 +229,9 @@ def read_history(folder: Path, *, files: bool = True) -> History | None:
 def clear_output(folder: Path) -> None:
     """Delete the output files of a job, and keep its ledger."""
     for path in folder.iterdir():
-        if path.name != _NAME:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != _NAME:
             path.unlink(missing_ok=True)
 
 

@@ -147,7 +147,10 @@ def _run_task(
 ) -> Outcome:
     # No other run of this task has this name, also if two nodes run it at once, or a job that was killed and resumed.
     stem = folder / f"{task.index}.{attempt}.{place.node_id}.{secrets.token_hex(6)}"
-    stdout, stderr, counts = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err", "counts"))
+    stdout, stderr = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err"))
+    # In a folder of its own, which is looked through for each task: output that waits for its turn would add up.
+    counts = folder / "reports" / f"{stem.name}.counts"
+    counts.parent.mkdir(mode=0o700, exist_ok=True)
     environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **task.environment}
     file: FileValues | None = None
     if task.entry is not None:
