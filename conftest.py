@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,9 @@ ENDS_WITHIN = float(os.environ.get("ESSENTIA_TEST_ENDS_WITHIN", "60"))
 def pytest_configure() -> None:
     """Let a guard end whatever this run starts, however the run ends."""
     guard.start()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell has begun the run in its background. What tests start would ignore Ctrl-C too, which some tests press.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
