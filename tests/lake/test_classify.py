@@ -8,10 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ess.lake.classify import Classifier, Group
+import ess
+from ess.lake.classify import Classifier, Group, list_groups
 from ess.lake.dates import AUTO, DateFinder, DateRule, DateRuleKind, FileDate
+from ess.lake.listing import list_files
 from ess.lake.patterns import Pattern, compile_exclude, compile_globs
 from ess.lake.repeated_dates import RepeatedDates
+from tests.lake.memory_store import MemoryBucket
 
 RULES = (
     AUTO,
@@ -105,3 +108,56 @@ def test_keys_have_the_categories_that_list_them(rules: list[tuple[list[str], st
     classifier = Classifier(groups)
     for key in keys:
         assert sorted(classifier.of(root + key), key=lambda each: each[0]) == one_at_a_time(root + key, groups)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(GLOBS.map("".join), st.none() | GLOBS.map("".join)), min_size=1, max_size=5),
+    st.lists(KEYS.map("".join).filter(lambda key: key != ""), max_size=15),
+)
+def test_categories_that_are_listed_together_have_the_files_of_each(
+    rules: list[tuple[str, str | None]], keys: list[str]
+) -> None:
+    store = MemoryBucket(keys)
+    root = store.at("")
+    groups = [
+        Group(
+            (Pattern(f"{root}{glob}*"),),
+            compile_exclude(exclude and re.sub(r"(\\|')", "", exclude), where="", root=root),
+            RULES[number % len(RULES)],
+        )
+        for number, (glob, exclude) in enumerate(rules)
+    ]
+    for group, found in zip(groups, list_groups(groups, label="x", store=store), strict=True):
+        alone = list_files(group.patterns, label="x", exclude=group.exclude, rule=group.rule, store=store)
+        assert found.files == alone.files
+
+
+def test_a_bucket_is_listed_once_for_all_its_categories(
+    places: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del places
+    store = MemoryBucket([f"logs/{name}_2014090{day}" for name in "abc" for day in (1, 2)])
+    monkeypatch.setattr("ess.stores.kinds.Access.open", lambda access: store)
+    ess.select("s3://memory", anonymous=True)
+    for name, pattern in (
+        ("a", "logs/a*"),
+        ("b", "logs/b*"),
+        ("all", "logs/*"),
+        ("one", "logs/c_20140901"),
+        ("f", "lo*/"),
+    ):
+        ess.category_add(name, pattern, noprobe=True)
+    store.keys.add("logs/a_20140903")
+    store.asked.clear()
+    found = ess.summary(scan=True)
+    assert [(each.name, each.stats.count) for each in found.categories] == [
+        ("a", 3),
+        ("b", 2),
+        ("all", 7),
+        ("one", 1),
+        ("f", 7),
+    ]
+    assert [prefix for prefix, kind in store.asked if kind != "/"] == ["lo", "logs/c_20140901"]
+    ess.category_change_usecache("a", True)
+    assert [each.date.day for each in ess.files("a")] == [1, 2, 3]

@@ -29,7 +29,11 @@ def summary(*, scan: bool = False, label: str | None = None) -> DatastoreSummary
 
     store = datastores.datastore(label)
     known = tuple(categories.categories(store).values())
-    return DatastoreSummary(store, tuple(_scanned(item) for item in known) if scan else known)
+    if scan:
+        from ess.lake.select import scan_each, with_new_files
+
+        known = tuple(with_new_files(*each) for each in zip(known, scan_each(known), strict=True))
+    return DatastoreSummary(store, known)
 
 
 def category(name: str, *, scan: bool = False, label: str | None = None) -> Category:

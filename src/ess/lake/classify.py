@@ -7,13 +7,17 @@ with the patterns whose fixed beginning it has, and of those only where a word t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from ess.lake.dates import DateRule, FileDate
-from ess.lake.listing import Exclusion
+from ess.lake.entry import FileEntry
+from ess.lake.keys import Asked, list_keys
+from ess.lake.listing import Exclusion, Listing, uncollected
 from ess.lake.patterns import Pattern, compile_globs
 from ess.lake.repeated_dates import RepeatedDates
+from ess.stores.store import Store
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,44 @@ class Classifier:
             found.sort(key=lambda test: (test.group, -test.number))
             found = [*{test.group: test for test in found}.values()]
         return [(test.group, test.find(key, test.base_length)) for test in found]
+
+
+def list_groups(groups: Sequence[Group], *, label: str, store: Store) -> list[Listing]:
+    """The files of several categories of a store without folders; a key that several may have is listed once.
+
+    Args:
+        groups: The categories, whose patterns all have wildcards.
+        label: The datastore.
+        store: Its store.
+    """
+    classifier, root = Classifier(groups), store.at("")
+    found: list[list[FileEntry]] = [[] for _ in groups]
+    requests: list[Asked] = []
+    prefixes = shared_prefixes(pattern for group in groups for pattern in group.patterns)
+    with uncollected():
+        for prefix in prefixes:
+            for entry in list_keys(store, prefix.removeprefix(root), requests.append):
+                path = root + entry.key
+                for number, date in classifier.of(path):
+                    found[number].append(
+                        FileEntry(
+                            path, entry.size, entry.modified, date.date, label, date.number, version=entry.version
+                        )
+                    )
+        return [Listing(tuple(sorted(each, key=attrgetter("order"))), requests=tuple(requests)) for each in found]
+
+
+def shared_prefixes(patterns: Iterable[Pattern]) -> list[str]:
+    """The fixed parts of patterns, without those that begin like another: together they lead to the same keys.
+
+    >>> shared_prefixes([Pattern("/logs/a*"), Pattern("/logs/*"), Pattern("/x*")])
+    ['/logs/', '/x']
+    """
+    found: list[str] = []
+    for prefix in sorted({pattern.prefix for pattern in patterns}):
+        if not found or not prefix.startswith(found[-1]):
+            found.append(prefix)
+    return found
 
 
 def _longest_word(rest: str) -> str:

@@ -128,7 +128,7 @@ def list_files(
     file, or everything below one folder. With ``narrowing``, files of other dates may be left out.
     """
     walk = _Walk(store, label, exclude, RepeatedDates(rule))
-    with _uncollected():
+    with uncollected():
         for given in patterns:
             pattern = walk.with_content(given)
             match = compile_globs((pattern.text,)).match
@@ -144,7 +144,7 @@ def list_files(
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Let Python not look for garbage meanwhile: a listing makes none, and looking took a quarter of the time."""
     before = gc.isenabled()
     gc.disable()

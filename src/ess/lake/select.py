@@ -16,6 +16,7 @@ from os.path import commonprefix
 from ess.errors import EssError, InputOpenError, OptionError
 from ess.lake import categories, index
 from ess.lake.categories import Category, Stats
+from ess.lake.classify import Group, list_groups, shared_prefixes
 from ess.lake.datastores import datastore
 from ess.lake.dates import NO_DATE, DateFinder, date_text
 from ess.lake.entry import FileEntry
@@ -163,20 +164,57 @@ def scan(category: Category, span: index.Span = index.ALL) -> Listing:
         narrowing = None
         again = look(category)
         listing = dataclasses.replace(again, requests=(*listing.requests, *again.requests))
-    stats: Stats | None = stats_of(listing.files)
     if narrowing is None:
-        remember(category, listing, began=began)
-    else:
-        part = part_of(category)
-        changed = not listing.unreadable and index.refresh(part, listing.files, began=began, span=span)
-        stats = _stats_known(part) if changed else None
+        return _kept(category, listing, began=began)
+    part = part_of(category)
+    if not listing.unreadable and index.refresh(part, listing.files, began=began, span=span):
+        _keep_stats(category, _stats_known(part))
+    return listing
+
+
+def scan_each(found: Sequence[Category]) -> list[Listing]:
+    """The files of all categories of a datastore, see :func:`scan`; keys that several may have are listed once."""
+    if not found:
+        return []
+    place = datastore(found[0].datastore)
+    store = place.access.open()
+    groups = {each.name: _group(each, place.root) for each in found if _can_share(each)}
+    patterns = [pattern for group in groups.values() for pattern in group.patterns]
+    if not store.flat or len(shared_prefixes(patterns)) == len(patterns):
+        return [scan(each) for each in found]
+    began = time.time()
+    listings = list_groups([*groups.values()], label=place.label, store=store)
+    listed = dict(zip(groups, listings, strict=True))
+    return [_kept(each, listed[each.name], began=began) if each.name in listed else scan(each) for each in found]
+
+
+def _can_share(category: Category) -> bool:
+    """True if nothing but keys decides which files a category has: no archive, no name that may be of a folder."""
+    return not category.archive and all(Pattern(text).has_wildcard for text in category.patterns)
+
+
+def _group(category: Category, root: str) -> Group:
+    return Group(
+        tuple(Pattern(f"{text}*" if text.endswith("/") else text) for text in category.patterns),
+        compile_exclude(category.exclude, where="--exclude", root=root),
+        category.date_rule,
+    )
+
+
+def _kept(category: Category, listing: Listing, *, began: float) -> Listing:
+    """The listing of all files, after the index and the numbers have been refreshed."""
+    remember(category, listing, began=began)
+    _keep_stats(category, stats_of(listing.files))
+    return listing
+
+
+def _keep_stats(category: Category, stats: Stats | None) -> None:
     # The numbers are a convenience: a user who can only read the settings can still use the category.
     with contextlib.suppress(EssError, OSError):
         if stats is not None and stats != category.stats:
             categories.change(
                 category.name, lambda now: dataclasses.replace(now, stats=stats), label=category.datastore
             )
-    return listing
 
 
 def _narrowing(category: Category, span: index.Span) -> Narrowing | None:
