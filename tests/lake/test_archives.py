@@ -136,6 +136,11 @@ def test_the_archive_pattern_of_a_stream_is_for_that_stream(folder: Path) -> Non
     assert streamed("all", archive="*site*")[0] == "s\n"
     assert streamed("all", archive="*lace* site/*", command="cat; echo %FILE")[0] == "p\n1\ns\n1\n"
     assert [entry.member for entry in ess.files("all")] == [None]
+    probed = ess.probe("all", archive="*site*").file
+    assert probed is not None
+    assert probed.path == f"{folder}/a.zip/site/1"
+    assert ess.probe_output("all", "cat", archive="placement/*") == b"p\n"
+    assert [entry.member for entry in ess.files("all")] == [None]
     assert len(ess.files("all", archive="*")) == 2
     changed = ess.category_change("all", "archive", "placement/*")
     assert (changed.stats.count, streamed("all")[0]) == (1, "p\n")

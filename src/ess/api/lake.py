@@ -487,7 +487,14 @@ def category_import(
     return sharing.take(file, names, store, new_name=new_name, overwrite=overwrite, commands=commands)
 
 
-def probe(name: str, *, file: str | None = None, size: int | None = None, label: str | None = None) -> ProbeResult:
+def probe(
+    name: str,
+    *,
+    file: str | None = None,
+    size: int | None = None,
+    archive: str | None = None,
+    label: str | None = None,
+) -> ProbeResult:
     """Look into the files of a category, or one of them, and tell how the data is laid out.
 
     The category stays as it is.
@@ -496,6 +503,7 @@ def probe(name: str, *, file: str | None = None, size: int | None = None, label:
         name: The category.
         file: One of its files.
         size: How many bytes of content to read of each file.
+        archive: Globs of files in archives, in place of the category's own.
         label: The datastore, if not the selected one.
 
     Raises:
@@ -503,11 +511,18 @@ def probe(name: str, *, file: str | None = None, size: int | None = None, label:
     """
     from ess.lake import categories, organize
 
-    return organize.probe_category(categories.category(name, label=label), file=file, sample_bytes=size)
+    found = categories.category(name, label=label)
+    return organize.probe_category(found, file=file, sample_bytes=size, archive=archive)
 
 
 def probe_output(
-    name: str, command: str, *, file: str | None = None, size: int | None = None, label: str | None = None
+    name: str,
+    command: str,
+    *,
+    file: str | None = None,
+    size: int | None = None,
+    archive: str | None = None,
+    label: str | None = None,
 ) -> bytes:
     """The output of a shell command that gets the beginning of a category's first file, or of ``file``.
 
@@ -518,6 +533,7 @@ def probe_output(
         command: The command, e.g. ``loginf -f,auto - -o_pp_col -``.
         file: One of its files.
         size: How many bytes of content it gets.
+        archive: Globs of files in archives, in place of the category's own.
         label: The datastore, if not the selected one.
 
     Raises:
@@ -526,4 +542,4 @@ def probe_output(
     from ess.lake import categories, organize
 
     found = categories.category(name, label=label)
-    return organize.probe_output(found, command, file=file, sample_bytes=size)
+    return organize.probe_output(found, command, file=file, sample_bytes=size, archive=archive)

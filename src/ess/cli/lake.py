@@ -199,7 +199,9 @@ def _refuse_compressed(filename: str, label: str | None) -> None:
 
 def lsa(
     filename: Annotated[str, typer.Argument(help="The archive (zip, tar, compressed tar).", show_default=False)],
-    pattern: Annotated[str | None, typer.Option(help="Patterns that the names must match.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option("--pattern", "--archive", help="Patterns that the names must match.")
+    ] = None,
     label: Label = None,
 ) -> None:
     """List the files in an archive."""
@@ -221,12 +223,13 @@ def probe(
     label: Label = None,
     pcmd: Annotated[str | None, typer.Option(help="Shell command that gets the content in place.")] = None,
     size: Annotated[int | None, typer.Option(help="Bytes of content to read of each file.")] = None,
+    archive: Annotated[str | None, typer.Option(help="Look into files in archives that match these patterns.")] = None,
 ) -> None:
     """Look into files of a category and show how the data is laid out."""
     if pcmd is not None:
-        sys.stdout.buffer.write(api.probe_output(category, pcmd, file=file, size=size, label=label))
+        sys.stdout.buffer.write(api.probe_output(category, pcmd, file=file, size=size, archive=archive, label=label))
         return
-    _show(render.probe_result(api.probe(category, file=file, size=size, label=label)))
+    _show(render.probe_result(api.probe(category, file=file, size=size, archive=archive, label=label)))
 
 
 def category_add(

@@ -130,24 +130,34 @@ def _check_pkey(new: Category) -> None:
         raise OptionError(f"no column '{new.pkey}'", where="--pkey", hint=f"the columns are {' '.join(names)}")
 
 
-def probe_category(category: Category, *, file: str | None = None, sample_bytes: int | None = None) -> ProbeResult:
+def probe_category(
+    category: Category, *, file: str | None = None, sample_bytes: int | None = None, archive: str | None = None
+) -> ProbeResult:
     """Probe the files of a category, or one file of it; nothing is stored.
+
+    ``archive`` are patterns of files in archives, in place of the category's own.
 
     Raises:
         OptionError: If the file does not belong to the category, or the size is not positive.
     """
-    return _probe(category, _to_probe(category, file, sample_bytes), sample_bytes or SAMPLE_BYTES)
+    return _probe(category, _to_probe(category, file, sample_bytes, archive), sample_bytes or SAMPLE_BYTES)
 
 
 def probe_output(
-    category: Category, command: str, *, file: str | None = None, sample_bytes: int | None = None
+    category: Category,
+    command: str,
+    *,
+    file: str | None = None,
+    sample_bytes: int | None = None,
+    archive: str | None = None,
 ) -> bytes:
     """The output of a shell command that gets the beginning of a category's first file with content, or of another.
 
     Raises:
         OptionError: As :func:`probe_category`; also if no file has content, or the command fails.
     """
-    files = [entry for entry in _to_probe(category, file, sample_bytes) if entry.size and not entry.problem]
+    chosen = _to_probe(category, file, sample_bytes, archive)
+    files = [entry for entry in chosen if entry.size and not entry.problem]
     if not files:
         raise OptionError("no file has content", where=f"category {category.name}", hint="see: ess ls --cat")
     return output_of_sample(
@@ -160,10 +170,15 @@ def probe_output(
     )
 
 
-def _to_probe(category: Category, file: str | None, sample_bytes: int | None) -> Sequence[FileEntry]:
+def _to_probe(
+    category: Category, file: str | None, sample_bytes: int | None, archive: str | None
+) -> Sequence[FileEntry]:
     if sample_bytes is not None and sample_bytes < 1:
         raise OptionError(f"bad size {sample_bytes}", where="--size", hint="give a number of bytes from 1")
-    files = files_in_use(category).files
+    if archive is None:
+        files = files_in_use(category).files
+    else:
+        files = look(dataclasses.replace(category, archive=archive)).files
     if file is not None:
         path = absolute(file, datastore(category.datastore).base)
         files = tuple(entry for entry in files if entry.path == path)
