@@ -229,33 +229,42 @@ for name, some in parts.items():
     select.remember(made, listing, began=1.0)
 """
 
-CLASSIFY = r"""
+NAMES = r"""
 import datetime, sys
-from ess.lake.classify import Classifier, Group
-from ess.lake.dates import AUTO, DateFinder
-from ess.lake.patterns import Pattern, compile_globs
-count, at_once = int(sys.argv[1]), sys.argv[2] == '1'
 shapes = ('logs/app{c:02}/{d:%Y/%m/%d}/part-{n:05}.gz', 'logs/svc{c:02}/dt={d:%Y-%m-%d}/{h:08x}.json.gz',
           'web/access_c{c:02}_{d:%Y%m%d}-{n:07}.log', 'web/c{c:02}-browse-{d:%Y-%m-%d}-{k:02}-part{n:06}.csv',
           'elb/12345678{c:02}/{d:%Y/%m/%d}/12345678{c:02}_elb_{d:%Y%m%d}T{k:02}00Z_10.0.0.{k}_{h:08x}.log')
+days = [datetime.date(2013, 1, 1) + datetime.timedelta(days=day) for day in range(700)]
+with open(sys.argv[2], 'w') as out:
+    for n in range(int(sys.argv[1])):
+        name = shapes[n % 5].format(c=n % 50, d=days[n // 50 % 700], n=n, h=n * 2654435761 % 2**32, k=n % 24)
+        print(f's3://lake/{name}', file=out)
+"""
+
+CLASSIFY = r"""
+import sys
+from ess.lake.classify import Classifier, Group
+from ess.lake.dates import AUTO, DateFinder
+from ess.lake.patterns import Pattern, compile_globs
 globs = ('logs/app{c:02}/*', 'logs/svc{c:02}/*.json.gz', 'web/*_c{c:02}_*.log', 'web/c{c:02}-*.csv',
          'elb/12345678{c:02}/*')
-days = [datetime.date(2013, 1, 1) + datetime.timedelta(days=day) for day in range(700)]
-names = ['s3://lake/' + shapes[n % 5].format(c=n % 50, d=days[n // 50 % 700], n=n, h=n * 2654435761 % 2**32, k=n % 24)
-         for n in range(count)]
 groups = [Group((Pattern('s3://lake/' + globs[c % 5].format(c=c)),), None, AUTO) for c in range(50)]
+if sys.argv[2] == '1':
+    of = Classifier(groups).of
+else:
+    tests = [(number, compile_globs((g.patterns[0].text,)).match, len(g.patterns[0].base))
+             for number, g in enumerate(groups)]
+    find = DateFinder(AUTO).find
+    def of(name):
+        return [(number, find(name, base)) for number, match, base in tests if match(name)]
+found = [{} for _ in groups]
+with open(sys.argv[1]) as names:
+    for name in names:
+        for number, date in of(name.rstrip()):
+            found[number][date.date] = found[number].get(date.date, 0) + 1
 with open(sys.argv[3], 'w') as out:
-    print('name,category,date', file=out)
-    if at_once:
-        of = Classifier(groups).of
-        for number, name in enumerate(names):
-            for category, date in of(name):
-                out.write(f'{number},{category},{date.date}\n')
-    else:
-        tests = [(compile_globs((g.patterns[0].text,)).match, len(g.patterns[0].base)) for g in groups]
-        find = DateFinder(AUTO).find
-        for number, name in enumerate(names):
-            for category, (match, base) in enumerate(tests):
-                if match(name):
-                    out.write(f'{number},{category},{find(name, base).date}\n')
+    print('category,date,files', file=out)
+    for number, dates in enumerate(found):
+        for date, count in sorted(dates.items()):
+            print(f'{number},{date},{count}', file=out)
 """
