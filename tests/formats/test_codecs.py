@@ -7,6 +7,9 @@ import gzip
 import io
 import lzma
 import os
+import signal
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -220,3 +223,29 @@ def test_zstd_with_a_long_window_is_read(window: int) -> None:
     data = compressor.compress(b"row\n" * 100_000) + compressor.flush()
     with open_decompressed(io.BytesIO(data)) as stream:
         assert stream.read() == b"row\n" * 100_000
+
+
+#: Another thread than the one that reads takes the signal: the read does not end, as if it had begun a moment later.
+_READS = """
+import signal, sys, threading
+from ess.formats.codecs import open_decompressed
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+signal.signal(signal.SIGINT, signal.default_int_handler)
+stream = open_decompressed(sys.stdin.buffer)
+sys.stderr.write(f"{stream.read(2)}\\n")
+stream.read(2)
+"""
+
+
+def test_a_signal_just_before_a_read_does_not_wait_for_input() -> None:
+    reader = subprocess.Popen([sys.executable, "-c", _READS], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    with reader:
+        assert reader.stdin is not None
+        assert reader.stderr is not None
+        reader.stdin.write(b"1\n")
+        reader.stdin.flush()
+        assert reader.stderr.readline() == b"b'1\\n'\n"
+        reader.send_signal(signal.SIGINT)
+        assert reader.wait(PATIENCE) != 0
+        assert b"KeyboardInterrupt" in reader.stderr.read()

@@ -20,6 +20,7 @@ import os
 import select
 import shutil
 import stat
+import sys
 import tempfile
 import zlib
 from codecs import BOM_UTF8
@@ -47,6 +48,8 @@ _HELD_BACK = 32
 _SPOOL_IN_MEMORY = 8 << 20
 #: How long a pipe may be silent, in seconds, before what it brought so far is handed on.
 _PAUSE = 0.1
+#: How long a Ctrl-C may go unseen, in seconds.
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -192,12 +195,20 @@ def _read_pieces(source: BinaryIO, label: str) -> Iterator[bytes]:
         while True:
             if slow is not None and not select.select([slow], [], [], _PAUSE)[0]:
                 yield b""
+                if source is sys.stdin.buffer:
+                    _wait_for(slow)
             piece = read(_SOURCE_READ)
             if not piece:
                 return
             yield piece
     except OSError as error:
         raise InputReadError(f"cannot read it: {error.strerror}", where=label) from None
+
+
+def _wait_for(descriptor: int) -> None:
+    """Wait for bytes. A Ctrl-C that comes just before a read would wait for them too; so this looks up often."""
+    while not select.select([descriptor], [], [], _LOOK_SECONDS)[0]:
+        pass
 
 
 def _pipe_of(source: BinaryIO) -> int | None:
