@@ -176,7 +176,8 @@ def test_a_share_of_a_killed_job_is_resumed_as_it_was(tmp_path: Path) -> None:
     ess.select("local")
     ess.category_add("visits", f"{tmp_path}/file*", noprobe=True)
     command = f"cat; [ %thread_id = 0 ] || [ -e {tmp_path}/flag ] || kill -9 $ESS"
-    script = f"ESS=$$ exec {Path(sys.executable).parent}/ess stream visits '*' '*' '{command}' --bulk "
+    # Directly: on the tool server the stream would end a moment after its client.
+    script = f"ESS=$$ exec {Path(sys.executable).parent}/ess-main stream visits '*' '*' '{command}' --bulk "
     done = subprocess.run(
         ["bash", "-c", script + "--threads 2"], capture_output=True, env=dict(os.environ), check=False
     )
