@@ -148,6 +148,9 @@ def test_files_are_listed_found_by_date_and_read(store: tuple[str, StoreServer])
     ]
     ess.category_add("sales", "shop/sales*.gz", columnspec="S:user I:price")
     assert paths(ess.files("sales", "2014-09-02", "*")) == ["shop/sales_20140902.csv.gz"]
+    assert ess.read("sales").rows() == [("ann", 3), ("bob", 4), ("ann", 5)]
+    ess.category_add("packed", "shop/sales*.zip", columnspec="S:user I:price")
+    assert list(ess.rows("packed")) == [{"user": "zoe", "price": 1}]
     with ess.cat("shop/sales_20140901.csv.gz", decompress=True) as file:
         assert file.read() == b"user,price\nann,3\nbob,4\n"
     with ess.cat("shop/notes.txt") as file:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from ess.errors import InputDataError, OptionError
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import InputColumns, parse_input_columns
-from ess.formats.reader import InputBatch, read_input, read_opened
+from ess.formats.reader import InputBatch, read_opened
 from ess.lake.categories import Category, shown_delimiter
-from ess.lake.content import compression_of, keeping_archives, open_data, open_raw
+from ess.lake.content import keeping_archives, open_data
 from ess.lake.datastores import datastore
 from ess.lake.entry import FileEntry
 
@@ -50,15 +50,13 @@ def read_rows(category: Category, files: Sequence[FileEntry], *, eok: bool = Fal
         )
     columns = input_columns(category)
     with keeping_archives():
-        yield from _read_each(category, files, columns, where, eok=eok)
+        yield from _read_each(category, files, columns, eok=eok)
 
 
 def _read_each(
-    category: Category, files: Sequence[FileEntry], columns: InputColumns, where: str, *, eok: bool
+    category: Category, files: Sequence[FileEntry], columns: InputColumns, *, eok: bool
 ) -> Iterator[InputBatch]:
     for entry in files:
-        if category.compression == "none":
-            _check_plain(entry, where)
         for batch in _batches(entry, category, columns):
             if batch.rejects and not eok:
                 bad = batch.rejects[0]
@@ -71,13 +69,11 @@ def _read_each(
 
 
 def _batches(entry: FileEntry, category: Category, columns: InputColumns) -> Iterator[InputBatch]:
-    attributes = _attributes(category)
-    if entry.member is None:
-        yield from read_input([entry.path], attributes, columns.columns, separators=columns.separators)
-        return
     source = datastore(category.datastore).access
-    with open_data(entry, "" if category.compression == "none" else category.compression, source) as opened:
-        yield from read_opened(opened, entry.path, attributes, columns.columns, separators=columns.separators)
+    with open_data(entry, category.compression, source) as opened:
+        yield from read_opened(
+            opened, entry.path, _attributes(category), columns.columns, separators=columns.separators
+        )
 
 
 def _attributes(category: Category) -> InputAttributes:
@@ -87,11 +83,3 @@ def _attributes(category: Category) -> InputAttributes:
     if category.header:
         words.append("+1")
     return parse_input_attributes(words, where=f"category {category.name}")
-
-
-def _check_plain(entry: FileEntry, where: str) -> None:
-    with open_raw(entry) as file:
-        if compression_of(file.read(512)) != "none":
-            raise OptionError(
-                "reading compressed files as they are is not available yet", where=where, hint="use ess stream"
-            )
