@@ -8,6 +8,7 @@
   `bench.works_udb_asked`: the works, one function a row;
 - `bench.servers`: the database servers of a work; `bench.clients`: many clients of them at once;
 - `bench.lake`: the category of a work; `bench.static_s3`: a cheap store for one; `bench.listing_s3`: one of keys alone;
+  `bench.http_server`: what both speak;
 - `bench.programs`: what the peers run;
 - `bench.process`: running a command and measuring it;
 - `bench.equal`: telling whether two outputs say the same;

@@ -1,18 +1,18 @@
 """A bucket with many keys and no content, by the S3 protocol: listings only, as quick as this machine can send them.
 
 Pages are made of pieces that are ready. No signature is checked, and nothing is kept of what was asked. This file is
-run as a program: ``listing_s3.py BUCKET COUNT``; it prints its port.
+run as a program: ``-m bench.listing_s3 BUCKET COUNT``; it prints its port.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
-import threading
 from bisect import bisect_left, bisect_right
 from datetime import date, timedelta
 from urllib.parse import parse_qs, quote, urlsplit
+
+from bench.http_server import serve
 
 _PAGE = 1000
 
@@ -69,32 +69,15 @@ class _Bucket:
         return b"".join((self.head, b"<IsTruncated>false</IsTruncated>", *found, b"</ListBucketResult>"))
 
 
-def _serve(connection: socket.socket, bucket: _Bucket) -> None:
-    received = b""
-    try:
-        while piece := connection.recv(1 << 16):
-            received += piece
-            while b"\r\n\r\n" in received:
-                request, _, received = received.partition(b"\r\n\r\n")
-                target = request.split(b" ", 2)[1].decode("ascii")
-                body = bucket.listing(parse_qs(urlsplit(target).query))
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    except OSError:  # whoever asked has gone
-        return
-    finally:
-        connection.close()
-
-
 def main(name: str, count: int) -> None:
     """Serve until killed."""
     bucket = _Bucket(name, count)
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        print(listener.getsockname()[1], flush=True)
-        os.close(1)
-        while True:
-            connection, _ = listener.accept()
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=_serve, args=(connection, bucket), daemon=True).start()
+
+    def answer(connection: socket.socket, request: str) -> None:
+        body = bucket.listing(parse_qs(urlsplit(request.split(" ", 2)[1]).query))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    serve(answer)
 
 
 if __name__ == "__main__":

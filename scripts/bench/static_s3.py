@@ -2,20 +2,20 @@
 
 It runs on the machine that it is asked from, so what it takes is taken from those that ask. It checks no signature,
 keeps no log, has the listing ready, and lets the kernel send the files: 0.15 ms for one of 450 KB (measured). This file
-is run as a program: ``static_s3.py BUCKET FOLDER``; it prints its port.
+is run as a program: ``-m bench.static_s3 BUCKET FOLDER``; it prints its port.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import socket
 import sys
-import threading
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from bench.http_server import serve
 
 _Objects = dict[str, tuple[Path, int, str, str]]
 
@@ -41,8 +41,8 @@ def _listing(bucket: str, objects: _Objects) -> bytes:
     ).encode()
 
 
-def _answer(connection: socket.socket, request: bytes, bucket: str, objects: _Objects, listing: bytes) -> None:
-    first, *lines = request.decode("latin-1").split("\r\n")
+def _answer(connection: socket.socket, request: str, bucket: str, objects: _Objects, listing: bytes) -> None:
+    first, *lines = request.split("\r\n")
     method, target, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     path = unquote(urlsplit(target).path)
@@ -65,31 +65,11 @@ def _answer(connection: socket.socket, request: bytes, bucket: str, objects: _Ob
             connection.sendfile(stream, begin)
 
 
-def _serve(connection: socket.socket, bucket: str, objects: _Objects, listing: bytes) -> None:
-    received = b""
-    try:
-        while piece := connection.recv(1 << 16):
-            received += piece
-            while b"\r\n\r\n" in received:
-                request, _, received = received.partition(b"\r\n\r\n")
-                _answer(connection, request, bucket, objects, listing)
-    except OSError:  # whoever asked has gone
-        return
-    finally:
-        connection.close()
-
-
 def main(bucket: str, folder: Path) -> None:
     """Serve until killed."""
     objects = _objects(bucket, folder)
     listing = _listing(bucket, objects)
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        print(listener.getsockname()[1], flush=True)
-        os.close(1)
-        while True:
-            connection, _ = listener.accept()
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=_serve, args=(connection, bucket, objects, listing), daemon=True).start()
+    serve(lambda connection, request: _answer(connection, request, bucket, objects, listing))
 
 
 if __name__ == "__main__":

@@ -2,91 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from bench import listing_s3, programs
+from bench import programs
 from bench.data import Data
 from bench.equal import Columns
-from bench.process import BenchError
+from bench.lake import BUCKET, Lake
 from bench.work import OUT, Contestant, Goal, Work, python, tool
-
-_BUCKET = "bench"
-
-
-@dataclass(frozen=True)
-class _Lake:
-    """Settings of their own, for a bucket with keys alone or an index without files.
-
-    Args:
-        folder: For the settings.
-        keys: The number of keys of a bucket.
-        indexed: The number of files in the index of this disk, in fifty categories and in one.
-    """
-
-    folder: Path
-    keys: int = 0
-    indexed: int = 0
-    _settings: dict[str, str] = field(default_factory=dict)
-    _server: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables by which commands find them; filled by :meth:`begin`."""
-        self._settings["ESS_CACHE_DIR"] = str(self.folder.absolute())
-        return self._settings
-
-    def begin(self) -> None:
-        """Start the server, or fill the index."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        source = "local"
-        if self.keys:
-            source = f"s3://{_BUCKET}"
-            program = (sys.executable, listing_s3.__file__, _BUCKET, str(self.keys))
-            self._server.append(subprocess.Popen(program, stdout=subprocess.PIPE, text=True))
-            output = self._server[0].stdout
-            assert output is not None
-            self._settings.update(
-                {
-                    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{output.readline().strip()}",
-                    "AWS_ACCESS_KEY_ID": "bench",
-                    "AWS_SECRET_ACCESS_KEY": "bench",
-                    "AWS_REGION": "us-east-1",
-                    "AWS_DEFAULT_REGION": "us-east-1",
-                    "AWS_EC2_METADATA_DISABLED": "true",
-                }
-            )
-        self._run(tool("ess"), "select", source)
-        if self.indexed:
-            self._run(*python(programs.FILL_INDEX, self.indexed))
-
-    def end(self) -> None:
-        """Remove all."""
-        while self._server:
-            server = self._server.pop()
-            server.terminate()
-            server.wait()
-            if server.stdout is not None:
-                server.stdout.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _run(self, *command: str) -> None:
-        done = subprocess.run(
-            command, env={**os.environ, **self.environment}, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise BenchError(f"{' '.join(command)[:300]}: {done.stderr.strip()}")
 
 
 def keys(data: Data) -> Work:
     """All keys of a bucket."""
     count = data.keys
-    lake = _Lake(data.folder / "lake-keys", keys=count)
+    lake = Lake(data.folder / "lake-keys", ("bench.listing_s3", str(count)))
     ours = f"echo key; {tool('ess')} ls -r --nameonly '*'"
     return Work(
         "keys",
@@ -94,7 +22,7 @@ def keys(data: Data) -> Work:
         (
             Contestant("ess ls", ("bash", "-c", ours), stdout=True, environment=lake.environment),
             Contestant(
-                "boto3's paginator", python(programs.BOTO3_LIST, _BUCKET, OUT), "boto3", environment=lake.environment
+                "boto3's paginator", python(programs.BOTO3_LIST, BUCKET, OUT), "boto3", environment=lake.environment
             ),
         ),
         (Goal("at most a tenth of boto3's paginator", {"boto3's paginator": 0.1}),),
@@ -106,7 +34,7 @@ def keys(data: Data) -> Work:
 
 def index(data: Data) -> Work:
     """Listings and summaries of an index."""
-    lake = _Lake(data.folder / "lake-index", indexed=data.names)
+    lake = Lake(data.folder / "lake-index", commands=(python(programs.FILL_INDEX, data.names),))
     ess = tool("ess")
     commands = {
         "ess ls --cat": (ess, "ls", "--cat", "app07"),

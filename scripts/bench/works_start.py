@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from bench.data import Data
-from bench.lake import Lake
+from bench.lake import sales
 from bench.work import Contestant, Goal, Work, tool
 from bench.works_tools import PURCHASES
 
@@ -18,7 +18,7 @@ _COMMANDS = ("repository", "summary", "ls @files/*", "ls --cat sales", "udbd sta
 def start(data: Data) -> Work:
     """Commands on datastores, categories, a small index and databases."""
     files = (data.folder / "start").absolute()
-    lake = Lake(data.folder / "lake-start", files, PURCHASES)
+    lake = sales(data.folder / "lake-start", files, PURCHASES)
     variables = {**lake.environment, "ESS_WORK_DIR": str(lake.folder.absolute() / "conf")}
 
     def begin() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import ChainMap
+from pathlib import Path
 
 from bench import programs
 from bench.data import Data
 from bench.equal import Columns
-from bench.lake import Lake
+from bench.lake import Lake, sales
 from bench.servers import Servers
 from bench.work import OUT, Contestant, Goal, Work, python, tool
 from bench.works_tools import TEXT_REF
@@ -16,9 +17,9 @@ from bench.works_tools import TEXT_REF
 _VECTOR = ("vector", "bought", "s,pkey:userID", "l,+add:articles", "l,+add:purchases")
 
 
-def _lake(data: Data, key: str) -> Lake:
-    files = {"stream": data.stream, "tiny": data.tiny, "tiny_gz": data.tiny_compressed}
-    return Lake(data.folder / f"lake-{key}", files[key], TEXT_REF)
+def _lake(data: Data, key: str) -> tuple[Lake, Path]:
+    files = {"stream": data.stream, "tiny": data.tiny, "tiny_gz": data.tiny_compressed}[key]
+    return sales(data.folder / f"lake-{key}", files, TEXT_REF), files
 
 
 def _ours(*command: str) -> str:
@@ -30,8 +31,8 @@ def _bash(titles: str, command: str) -> tuple[str, ...]:
 
 
 def _lines(data: Data, key: str, title: str, stored: str, loop: str) -> Work:
-    lake = _lake(data, stored)
-    files = shlex.quote(str(lake.files))
+    lake, folder = _lake(data, stored)
+    files = shlex.quote(str(folder))
     return Work(
         key,
         f"`ess stream` of {title}, each through `wc -l`",
@@ -66,10 +67,10 @@ def lines_of_small_compressed(data: Data) -> Work:
 
 def small(data: Data) -> Work:
     """Small files through our own tool."""
-    lake = _lake(data, "tiny")
+    lake, files = _lake(data, "tiny")
     ours = ("aq_pp", "-f,+1,eok,qui", "-", "-d", "%cols", "-filt", "price >= 4", "-o,notitle", "-", "-c")
     miller = ("mlr", "--csv", "--headerless-csv-output", "filter", "$price >= 4", "then", "cut", "-f", "userID,price")
-    loop = f'for f in {shlex.quote(str(lake.files))}/*; do {shlex.join(miller)} "$f" || exit; done'
+    loop = f'for f in {shlex.quote(str(files))}/*; do {shlex.join(miller)} "$f" || exit; done'
     return Work(
         "stream-small",
         f"`ess stream` of {data.small_files:,} files of 2 KB, each through `aq_pp` with a filter and two columns",
@@ -92,7 +93,7 @@ def small(data: Data) -> Work:
 
 def select(data: Data) -> Work:
     """Large files through our own tool."""
-    lake = _lake(data, "stream")
+    lake, files = _lake(data, "stream")
     ours = ("aq_pp", "-f,+1,eok,qui", "-", "-d", "%cols", "-filt", "price >= 4", "-o,notitle", "-", "-c")
     return Work(
         "stream-select",
@@ -105,8 +106,8 @@ def select(data: Data) -> Work:
                 stdout=True,
                 environment=lake.environment,
             ),
-            Contestant("DuckDB", python(programs.DUCKDB_FILES, lake.files, OUT), "duckdb"),
-            Contestant("Polars", python(programs.POLARS_FILES, lake.files, OUT), "polars"),
+            Contestant("DuckDB", python(programs.DUCKDB_FILES, files, OUT), "duckdb"),
+            Contestant("Polars", python(programs.POLARS_FILES, files, OUT), "polars"),
         ),
         (
             Goal("at most the time of DuckDB's `read_csv('*.gz')`", {"DuckDB": 1}),
@@ -122,8 +123,8 @@ def select(data: Data) -> Work:
 def top(data: Data) -> Work:
     """From files to an answer of the database, also from a bucket."""
     servers = Servers(data.folder / "stream-top", (_VECTOR,))
-    disk = _lake(data, "stream")
-    bucket = Lake(data.folder / "lake-bucket", disk.files, TEXT_REF, bucket=True)
+    disk, files = _lake(data, "stream")
+    bucket = sales(data.folder / "lake-bucket", files, TEXT_REF, bucket=True)
     fill = _ours(
         *("aq_pp", "-f,+1,eok,qui", "-", "-d", "%cols", "-eval", "l:articles", "articleID"),
         *("-eval", "l:purchases", "1", "-imp", "shop:bought"),
@@ -158,7 +159,7 @@ def top(data: Data) -> Work:
         (
             ours("ess stream", disk),
             ours("ess stream, from S3", bucket),
-            Contestant("DuckDB", python(programs.DUCKDB_TOP, disk.files, OUT), "duckdb"),
+            Contestant("DuckDB", python(programs.DUCKDB_TOP, files, OUT), "duckdb"),
         ),
         (
             Goal("within 1.5 times one statement of DuckDB", {"DuckDB": 1.5}),

@@ -61,7 +61,7 @@ SETTINGS: dict[str, Setting] = {
     for setting in (
         Setting("ESS_CACHE_DIR", "~/.ess", "folder of the datastore and category settings"),
         Setting("ESS_WORK_DIR", "./.conf", "folder of the database and cluster settings"),
-        Setting("ESS_AWS_DIR", "~/.aws", "folder of key files for cloud clusters"),
+        Setting("ESS_AWS_DIR", "~/.aws", "folder of key files for cloud clusters, which are not available yet"),
         Setting("ESS_UDB_PORT", "10010", "first port of the database servers"),
         Setting("ESS_ENGINE", "auto", "how aq_* commands compute: auto, row or columnar"),
         Setting("ESS_COUNTRY_FILE", "", "MaxMind-format file for IpToCountry; else the table of the package iptocc"),
@@ -171,11 +171,6 @@ def cache_dir() -> Path:
 def work_dir() -> Path:
     """The folder of database and cluster settings (``ESS_WORK_DIR``), relative to the current folder."""
     return _folder("ESS_WORK_DIR")
-
-
-def aws_dir() -> Path:
-    """The folder of key files (``ESS_AWS_DIR``)."""
-    return _folder("ESS_AWS_DIR")
 
 
 def udb_port() -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from ess import api
 from ess.cluster import providers, state
@@ -19,6 +22,7 @@ from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
 from ess.udb.wire.access import udb_folder
 from tests.cluster.running import marked, wait_until
+from tests.places import own_places, ports_in_a_row
 from tests.udb.faults import operation
 
 BIN = Path(sys.executable).parent
@@ -175,6 +179,17 @@ class Site:
                         os.kill(pid, signal.SIGKILL)
 
 
+@contextlib.contextmanager
+def site_of_a_module(folders: pytest.TempPathFactory, files: int) -> Iterator[Site]:
+    """A site for all tests of a module, with settings and ports of its own."""
+    folder = folders.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
+        for name, value in own_places(folder, port).items():
+            patch.setenv(name, value)
+        with Site(folder, files) as made:
+            yield made
+
+
 @dataclass(frozen=True)
 class Told:
     """The last words of a stream."""
@@ -182,6 +197,15 @@ class Told:
     code: int
     out: str
     err: str
+
+
+def told_rows(err: str) -> tuple[int, int, int]:
+    """Rows read, imported, and imported before, of all the lines."""
+    numbers = [
+        [int(n.replace(",", "")) for n in re.findall(pattern, err)]
+        for pattern in (r"([\d,]+) rows read", r"([\d,]+) imported(?! before)", r"([\d,]+) imported before")
+    ]
+    return sum(numbers[0]), sum(numbers[1]), sum(numbers[2])
 
 
 @dataclass(frozen=True)

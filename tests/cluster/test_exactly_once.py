@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 
 from ess.cluster import providers
 from ess.udb.command.perform import perform
-from tests.cluster.stream_site import LOADED, Site
-from tests.places import own_places, ports_in_a_row
+from tests.cluster.stream_site import LOADED, Site, site_of_a_module, told_rows
 from tests.udb.faults import operation
 from tests.waiting import stop, until
 
@@ -23,27 +21,14 @@ DDEF = "aq_pp -f - -d %cols -imp,ddef shop:t"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
-        for name, value in own_places(folder, port).items():
-            patch.setenv(name, value)
-        with Site(folder, files=2) as made:
-            yield made
+    with site_of_a_module(tmp_path_factory, files=2) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
 def empty(site: Site) -> None:
     site.start_servers()
     site.clear()
-
-
-def told_rows(err: str) -> tuple[int, int, int]:
-    """Rows read, imported, and imported before, of all the lines."""
-    numbers = [
-        [int(n.replace(",", "")) for n in re.findall(pattern, err)]
-        for pattern in (r"([\d,]+) rows read", r"([\d,]+) imported(?! before)", r"([\d,]+) imported before")
-    ]
-    return sum(numbers[0]), sum(numbers[1]), sum(numbers[2])
 
 
 #: How the stream ends, and whether it and the one that resumes it use a tool server.

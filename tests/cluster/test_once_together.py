@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.stream_site import LOADED, Gate, Site
-from tests.cluster.test_exactly_once import told_rows
-from tests.places import own_places, ports_in_a_row
+from tests.cluster.stream_site import LOADED, Gate, Site, site_of_a_module, told_rows
 from tests.waiting import until
 
 IMPORT = "aq_pp -f - -d %cols -imp,ddef shop:t"
@@ -18,12 +16,8 @@ IMPORT = "aq_pp -f - -d %cols -imp,ddef shop:t"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
-        for name, value in own_places(folder, port).items():
-            patch.setenv(name, value)
-        with Site(folder, files=3) as made:
-            yield made
+    with site_of_a_module(tmp_path_factory, files=3) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -147,11 +147,6 @@ def variables(file: FileValues) -> dict[str, str]:
     return values | {_column(number): word for number, word in enumerate(file.columns, 1)}
 
 
-def uses_columns(command: str) -> bool:
-    """True if the command asks for the column spec."""
-    return "%cols" in command
-
-
 def column_words(spec: str | Sequence[str]) -> tuple[str, ...]:
     """The words of a column spec, which may hold quoted separators (``ip:ip sep:' ' s:user``).
 

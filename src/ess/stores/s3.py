@@ -42,6 +42,7 @@ from ess.stores.wire import (
     Unanswered,
     Untrusted,
     byte_range,
+    first_then,
     read_object,
     tag,
 )
@@ -162,7 +163,7 @@ class Bucket:
         """The bytes of an object, of one version; a connection that breaks off goes on at its byte."""
         pieces = self._pieces(key, offset, length, version)
         first = next(pieces, b"")  # so that what is wrong is said by this call
-        return opened(_after(first, pieces))
+        return opened(first_then(first, pieces))
 
     def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Generator[bytes]:
         end = None if length is None else offset + length
@@ -452,14 +453,6 @@ def _code(answer: Answer) -> str:
 def _found(pattern: re.Pattern[bytes], text: bytes) -> str:
     found = pattern.search(text)
     return found[1].decode("ascii", "replace") if found else ""
-
-
-def _after(first: bytes, rest: Generator[bytes]) -> Iterator[bytes]:
-    try:
-        yield first
-        yield from rest
-    finally:
-        rest.close()  # also if the first piece is all that was wanted
 
 
 def _endpoint(credentials: Credentials) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from ess.stores.wire import (
     Unanswered,
     Untrusted,
     byte_range,
+    first_then,
     read_object,
     tag,
     unsigned,
@@ -209,7 +210,7 @@ class Site:
         self._check(key)
         source = self._pieces(key, offset, length, version)
         first = next(source, b"")  # so that what is wrong is said by this call
-        return opened(_after(first, source))
+        return opened(first_then(first, source))
 
     def _pieces(self, key: str, offset: int, length: int | None, version: str) -> Generator[bytes]:
         target = _target(key)
@@ -376,14 +377,6 @@ class _Refused(InputOpenError):
 
 def _read_only(where: str) -> OutputWriteError:
     return OutputWriteError("web servers are only read", where=where, hint="write to this disk or to a bucket")
-
-
-def _after(first: bytes, rest: Generator[bytes]) -> Iterator[bytes]:
-    try:
-        yield first
-        yield from rest
-    finally:
-        rest.close()  # also if the first piece is all that was wanted
 
 
 def _key(folder: str, listed: Listed) -> str:

@@ -17,7 +17,7 @@ import threading
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -453,3 +453,12 @@ def _new_pool(base: str, authorities: str, where: str) -> HTTPConnectionPool:
         else urllib3.PoolManager(ssl_context=context, maxsize=_CONNECTIONS, block=False)
     )
     return manager.connection_from_host(parts.hostname, parts.port, scheme=parts.scheme)
+
+
+def first_then(first: bytes, rest: Generator[bytes]) -> Iterator[bytes]:
+    """A piece that was read already, and those behind it. ``rest`` is closed also if only ``first`` is wanted."""
+    try:
+        yield first
+        yield from rest
+    finally:
+        rest.close()
