@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -125,6 +126,12 @@ def test_categories_are_apart_and_other_rules_make_a_category_unknown(tmp_path: 
 def test_the_look_that_began_later_counts(tmp_path: Path) -> None:
     index.refresh(part(tmp_path), [entry("new")], began=2)
     index.refresh(part(tmp_path), [entry("old")], began=1)
+    assert index.files(part(tmp_path)) == [entry("new")]
+
+
+def test_a_look_that_began_in_the_future_gives_way(tmp_path: Path) -> None:
+    index.refresh(part(tmp_path), [entry("old")], began=time.time() + 1e8)  # the clock was set back since
+    index.refresh(part(tmp_path), [entry("new")], began=time.time())
     assert index.files(part(tmp_path)) == [entry("new")]
 
 

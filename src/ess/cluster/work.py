@@ -21,7 +21,7 @@ from ess.cluster.contents import contents, preprocessed
 from ess.cluster.groups import Groups
 from ess.cluster.held_input import HeldInput
 from ess.cluster.import_places import mark
-from ess.cluster.plain_pipelines import plain_program
+from ess.cluster.plain_pipelines import Program, plain_program
 from ess.cluster.prefetch import Prefetch
 from ess.cluster.shares import Share
 from ess.cluster.substitution import FileValues, Place, substitute, variables
@@ -160,21 +160,8 @@ def _run_task(
             "ESS_IMPORT_ID": import_identity(job.id, Share(task.files).key),
             "ESS_IMPORT_SEQ": str(task.index),
         }
-    # What several files go through first, each does by itself.
-    command, preprocess = job.command, "" if task.others else job.preprocess
-    pipeline = program = None
-    if task.entry is not None:
-        plain = job.setting.starts_plainly
-        if plain and groups.starts_programs and not preprocess and mark(command).text == command:
-            program = plain_program(substitute(command, place, file), environment)
-        if plain and warm is not None:
-            pipeline = _without_shell(job, place, file, preprocess, environment)
-        command, preprocess = mark(command).text, mark(preprocess, "p").text
-    command = substitute(command, place, file)
     setting = replace(job.setting, environment=environment)
-    if preprocess:
-        # Braces keep a list of commands together; the newline ends a comment.
-        command = f"{{ {substitute(preprocess, place, file)}\n}} | {{ {command}\n}}"
+    ways = _ways(job, task, place, file, environment, served=warm is not None, programs=groups.starts_programs)
     label = printable(Share(task.files).name) if task.files else f"node {place.node_id}"
     try:
         source: BinaryIO | None = None
@@ -188,13 +175,12 @@ def _run_task(
             source = open_data(task.entry, job.compression, job.source)
         try:
             ended = None
-            is_file = pipeline is not None or (program is not None and program.may_read_file)
-            if source is not None and held is None and is_file:
+            if source is not None and held is None and ways.may_read_file:
                 held = HeldInput(source, stop)
                 source = cast(BinaryIO, held)
-            if pipeline is not None and warm is not None and held is not None:
+            if ways.pipeline is not None and warm is not None and held is not None:
                 ended = run_tools(
-                    pipeline,
+                    ways.pipeline,
                     held,
                     setting=setting,
                     warm=warm,
@@ -206,7 +192,7 @@ def _run_task(
                     label=label,
                 )
             ended = ended or run_command(
-                command,
+                ways.command,
                 setting=_with_server(setting, warm),
                 groups=groups,
                 stdout=stdout,
@@ -215,8 +201,8 @@ def _run_task(
                 source=source,
                 stop=stop,
                 label=label,
-                program=program,
-                held=held if is_file else None,
+                program=ways.program,
+                held=held if ways.may_read_file else None,
             )
         finally:
             if source is not None:
@@ -230,6 +216,50 @@ def _run_task(
     if task.target is not None:
         ended, written = _write(ended, task.target, stdout, job, stop, attempt)
     return Outcome(task.index, ended, place.node_id, attempt, stdout.name, stderr.name, written)
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """The ways to run a command: as a pipeline of our own tools or as one program where it is that, else by bash."""
+
+    command: str
+    pipeline: ToolPipeline | None = None
+    program: Program | None = None
+
+    @property
+    def may_read_file(self) -> bool:
+        """True if what runs first can have its input as a file in place of a pipe."""
+        return self.pipeline is not None or (self.program is not None and self.program.may_read_file)
+
+
+def _ways(
+    job: Job,
+    task: Task,
+    place: Place,
+    file: FileValues | None,
+    environment: Mapping[str, str],
+    *,
+    served: bool,
+    programs: bool,
+) -> _Ways:
+    """The ways to run a task: ``served`` by a tool server, ``programs`` without a shell."""
+    if task.entry is None:
+        return _Ways(substitute(job.command, place, file))
+    marked = mark(job.command)
+    # What several files go through first, each does by itself.
+    preprocess = "" if task.others else job.preprocess
+    pipeline = program = None
+    plain = job.setting.starts_plainly
+    if plain and programs and not preprocess and marked.text == job.command:
+        program = plain_program(substitute(job.command, place, file), environment)
+    if plain and served:
+        first = substitute(preprocess, place, file)
+        pipeline = tool_pipeline(substitute(job.command, place, file), first, environment, job.id)
+    command = substitute(marked.text, place, file)
+    if preprocess:
+        # Braces keep a list of commands together; the newline ends a comment.
+        command = f"{{ {substitute(mark(preprocess, 'p').text, place, file)}\n}} | {{ {command}\n}}"
+    return _Ways(command, pipeline, program)
 
 
 def _opener(
@@ -284,11 +314,3 @@ def _with_server(setting: Setting, warm: WarmTools | None) -> Setting:
     """The surroundings, with the variables by which commands find the tool server."""
     variables = warm.environment() if warm is not None else WITHOUT
     return replace(setting, environment={**setting.environment, **variables})
-
-
-def _without_shell(
-    job: Job, place: Place, file: FileValues | None, preprocess: str, environment: Mapping[str, str]
-) -> ToolPipeline | None:
-    """The command as a pipeline of our own tools, if it is one."""
-    command, preprocess = substitute(job.command, place, file), substitute(preprocess, place, file)
-    return tool_pipeline(command, preprocess, environment, job.id)
