@@ -78,6 +78,11 @@ class OfS3(StoreServer):
     scheme = "s3"
     _client: Any
 
+    def empty(self) -> None:
+        super().empty()
+        for upload in self._client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
+            self._client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+
     def names(self) -> list[str]:
         return [item["Key"] for item in self._client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 

@@ -64,6 +64,7 @@ def test_no_more_wait_than_allowed_and_all_are_closed(tmp_path: Path) -> None:
     ahead = Prefetch(2)
     ahead.expect(JOB, tasks)
     assert ahead.take(tasks[2]) is None
+    wait_until(ahead._coming[1].done)
     assert read(ahead.take(tasks[1])) == b"b"
     assert ahead.take(tasks[1]) is None
     ahead.expect(JOB, tasks[2:])
