@@ -178,6 +178,10 @@ class Azurite(StoreServer):
     def delete(self, key: str) -> None:
         self._client.delete_blob(key)
 
+    def publish(self) -> None:
+        """Let everybody read the container, without a key."""
+        self._client.set_container_access_policy({}, public_access="container")
+
 
 def _connection(port: int | str, key: str) -> str:
     place = f"http://127.0.0.1:{port}/{AZURITE_ACCOUNT}"

@@ -230,10 +230,31 @@ def test_keys_are_kept_for_their_owner_only_and_never_shown(store: tuple[str, St
         (tmp_path / "wrong.csv").write_text("Access key ID,Secret access key\nwrong,wrong\n")
     with pytest.raises(OptionError, match="it has other keys"):
         ess.select(source(kind, server), **wrong)  # type: ignore[arg-type]
+    before = kept.read_bytes()
     with pytest.raises(EssError, match="refuses access"):
         ess.select(source(kind, server), overwrite=True, **wrong)  # type: ignore[arg-type]
+    assert kept.read_bytes() == before  # the good keys are still there
+    assert paths(ess.ls("shop/*.txt").files) == ["shop/notes.txt"]
+    with pytest.raises(EssError, match="refuses access"):
+        ess.select(source(kind, server), label="another", **wrong)  # type: ignore[arg-type]
+    assert not (chosen.folder.parent / "another").exists()
     ess.purge(chosen.label)
     assert not kept.exists()
+
+
+def test_an_account_without_a_key_is_enough_for_a_public_container(store: tuple[str, StoreServer]) -> None:
+    kind, server = store
+    if not isinstance(server, Azurite):
+        return
+    endpoint = options(kind, server, Path())["endpoint"]
+    with pytest.raises(OptionError, match="the default credential is sent by https:// only; give a key"):
+        ess.select(f"blob://{BUCKET}", account_name=AZURITE_ACCOUNT, endpoint=endpoint, label="private")
+    server.publish()
+    for _ in range(2):  # a script is run again
+        chosen = ess.select(f"blob://{BUCKET}", account_name=AZURITE_ACCOUNT, endpoint=endpoint, label="public")
+        assert chosen.access.credentials.get("AZURE_STORAGE_KEY") == ""
+        assert paths(ess.ls("shop/*.txt").files) == ["shop/notes.txt"]
+        assert ess.cat("shop/notes.txt").read() == b"nothing\n"
 
 
 @pytest.mark.usefixtures("places")

@@ -11,6 +11,7 @@ from ess.errors import InitializationError, OptionError
 from ess.lake import categories, datastores
 from ess.lake.category_options import CategoryOptions
 from ess.lake.organize import add
+from tests.lake.memory_store import MemoryBucket
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -31,6 +32,16 @@ def test_a_label_is_another_datastore_with_its_own_categories(tmp_path: Path) ->
     assert datastores.select("mine").label == "mine"
     assert datastores.datastore("local").label == "local"
     assert sorted(datastores.repository().datastores) == ["local", "mine"]
+
+
+def test_a_bucket_and_a_container_of_one_name_have_two_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ess.stores.kinds.Access.open", lambda access: MemoryBucket(()))
+    assert datastores.select("s3://asi-public").label == "asi-public"
+    assert datastores.select("blob://asi-public").label == "asi-public-az"
+    assert datastores.select("blob://asi-public").label == "asi-public-az"
+    assert datastores.select("s3://asi-public").label == "asi-public"
+    with pytest.raises(OptionError, match="the label 'asi-public' stands for s3://asi-public; give another --label"):
+        datastores.select("s3://asi-public/folder")
 
 
 @pytest.mark.parametrize(

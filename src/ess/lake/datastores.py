@@ -7,6 +7,7 @@ the label, keys that the settings or a vendor's own files have do not stand anyw
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import shutil
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ess import settings
-from ess.errors import InitializationError, OptionError
+from ess.errors import EssError, InitializationError, OptionError
 from ess.stores.kinds import KINDS, SCHEMES, Access, Credentials, Kind, own_credentials
 from ess.surroundings import current_folder
 
@@ -145,18 +146,51 @@ def select(
                 where="--label",
                 hint="give another --label, or add --overwrite",
             )
-        if credentials is not None and credentials.values:
+        given = credentials if credentials is not None and credentials.values else None
+        if given is not None:
             if not KINDS[store.kind].named:
                 raise OptionError("this disk needs no keys", where=f"select {source}", hint="leave them out")
-            if before == store and _stored_keys(store) not in (Credentials(), credentials) and not overwrite:
+            kept = _stored_keys(store)
+            if before == store and kept not in (Credentials(), given, _public(store, given)) and not overwrite:
                 raise OptionError("it has other keys", where=store.label, hint="add --overwrite to replace them")
-            settings.write_state(store.folder / _KEYS, VERSION, {"credentials": dict(credentials.values)})
-        elif before is not None and before != store:
-            (store.folder / _KEYS).unlink(missing_ok=True)
         if KINDS[store.kind].named:
-            store.access.open().require(writing=False)
+            tried = given or (_stored_keys(store) if before == store else Credentials())
+            admitted = _admitted(store, tried)
+            given = admitted if admitted != tried else given
+        # Only now, as the store has let us in. The old keys go first: another store must not be shown them.
+        if before != store:
+            (store.folder / _KEYS).unlink(missing_ok=True)
         _save(Repository({**known.datastores, store.label: store}, store.label))
+        if given is not None:
+            settings.write_state(store.folder / _KEYS, VERSION, {"credentials": dict(given.values)})
     return store
+
+
+def _admitted(store: Datastore, given: Credentials) -> Credentials:
+    """The values that the store has let us in with: those given, or if they hold no key, perhaps without one.
+
+    Raises:
+        EssError: If it does not let us in.
+    """
+    try:
+        Access(store.kind, store.name, _with_own(store.kind, given)).open().require(writing=False)
+    except EssError:
+        public = _public(store, given)
+        if public is None:
+            raise
+        with contextlib.suppress(EssError):
+            Access(store.kind, store.name, _with_own(store.kind, public)).open().require(writing=False)
+            return public
+        raise
+    return given
+
+
+def _public(store: Datastore, given: Credentials) -> Credentials | None:
+    """The values given, to ask without a key; None unless they name an account and nothing else that says who asks."""
+    kind = KINDS[store.kind]
+    if kind.public is None or {name for name, _ in given.values} & kind.identity != {kind.public.account}:
+        return None
+    return Credentials((*given.values, (kind.public.setting, "1")))
 
 
 def _origin(source: str, known: Repository) -> Datastore:
@@ -166,7 +200,10 @@ def _origin(source: str, known: Repository) -> Datastore:
     if "://" in source:
         wanted = _parse("", source)
         same = (store for store in known.datastores.values() if store.source == wanted.source)
-        return next(same, _parse(_NO_LABEL.sub("-", wanted.name).strip("-."), source))
+        label = _NO_LABEL.sub("-", wanted.name).strip("-.")
+        if label in known.datastores and known.datastores[label].kind != wanted.kind:
+            label = f"{label}-{wanted.kind}"
+        return next(same, _parse(label, source))
     if source == "local":
         return _parse("local", source)
     close = difflib.get_close_matches(source, ["local", *known.datastores], n=1)
@@ -199,7 +236,8 @@ def _parse(label: str, source: str) -> Datastore:
     if "@" in name:
         raise OptionError("an address must not hold credentials", where=f"select {found[1]}://", hint="give options")
     if not _BUCKET.match(name):
-        raise OptionError(f"bad name '{name}' of a bucket or container", where=where)
+        hint = "it has 2 to 255 letters, digits, '.', '-' and '_', as in s3://my-bucket/folder"
+        raise OptionError(f"bad name '{name}' of a bucket or container", where=where, hint=hint)
     prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     return Datastore(label, kind.name, f"{kind.name}://{name}" + (f"/{prefix}" if prefix else ""), name, prefix)
 

@@ -326,9 +326,17 @@ def _service(credentials: Credentials) -> BlobServiceClient:
             where="AZURE_STORAGE_ACCOUNT",
             hint="name the storage account, or set AZURE_STORAGE_CONNECTION_STRING",
         )
+    endpoint = credentials.get("AZURE_STORAGE_ENDPOINT") or f"https://{account.lower()}.blob.core.windows.net"
+    credential = _credential(account, credentials)
+    if isinstance(credential, TokenCredential) and not endpoint.lower().startswith("https://"):
+        raise OptionError(
+            "the default credential is sent by https:// only",
+            where=endpoint,
+            hint="give a key: --account_key or AZURE_STORAGE_KEY; or ask without one: --anonymous",
+        )
     return BlobServiceClient(
-        credentials.get("AZURE_STORAGE_ENDPOINT") or f"https://{account.lower()}.blob.core.windows.net",
-        credential=_credential(account, credentials),
+        endpoint,
+        credential=credential,
         retry_policy=retry,
         connection_timeout=connect,
         read_timeout=read,

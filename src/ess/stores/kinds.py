@@ -35,6 +35,19 @@ NOBODY = Credentials()
 
 
 @dataclass(frozen=True)
+class Public:
+    """The settings of what everybody may read.
+
+    Attributes:
+        account: The one that names whose it is.
+        setting: The one that is set to ask without a key.
+    """
+
+    account: str
+    setting: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of store.
 
@@ -47,6 +60,7 @@ class Kind:
         open: The store of a name (of its bucket or container), with credentials; nothing is asked of it yet.
         named: Whether there are several, told apart by the name of a bucket or container.
         web: Whether addresses are URLs, which name a host and a path that is percent-encoded; it is only read.
+        public: How to ask without a key, where to name an account and no key may mean just that.
     """
 
     name: str
@@ -57,6 +71,7 @@ class Kind:
     named: bool = True
     identity: frozenset[str] = frozenset()
     web: bool = False
+    public: Public | None = None
 
 
 def _disk(_name: str, _credentials: Credentials) -> Store:
@@ -145,6 +160,7 @@ KINDS: dict[str, Kind] = {
                     "AZURE_STORAGE_ANONYMOUS",
                 }
             ),
+            public=Public("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ANONYMOUS"),
         ),
         Kind(
             "gs",
