@@ -116,6 +116,35 @@ def test_a_preprocess_command_is_run_before_the_sample_is_looked_at(logs: Path) 
         ess.category_add("q", f"'{logs}'/*browse*", preprocess="echo oh no >&2; exit 3")
 
 
+def test_commands_of_probing_see_what_those_of_streams_see(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "hidden")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    ess.category_add("browse", f"'{logs}'/*browse*")
+    command = "pwd; umask; echo $WHO $MY_TOKEN; command -v aq_pp | wc -l"
+    variables = {**os.environ, "WHO": "ann"}
+    with ess.workspace(str(tmp_path), environment=variables, umask=0o77).entered():
+        seen = ess.probe_output("browse", command).decode().splitlines()
+        assert seen == ess.stream("browse", command=command, limit=1).lines == [str(tmp_path), "0077", "ann", "1"]
+
+
+def test_nothing_of_a_command_of_probing_that_takes_too_long_goes_on(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ess.lake.probing._PREPROCESS_SECONDS", 0.5)
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("held")
+    command = "exec 3>held; printf x >&3; sleep 1000 | cat"
+    reader = os.open("held", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(OptionError, match="--preprocess: the command ran for more than"):
+        ess.category_add("q", f"'{logs}'/*browse*", preprocess=command)
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b"x"
+    assert os.read(reader, 1) == b""  # the end comes when all who hold it have ended
+    os.close(reader)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

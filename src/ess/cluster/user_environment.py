@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sysconfig
 from collections.abc import Mapping
 
-from ess import processor
 from ess.cluster.commands import Setting
-from ess.settings import SETTINGS, without_secrets
-from ess.surroundings import current_folder, environment, umask
+from ess.lake.command_environment import command_environment
+from ess.settings import SETTINGS
+from ess.surroundings import current_folder, umask
 
 
 def surroundings() -> Setting:
     """Environment (without secrets), folder and umask of the user.
 
-    Relative folders of the settings stay valid, because the folder goes along. The folder of the
-    ``aq_*`` commands of this installation is on the path, also if the user's shell does not know it.
+    Relative folders of the settings stay valid, because the folder goes along.
     """
-    variables = processor.without_ours(_without_other_jobs(without_secrets(environment())))
-    scripts = sysconfig.get_path("scripts")
-    path = variables.get("PATH", os.defpath)
-    if scripts not in path.split(os.pathsep):
-        variables["PATH"] = f"{scripts}{os.pathsep}{path}"
-    return Setting(variables, current_folder(), umask())
+    return Setting(_without_other_jobs(command_environment()), current_folder(), umask())
 
 
 def _without_other_jobs(environment: Mapping[str, str]) -> dict[str, str]:

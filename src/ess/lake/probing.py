@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,9 +14,11 @@ from ess.errors import EssError, InputReadError, OptionError
 from ess.formats.dialect import Dialect, find_dialect, first_record
 from ess.formats.text_source import TextSource
 from ess.lake.categories import shown_delimiter
+from ess.lake.command_environment import command_environment
 from ess.lake.content import COMPRESSIONS, THIS_DISK, compression_of, open_data, open_raw
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
+from ess.surroundings import current_folder, umask
 
 #: How many bytes of content are read of each sample file.
 SAMPLE_BYTES = 256 << 10
@@ -218,19 +222,31 @@ def output_of_sample(
 
 
 def _preprocessed(sample: _Sample, command: str, *, where: str = "--preprocess") -> bytes:
-    try:
-        done = subprocess.run(
-            ["bash", "-c", command], input=sample.content, capture_output=True, timeout=_PREPROCESS_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise OptionError(
-            f"the command ran for more than {_PREPROCESS_SECONDS} seconds",
-            where=where,
-            hint="try it on a file",
-        ) from None
+    with subprocess.Popen(
+        ["bash", "-c", command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=command_environment(),
+        cwd=current_folder(),
+        umask=umask(),
+        start_new_session=True,
+    ) as process:
+        try:
+            output, messages = process.communicate(sample.content, _PREPROCESS_SECONDS)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what the shell has started would go on
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise OptionError(
+                f"the command ran for more than {_PREPROCESS_SECONDS} seconds",
+                where=where,
+                hint="try it on a file",
+            ) from None
     # of a beginning that is cut, the command may miss the rest
-    if done.returncode and not (done.stdout and not sample.whole):
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    if process.returncode and not (output and not sample.whole):
+        lines = messages.decode("utf-8", "replace").strip().splitlines()
         reason = f": {lines[-1]}" if lines else ""
-        raise OptionError(f"the command fails with exit code {done.returncode}{reason}", where=where)
-    return done.stdout
+        raise OptionError(f"the command fails with exit code {process.returncode}{reason}", where=where)
+    return output
