@@ -10,6 +10,11 @@ def _command(path: str, *names: str) -> Group:
     return Group(f"ess {path.split()[0]}", f"ess {path}", names, probe=f"ess {path} {{}}")
 
 
+def _bare(path: str, *names: str) -> Group:
+    """The options of a command whose value may be left out."""
+    return Group(f"ess {path.split()[0]}", f"ess {path}, without a value", names, probe=f"bare {path} {{}}")
+
+
 ESS = (
     _command(
         "select",
@@ -20,14 +25,17 @@ ESS = (
         "summary",
         *("--label", "--scan", "--short", "pkey", "columnspec", "schema", "delimiter", "compression", "preprocess"),
     ),
+    _bare("summary", "--label"),
     Group("ess repository", "command", ("repository",), probe="ess {}"),
     _command("probe", "--file", "--label", "--pcmd", "--size"),
+    _bare("probe", "--label", "--pcmd", "--size"),
     Group("ess purge", "command", ("purge",), probe="ess {}"),
     _command(
         "ls",
         *("--exclude", "--cat", "--label", "-r", "--recursive", "--dateregex", "--limit", "--nameonly", "--nosize"),
         "--nodate",
     ),
+    _bare("ls", "--exclude", "--limit"),
     _command("lsa", "--pattern", "--label"),
     _command("cat", "--label", "--decompress"),
     _command("category", "add", "change", "delete", "copy"),
@@ -46,6 +54,7 @@ ESS = (
             "--pkey",
         ),
     ),
+    _bare("category add", "--exclude"),
     _command("category change", "columnspec", "dateformat", "dateregex", "usecache", "comment"),
     _command("category change usecache", "--usecache", "--nocache"),
     _command("category delete", "--label"),

@@ -115,11 +115,6 @@ DIFFERENCES: dict[tuple[str, str, str], str] = {
         "--scan",
     ): "of a category it also reads the files, and tells what is in them; with --short or a field it only lists them",
     (
-        "ess category",
-        "ess category change usecache",
-        "--usecache",
-    ): "the option's name stands before the category's, as in the tutorial; category-rules has them the other way",
-    (
         "ess probe",
         "ess probe",
         "--pcmd",

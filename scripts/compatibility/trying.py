@@ -18,6 +18,7 @@ from typing import Any
 
 from compatibility.names import Group
 from ess.cli.app import whole
+from ess.cli.manual_forms import as_ours
 from ess.errors import EssError, OptionError
 from ess.language.function import Function
 from ess.language.functions import FUNCTIONS
@@ -115,9 +116,9 @@ def _failure(command: str) -> str | None:
     tool, _, rest = command.partition(" ")
     try:
         if tool == "spec":
-            path = Path("probe.spec")
-            path.write_text(_SPEC + "\n".join(rest.split()) + "\n")
-            read_spec(path)
+            spec = Path("probe.spec")
+            spec.write_text(_SPEC + "\n".join(rest.split()) + "\n")
+            read_spec(spec)
             return None
         if tool == "section":
             return None if rest in _SPEC and _failure(f"spec {rest.rstrip(':')}s:") else "it is not known"
@@ -127,6 +128,9 @@ def _failure(command: str) -> str | None:
             return None if f"\n## {rest}\n" in _DATABASE_PAGE.read_text("utf-8") else "the manual has no such section"
         if tool == "ess":
             return _of_ess(rest.split())
+        if tool == "bare":
+            path = rest.split()
+            return None if as_ours(path) == path[:-1] else "a value is required"
         if tool == "environment":
             return None if rest in inspect.getsource(service) else "it is not asked for"
         argv = shlex.split(rest)

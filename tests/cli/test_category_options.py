@@ -183,3 +183,10 @@ def test_a_stored_category_has_all_attributes_and_comes_back_without_those_of_la
         browse.write_text(json.dumps(older))
         default: dict[str, Any] = {name: attributes[name].default}
         assert ess.category("browse") == dataclasses.replace(made, **default)
+
+
+def test_usecache_stands_before_or_behind_the_name_of_the_category(browse: Path) -> None:
+    assert run(["category", "change", "browse", "usecache", "--usecache"]) == 0
+    assert ess.category("browse").usecache
+    assert run(["category", "change", "browse", "usecache", "--nocache"]) == 0
+    assert not ess.category("browse").usecache

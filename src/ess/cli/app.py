@@ -24,6 +24,7 @@ import typer
 
 from ess import interrupts
 from ess.api.messages import concealed
+from ess.cli.manual_forms import as_ours
 from ess.cli.words import convert_without_pydantic
 from ess.errors import (
     EssError,
@@ -132,7 +133,7 @@ def run(arguments: list[str]) -> int:
     except EssError as error:
         return _fail(error)
     except typer.TyperException as error:
-        return _fail(_usage_error(error))
+        return _fail(_usage_error(error, arguments))
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -185,6 +186,7 @@ def _command(arguments: list[str]) -> object:
         _print_version()
         return 0
     convert_without_pydantic()
+    arguments = as_ours(arguments)
     command = _parser(arguments)
     while True:
         try:
@@ -244,12 +246,12 @@ _COMMAND_IN_QUOTES = {"stream": "ess stream sales '*' '*' 'aq_pp -f - -d %cols'"
 _PYDANTIC_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
 
 
-def _usage_error(error: typer.TyperException) -> OptionError:
+def _usage_error(error: typer.TyperException, arguments: list[str]) -> OptionError:
     """The error of the argument parser in our words: one line, with the nearest command or option."""
     import difflib  # only a failure needs it
 
     context = getattr(error, "ctx", None)
-    where = context.command_path.removeprefix("ess").strip() if context is not None else ""
+    where = context.command_path.removeprefix("ess").strip() if context is not None else _called(arguments)
     command = f"ess {where}".strip()
     what = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     hint = f"see: {command} --help"
@@ -287,6 +289,18 @@ def _usage_error(error: typer.TyperException) -> OptionError:
     elif where in ("ls", "category add") and too_many:
         hint = f"quote patterns, so that the shell leaves * alone; several are one argument; see: {command} --help"
     return OptionError(printable(what), where=where, hint=hint)
+
+
+def _called(arguments: list[str]) -> str:
+    """The words of these that name a command, where the error does not say which it was."""
+    found: list[str] = []
+    command: Command | None = whole()
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        found.append(word)
+    return " ".join(found)
 
 
 def main() -> NoReturn:
