@@ -57,6 +57,7 @@ ADAPTERS = {
     "isal": {"formats"},
     "zstandard": {"formats"},
     "cryptography": {"certificates"},
+    "anycrc": {"stores"},
     "azure": {"stores"},
     "botocore": {"stores"},
     "urllib3": {"stores"},

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from hashlib import md5, sha1, sha256
 from pathlib import Path
 
+import anycrc
 import pytest
 
 from ess.errors import EssError, InputOpenError, OutputWriteError
 from ess.lake import archives
 from ess.lake.entry import FileEntry
+from ess.stores.checksums import Checksum
 from ess.stores.kinds import Access, Credentials
 from ess.stores.seekable import SeekableObject
 from ess.stores.store import PIECE, Entry, NoSuchObject, ObjectChanged, Store, pieces
@@ -209,7 +211,30 @@ SAME = {
     "x-amz-checksum-crc32": b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode(),
     "Content-MD5": b64encode(md5(CONTENT).digest()).decode(),
     "x-goog-hash": f"crc32c=AAAAAA==,md5={b64encode(md5(CONTENT).digest()).decode()}",
+    "x-amz-checksum-crc32c": b64encode(anycrc.Model("CRC32-ISCSI").calc(CONTENT).to_bytes(4, "big")).decode(),
+    "x-amz-checksum-crc64nvme": b64encode(anycrc.Model("CRC64-NVME").calc(CONTENT).to_bytes(8, "big")).decode(),
 }
+#: What the catalogue of these checksums says of the nine digits.
+DIGITS = {
+    "x-amz-checksum-crc32": "cbf43926",
+    "x-amz-checksum-crc32c": "e3069283",
+    "x-amz-checksum-crc64nvme": "ae8b14860a799888",
+}
+
+
+@pytest.mark.parametrize("name", DIGITS)
+def test_cyclic_checksums_are_those_of_the_catalogue(name: str) -> None:
+    for last in (b"9", b"8"):
+        check = Checksum({name: b64encode(bytes.fromhex(DIGITS[name])).decode()})
+        for piece in (b"1234", b"", b"5678", last):
+            check.add(piece)
+        assert check.holds() == (last == b"9")
+
+
+def test_google_gives_composed_objects_one_checksum() -> None:
+    check = Checksum({"x-goog-hash": f"crc32c={b64encode(bytes.fromhex(DIGITS['x-amz-checksum-crc32c'])).decode()}"})
+    check.add(b"123456780")
+    assert not check.holds()
 
 
 @pytest.mark.parametrize("name", SAME)

@@ -4,7 +4,8 @@
 - ``disk``, ``s3``, ``gcs``, ``azure_blob``, ``web``: one module a kind; ``aws``: keys and
   signatures; ``web_pages``: index pages; ``wire``: HTTP.
 - ``s3_upload`` writes an object of S3 in parts; ``unfinished``: notes of uploads, so that none is left behind.
-- ``counting``: the number of requests. ``seekable``: an object as a file with places to go to.
+- ``checksums``: those that stores give. ``counting``: the number of requests. ``seekable``: an object as a file with
+  places to go to.
 - ``address``: ``s3://Bucket/Path`` and the like.
 
 Credentials are given explicitly to whoever opens a store (:class:`ess.stores.kinds.Credentials`); they come from

@@ -7,16 +7,12 @@ its clients that take an address: they take ``/../`` out of a path, which may st
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
 import os
 import random
 import re
 import ssl
 import threading
 import time
-import zlib
-from base64 import b64decode
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -31,6 +27,7 @@ from urllib3.response import BaseHTTPResponse
 
 from ess.errors import OptionError
 from ess.settings import store_timeout
+from ess.stores.checksums import Checksum
 from ess.stores.counting import count_request
 
 #: Bytes that are taken from a connection at a time.
@@ -367,58 +364,6 @@ def byte_range(at: int, end: int | None) -> dict[str, str]:
 def _first_byte(headers: Mapping[str, str]) -> int | None:
     found = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
     return int(found[1]) if found else None
-
-
-class Checksum:
-    """Compares what was read with a checksum that the store gives of the whole object, if it gives one."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._hash: _Hash | None = None
-        self._expected = b""
-        whole = headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
-        md5 = next((part[4:] for part in headers.get("x-goog-hash", "").split(",") if part.startswith("md5=")), "")
-        for text, make in (
-            (headers.get("x-amz-checksum-sha256", "") if whole else "", hashlib.sha256),
-            (
-                headers.get("x-amz-checksum-sha1", "") if whole else "",
-                functools.partial(hashlib.sha1, usedforsecurity=False),
-            ),
-            (headers.get("x-amz-checksum-crc32", "") if whole else "", _Crc32),
-            (headers.get("Content-MD5", "") or md5, functools.partial(hashlib.md5, usedforsecurity=False)),
-        ):
-            try:
-                expected = b64decode(text.strip(), validate=True)
-            except ValueError:
-                continue
-            if expected:
-                self._hash, self._expected = make(), expected
-                return
-
-    def add(self, data: bytes) -> None:
-        """Some more of the object."""
-        if self._hash is not None:
-            self._hash.update(data)
-
-    def holds(self) -> bool:
-        """True if all that was read is what the store says."""
-        return self._hash is None or self._hash.digest() == self._expected
-
-
-class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-
-    def digest(self) -> bytes: ...
-
-
-class _Crc32:
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes, /) -> None:
-        self._value = zlib.crc32(data, self._value)
-
-    def digest(self) -> bytes:
-        return self._value.to_bytes(4, "big")
 
 
 #: By process as well: one that was forked must not send on the connections of its parent.
