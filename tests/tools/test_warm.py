@@ -593,6 +593,67 @@ def test_nothing_is_said_beside_the_error_about_a_foreign_server(
     assert done.stderr.startswith(b"aq_udb: ") and done.stderr.count(b"\n") == 1, done.stderr
 
 
+def test_imports_one_after_the_other_share_a_process_and_its_connections(
+    own_server: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("ESS_IMPORT_ID", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_UDB_PORT", "ESS_COUNTS"):
+        monkeypatch.delenv(variable, raising=False)
+    own = [_OwnServer(tmp_path / "mine", monkeypatch), _OwnServer(tmp_path / "theirs", monkeypatch)]
+    try:
+        for mine_or_theirs in (0, 0, 1, 0, 1):
+            assert own[mine_or_theirs].imports_a_row() == 0
+        [process] = _workers(own_server.pid)
+        assert [each.rows() for each in own] == [3, 2]
+        own[0].start_again()
+        assert own[0].imports_a_row() == 0
+        assert own[0].rows() == 1
+        assert _workers(own_server.pid) == [process]
+        own[0].close()
+        assert own[0].imports_a_row() == 31  # as without the tool server: nobody is there
+        own[0].open()
+        assert own[0].imports_a_row() == 0
+        assert [each.rows() for each in own] == [1, 2]
+    finally:
+        for each in own:
+            each.close()
+
+
+class _OwnServer:
+    """A database server in this process, of a working folder of its own."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        monkeypatch.setenv("ESS_WORK_DIR", str(folder))
+        make_access()
+        self._access = read_server_access()
+        self._port = 0
+        self.open()
+        (folder / "db.spec").write_text(f"@Server: 127.0.0.1:{self._port}\n@Table:t s,pkey:k\n")
+
+    def open(self) -> None:
+        self._server = UdbServer("127.0.0.1", self._port, self._access)
+        self._port = self._server.port
+
+    def close(self) -> None:
+        self._server.shutdown()
+
+    def start_again(self) -> None:
+        self.close()
+        self.open()
+
+    def imports_a_row(self) -> int:
+        return self._run("aq_pp", "-d", "s:k", "-imp", "db:t")[0]
+
+    def rows(self) -> int:
+        code, out = self._run("aq_udb", "-exp", "db:t", "-o,notitle", "-")
+        assert code == 0
+        return out.count(b"\n")
+
+    def _run(self, tool: str, *arguments: str) -> tuple[int, bytes]:
+        launcher = str(Path(LAUNCHER[0]).with_name(tool))
+        return _run([launcher], *arguments, stdin=b"a\n", ESS_WORK_DIR=str(self._folder))[:2]
+
+
 def test_launcher_is_found_through_a_link(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
     (tmp_path / "mine").symlink_to(LAUNCHER[0])
     (tmp_path / "again").symlink_to("mine")

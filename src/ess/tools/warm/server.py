@@ -58,10 +58,14 @@ class _StaleProgramError(Exception):
 
 @dataclass
 class _Worker:
-    """A process for commands; ``client`` is whose command it runs, if it does, ``since`` when it became free."""
+    """A process for commands; ``client`` is whose command it runs, if it does, ``since`` when it became free.
+
+    ``channel`` is our end of its channel, ``channel_there`` the kernel's name of the other.
+    """
 
     process: int
     channel: socket.socket
+    channel_there: str
     circumstances: Circumstances
     client: socket.socket | None = None
     spoiled: bool = False
@@ -207,7 +211,11 @@ class _Server:
     ) -> None:
         """Give a command to a worker: a free one of the same circumstances, or a new one."""
         free = (each for each in self.workers.values() if each.client is None and not each.spoiled)
-        fitting = (each for each in free if each.circumstances == wanted and worker.has_room(each.process, numbers))
+        fitting = (
+            each
+            for each in free
+            if each.circumstances == wanted and worker.has_room(each.process, numbers, each.channel_there)
+        )
         chosen = next(fitting, None) or self.fork(wanted)
         chosen.client = client
         self.by_descriptor[client.fileno()] = chosen
@@ -226,10 +234,11 @@ class _Server:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             ours.close()  # else a worker whose server dies before it sends a command waits for ever, as does the client
             worker.serve(theirs, circumstances)
+        name = worker.name_of(theirs)
         theirs.close()
         with contextlib.suppress(OSError):
             os.setpgid(process, process)  # on both sides, so that a signal that comes at once finds the group
-        self.workers[process] = new = _Worker(process, ours, circumstances)
+        self.workers[process] = new = _Worker(process, ours, name, circumstances)
         self.by_descriptor[ours.fileno()] = new
         self.poller.register(ours, select.POLLIN)
         return new

@@ -29,6 +29,7 @@ from ess.tools.launch import ESS, ESS_MODULE
 from ess.tools.process import INTERRUPTED, exit_code
 from ess.tools.warm import caller_liveness, protocol
 from ess.tools.warm.circumstances import Circumstances, take, take_environment
+from ess.udb.wire import kept as kept_connections
 
 #: A worker's message after a command with exit code 0: it can take another one.
 READY = b"R"
@@ -38,11 +39,13 @@ _FOREIGN = ("-pmod", "-mod")
 _HOLDING = ("azure.core", "botocore", "distributed")
 #: A worker that holds this many bytes more than it began with ends.
 _MAX_GROWTH = 96 << 20
-#: Connections to database servers are closed by threads of the transport, within a millisecond or two.
+#: Connections to database servers are closed by threads of the transport, within a millisecond or two, and what has
+#: watched over them ends as soon.
 _CLOSING_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 #: How the kernel names event queues, as the threads of Polars have them.
 _OF_THREADS = "anon_inode:[event"
+_SOCKET = "socket:["
 
 
 def serve(channel: socket.socket, circumstances: Circumstances) -> NoReturn:
@@ -108,9 +111,11 @@ def _run(tool: str) -> int:
     module = importlib.import_module(ESS_MODULE if tool == ESS else f"ess.tools.{tool}")
     try:
         if tool == ESS:
+            kept_connections.allow(allowed=False)
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # it reports its errors itself
             code: int = module.main(sys.argv[1:])
         else:
+            kept_connections.allow(allowed=True)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; see ess.tools.process
             code = exit_code(tool, lambda: module.main(sys.argv[1:]))
     except SystemExit as end:  # from a module of the user's, or a closed standard output
@@ -125,7 +130,7 @@ def _run(tool: str) -> int:
 
 def _as_before(channel: int, placed: list[int], memory: int) -> bool:
     """Let go of the caller's descriptors; whether this process can serve another caller."""
-    if any(word.startswith(_FOREIGN) for word in sys.argv) or threading.active_count() > 1:
+    if any(word.startswith(_FOREIGN) for word in sys.argv):
         return False
     if any(name in sys.modules for name in _HOLDING):
         return False
@@ -139,7 +144,7 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
         os.waitpid(-1, os.WNOHANG)
         return False  # it has a child, which may still be at work
     until = time.monotonic() + _CLOSING_SECONDS
-    while _has_foreign_descriptors(channel):
+    while threading.active_count() > 1 or _has_foreign_descriptors(channel):
         if time.monotonic() > until:
             return False  # its opener will close it, when the number is another file's
         time.sleep(0.0005)
@@ -148,9 +153,14 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
 
 def _has_foreign_descriptors(channel: int) -> bool:
     return any(
-        descriptor != channel and (target := _target(descriptor)) is not None and not target.startswith(_OF_THREADS)
+        descriptor != channel and (target := _target(descriptor)) is not None and not _is_own(descriptor, target)
         for descriptor in map(int, os.listdir("/proc/self/fd"))
     )
+
+
+def _is_own(descriptor: int, target: str) -> bool:
+    """True for what threads of this process need between commands, and close themselves."""
+    return target.startswith(_OF_THREADS) or (target.startswith(_SOCKET) and kept_connections.holds(descriptor))
 
 
 def _memory() -> int:
@@ -212,7 +222,7 @@ def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
     """Give each received descriptor (a value) the number it had at the caller (its key).
 
     Those of ``kept`` stay open under the numbers that are returned, out of the way of the others. Descriptors of
-    Polars' threads stay open too.
+    Polars' threads stay open too, and kept connections to database servers.
 
     Raises:
         ValueError: If that has one of the wanted numbers, see ``has_room``.
@@ -231,7 +241,7 @@ def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
     for descriptor, target in others.items():
         if target is None:
             continue  # that of the listing
-        if not target.startswith(_OF_THREADS):
+        if not _is_own(descriptor, target):
             os.close(descriptor)
         elif descriptor in wanted:
             raise ValueError("a descriptor of the caller has the number of one that is needed here")
@@ -241,9 +251,21 @@ def _place_descriptors(wanted: dict[int, int], kept: list[int]) -> list[int]:
     return moved
 
 
-def has_room(process: int, numbers: list[int]) -> bool:
-    """True if a worker can take a caller's descriptors with these numbers; its threads may need one of them."""
-    return not any((_target(number, process) or "").startswith(_OF_THREADS) for number in numbers)
+def has_room(process: int, numbers: list[int], channel: str) -> bool:
+    """True if a worker can take a caller's descriptors with these numbers; its threads may need one of them.
+
+    Args:
+        process: The worker.
+        numbers: The descriptors' numbers.
+        channel: Its channel, as the kernel names that.
+    """
+    targets = (_target(number, process) or "" for number in numbers)
+    return not any(target.startswith((_OF_THREADS, _SOCKET)) and target != channel for target in targets)
+
+
+def name_of(channel: socket.socket) -> str:
+    """A socket as the kernel names it among the descriptors of a process."""
+    return f"{_SOCKET}{os.fstat(channel.fileno()).st_ino}]"
 
 
 def _target(descriptor: int, process: int | str = "self") -> str | None:

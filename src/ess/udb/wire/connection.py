@@ -20,7 +20,7 @@ from ess import settings
 from ess.errors import EssError, UdbAuthenticationError, UdbCommunicationError, UdbConnectError, UdbRequestError
 from ess.surroundings import carried
 from ess.udb.spec.spec import Server
-from ess.udb.wire import watch
+from ess.udb.wire import kept, watch
 from ess.udb.wire.access import Access, certificate_fault
 from ess.udb.wire.protocol import CERTIFICATE_NAME, PROTOCOL, decode_error, encode, read_object
 from ess.udb.wire.running import stopped_server
@@ -72,22 +72,30 @@ def _quiet_transport() -> Iterator[None]:
 
 
 class Connection:
-    """A connection to one server. It is opened by the first call; ``hello`` makes that one."""
+    """A connection to one server. It is opened by the first call; ``hello`` makes that one.
 
-    def __init__(self, server: Server, access: Access) -> None:
+    Args:
+        server: The server.
+        access: The access to it.
+        own: True if it must not be one that earlier commands have used.
+    """
+
+    def __init__(self, server: Server, access: Access, *, own: bool = False) -> None:
         self.server = server
         self._access = access
-        with _quiet_transport():
-            self._client = flight.FlightClient(
-                f"grpc+tls://{server.address}",
-                tls_root_certs=access.authority,
-                cert_chain=access.certificate,
-                private_key=access.key,
-                override_hostname=CERTIFICATE_NAME,
-                # A message is a batch; the writer decides how long it is.
-                generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
-            )
         self._headers = [(b"authorization", f"Bearer {access.token}".encode())]
+        #: True while nothing has gone wrong on it.
+        self._is_sound = True
+        #: How many answers have not been read to their end.
+        self._unread = 0
+        self._own = own
+        self._opened: flight.FlightClient | None = None
+
+    @property
+    def _client(self) -> flight.FlightClient:
+        if self._opened is None:
+            self._opened = _open(self.server, self._access)
+        return self._opened
 
     def hello(self, seconds: float = HELLO_SECONDS) -> dict[str, Any]:
         """Check that the server is there, takes the token and speaks our version; its status.
@@ -101,8 +109,18 @@ class Connection:
             UdbAuthenticationError: If it is not of this pool, or does not take the token.
             UdbRequestError: If it is of another version.
         """
+        first = min(seconds, settings.answer_timeout())
         with self._translated(opening=True):
-            first = min(seconds, settings.answer_timeout())
+            if self._opened is None and not self._own:
+                self._opened = kept.take(self.server, self._access)
+                if self._opened is not None:
+                    try:
+                        return self._hello(first)
+                    except (flight.FlightUnavailableError, flight.FlightTimedOutError):
+                        if self._stopped():
+                            raise
+                    # It may be the connection alone: the server has been started again, or a network was cut.
+                    self._close_now()
             try:
                 return self._hello(first)
             except flight.FlightTimedOutError:
@@ -164,6 +182,7 @@ class Connection:
             reader = self._client.do_get(flight.Ticket(encode(request)), self._options())
             return reader, reader.schema
 
+        self._unread += 1
         return self._batches(*self.aside(ask))
 
     def _batches(self, reader: flight.FlightStreamReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -174,6 +193,7 @@ class Connection:
                     try:
                         chunk = reader.read_chunk()
                     except StopIteration:
+                        self._unread -= 1
                         return
                 yield chunk.data
 
@@ -191,9 +211,17 @@ class Connection:
         return self.aside(open_stream)
 
     def close(self) -> None:
-        """Close the connection. Never raises."""
-        with contextlib.suppress(Exception):
-            self._client.close()
+        """Close the connection, or keep it for a later command. Never raises."""
+        if self._is_sound and not self._unread and not self._own and self._opened is not None:
+            kept.give_back(self.server, self._access, self._opened)
+            self._opened = None
+        self._close_now()
+
+    def _close_now(self) -> None:
+        client, self._opened = self._opened, None
+        if client is not None:
+            with contextlib.suppress(Exception):
+                client.close()
 
     def _options(self) -> flight.FlightCallOptions:
         return flight.FlightCallOptions(headers=self._headers)
@@ -220,6 +248,7 @@ class Connection:
 
     def silent(self) -> UdbCommunicationError:
         """The error when it does not answer any more."""
+        self._is_sound = False
         where = f"server {self.server.address}"
         if process := self._stopped():
             return UdbCommunicationError(_STOPPED.format(process), where=where, hint=_GO_ON.format(process))
@@ -239,7 +268,7 @@ class Connection:
             time.sleep(watch.AGAIN_SECONDS)
             if self._stopped():
                 raise ServerStopped
-        other = Connection(self.server, self._access)
+        other = Connection(self.server, self._access, own=True)
         try:
             other.hello(seconds)
         except UdbConnectError:
@@ -255,6 +284,7 @@ class Connection:
         try:
             yield
         except (flight.FlightError, pa.ArrowException, OSError) as error:
+            self._is_sound = False
             failure = translate(error, self.server, opening=opening)
             if isinstance(failure, UdbConnectError | UdbAuthenticationError):
                 fault = certificate_fault(self._access)
@@ -265,6 +295,19 @@ class Connection:
                     _STOPPED.format(process), where=failure.where, hint=_GO_ON.format(process)
                 ) from None
             raise failure from None
+
+
+def _open(server: Server, access: Access) -> flight.FlightClient:
+    with _quiet_transport():
+        return flight.FlightClient(
+            f"grpc+tls://{server.address}",
+            tls_root_certs=access.authority,
+            cert_chain=access.certificate,
+            private_key=access.key,
+            override_hostname=CERTIFICATE_NAME,
+            # A message is a batch; the writer decides how long it is.
+            generic_options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+        )
 
 
 def translate(error: BaseException, server: Server, *, opening: bool = False) -> EssError:
