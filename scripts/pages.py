@@ -26,6 +26,7 @@ from ess import errors
 from ess.cli.app import whole
 from ess.engines.columnar.support import support
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
+from ess.formats.known.table import FORMATS
 from ess.language.function import Function
 from ess.pipeline.options import Option, OptionTable
 from ess.pipeline.page import function_entry
@@ -82,6 +83,27 @@ def attributes_page() -> str:
         blocks.append(f"## {option}")
         blocks.append(table(("attribute", "meaning"), ((f"`{name}`", text) for name, text in rows.items())))
     return page("Attributes of input and output", *blocks)
+
+
+def formats_page() -> str:
+    """The formats that have a name, each with its columns."""
+    blocks = [
+        "`-f,Name` reads lines of a format, and `ess category add` recognises it or takes `--format Name`. The columns "
+        "are there without `-d`, which picks some (`-d status url`), also with another type or name "
+        "(`-d s:code:status`). See the [manual](../manual/formats.md#formats-that-have-a-name).",
+        table(
+            ("format", "lines", "defined by"),
+            ((f"[`{known.name}`](#{known.name})", known.summary, f"[source]({known.source})") for known in FORMATS),
+        ),
+    ]
+    for known in FORMATS:
+        blocks.append(f"## {known.name}")
+        helps = [*(field.help for field in known.fields), *(each.help for each in known.made)]
+        rows = zip(known.columns, helps, strict=True)
+        blocks.append(
+            table(("column", "type", "meaning"), ((f"`{each.name}`", each.type.value, text) for each, text in rows))
+        )
+    return page("Formats that have a name", *blocks)
 
 
 def function_block(function: Function) -> str:
@@ -184,6 +206,7 @@ def pages() -> dict[str, str]:
     reference = {
         **{f"{options.tool}.md": tool_page(options) for options in option_tables()},
         "attributes.md": attributes_page(),
+        "formats.md": formats_page(),
         "functions.md": functions_page(),
         "engines.md": engines_page(),
         "ess.md": page("ess", *command_blocks(whole(), "ess")),

@@ -30,6 +30,7 @@ VALUES = {
     "dateformat": "_YMD",
     "columnspec": "S:a S:b",
     "delimiter": ";",
+    "format": "combined",
     "pkey": "user",
     "archive": "brow*",
 }

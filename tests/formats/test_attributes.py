@@ -100,6 +100,10 @@ def test_the_table_names_what_is_parsed() -> None:
         "bz=BufSize": "bz=1",
         "base=Key": "base=",
         "enc=Name": "enc=latin-1",
+        "Name": "combined",
+        "apache=LogFormat": "apache=%h %u",
+        "nginx=log_format": "nginx=$status $host",
+        "rx=Pattern": "rx=(?P<a>.*)",
     }
     for name in INPUT_ATTRIBUTES:
         assert isinstance(parse_input_attributes([examples.get(name, name)], where="-f"), InputAttributes)

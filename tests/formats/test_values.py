@@ -86,7 +86,7 @@ def value_of(spec: str, raw: bytes) -> Value | None:
         ("ip:x", b"::1", bytes(15) + b"\1"),
         ("ip:x", b"10.0.0", None),
         ("ip:x", b"10.0.0.256", None),
-        ("ip:x", b"-", None),
+        ("ip:x", b"-", b""),
     ],
 )
 def test_grammar(spec: str, raw: bytes, expected: Value | None) -> None:

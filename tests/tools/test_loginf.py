@@ -99,9 +99,9 @@ def test_an_access_log_has_the_columns_that_probing_finds(inf: Tool) -> None:
     )
     done = inf("-f,auto", "-", "-o_typ", "-", "-o_pp_col", "-", stdin=log)
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[0] == '" " Separated CSV'
-    assert done.out.replace("col", "col_").splitlines()[1:] == list(find_dialect([log]).columns)
-    assert find_dialect([log]).columns[5:8] == ("S,clf:col_6", "I:col_7", "I:col_8")
+    assert done.out.splitlines()[0] == "combined"
+    assert done.out.splitlines()[1:] == list(find_dialect([log]).columns)
+    assert find_dialect([log]).columns[4:7] == ("S:request", "I:status", "L:bytes")
 
 
 def test_stored_results_can_be_added_up(inf: Tool, tmp_path: Path) -> None:

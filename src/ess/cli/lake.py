@@ -252,6 +252,8 @@ def category_add(
     noun = "file" if stats.count == 1 else "files"
     dates = f", {stats.first} - {stats.last}" if stats.count else ""
     _say(f"{made.name}: {stats.count} {noun}, {render.human_size(stats.size)}{dates}")
+    if made.format:
+        _say(f"format: {made.format}")
     if made.columnspec:
         _say(f"columns: {made.columnspec}")
 

@@ -136,6 +136,7 @@ def category_summary(item: Category) -> list[str]:
         ("Date Regex", rule.text if rule.kind.value == "regex" else ""),
         ("Archive", item.archive),
         ("Delimiter", _delimiter_name(item.delimiter, item.shown_delimiter)),
+        *([("Format", item.format)] if item.format else []),
         ("# of files", str(stats.count)),
         ("Total size", human_size(stats.size)),
         ("File range", f"{stats.first} - {stats.last}" if stats.count else ""),
@@ -183,7 +184,7 @@ def probe_result(result: ProbeResult) -> list[str]:
     fields = [
         ("File", result.file.path if result.file else ""),
         ("Compression", result.compression),
-        ("Format", found.format),
+        ("Format", found.known or found.format),
         ("Delimiter", _delimiter_name(found.delimiter, result.shown_delimiter)),
         ("Header", "yes" if found.header else "no"),
         ("# columns", str(len(found.columns))),

@@ -160,7 +160,9 @@ def _command(category: Category, *, known: bool) -> str:
     """The command for each file."""
     separators = any(spec.lower().startswith("sep:") for spec in category.columns)
     keys = any(":" in spec.partition(":")[2] for spec in category.columns if not spec.lower().startswith("sep:"))
-    if keys:
+    if category.format:
+        words = [category.format]
+    elif keys:
         words = ["jsn"]
     elif separators:
         words = ["div"]

@@ -11,6 +11,7 @@ Reading, in the order in which bytes become rows:
 * ``parse_fast`` makes the same batch from large blocks at once: ``split`` and ``split_lines`` find the ``fields`` of
   plain lines and leave the others to ``records``; ``convert`` makes columns and leaves odd values to ``values``.
   ``digits`` makes numbers of plain digits, ``lazy_sequence`` the reasons of rejected records.
+* ``known`` has the formats with a name and columns of their own.
 * ``nested`` reads ``jsn`` and ``xml``, ``table_rows`` reads ``tab``; ``binary`` reads and writes ``bin``.
 * ``raw`` reads records without columns; ``dialect`` guesses the layout of a file, ``delimiters`` its
   delimiter, ``value_forms`` what its values are, ``titles`` names in its title.

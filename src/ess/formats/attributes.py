@@ -10,10 +10,14 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
 from ess.formats.text_source import check_encoding
 from ess.language.nearest import choice_hint
+
+if TYPE_CHECKING:
+    from ess.formats.known.definition import KnownFormat
 
 #: ``bz``: the longest record, in bytes, without its line end.
 DEFAULT_RECORD_LIMIT = 65536
@@ -30,6 +34,7 @@ class Format(enum.Enum):
     XML = "xml"  #: elements
     BINARY = "bin"  #: Arrow streams, between tools
     AQ = "aq"  #: the same, read without column specs
+    PATTERN = "rx"  #: lines by a regular expression
 
     @property
     def is_arrow(self) -> bool:
@@ -62,6 +67,7 @@ class InputAttributes:
         record_limit: The longest record in bytes.
         encoding: What the text is in, as Python names it; blank for UTF-8 or what a byte order mark says.
         base: For ``JSON`` and ``XML``, what stands before each column's key.
+        known: The format if it has a name, which brings its columns.
         others: Further attributes that the caller accepts, in lower case.
         option: The option they belong to, for messages.
     """
@@ -81,6 +87,7 @@ class InputAttributes:
     record_limit: int = DEFAULT_RECORD_LIMIT
     encoding: str = ""
     base: str = ""
+    known: KnownFormat | None = None
     others: tuple[str, ...] = ()
     option: str = "-f"
 
@@ -124,6 +131,10 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "xml": "XML elements; the column specs say where a column stands, e.g. s:name:list.user[*].name",
     "bin": "what another tool wrote with -o,bin; the columns must be the same",
     "aq": "what another tool wrote with -o,aq; it brings its columns, so there is no -d",
+    "Name": "lines of that format, which brings its columns, e.g. combined, alb, s3access; see the page on formats",
+    "apache=LogFormat": "lines as the LogFormat of an Apache says, e.g. apache='%h %l %u %t \"%r\" %>s %b'",
+    "nginx=log_format": "lines as the log_format of an nginx says, e.g. nginx='$remote_addr [$time_local] $status'",
+    "rx=Pattern": "lines that a regular expression matches; its named groups are the columns",
     "base=Key": "with jsn and xml: what stands before the key of every column, e.g. base=list[*]",
     "enc=Name": "the encoding of the text, e.g. latin-1 or shift_jis, if it is not UTF-8 and has no byte order mark",
     "esc": "a backslash makes the next byte data",
@@ -149,6 +160,8 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "nodelay": "hand over every batch of rows at once",
 }
 
+#: Attributes whose value may hold commas, so it reaches to the end but for plain attributes there.
+TEXT_ATTRIBUTES = ("apache=", "nginx=", "rx=")
 _INPUT_FORMATS = frozenset({"fix", "div", "tab", "jsn", "xml", "bin", "aq"})
 _OUTPUT_FORMATS = frozenset({"fix", "jsn", "bin", "aq"})
 _SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
@@ -178,6 +191,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     error_limit: int | None = None
     error_window: int | None = None
     messages, record_limit, base, encoding = 0, DEFAULT_RECORD_LIMIT, "", ""
+    known: KnownFormat | None = None
     others: list[str] = []
     for word in words:
         lowered = word.strip().lower()
@@ -202,9 +216,18 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
             encoding = check_encoding(word.partition("=")[2].strip(), where=where)
         elif lowered.startswith("base="):
             base = word.partition("=")[2].strip()
+        elif lowered not in extra and (named := _named(word, where)) is not None:
+            if known is not None:
+                raise OptionError(f"{known.name} and {named.name} exclude each other", where=where, hint="give one")
+            known = named
         else:
             others.append(_other(lowered, word, where, extra, INPUT_ATTRIBUTES))
     format_, quoted = _format_of(formats, separator, where)
+    if known is not None:
+        if formats or separator is not None:
+            other = next(iter(sorted(formats)), "sep=")
+            raise OptionError(f"{known.name} and {other} exclude each other", where=where, hint="give one format")
+        format_, quoted = known.format, False
     if base and not format_.has_keys:
         raise OptionError("'base=' is for 'jsn' and 'xml' inputs only", where=where, hint="leave it out")
     if format_.is_arrow and encoding:
@@ -227,6 +250,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
         record_limit=record_limit,
         encoding=encoding,
         base=base,
+        known=known,
         others=tuple(others),
         option=where.partition(",")[0] if where.startswith("-") else "-f",
     )
@@ -313,6 +337,25 @@ def _format_of(formats: set[str], separator: bytes | None, where: str) -> tuple[
     return Format.SEPARATED, separator is None or "csv" in formats
 
 
+def _named(word: str, where: str) -> KnownFormat | None:
+    """The format that an attribute names or describes, or None."""
+    name, given, text = word.partition("=")
+    name = name.strip().lower()
+    if given and name == "rx":
+        from ess.formats.known.expressions import expression_format
+
+        return expression_format(text, where=where)
+    if given and name in ("apache", "nginx"):
+        from ess.formats.known.directives import apache_format, nginx_format
+
+        return (apache_format if name == "apache" else nginx_format)(text, where=where)
+    if given:
+        return None
+    from ess.formats.known.table import known_format  # only where no other attribute is meant
+
+    return known_format(name)
+
+
 def _positive(word: str, where: str) -> int:
     number = word.partition("=")[2].strip()
     if not (number.isascii() and number.isdigit() and int(number) > 0):
@@ -323,4 +366,14 @@ def _positive(word: str, where: str) -> int:
 def _other(lowered: str, word: str, where: str, extra: frozenset[str], table: dict[str, str]) -> str:
     if lowered in extra or (lowered.split("=")[0] + "=") in extra:
         return lowered
-    raise OptionError(f"unknown attribute '{word}'", where=where, hint=choice_hint(word, sorted({*table, *extra})))
+    raise OptionError(f"unknown attribute '{word}'", where=where, hint=choice_hint(word, _names(table, extra)))
+
+
+def _names(table: dict[str, str], extra: frozenset[str]) -> list[str]:
+    """The attributes of a table, for hints."""
+    names = {*table, *extra}
+    if "Name" in names:
+        from ess.formats.known.table import FORMATS
+
+        names = (names - {"Name"}) | {known.name for known in FORMATS}
+    return sorted(names)

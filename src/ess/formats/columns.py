@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, InputAttributes
 from ess.formats.records import make_layout
 from ess.schema.columns import Column, parse_column
+
+if TYPE_CHECKING:
+    from ess.formats.known.definition import KnownFormat
 
 _BASE = "base="
 
@@ -45,6 +49,8 @@ def parse_input_columns(
     >>> parse_input_columns(["s:a", "sep: - ", "i:b"], divided, where="-d").separators
     (b'', b' - ', b'')
     """
+    if attributes.known is not None:
+        return _named_columns(words, attributes, attributes.known, where, extra)
     columns: list[Column] = []
     separators: list[bytes] = [b""]
     names: set[str] = set()
@@ -76,6 +82,18 @@ def parse_input_columns(
         # A misfit with the format is reported now, not when the first file is read.
         make_layout(attributes, result.columns, result.separators, where=where)
     return result
+
+
+def _named_columns(
+    words: Sequence[str], attributes: InputAttributes, known: KnownFormat, where: str, extra: frozenset[str]
+) -> InputColumns:
+    """The columns that ``-d`` picks of a format that has a name; all without words."""
+    from ess.formats.known.columns import picked_columns
+    from ess.formats.known.reading import KnownColumns
+
+    columns = picked_columns(words, known, where=where, extra=extra)
+    make_layout(attributes, KnownColumns(known, columns, where=where).read, known.separators, where=where)
+    return InputColumns(columns)
 
 
 def _with_base(columns: list[Column], attributes: InputAttributes, where: str) -> list[Column]:

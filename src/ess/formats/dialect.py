@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from ess.formats.delimiters import (
     Delimiter,
@@ -27,6 +28,9 @@ from ess.formats.delimiters import (
 from ess.formats.titles import CATEGORY, is_title, is_words
 from ess.formats.value_forms import Form, form_of, is_taken
 from ess.schema import ColumnType
+
+if TYPE_CHECKING:
+    from ess.formats.known.definition import KnownFormat
 
 _MOST_JOINED_LINES = 50
 _MOST_RECORDS_TO_SPLIT = 2000
@@ -100,7 +104,8 @@ class Dialect:
     ``notes`` are sentences about what the reading of such files needs. ``escapes`` is true if a
     backslash in a quoted field makes the next character data, ``comments`` if lines that begin with
     ``#`` are no records. ``titles`` is the first record if it names the columns, and ``differing`` are the
-    numbers of samples whose first record is another one, with that record.
+    numbers of samples whose first record is another one, with that record. ``known`` is the name of the format, if it
+    has one that was recognised.
     """
 
     format: str
@@ -115,15 +120,17 @@ class Dialect:
     comments: bool = False
     titles: tuple[str, ...] = ()
     differing: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    known: str = ""
 
 
-def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> Dialect:
+def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_name: bool = True) -> Dialect:
     r"""The dialect of some files of one kind.
 
     Args:
         samples: The beginning of each file; a last line that is cut is not looked at if there
             are others. The first decides about delimiter and header, all about the types.
-        delimiter: The delimiter, if it is known.
+        delimiter: The delimiter, if it is known; no format is recognised then.
+        by_name: Whether formats that have a name are recognised.
 
     >>> find_dialect([b"day,count\n2014-09-01,7\n2014-09-02,TBD\n"]).columns
     ('S:day', 'S:count')
@@ -133,6 +140,8 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
     kind = _format(samples[0]) if samples else "empty"
     if kind != "text":
         return Dialect(kind, delimiter or "", False, (), lines, doubt=_NO_COLUMNS[kind])
+    if by_name and delimiter is None and (known := _known(samples)) is not None:
+        return known_dialect(known, lines)
     texts = [_logical_lines(sample.decode("latin-1")) for sample in samples]
     found = find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
     if delimiter is not None:
@@ -185,6 +194,30 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None) -> D
         titles=titles,
         differing=tuple(differing),
     )
+
+
+def known_dialect(known: KnownFormat, lines: tuple[str, ...]) -> Dialect:
+    """The dialect of files whose format has a name, with their first lines."""
+    columns = tuple(f"{column.type.name}:{column.name}" for column in known.columns)
+    return Dialect("text", "", False, columns, lines, known=known.name)
+
+
+def _known(samples: Sequence[bytes]) -> KnownFormat | None:
+    """The format that all samples with lines have."""
+    from ess.formats.known.recognition import recognised  # loads the table
+
+    found: KnownFormat | None = None
+    for sample in samples:
+        lines = [line.removesuffix("\r") for line in sample.decode("latin-1").split("\n")[:_MOST_RECORDS_TO_SPLIT]]
+        if len(lines) > 1:
+            lines.pop()  # what follows the last line end: nothing, or a cut line
+        if not any(lines):
+            continue
+        known = recognised(lines)
+        if known is None or (found is not None and known is not found):
+            return None
+        found = known
+    return found
 
 
 def first_record(sample: bytes, dialect: Dialect) -> tuple[str, ...]:

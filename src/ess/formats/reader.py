@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ess.formats.attributes import Format, InputAttributes
 from ess.formats.blocks import ByteSource, RawBlock, blocks
@@ -17,6 +17,9 @@ from ess.formats.records import Layout, line_at, make_layout, parse_record
 from ess.formats.text_source import TextSource
 from ess.schema.batch import Batch
 from ess.schema.columns import Column
+
+if TYPE_CHECKING:
+    from ess.formats.known.definition import KnownFormat
 
 #: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path ...
 _SMALL = 1 << 19
@@ -88,14 +91,14 @@ def read_input(
         InputOpenError: If a file cannot be opened.
         InputReadError: If a file breaks off or is damaged, after what came before the damage.
     """
-    layout = make_layout(attributes, tuple(columns), tuple(separators), where=where)
+    read = _file_reader(attributes, columns, separators, batch_bytes, where)
     for file in files or ("-",):
         if file == "-":
             source = stdin if stdin is not None else sys.stdin.buffer
-            yield from _read_stream(open_decompressed(source, name="standard input"), file, layout, batch_bytes)
+            yield from read(open_decompressed(source, name="standard input"), file)
         else:
             with open_decompressed(file) as stream:
-                yield from _read_stream(stream, file, layout, batch_bytes)
+                yield from read(stream, file)
 
 
 def read_opened(
@@ -106,11 +109,41 @@ def read_opened(
     separators: Sequence[bytes] = (),
 ) -> Iterator[InputBatch]:
     """The records of a file that is open and decompressed already; otherwise as `read_input`."""
-    layout = make_layout(attributes, tuple(columns), tuple(separators), where="-f")
-    return _read_stream(stream, file, layout, 2 << 20)
+    return _file_reader(attributes, columns, separators, 2 << 20, "-f")(stream, file)
 
 
-def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int) -> Iterator[InputBatch]:
+def _file_reader(
+    attributes: InputAttributes, columns: Sequence[Column], separators: Sequence[bytes], batch_bytes: int, where: str
+) -> Callable[[ByteSource, str], Iterator[InputBatch]]:
+    """Return what reads a file that is open and decompressed."""
+    if attributes.known is not None:
+        return partial(_read_named, attributes, attributes.known, columns, batch_bytes=batch_bytes, where=where)
+    layout = make_layout(attributes, tuple(columns), tuple(separators), where=where)
+    return lambda stream, file: _read_stream(stream, file, layout, batch_bytes)
+
+
+def _read_named(
+    attributes: InputAttributes,
+    known: KnownFormat,
+    columns: Sequence[Column],
+    stream: ByteSource,
+    file: str,
+    *,
+    batch_bytes: int,
+    where: str,
+) -> Iterator[InputBatch]:
+    """The rows of a file whose format has a name."""
+    from ess.formats.known.reading import KnownColumns
+
+    named = KnownColumns(known, columns, where=where)
+    layout = make_layout(attributes, named.read, known.separators, where=where)
+    for batch in _read_stream(stream, file, layout, batch_bytes, named.name):
+        yield InputBatch(named.rows(batch.frame), batch.read, batch.rejects, file)
+
+
+def _read_stream(
+    stream: ByteSource, file: str, layout: Layout, batch_bytes: int, name_of: Callable[[int], str] | None = None
+) -> Iterator[InputBatch]:
     attributes = layout.attributes
     to_skip = attributes.skip
     by_lines = attributes.format not in (Format.JSON, Format.XML, Format.TABLE)
@@ -136,6 +169,10 @@ def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int
         from ess.formats.table_rows import TableParser
 
         parse = TableParser(layout).parse
+    elif attributes.format is Format.PATTERN and attributes.known is not None:
+        from ess.formats.known.pattern_lines import PatternParser
+
+        parse = PatternParser(layout, attributes.known.expression).parse
     if not by_lines:
         to_skip = to_skip if attributes.skip_unit == "l" else 0
     records = 0
@@ -152,7 +189,7 @@ def _read_stream(stream: ByteSource, file: str, layout: Layout, batch_bytes: int
         block = parse(raw, start)
         raw.consumed = block.consumed
         if block.records:
-            yield _batch(block, records, file, layout)
+            yield _batch(block, records, file, name_of or partial(_column_name, layout=layout))
             records += block.records
 
 
@@ -188,13 +225,13 @@ def _after_skipped(raw: RawBlock, start: int, layout: Layout) -> int | None:
     return None if record is None else record.end
 
 
-def _batch(block: Block, records_before: int, file: str, layout: Layout) -> InputBatch:
+def _batch(block: Block, records_before: int, file: str, name_of: Callable[[int], str]) -> InputBatch:
     def rejects() -> tuple[Reject, ...]:
         return tuple(
             Reject(
                 reject.before_row,
                 records_before + reject.record + 1,
-                _column_name(reject.column, layout),
+                name_of(reject.column),
                 reject.reason,
             )
             for reject in block.rejects
@@ -203,6 +240,6 @@ def _batch(block: Block, records_before: int, file: str, layout: Layout) -> Inpu
     return InputBatch(block.frame, block.records, Later(len(block.rejects), rejects), file)
 
 
-def _column_name(index: int, layout: Layout) -> str:
+def _column_name(index: int, *, layout: Layout) -> str:
     name = layout.columns[index].name if index < len(layout.columns) else ""
     return name or f"#{index + 1}"

@@ -115,6 +115,8 @@ def make_layout(
                 )
     elif attributes.format is Format.TABLE or attributes.format.has_keys or attributes.format.is_arrow:
         _refuse_bytes(attributes, columns, where)
+    elif attributes.format is Format.PATTERN and any(column.attributes.extract_length for column in columns):
+        raise OptionError("n=Len is not for lines with a pattern", where=where, hint="leave it out")
     if attributes.format.has_keys:
         keys = parse_keys(columns, attributes.base, format_name=attributes.format.value, where=where)
         return Layout(attributes, columns, keys=keys)
@@ -150,7 +152,7 @@ def parse_record(data: bytes, start: int, end: int, *, final: bool, layout: Layo
         return _parse_separated(data, start, end, final, layout)
     next_start, content_end = line_at(data, start, end)
     if content_end - start > layout.attributes.record_limit:
-        return _too_long(next_start, content_end - start, layout)
+        return too_long(next_start, content_end - start, layout)
     parse = _parse_fixed if layout.attributes.format is Format.FIXED else _parse_divided
     return parse(data, start, content_end, next_start, layout)
 
@@ -164,7 +166,7 @@ def line_at(data: bytes, start: int, end: int) -> tuple[int, int]:
     return next_start, content_end
 
 
-def _too_long(next_start: int, length: int, layout: Layout, column: int = 0, field: int = 0) -> Record:
+def too_long(next_start: int, length: int, layout: Layout, column: int = 0, field: int = 0) -> Record:
     """A record of that length, or whose field in ``column`` alone has the length ``field``, if that is too long."""
     limit = layout.attributes.record_limit
     known = limit + LENGTH_KNOWN
@@ -210,12 +212,12 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
                 if end < limit and not final:
                     return None
                 if position >= limit:  # of a line that is too long, a block may hold the beginning only
-                    return _too_long(
+                    return too_long(
                         line_at(data, position, end)[0], content_end - start, layout, longest[1], longest[0]
                     )
                 if content_end > limit:  # its end is not looked for behind the limit
                     size = content_end - position
-                    return _too_long(line_at(data, position, end)[0], content_end - start, layout, count, size)
+                    return too_long(line_at(data, position, end)[0], content_end - start, layout, count, size)
                 return Record(line_at(data, position, end)[0], (), count, "a quote is not closed")
             if close >= content_end:
                 next_start, content_end = line_at(data, close + 1, end)
@@ -231,13 +233,13 @@ def _parse_separated(data: bytes, start: int, end: int, final: bool, layout: Lay
             raw = data[position:stop]
         longest = max(longest, (stop - position, count))
         if count < width:
-            fields.append(_unescaped(raw, layout, count))
+            fields.append(unescaped(raw, layout, count))
         count += 1
         if stop >= content_end:
             break
         position = stop + 1
     if content_end - start > attributes.record_limit:
-        return _too_long(next_start, content_end - start, layout, longest[1], longest[0])
+        return too_long(next_start, content_end - start, layout, longest[1], longest[0])
     if count < width:
         return Record(next_start, (), count, short_reason(count, width))
     if count > width and attributes.no_extra:
@@ -294,7 +296,8 @@ def _undouble(raw: bytes, escapes: bool) -> bytes:
     return re.sub(rb'(\\.)|""', lambda match: match[1] or b'"', raw, flags=re.DOTALL)
 
 
-def _unescaped(raw: bytes, layout: Layout, column: int) -> bytes:
+def unescaped(raw: bytes, layout: Layout, column: int) -> bytes:
+    """A field with its escapes undone, if a backslash has a meaning in its column."""
     if b"\\" not in raw or not layout.escapes(column):
         return raw
     if layout.columns[column].attributes.common_log:
@@ -313,7 +316,7 @@ def _parse_fixed(data: bytes, start: int, content_end: int, next_start: int, lay
         stop = position + (column.attributes.extract_length or 0)
         if stop > content_end:
             return Record(next_start, (), index, f"the record ends after {content_end - start} bytes")
-        fields.append(_unescaped(data[position:stop], layout, index))
+        fields.append(unescaped(data[position:stop], layout, index))
         position = stop
     if position < content_end:
         return Record(next_start, (), len(fields) - 1, f"the record has {content_end - position} bytes too many")
@@ -339,7 +342,7 @@ def _parse_divided(data: bytes, start: int, content_end: int, next_start: int, l
                 return Record(next_start, (), index, f"{shown(separator)} does not follow the field")
         else:
             stop = content_end
-        fields.append(_unescaped(data[position:stop], layout, index))
+        fields.append(unescaped(data[position:stop], layout, index))
         position = stop + len(separator)
     if position < content_end:
         rest = shown(data[position:content_end])

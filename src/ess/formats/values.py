@@ -7,7 +7,8 @@
   an underflow becomes the nearest number.
 * A blank number is 0, and so is a lone ``-`` (web logs print it for "no value"; the reference
   system reads it as 0). Blanks around a number are only allowed with ``trm``.
-* Address: dotted IPv4 or colon IPv6 text, packed into 4 or 16 bytes; a blank one is no bytes.
+* Address: dotted IPv4 or colon IPv6 text, packed into 4 or 16 bytes; a blank one, and a lone ``-``,
+  is no bytes.
 * String: at most 65535 bytes.
 
 The columnar path (`ess.formats.convert`) takes the common forms and asks here for the rest;
@@ -139,7 +140,7 @@ def to_address(raw: bytes) -> bytes:
     >>> to_address(b"127.0.0.1")
     b'\x7f\x00\x00\x01'
     """
-    if not raw:
+    if raw in (b"", b"-"):
         return b""
     try:
         text = raw.decode("ascii")

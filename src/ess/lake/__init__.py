@@ -9,8 +9,8 @@
 - ``index``: the files of categories as the last looks have found them, in one file of SQLite, ``index_file``.
 - ``categories``: named groups of files; ``category_options``: their options; ``organize``: makes and changes them;
   ``sharing``: as a file.
-- ``probing``: finds the layout; ``command_environment``: what commands of the user's see;
-  ``content``: opens a file; ``reading``: its rows.
+- ``probing``: finds the layout; ``record_format``: a format that has a name;
+  ``command_environment``: what commands of the user's see; ``content``: opens a file; ``reading``: its rows.
 - ``archives``: what is in an archive, and the content of one file, a ``member``; ``archive_passes``: those of
   compressed tars, one after the other; ``archive_spool``: in another order; ``archive_listing``: archives in listings;
   ``archive_index``: what is known of them.

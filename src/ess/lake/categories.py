@@ -51,7 +51,8 @@ class Category:
     forces (``none``: take the bytes as they are); blank: each file's first bytes decide.
     ``found_compression`` is what the sample files have (``mixed`` if it differs). ``delimiter``
     is one character, blank if records are not delimited or that is not known. ``header`` says
-    whether the first line of each file names the columns. ``columns`` are column specs such as
+    whether the first line of each file names the columns. ``format`` is what ``-f`` takes if the format of
+    the records has a name; blank if not. ``columns`` are column specs such as
     ``S:userID``. ``probed`` is false after ``--noprobe``. ``lines`` are the first lines of a
     sample file, and ``remarks`` are sentences about columns that are strings only because of
     some dirt.
@@ -67,6 +68,7 @@ class Category:
     found_compression: str = ""
     delimiter: str = ""
     header: bool = False
+    format: str = ""
     columns: tuple[str, ...] = ()
     preprocess: str = ""
     pkey: str = ""

@@ -83,6 +83,11 @@ class CategoryOptions:
         change="Change the delimiter.",
         change_help=r"One character, \t or \xHH; a blank one: records are not divided.",
     )
+    format: str | None = _row(
+        "The format of the records by its name, e.g. combined or alb; auto: it is recognised; none: records have a"
+        " delimiter.",
+        change="Change the format of the records, with its columns.",
+    )
     columnspec: str | None = _row("Columns, e.g. 'S:day I:user X'.", change="Change the columns.")
     preprocess: str | None = _row(
         "Shell command that the data goes through first.",

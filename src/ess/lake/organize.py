@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ess.errors import InputOpenError, OptionError
+from ess.formats.dialect import Dialect
 from ess.lake import categories, index
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
 from ess.lake.category_options import CHANGE_ROWS, OPTION_ROWS, CategoryOptions, OptionRow
@@ -19,6 +20,7 @@ from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, output_of_sample, probe_files
 from ess.lake.ranges import DateRange, parse_modified, parse_range
+from ess.lake.record_format import NONE, check_format, columns_of
 from ess.lake.select import check_limit, files_in_use, look, part_of, remember, scan, span_of, with_new_files
 from ess.schema import parse_column
 from ess.stores.store import Entry, NoSuchObject, Store
@@ -53,6 +55,7 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
         archive=(options.archive or "").strip(),
         compression=check_compression(options.compression) if options.compression else "",
         delimiter=parse_delimiter(options.delimiter) if options.delimiter else "",
+        format=check_format(options.format),
         columns=parse_columnspec(options.columnspec, where="--columnspec") if options.columnspec else (),
         preprocess=options.preprocess or "",
         pkey=options.pkey or "",
@@ -60,6 +63,9 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
         comment=options.comment or "",
         probed=not options.noprobe,
     )
+    if new.format:
+        columns = columns_of(new.format, new.columns, where="--columnspec" if new.columns else "--format")
+        new = dataclasses.replace(new, columns=columns)
     began = time.time()
     listing = look(new)
     if not listing.files and not options.noprobe:
@@ -73,7 +79,8 @@ def add(name: str, pattern: str, options: CategoryOptions) -> Category:
         raise OptionError(f"no file matches '{new.pattern}'", where=where, hint=hint)
     new = with_new_files(new, listing)
     if new.probed:
-        new = _with_layout(new, _probe(new, listing.files, SAMPLE_BYTES), options)
+        by_name = not new.columns and (options.format or "").lower() != NONE
+        new = _with_layout(new, _probe(new, listing.files, SAMPLE_BYTES, by_name=by_name), options)
     _check_pkey(new)
     if undated := undated_remark(listing.files, new.date_rule):
         new = dataclasses.replace(new, remarks=(*new.remarks, undated))
@@ -89,6 +96,9 @@ def _as_one(pattern: str) -> str:
 
 def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -> Category:
     found = probed.dialect
+    if new.format:  # it is given, and so are its columns
+        found = Dialect("text", "", False, new.columns, found.lines)
+        probed = dataclasses.replace(probed, dialect=found, differing=())
     columns = new.columns or found.columns
     if options.alls or options.allx:
         letter = "S" if options.alls else "X"
@@ -98,6 +108,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         found_compression=probed.compression,
         delimiter=new.delimiter or found.delimiter,
         header=found.header,
+        format=new.format or found.known,
         columns=columns,
         lines=found.lines,
         remarks=(
@@ -191,12 +202,13 @@ def _to_probe(
     return files
 
 
-def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int) -> ProbeResult:
+def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int, *, by_name: bool = True) -> ProbeResult:
     return probe_files(
         [entry for entry in files if not entry.problem],
         compression=category.compression or None,
         delimiter=category.delimiter or None,
         preprocess=category.preprocess,
+        by_name=by_name,
         sample_bytes=sample_bytes,
         source=datastore(category.datastore).access,
     )
@@ -244,13 +256,13 @@ def _changed_by_files(now: Category, option: str, value: Any, where: str) -> dic
     if option == "noprobe":
         listing = look(now)
         if value:
-            return {"probed": False, "header": False, "delimiter": "", "columns": (), **_NOTHING_FOUND}
+            return {"probed": False, "header": False, "delimiter": "", "format": "", "columns": (), **_NOTHING_FOUND}
         if not listing.files:
             raise OptionError(f"no file matches '{now.pattern}'", where=where, hint=_NO_FILE)
-        blank = dataclasses.replace(now, probed=True, delimiter="", columns=(), **_NOTHING_FOUND)
+        blank = dataclasses.replace(now, probed=True, delimiter="", format="", columns=(), **_NOTHING_FOUND)
         found = _with_layout(blank, _probe(blank, listing.files, SAMPLE_BYTES), CategoryOptions())
         _check_pkey(found)
-        names = ("probed", "found_compression", "header", "delimiter", "columns", "lines", "remarks")
+        names = ("probed", "found_compression", "header", "delimiter", "format", "columns", "lines", "remarks")
         return {each: getattr(found, each) for each in names}
     if option == "pattern":
         attributes: dict[str, Any] = {
@@ -287,16 +299,31 @@ def _with_pkey(now: Category, name: str) -> dict[str, Any]:
     return {"pkey": name}
 
 
+def _given_columns(now: Category, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns, if the format of the records has them."""
+    return columns_of(now.format, columns, where="category change columnspec") if now.format else columns
+
+
+def _with_format(text: str) -> dict[str, Any]:
+    where = "category change format"
+    word = check_format(text, where=where)
+    if not word:
+        return {"format": "", "remarks": ()}
+    columns = columns_of(word, (), where=where)
+    return {"format": word, "delimiter": "", "header": False, "columns": columns, "remarks": ()}
+
+
 def _with_letter(now: Category, letter: str) -> dict[str, Any]:
     return {"columns": _all_as(now.columns, letter), "remarks": ()}
 
 
 #: What the options that can be changed do to the attributes of a category.
 _CHANGES: dict[str, Callable[[Category, Any], dict[str, Any]]] = {
-    "columnspec": lambda _, text: {
-        "columns": parse_columnspec(text, where="category change columnspec"),
+    "columnspec": lambda now, text: {
+        "columns": _given_columns(now, parse_columnspec(text, where="category change columnspec")),
         "remarks": (),
     },
+    "format": lambda _, text: _with_format(text),
     "dateregex": lambda _, text: {"date_rule": date_rule(text, None)},
     "dateformat": lambda _, text: {"date_rule": date_rule(None, text)},
     "usecache": lambda _, on: {"usecache": on},

@@ -74,6 +74,7 @@ def probe_files(
     compression: str | None = None,
     delimiter: str | None = None,
     preprocess: str = "",
+    by_name: bool = True,
     sample_bytes: int = SAMPLE_BYTES,
     source: Access = THIS_DISK,
 ) -> ProbeResult:
@@ -84,6 +85,7 @@ def probe_files(
         compression: The compression the files must have (``none``: take the bytes as they are).
         delimiter: The delimiter, if it is known.
         preprocess: A shell command that the data goes through first.
+        by_name: Whether formats that have a name are recognised.
         sample_bytes: How much of each file's content to read.
         source: Where the files are.
 
@@ -109,7 +111,7 @@ def probe_files(
     found = {_compression_of(entry, source) for entry in sampled}
     name = compression or (found.pop() if len(found) == 1 else "mixed")
     ends = [sample.complete(preprocess) for sample in samples]
-    dialect = find_dialect(ends, delimiter=delimiter)
+    dialect = find_dialect(ends, delimiter=delimiter, by_name=by_name)
     differing = {sampled[number].path: titles for number, titles in dialect.differing}
     others = [] if preprocess else _between([entry for entry in filled if entry not in sampled])
     differing |= {

@@ -12,6 +12,7 @@ from ess.lake.categories import Category, shown_delimiter
 from ess.lake.content import keeping_archives, open_data
 from ess.lake.datastores import datastore
 from ess.lake.entry import FileEntry
+from ess.lake.record_format import attributes_of
 
 
 def input_columns(category: Category) -> InputColumns:
@@ -77,6 +78,8 @@ def _batches(entry: FileEntry, category: Category, columns: InputColumns) -> Ite
 
 
 def _attributes(category: Category) -> InputAttributes:
+    if category.format:
+        return attributes_of(category.format, where=f"category {category.name}")
     # one column a line: a NUL in it is an error rather than the end of the column
     one_column = [r"sep=\x00", "nox"]
     words = ["csv", f"sep={shown_delimiter(category.delimiter)}"] if category.delimiter else one_column

@@ -21,6 +21,7 @@ from ess.lake.datastores import Datastore
 from ess.lake.dates import DateRule, DateRuleKind, date_rule
 from ess.lake.patterns import absolute, compile_exclude
 from ess.lake.probing import check_compression
+from ess.lake.record_format import check_format
 from ess.schema import parse_column
 
 #: The member that says what the file is, and its version.
@@ -206,6 +207,7 @@ def _checked(name: str, state: dict[str, Any], store: Datastore, where: str) -> 
         "patterns": tuple(absolute(pattern, store.base) for pattern in state["patterns"]),
         "columns": columns,
         "date_rule": found_rule,
+        "format": check_format(state.get("format", ""), where=where),
         "compression": check_compression(state.get("compression", "")),
         "found_compression": found_compression,
         "delimiter": parse_delimiter(delimiter, where=where) if delimiter else "",

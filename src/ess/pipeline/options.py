@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ess.errors import OptionError
+from ess.formats.attributes import TEXT_ATTRIBUTES
 
 #: Arguments that are names, and so never begin with a dash.
 _NAMES = ("Col", "KeyName", "TabName", "DbName", "AltName", "NewName")
@@ -222,11 +223,22 @@ def is_option_word(word: str) -> bool:
     return len(word) > 1 and word[0] == "-" and word[1].isalpha()
 
 
+#: Attributes that may stand behind a value with commas.
+_PLAIN_BEHIND = re.compile(
+    r"(?:,(?:eok(?:=[0-9]+(?:/[0-9]+)?)?|qui(?:=[0-9]+)?|\+[0-9]+[brl]?|bz=[0-9]+|enc=[\w-]+|nox|esc))+\Z",
+    re.IGNORECASE,
+)
+
+
 def split_attributes(text: str) -> tuple[str, ...]:
     """Split an attribute list at its commas; the character after ``sep=`` is taken as it is.
 
+    A value that may hold commas reaches to the end, but for plain attributes there.
+
     >>> split_attributes("+1,sep=,,eok")
     ('+1', 'sep=,', 'eok')
+    >>> split_attributes("eok,rx=(?P<a>[0-9]{1,3}),+1,qui")
+    ('eok', 'rx=(?P<a>[0-9]{1,3})', '+1', 'qui')
     >>> split_attributes("notitle")
     ('notitle',)
     """
@@ -236,6 +248,13 @@ def split_attributes(text: str) -> tuple[str, ...]:
         start = position
         if text[position : position + 5].lower() == "sep=,":
             position += 5
+        elif text[position : position + 7].lower().startswith(TEXT_ATTRIBUTES):
+            rest = text[position:]
+            plain = _PLAIN_BEHIND.search(rest)
+            behind = plain[0] if plain else ""
+            words.append(rest.removesuffix(behind))
+            words += behind.split(",")
+            break
         end = text.find(",", position)
         end = len(text) if end < 0 else end
         words.append(text[start:end])

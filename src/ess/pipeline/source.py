@@ -102,7 +102,9 @@ def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
         if definition is not None:
             raise OptionError(_BRINGS_COLUMNS, where=definition.where, hint="leave out -d")
         return _started(files, attributes)
-    given = parse_input_columns(definition.arguments, attributes, where="-d") if definition else InputColumns(())
+    specs = definition.arguments if definition else ()
+    brings = attributes.known is not None
+    given = parse_input_columns(specs, attributes, where="-d") if definition or brings else InputColumns(())
     if required and not any(column.wanted for column in given.columns):
         what = "all input columns are unwanted (X)" if given.columns else "no input columns are defined"
         raise OptionError(what, where="-d", hint="e.g. -d s:Name i:Count X")
@@ -154,7 +156,7 @@ def input_of_files(
             raise OptionError(_BRINGS_COLUMNS, where=where, hint=f"leave out {' '.join(arguments[count:])}")
         return _started(tuple(arguments), attributes)
     specs = tuple(arguments[count:]) or default
-    if not specs:
+    if not specs and attributes.known is None:
         raise OptionError("no columns are given for the file", where=where, hint="name them behind it, e.g. s:Name X")
     columns = parse_input_columns(specs, attributes, where=where, extra=extra)
     return InputPlan(tuple(arguments[:count]), attributes, columns.columns, columns.separators)

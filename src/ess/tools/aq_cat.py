@@ -84,7 +84,7 @@ def main(argv: list[str]) -> int:
     uses = parse_command_line(OPTIONS, argv)
     given = single_use(uses, "-f")
     attributes = parse_input_attributes(list(given.attributes), where=given.where) if given else InputAttributes()
-    if single_use(uses, "-d") is not None or attributes.format is not Format.SEPARATED:
+    if single_use(uses, "-d") is not None or attributes.known or attributes.format is not Format.SEPARATED:
         return run_plan(NAME, argv, plan_chain(uses, open_import=None), [use.name for use in uses])
     source = plan_input(uses, required=False)
     outputs = _raw_outputs(uses)

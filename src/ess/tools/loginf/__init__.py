@@ -147,7 +147,8 @@ def _request(uses: Sequence[Use]) -> Request:
         raise OptionError(
             f"'{attributes.format.value}' inputs have columns of their own", where="-pp_d", hint="leave it out"
         )
-    if specs is None and attributes.format not in (Format.SEPARATED, Format.BINARY, Format.AQ, Format.TABLE):
+    analysed = attributes.known or attributes.format in (Format.SEPARATED, Format.BINARY, Format.AQ, Format.TABLE)
+    if specs is None and not analysed:
         raise OptionError(
             f"'{attributes.format.value}' inputs cannot be analyzed",
             where="-f",

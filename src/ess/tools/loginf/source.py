@@ -11,9 +11,11 @@ from typing import BinaryIO
 
 from ess.errors import InputDataError
 from ess.formats.attributes import Format, InputAttributes
-from ess.formats.columns import InputColumns
+from ess.formats.columns import InputColumns, parse_input_columns
 from ess.formats.delimiters import is_comment
 from ess.formats.dialect import find_dialect
+from ess.formats.known.definition import KnownFormat
+from ess.formats.known.table import known_format
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
 from ess.formats.text_source import TextSource
 from ess.tools.loginf.profile import Profile, can_be_labels
@@ -140,6 +142,19 @@ def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say
         profile.source_lines += counted.lines
         return
     request = replace(request, attributes=replace(request.attributes, encoding=""))  # it is text from here on
+    known = find_known(counted.sample(SAMPLE_BYTES)) if request.automatic else request.attributes.known
+    if known is not None and not request.columns:
+        from ess.tools.loginf.declared_source import analyse_declared  # loads the columns
+
+        attributes = replace(request.attributes, format=known.format, known=known)
+        columns = parse_input_columns((), attributes, where="-f")
+        analyse_declared(counted, name, attributes, columns, profile, request.limit)
+        profile.files += 1
+        profile.marks += counted.marked
+        profile.add_format(known.name)
+        profile.source_bytes += counted.bytes
+        profile.source_lines += counted.lines
+        return
     shape = find_shape(counted.sample(SAMPLE_BYTES), request) if request.automatic else given_shape(request)
     profile.files += 1
     profile.marks += counted.marked
@@ -168,6 +183,12 @@ def given_shape(request: Request) -> Shape:
     return Shape(_separated(request.attributes), request.attributes, request.titled)
 
 
+def find_known(sample: bytes) -> KnownFormat | None:
+    """The format that the beginning of an input has, if it has a name."""
+    found = find_dialect([sample])
+    return known_format(found.known) if found.known else None
+
+
 def find_shape(sample: bytes, request: Request) -> Shape:
     """The shape that the beginning of an input suggests."""
     attributes = request.attributes
@@ -175,7 +196,7 @@ def find_shape(sample: bytes, request: Request) -> Shape:
         return Shape(_BINARY, replace(attributes, format=Format.AQ), titled=False)
     if re.search(rb"<t[dh][\s>]", sample, re.IGNORECASE) and re.search(rb"</tr\s*>", sample, re.IGNORECASE):
         return Shape(_TABLE, replace(attributes, format=Format.TABLE), titled=False)
-    found = find_dialect([sample])
+    found = find_dialect([sample], by_name=False)
     if found.format in _NOT_ANALYSED:
         return Shape(_NOT_ANALYSED[found.format], None, titled=False)
     if found.delimiter in ("", " "):

@@ -1,0 +1,8 @@
+"""Formats that have a name: access logs, logs of AWS and others, with the columns that their own documents give them.
+
+``definition`` says what a format is; ``table`` has one row for each, from ``access_logs`` and ``amazon``.
+``directives`` reads a ``LogFormat`` of Apache and a ``log_format`` of nginx, and ``expressions`` a regular expression
+with named groups. ``columns`` picks columns for ``-d``, ``made`` computes columns from others (times as numbers),
+``reading`` puts both around a reader, and ``pattern_lines`` reads lines by a pattern, into ``raw_rows``.
+``recognition`` tells from lines which format they have.
+"""

@@ -1,0 +1,140 @@
+"""Columns that are made of others: a time as a number, the parts of a request.
+
+A value that cannot be made is blank or 0: such a record has its text, and is not rejected.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import timegm
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+Values = Sequence[bytes]
+Rule = Callable[[Sequence[Values]], list[bytes] | list[int]]
+
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"), 1
+    )
+}
+_LOG_TIME = re.compile(
+    rb"([0-9]{1,2})/([A-Za-z]{3})/([0-9]{4}):([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+    rb"(?: ([+-])([0-9]{2}):?([0-9]{2}))?\Z"
+)
+_ISO_TIME = re.compile(
+    rb"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,9}))?"
+    rb"(?:Z|z| ?([+-])([0-9]{2}):?([0-9]{2}))?\Z"
+)
+_SECONDS = re.compile(rb"([0-9]{1,12})(?:\.([0-9]{1,9}))?\Z")
+_REQUEST = re.compile(rb"([A-Za-z][A-Za-z_-]*) +(.*?)(?: +(HTTP/[0-9.]+|[A-Z]+/[0-9.]+))?\Z", re.DOTALL)
+_MOST_REMEMBERED = 100_000
+
+
+def _milliseconds(parts: tuple[int, int, int, int, int, int], fraction: bytes | None, zone: Sequence[bytes]) -> int:
+    """Milliseconds since 1970; 0 if there is no such time."""
+    year, month, day, hour, minute, second = parts
+    try:
+        datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    except ValueError:
+        return 0
+    if second > 60:  # a leap second is the next one
+        return 0
+    seconds = timegm((year, month, day, hour, minute, second))
+    if zone[0]:
+        offset = int(zone[1]) * 3600 + int(zone[2]) * 60
+        seconds += offset if zone[0] == b"-" else -offset
+    return max(0, seconds * 1000 + (int(fraction[:3].ljust(3, b"0")) if fraction else 0))
+
+
+def log_time(text: bytes) -> int:
+    """The milliseconds since 1970 of a time as web servers write it, 0 if it is none.
+
+    >>> log_time(b"12/Mar/2026:10:15:32 +0100")
+    1773306932000
+    """
+    match = _LOG_TIME.match(text)
+    if match is None:
+        return 0
+    day, name, year, hour, minute, second, fraction, *zone = match.groups()
+    month = _MONTHS.get(name.lower(), 0)
+    return _milliseconds((int(year), month, int(day), int(hour), int(minute), int(second)), fraction, zone)
+
+
+def iso_time(text: bytes) -> int:
+    """The milliseconds since 1970 of an ISO 8601 time, which is UTC without a zone; 0 if it is none.
+
+    >>> iso_time(b"2026-03-12T09:15:32.123456Z"), iso_time(b"2026-03-12 09:15")
+    (1773306932123, 0)
+    """
+    match = _ISO_TIME.match(text)
+    if match is None:
+        return 0
+    *parts, fraction, sign, hours, minutes = match.groups()
+    year, month, day, hour, minute, second = map(int, parts)
+    return _milliseconds((year, month, day, hour, minute, second), fraction, (sign, hours, minutes))
+
+
+def unix_time(text: bytes) -> int:
+    """The milliseconds of seconds since 1970 with a fraction, 0 if it is no such number.
+
+    >>> unix_time(b"1773306932.5")
+    1773306932500
+    """
+    match = _SECONDS.match(text)
+    return int(match[1]) * 1000 + int((match[2] or b"")[:3].ljust(3, b"0")) if match else 0
+
+
+def request_parts(text: bytes) -> tuple[bytes, bytes, bytes]:
+    """The method, the target and the protocol of the first line of a request; all blank if it is none.
+
+    >>> request_parts(b"GET /a?b=c HTTP/1.1")
+    (b'GET', b'/a?b=c', b'HTTP/1.1')
+    >>> request_parts(b"-")
+    (b'', b'', b'')
+    """
+    match = _REQUEST.match(text)
+    return (match[1], match[2], match[3] or b"") if match else (b"", b"", b"")
+
+
+def _seconds(read: Callable[[bytes], int]) -> Rule:
+    return _each(lambda text: read(text) // 1000)
+
+
+def _each(rule: Callable[[bytes], int]) -> Rule:
+    """The rule that takes each different value once."""
+    known: dict[bytes, int] = {}
+
+    def make(fields: Sequence[Values]) -> list[int]:
+        if len(known) > _MOST_REMEMBERED:
+            known.clear()
+        made: list[int] = []
+        for text in fields[0]:
+            value = known.get(text)
+            if value is None:
+                value = known[text] = rule(text)
+            made.append(value)
+        return made
+
+    return make
+
+
+def _part(number: int) -> Rule:
+    def make(fields: Sequence[Values]) -> list[bytes]:
+        return [request_parts(text)[number] for text in fields[0]]
+
+    return make
+
+
+#: What makes a column of the values of fields.
+RULES: dict[str, Rule] = {
+    "log seconds": _seconds(log_time),
+    "iso seconds": _seconds(iso_time),
+    "iso milliseconds": _each(iso_time),
+    "unix seconds": _seconds(unix_time),
+    "unix milliseconds": _each(unix_time),
+    "request method": _part(0),
+    "request url": _part(1),
+    "request protocol": _part(2),
+}

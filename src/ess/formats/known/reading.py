@@ -1,0 +1,54 @@
+"""Reading an input whose format has a name: its records by the reader of their form, then what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ess.formats.known.columns import picture_of
+from ess.formats.known.definition import KnownFormat
+from ess.formats.known.made import RULES
+from ess.formats.values import Value, converter
+from ess.schema.batch import PHYSICAL, Batch
+from ess.schema.columns import Column
+from ess.schema.types import ColumnType
+
+
+class KnownColumns:
+    """The columns of an input, between its records and its rows.
+
+    Args:
+        known: The format.
+        columns: The columns of the input, each with ``path`` as ``picked_columns`` gives it.
+        where: The option, for errors.
+    """
+
+    def __init__(self, known: KnownFormat, columns: Sequence[Column], *, where: str) -> None:
+        self._picture = picture_of(columns, known, where=where)
+        #: The columns of a record.
+        self.read: tuple[Column, ...] = self._picture.read
+
+    def rows(self, records: Batch) -> Batch:
+        """The rows of some records, with the columns that are used."""
+        picture = self._picture
+        for column, rule, keys in picture.made:
+            if column.used:
+                made = RULES[rule.rule]([records.get_column(key).to_list() for key in keys])
+                records = records.with_columns(_as(column, made))
+        return records.select(picture.keys)
+
+    def name(self, index: int) -> str:
+        """The name of a column of a record, for messages; blank if a record has no fields."""
+        if index < 0:
+            return ""
+        return self.read[index].name.removeprefix("#") if index < len(self.read) else f"#{index + 1}"
+
+
+def _as(column: Column, made: list[bytes] | list[int]) -> pl.Series:
+    """The values in the type, and with the attributes, that ``-d`` gives the column."""
+    values: Sequence[Value] = made
+    if column.type is ColumnType.S:
+        convert = converter(column)
+        values = [convert(value if isinstance(value, bytes) else b"%d" % value) for value in made]
+    return pl.Series(column.key, values, dtype=PHYSICAL[column.type])

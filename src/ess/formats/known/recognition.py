@@ -1,0 +1,51 @@
+"""The recognition of formats that have a name, from lines of a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from ess.formats.known.definition import KnownFormat
+from ess.formats.known.table import FORMATS
+
+#: So many of the lines must have the form ...
+_LEAST_SHARE = 0.9
+#: ... of the first ones.
+_MOST_LINES = 200
+
+
+def recognised(lines: Sequence[str]) -> KnownFormat | None:
+    """The format that most of the lines have, or None.
+
+    Args:
+        lines: Some lines of a file without their ends, their bytes as Latin-1.
+
+    >>> found = recognised(['192.0.2.1 - - [12/Mar/2026:10:15:32 +0100] "GET / HTTP/1.1" 200 10'])
+    >>> found.name if found else ""
+    'clf'
+    """
+    some = [line for line in lines if line][:_MOST_LINES]
+    if not some:
+        return None
+    for known in FORMATS:
+        if known.signature and _share(some, _compiled(known.signature)) >= _LEAST_SHARE:
+            return known
+    return None
+
+
+@cache
+def _compiled(signature: str) -> re.Pattern[str]:
+    return re.compile(signature, re.DOTALL)
+
+
+def _share(lines: Sequence[str], signature: re.Pattern[str]) -> float:
+    """The share of the lines that match; less is enough to know where the first ones do not."""
+    allowed = int((1 - _LEAST_SHARE) * len(lines))
+    misses = 0
+    for line in lines:
+        if signature.fullmatch(line) is None:
+            misses += 1
+            if misses > allowed:
+                return 0.0
+    return 1 - misses / len(lines)

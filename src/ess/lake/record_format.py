@@ -1,0 +1,53 @@
+"""The format of a category's records, if it has a name: what ``--format`` takes, and its columns."""
+
+from __future__ import annotations
+
+from ess.errors import OptionError
+from ess.formats.attributes import InputAttributes, parse_input_attributes
+from ess.formats.columns import parse_input_columns
+
+#: Words in the place of a name: the format is recognised; records are divided by a delimiter.
+AUTO, NONE = "auto", "none"
+_WHERE = "--format"
+
+
+def check_format(text: str | None, *, where: str = _WHERE) -> str:
+    """The format as ``-f`` takes it, blank if none is named.
+
+    Raises:
+        OptionError: If there is no such format.
+    """
+    word = (text or "").strip()
+    if word.lower() in ("", AUTO, NONE):
+        return ""
+    attributes_of(word, where=where)
+    return word
+
+
+def attributes_of(word: str, *, where: str) -> InputAttributes:
+    """The attributes of an input of that format.
+
+    Raises:
+        OptionError: If it is not the name or description of one that brings its columns.
+    """
+    attributes = parse_input_attributes([word], where=where)
+    if attributes.known is None:
+        raise OptionError(
+            f"'{word}' does not bring its columns",
+            where=where,
+            hint="name a format of the page on formats, e.g. combined, or give --delimiter and --columnspec",
+        )
+    return attributes
+
+
+def columns_of(word: str, specs: tuple[str, ...], *, where: str) -> tuple[str, ...]:
+    """The column specs of a format: all, or the given ones if it has them.
+
+    Raises:
+        OptionError: If it has not.
+
+    >>> columns_of("clf", (), where="--format")[:2], columns_of("clf", ("S:url",), where="--format")
+    (('S:host', 'S:ident'), ('S:url',))
+    """
+    columns = parse_input_columns(specs, attributes_of(word, where=where), where=where).columns
+    return specs or tuple(f"{column.type.name}:{column.name}" for column in columns)
