@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import guard, order
+from tests import guard, order, shared_servers
 from tests.waiting import until
 
 #: So long may what a test has stopped take to end, in seconds.
@@ -54,6 +54,13 @@ def _nothing_is_left() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail("\n".join(["left behind:", *(f"{each.test}: {each}" for each in left)]), pytrace=False)
         time.sleep(0.1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_servers(_nothing_is_left: None) -> Iterator[None]:
+    """The servers that this process has shared with others end with the last of them."""
+    yield
+    shared_servers.let_go()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,9 +50,9 @@ def warm() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+def s3() -> Iterator[Moto]:
     """A server of S3 for tests that begin with emptying its bucket."""
-    with store_server("s3", tmp_path_factory.mktemp("s3")) as found:
+    with store_server("s3") as found:
         assert isinstance(found, Moto)
         yield found
 

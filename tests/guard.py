@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,11 @@ class Process:
 
     def __str__(self) -> str:
         return f"{self.pid} {self.words} (ESS_WORK_DIR={self.variables.get('ESS_WORK_DIR')})"
+
+
+def folder(mark: str) -> Path:
+    """A folder that all processes of a run can find."""
+    return Path(tempfile.gettempdir(), f"essentia-tests-{mark}")
 
 
 def processes(mark: str) -> list[Process]:
@@ -105,6 +112,7 @@ def main(run: int, mark: str) -> None:
     with contextlib.suppress(ProcessLookupError):
         select.select([os.pidfd_open(run)], [], [])
     end(mark)
+    shutil.rmtree(folder(mark), ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Real store servers on this machine: moto for S3, Microsoft's emulator azurite for Azure Blob, each a process."""
+"""Real store servers on this machine: moto and Swift for S3, Microsoft's emulator azurite for Azure Blob.
+
+Each is a process that all processes of a test run share; each of these has a bucket of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,14 @@ from typing import Any
 
 import pytest
 
-from tests import swift_server
+from tests import shared_servers, swift_server
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-BUCKET = "shop-data"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+#: That of this process of the run; they are equally long, and no part of a date.
+BUCKET = f"shop-{''.join('abcdefghij'[int(digit)] for digit in WORKER.zfill(4)) if WORKER else 'data'}"
 
 #: Where `make azurite` installs it.
 AZURITE = ROOT / ".venv" / "azurite" / "node_modules" / ".bin" / "azurite-blob"
@@ -97,39 +102,59 @@ class OfS3(StoreServer):
         self._client.delete_object(Bucket=BUCKET, Key=key)
 
 
+def _moto(folder: Path) -> tuple[int, dict[str, Any]]:
+    """Start it and make a user with a key."""
+    import boto3
+
+    words = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
+    pid, port = begin(words, folder / "log", {"INITIAL_NO_AUTH_ACTION_COUNT": "3"})
+    # The first three requests go through unsigned; from then on keys and what they may do are checked.
+    first = {"aws_access_key_id": "first", "aws_secret_access_key": "first", "region_name": "us-east-1"}
+    iam = boto3.client("iam", endpoint_url=f"http://127.0.0.1:{port}", **first)
+    iam.create_user(UserName="saver")
+    key = iam.create_access_key(UserName="saver")["AccessKey"]
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="saver", PolicyName="all", PolicyDocument=json.dumps(everything))
+    return pid, {"port": port, "key": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+
+
 class Moto(OfS3):
-    def __init__(self, port: int) -> None:
+    def __init__(self) -> None:
         import boto3
 
-        url = f"http://127.0.0.1:{port}"
-        common = {"endpoint_url": url, "region_name": "us-east-1"}
-        # The first three requests go through unsigned; from then on keys and what they may do are checked.
-        iam = boto3.client("iam", aws_access_key_id="first", aws_secret_access_key="first", **common)
-        iam.create_user(UserName="saver")
-        key = iam.create_access_key(UserName="saver")["AccessKey"]
-        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-        iam.put_user_policy(UserName="saver", PolicyName="all", PolicyDocument=json.dumps(everything))
-        self.secret = key["SecretAccessKey"]
+        told = shared_servers.use("moto", _moto)
+        url = f"http://127.0.0.1:{told['port']}"
+        self.secret = told["secret"]
         self.environment = {
             "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_ACCESS_KEY_ID": told["key"],
             "AWS_SECRET_ACCESS_KEY": self.secret,
         }
         self.wrong = {**self.environment, "AWS_SECRET_ACCESS_KEY": "wrong" + self.secret[5:]}
         self.elsewhere = {**self.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:PORT"}
         self._client = boto3.client(
-            "s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=self.secret, **common
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id=told["key"],
+            aws_secret_access_key=self.secret,
         )
         self._client.create_bucket(Bucket=BUCKET)
+
+
+def _swift(folder: Path) -> tuple[int, dict[str, Any]]:
+    pid, port = begin(swift_server.command(folder), folder / "log", {"TZ": "UTC+0"})
+    return pid, {"port": port}
 
 
 class Swift(OfS3):
     secret = swift_server.SECRET
 
-    def __init__(self, port: int) -> None:
+    def __init__(self) -> None:
         import boto3
         from botocore.config import Config
 
+        port = shared_servers.use("swift", _swift)["port"]
         url = f"http://127.0.0.1:{port}"
         self.environment = {
             "AWS_ENDPOINT_URL": url,
@@ -153,13 +178,21 @@ class Swift(OfS3):
         self._client.create_bucket(Bucket=BUCKET)
 
 
+def _azurite(folder: Path) -> tuple[int, dict[str, Any]]:
+    words = [azurite(), "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck"]
+    words += ["--silent", "--blobHost", "127.0.0.1", "--blobPort", "0"]
+    pid, port = begin(words, folder / "log", {})
+    return pid, {"port": port}
+
+
 class Azurite(StoreServer):
     scheme = "az"
     secret = AZURITE_KEY
 
-    def __init__(self, port: int) -> None:
+    def __init__(self) -> None:
         from azure.storage.blob import ContainerClient
 
+        port = shared_servers.use("azurite", _azurite)["port"]
         self.environment = {"AZURE_STORAGE_CONNECTION_STRING": _connection(port, AZURITE_KEY)}
         self.wrong = {"AZURE_STORAGE_CONNECTION_STRING": _connection(port, "d3Jvbmc=")}
         self.elsewhere = {"AZURE_STORAGE_CONNECTION_STRING": _connection("PORT", AZURITE_KEY)}
@@ -199,42 +232,32 @@ def azurite() -> str:
     return found
 
 
-@contextmanager
-def running(words: list[str], log: Path, variables: dict[str, str]) -> Iterator[int]:
-    """Run a server that chooses its port and prints it; give the port, and end the server at last."""
+def begin(words: list[str], log: Path, variables: dict[str, str]) -> tuple[int, int]:
+    """Start a server that chooses its port and prints it; its process and the port."""
     environment = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
+    # It belongs to all processes of the run, not to the one that has started it.
+    environment.pop("PYTEST_XDIST_WORKER", None)
     with log.open("wb") as file:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env={**environment, **variables}
         )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not (found := re.search(rb"http://127\.0\.0\.1:([1-9]\d*)", log.read_bytes())):
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"{words[0]} does not start: {log.read_text('utf-8', 'replace')}")
-            time.sleep(0.05)
-        yield int(found[1])
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    _started.append(process)
+    deadline = time.monotonic() + PATIENCE
+    while not (found := re.search(rb"http://127\.0\.0\.1:([1-9]\d*)", log.read_bytes())):
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"{words[0]} does not start: {log.read_text('utf-8', 'replace')}")
+        time.sleep(0.05)
+    return process.pid, int(found[1])
+
+
+_started: list[subprocess.Popen[bytes]] = []
+_known: dict[str, StoreServer] = {}
 
 
 @contextmanager
-def store_server(scheme: str, folder: Path) -> Iterator[StoreServer]:
-    """A server of a kind (``swift``: another one of S3), with an empty bucket."""
-    if scheme == "swift":
-        with swift_server.swift(folder) as port:
-            yield Swift(port)
-    elif scheme == "s3":
-        words = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
-        with running(words, folder / "moto.log", {"INITIAL_NO_AUTH_ACTION_COUNT": "3"}) as port:
-            yield Moto(port)
-    else:
-        words = [azurite(), "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck"]
-        words += ["--silent", "--blobHost", "127.0.0.1", "--blobPort", "0"]
-        with running(words, folder / "azurite.log", {}) as port:
-            yield Azurite(port)
+def store_server(scheme: str) -> Iterator[StoreServer]:
+    """The server of a kind (``swift``: another one of S3), with an empty bucket; one user of it at a time."""
+    if scheme not in _known:
+        _known[scheme] = {"s3": Moto, "swift": Swift, "az": Azurite}[scheme]()
+    _known[scheme].empty()
+    yield _known[scheme]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lake.test_cloud import archive
-from tests.store_servers import FOREIGN, StoreServer, store_server
+from tests.store_servers import BUCKET, FOREIGN, StoreServer, store_server
 from tests.web_server import Nginx, nginx
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "datastores.md"
@@ -27,8 +27,8 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with store_server("s3", tmp_path_factory.mktemp("store")) as found:
+def server() -> Iterator[StoreServer]:
+    with store_server("s3") as found:
         for name, content in FILES.items():
             found.put(name, content)
         yield found
@@ -52,7 +52,7 @@ def test_the_page(server: StoreServer, web: Nginx, places: dict[str, str], tmp_p
     environment = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment |= {"AWS_ENDPOINT_URL": values["AWS_ENDPOINT_URL"]}
-    page = PAGE.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{web.ports['html']}")
+    page = PAGE.read_text().replace("shop-data", BUCKET).replace("127.0.0.1:8080", f"127.0.0.1:{web.ports['html']}")
     steps = 0
     for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:

@@ -94,8 +94,8 @@ MISTAKES = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with store_server("s3", tmp_path_factory.mktemp("store")) as found:
+def server() -> Iterator[StoreServer]:
+    with store_server("s3") as found:
         for name, content in FILES.items():
             found.put(name, content)
         yield found

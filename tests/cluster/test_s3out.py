@@ -32,7 +32,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "s3":
         yield request.getfixturevalue("s3")
         return
-    with served(request.param, tmp_path_factory.mktemp("store")) as found:
+    with served(request.param) as found:
         yield found
 
 
@@ -131,7 +131,7 @@ def test_a_folder_takes_the_names_of_the_files_and_no_two_files_are_one_object(b
         assert ess.stream("ones", command="cat", s3out=folder, label="local").result.objects == 2
     assert names(store) == ["one.csv.gz", "out/one.csv.gz", "out/two.csv.gz", "two.csv.gz"]
     for same in ("results:out/", "results:%file", "results:all"):
-        with pytest.raises(OptionError, match="and .* would both be s3://shop-data/.*; add %path"):
+        with pytest.raises(OptionError, match=f"and .* would both be s3://{BUCKET}/.*; add %path"):
             run("touch ran; cat", same)
     assert not Path("ran").exists()
 
@@ -233,7 +233,7 @@ def test_a_wrong_key_is_told_before_anything_runs(bucket: Moto, files: Path, tmp
     select(bucket)
     path = Path(os.environ["ESS_CACHE_DIR"]) / "datastores" / "results" / "credentials.json"
     path.write_text(path.read_text().replace(bucket.secret, bucket.wrong["AWS_SECRET_ACCESS_KEY"]))
-    with pytest.raises(EssError, match=r"s3://shop-data: the store refuses access \(SignatureDoesNotMatch\)"):
+    with pytest.raises(EssError, match=rf"s3://{BUCKET}: the store refuses access \(SignatureDoesNotMatch\)"):
         run("touch ran", "results:x/")
     assert not (tmp_path / "ran").exists()
 
@@ -286,9 +286,9 @@ def test_the_example_of_the_reference_manual_converts_archives(
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("inner.csv", text)
         bucket.put(name, packed.getvalue())
-    script = """
+    script = f"""
     ess select s3://my-gz-data --credentials=keys.csv
-    ess select s3://shop-data --credentials=keys.csv
+    ess select s3://{BUCKET} --credentials=keys.csv
     ess category add zipfiles "*.zip" --dateregex="[:%y:][:%m:][:%d:].zip"
     ess stream zipfiles 2014-09-01 "*" "gzip -3 -c -" --s3out=my-gz-data:/converted/%path/%file.gz
     """

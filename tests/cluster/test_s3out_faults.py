@@ -121,7 +121,7 @@ def test_a_failure_is_its_files_and_resume_writes_it(
     proxy.faults += [Fault("PUT", status=403, body=b"<Error><Code>AccessDenied</Code></Error>")]
     code, err = end(start(LARGE, "--threads", "1"))
     assert code == 22
-    assert "log_0.csv: s3://shop-data/out/log_0.csv: the store refuses access (AccessDenied)" in err
+    assert f"log_0.csv: s3://{BUCKET}/out/log_0.csv: the store refuses access (AccessDenied)" in err
     assert f"ess: 2 objects written to results:out/, {2 * (PIECE + 1000):,} bytes" in err
     assert server.names() == ["out/log_1.csv", "out/log_2.csv"]
     assert uploads(server) == []

@@ -18,8 +18,8 @@ from tests.stores.stores import KINDS, access, forget, served
 
 
 @pytest.fixture(params=KINDS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreServer | None]:
-    with served(request.param, tmp_path) as found:
+def server(request: pytest.FixtureRequest) -> Iterator[StoreServer | None]:
+    with served(request.param) as found:
         yield found
 
 

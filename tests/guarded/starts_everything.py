@@ -33,7 +33,7 @@ def test_starts_one_of_each_kind_and_waits(
     until(lambda: any(runtime.glob("*.sock")))
     with ExitStack() as stack:
         for scheme in os.environ["STORES"].split():
-            stack.enter_context(store_server(scheme, tmp_path))
+            stack.enter_context(store_server(scheme))
         ready = Path(os.environ["READY"])
         ready.with_suffix(".part").write_text(os.environ[guard.VARIABLE])
         ready.with_suffix(".part").rename(ready)

@@ -33,7 +33,7 @@ def served(kind: str, folder: Path) -> Iterator[StoreServer]:
         with nginx(folder) as web:
             yield WebFolder(web)
         return
-    with store_server("swift" if kind == "gs" else kind, folder) as found:
+    with store_server("swift" if kind == "gs" else kind) as found:
         yield found
 
 

@@ -21,8 +21,8 @@ TREE = ("logs/a_20140902.gz", "logs/a_20140901.gz", "logs/deep/er/a_20140903.gz"
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer | None]:
-    with served(request.param, tmp_path_factory.mktemp("store")) as found:
+def server(request: pytest.FixtureRequest) -> Iterator[StoreServer | None]:
+    with served(request.param) as found:
         yield found
 
 

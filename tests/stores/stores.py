@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -16,12 +15,12 @@ KINDS = ("local", "s3", "swift", "az")
 
 
 @contextmanager
-def served(kind: str, folder: Path) -> Iterator[StoreServer | None]:
+def served(kind: str) -> Iterator[StoreServer | None]:
     """The server of a kind of store; None for this disk."""
     if kind == "local":
         yield None
         return
-    with store_server(kind, folder) as found:
+    with store_server(kind) as found:
         yield found
 
 

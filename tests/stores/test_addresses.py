@@ -112,6 +112,7 @@ def test_azure_without_any_credential_says_so(
 ) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "account")
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")  # the others would ask around
+    monkeypatch.setenv("ESS_STORE_TIMEOUT", "3600")  # there is nothing to wait for
     with pytest.raises(OutputWriteError, match="^az://box: the store refuses access; check AZURE_STORAGE"):
         open_store(Address("az", "box", "a")).require(writing=True)
     assert capfd.readouterr().err == ""  # the library logs a page about it

@@ -20,8 +20,8 @@ from tests.stores.stores import KINDS, access, forget, served
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer | None]:
-    with served(request.param, tmp_path_factory.mktemp("store")) as found:
+def server(request: pytest.FixtureRequest) -> Iterator[StoreServer | None]:
+    with served(request.param) as found:
         yield found
 
 

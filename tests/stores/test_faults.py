@@ -31,8 +31,8 @@ CONTENT = bytes(range(256)) * 9000  # 2.3 MB: several pieces
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with served("s3", tmp_path_factory.mktemp("store")) as found:
+def server() -> Iterator[StoreServer]:
+    with served("s3") as found:
         assert found is not None
         yield found
 

@@ -35,7 +35,7 @@ def server(s3: Moto) -> Moto:
 
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with served("az", tmp_path_factory.mktemp("store")) as found:
+    with served("az") as found:
         assert isinstance(found, Azurite)
         yield found
 
@@ -129,7 +129,8 @@ def test_an_upload_that_is_given_up_leaves_nothing(server: Moto) -> None:
     assert list((Path(os.environ["ESS_CACHE_DIR"]) / "uploads").iterdir()) == []
 
 
-def test_an_upload_whose_last_answer_is_lost_is_done(server: Moto) -> None:
+def test_an_upload_whose_last_answer_is_lost_is_done(server: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESS_STORE_TIMEOUT", "60")
     with faulty(port_of(server)) as proxy:
         store = through(proxy, server)
         with store.create("done") as sink:

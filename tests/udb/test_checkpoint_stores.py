@@ -37,8 +37,8 @@ KEY = "saved here/100%/%20 ü?#&+=;'\""
 
 
 @pytest.fixture(scope="module", params=["s3", "az"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with store_server(request.param, tmp_path_factory.mktemp("store")) as found:
+def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
+    with store_server(request.param) as found:
         yield found
 
 

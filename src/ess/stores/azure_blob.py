@@ -293,6 +293,8 @@ class _Retry(ExponentialRetry):
         """Wait, and tell whether to try again."""
         if isinstance(error, ServiceRequestError) and isinstance(error.inner_exception, SSLError):
             return False  # the certificate will be the same
+        if isinstance(error, ClientAuthenticationError):
+            return False  # nor will there be a credential; the library has tried all, each as often as makes sense
         asked = response.headers.get("Retry-After", "") if response is not None else ""
         try:
             settings["patience"].wait(_GaveUp(), str(asked))
