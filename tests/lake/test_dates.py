@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from ess.errors import OptionError
 from ess.lake.dates import NO_DATE, DateFinder, DateRule, DateRuleKind, automatic_date, date_rule
+from ess.language.regex import SlowPatternError
+from ess.language.regex.search import LIMIT
 
 A_DATE = st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31, 23, 59, 59)).map(lambda d: d.replace(microsecond=0))
 #: Text without a digit, which cannot turn a date into something else.
@@ -211,6 +213,34 @@ def test_dateformat(dateformat: str, name: str, expected: str) -> None:
 def test_dateformat_numbers() -> None:
     assert DateFinder(date_rule(None, "#_")).find("account12345678_20140609.csv").number == 12345678
     assert DateFinder(date_rule(None, "account#")).find("account12345678_20140609.csv").number == 12345678
+
+
+SLOW = "(a|aa)+[^!][:%Y:]y"
+
+
+def test_a_rule_that_takes_too_long_for_a_name_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ess.language.regex.limited.LIMIT", 0.05)
+    finder = DateFinder(date_rule(SLOW, None))
+    assert finder.find("/logs/aab2014y").date.year == 2014
+    with pytest.raises(
+        SlowPatternError, match=r"--dateregex: .* takes more than 0.05 s, .* of 67 characters; avoid rep"
+    ):
+        finder.find("/logs/" + "a" * 60 + "!2014yx")
+
+
+@given(
+    st.text("a1-_.", max_size=40), st.sampled_from(["(a+)+-[:%Y:]", ".*[:%m:]-.*", "(?:a|1)*_[:%d:]", "[:%f:{2,3}]_"])
+)
+def test_a_watched_search_finds_the_same(name: str, rule: str) -> None:
+    finder = DateFinder(date_rule(rule, None))
+    pattern = finder._pattern
+    assert pattern is not None
+    quick = pattern._quick.search(name)
+    watched = pattern._watched.search(name, timeout=LIMIT)
+    assert (quick and quick.span(), quick and quick.groups()) == (
+        watched and watched.span(),
+        watched and watched.groups(),
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,28 @@ def test_matching_agrees_with_the_standard_library(glob: str, path: str) -> None
     assert matches(glob, path) == fnmatch.fnmatchcase(path, glob)
 
 
+@given(
+    st.lists(st.sampled_from(["*", "*a", "*b/", "*[ab]", "*?", "a", "[!a]"]), max_size=8), st.text("ab/", max_size=9)
+)
+def test_matching_agrees_with_the_standard_library_for_many_stars(pieces: list[str], path: str) -> None:
+    glob = "".join(pieces)
+    assert matches(glob, path) == fnmatch.fnmatchcase(path, glob)
+    by_folder = glob.count("/") == path.count("/") and all(
+        fnmatch.fnmatchcase(name, part) for name, part in zip(path.split("/"), glob.split("/"), strict=True)
+    )
+    assert matches(glob, path, cross=False) == by_folder
+
+
+def test_no_glob_takes_long() -> None:
+    name = "/" + "a" * 1000
+    for glob in ("/" + "*a" * 500 + "b", "*?" * 300 + "/", "*[ab]" * 300 + "c"):
+        assert not matches(glob, name)
+        assert not matches(glob, name, cross=False)
+        exclude = compile_exclude(glob, where="--exclude")
+        assert exclude is not None
+        assert not exclude.match(name)
+
+
 @given(st.text("ab*?[]/c", max_size=10), st.text("ab/c", max_size=10))
 def test_what_matches_begins_with_the_fixed_prefix(glob: str, path: str) -> None:
     pattern = Pattern("/" + glob)

@@ -31,8 +31,12 @@ import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from ess.errors import OptionError
+
+if TYPE_CHECKING:
+    from ess.language.regex.limited import LimitedPattern
 
 #: The date of a file that has none in its name.
 NO_DATE = datetime(1970, 1, 1)
@@ -342,8 +346,11 @@ _ONE_OR_TWO = r"(?:[0-9]{2}|(?<![0-9])[0-9](?![0-9]))"
 _PADDED = frozenset("mdHMS")
 
 
-def _compile_regex(text: str, *, padded: bool = True) -> re.Pattern[str]:
+def _compile_regex(text: str, *, padded: bool = True) -> LimitedPattern:
     """The rule as a regular expression; without ``padded`` its numbers may have one digit."""
+    from ess.language.regex import RegexError  # few categories have a rule of their own
+    from ess.language.regex.limited import LimitedPattern
+
     where = "--dateregex"
     known = "known: " + " ".join(f"[:%{letter}:]" for letter in _CLASS_PATTERNS) + " [:%f:{min,max}]"
     parts: list[str] = []
@@ -368,14 +375,16 @@ def _compile_regex(text: str, *, padded: bool = True) -> re.Pattern[str]:
         raise OptionError(f"no date class in '{text}'", where=where, hint=known)
     parts.append(text[at:])
     try:
-        return re.compile("".join(parts), re.DOTALL)
-    except (re.error, OverflowError) as error:
+        return LimitedPattern("".join(parts), where=where)
+    except RegexError as error:
         raise OptionError(
             f"bad regular expression '{text}': {error}", where=where, hint="see the page on categories"
         ) from error
 
 
-def _compile_format(text: str, *, padded: bool = True) -> re.Pattern[str]:
+def _compile_format(text: str, *, padded: bool = True) -> LimitedPattern:
+    from ess.language.regex.limited import LimitedPattern
+
     where = "--dateformat"
     parts: list[str] = []
     seen: set[str] = set()
@@ -399,7 +408,7 @@ def _compile_format(text: str, *, padded: bool = True) -> re.Pattern[str]:
             parts.append(f"(?P<ess_{letter}>{pattern})")
     if not seen:
         raise OptionError(f"no date part in '{text}'", where=where, hint="the parts are Y y M D h m s Z P and #")
-    return re.compile("".join(parts), re.DOTALL)
+    return LimitedPattern("".join(parts), where=where)
 
 
 #: Dates of repeated parts of names that are remembered.
@@ -415,8 +424,8 @@ class DateFinder:
     """
 
     def __init__(self, rule: DateRule) -> None:
-        self._pattern: re.Pattern[str] | None = None
-        self._unpadded: re.Pattern[str] | None = None
+        self._pattern: LimitedPattern | None = None
+        self._unpadded: LimitedPattern | None = None
         self._automatic = rule.kind is DateRuleKind.AUTO
         self._of_parts: dict[tuple[str | None, ...], FileDate] = {}
         if rule.kind is DateRuleKind.REGEX:

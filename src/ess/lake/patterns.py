@@ -17,6 +17,8 @@ from ess.errors import OptionError
 from ess.surroundings import expand_user
 
 _WILD = re.compile(r"[*?[]")
+#: So many stars are quicker with going back.
+_FEW_STARS = 2
 
 
 @dataclass(frozen=True)
@@ -132,27 +134,35 @@ def _one_of(expressions: list[str]) -> re.Pattern[str]:
 
 
 def _translate(glob: str, cross: bool) -> str:
+    """A glob as a regular expression.
+
+    With many stars, what stands between two of them is taken where it comes first: its length is fixed, so a later
+    place would only leave less for what follows. Without going back, no glob takes long for any name.
+    """
     any_one = "." if cross else "[^/]"
-    parts: list[str] = []
+    pieces: list[list[str]] = [[]]
     at = 0
     while at < len(glob):
         char = glob[at]
         at += 1
         if char == "*":
-            if not parts or parts[-1] != any_one + "*":
-                parts.append(any_one + "*")
+            if pieces[-1] or len(pieces) == 1:
+                pieces.append([])
         elif char == "?":
-            parts.append(any_one)
+            pieces[-1].append(any_one)
         elif char == "[":
             end = glob.find("]", at + 2 if glob[at : at + 1] == "!" else at + 1)
             if end < 0:
-                parts.append(r"\[")
+                pieces[-1].append(r"\[")
                 continue
-            parts.append(_translate_set(glob[at:end], cross))
+            pieces[-1].append(_translate_set(glob[at:end], cross))
             at = end + 1
         else:
-            parts.append(re.escape(char))
-    return "".join(parts)
+            pieces[-1].append(re.escape(char))
+    first, *more = ("".join(piece) for piece in pieces)
+    if len(more) <= _FEW_STARS:
+        return f"{any_one}*".join((first, *more))
+    return first + "".join(f"(?>{any_one}*?{piece})" for piece in more[:-1]) + f"{any_one}*{more[-1]}"
 
 
 def _translate_set(inside: str, cross: bool) -> str:

@@ -1,6 +1,7 @@
 """Regular expressions over bytes: POSIX basic and extended, and Perl's, on Python's ``re`` and on ``regex``.
 
 - ``compile``: the entry: attributes and a pattern to an expression; ``search``: searching with it, in limited time.
+- ``limited``: Python's own syntax on text, in limited time.
 - ``posix``: translates POSIX syntax; ``perl``, ``perl_class`` and ``perl_syntax``: Perl's; ``brackets``: in both.
 - ``effort``: how long a search may take; ``template``: results from a match; ``errors``: the errors.
 """
