@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from ess import interrupts
 from ess.errors import EssError, OutOfMemory, OutputWriteError, ProgramFault, SystemFailure
+from ess.tools import freed_memory
 
 #: The exit code that a shell reports for a command ended by Ctrl-C.
 INTERRUPTED = 130
@@ -29,6 +30,7 @@ def run_tool(name: str, main: Callable[[list[str]], int]) -> NoReturn:
     """
     # Python ignores SIGPIPE; a filter whose reader has gone must end at once instead.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    freed_memory.keep()
     code = exit_code(name, lambda: main(sys.argv[1:]))
     if sys.stderr is not None:  # the caller may have closed it
         with contextlib.suppress(OSError):

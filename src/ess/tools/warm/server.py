@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from ess import interrupts, memory_limit
+from ess.tools import freed_memory
 from ess.tools.launch import ESS, ESS_MODULE, TOOLS
 from ess.tools.warm import protocol, worker
 from ess.tools.warm.circumstances import Circumstances, circumstances_of, rights_of, standing_of
@@ -87,6 +88,7 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
+    freed_memory.keep()
     program = Program()  # before the imports: a file that changes meanwhile must not go unseen
     for name in (*(f"ess.tools.{tool}" for tool in TOOLS), *_PRELOADED):
         importlib.import_module(name)

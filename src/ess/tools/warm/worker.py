@@ -25,6 +25,7 @@ import time
 from typing import NoReturn
 
 from ess import interrupts, processor
+from ess.tools import freed_memory
 from ess.tools.launch import ESS, ESS_MODULE
 from ess.tools.process import INTERRUPTED, exit_code
 from ess.tools.warm import caller_liveness, protocol
@@ -148,6 +149,8 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
         if time.monotonic() > until:
             return False  # its opener will close it, when the number is another file's
         time.sleep(0.0005)
+    if _memory() - memory >= _MAX_GROWTH:
+        freed_memory.give_back()
     return _memory() - memory < _MAX_GROWTH
 
 
