@@ -19,6 +19,7 @@ from ess.language.tree import Slot, ValueType, value_type
 from ess.pipeline.sinks import ImportRequest
 from ess.schema.batch import PHYSICAL, Batch, blank
 from ess.schema.types import ColumnType
+from ess.udb.client.folding import can_fold, folded
 from ess.udb.client.import_claims import ImportIdentity, claim, identity_from_environment, require_no_failure, settle
 from ess.udb.client.pool import Pool
 from ess.udb.client.stage_stream import StageStream, kept_alive
@@ -147,6 +148,7 @@ class Import:
         self._alive = contextlib.ExitStack()
         self._rows = 0
         self._counted = False
+        self._folds = can_fold(target.table)
         if target.table is not None and target.table.kind is Kind.VAR and (word := options.about_keys):
             raise OptionError(f"variables belong to no key, so {word} has no effect", where=where, hint="leave it out")
         if options.skip_blank_keys and (len(self._key) > 1 or self._key[0].type is not ColumnType.S):
@@ -189,6 +191,8 @@ class Import:
             numbers = segments_of(rows, self._key, count, variant)
             rows = rows.filter(pl.Series((numbers >= first) & (numbers <= last)))
         self._rows += rows.height
+        if self._target.table is not None and self._folds:
+            rows = folded(self._target.table, self._key, rows)
         if self._target.table is not None and self._target.table.kind is Kind.VAR:
             for stream in self._streams:  # every server has its own Var vector
                 _send(stream, rows)
