@@ -118,7 +118,8 @@ def test_a_command_that_fails_is_named_with_its_files(tmp_path: Path) -> None:
     assert [failure.name for failure in alone.failures] == [entries[1].path]
 
 
-def test_what_only_one_file_has_is_refused(tmp_path: Path) -> None:
+def test_what_only_one_file_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     entries = make_files(tmp_path, [b"a,1\n"])
     for word in ("%path", "%file", "%FILE"):
         with pytest.raises(OptionError, match=f"{word} has no value with --bulk.*use %node_id"):
