@@ -201,7 +201,10 @@ def test_ls(ess: Command, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ess("ls", "-r", "--nameonly", "--limit", "1", "*.gz")[1] == f"{logs}/browse_20140901.gz\n"
     assert ess("ls", "b*1.gz", "--dateregex", "none")[1].startswith("1970-01-01")
     assert ess("ls", "b*1.gz", "--dateregex", "_[:%f:{8,}]")[1].startswith("20140901 ")
-    assert ess("ls", "nothing*") == (0, "", "ess: no file matches\n")
+    said = "ess: no file matches 'd*x.csv'; with -r, * also stands for folders\n"
+    assert ess("ls", "d*x.csv") == (0, "", said)
+    assert ess("ls", "-r", "d*x.csv", "--nameonly")[1].endswith("deep/x.csv\n")
+    assert ess("ls", "-r", "nothing*") == (0, "", "ess: no file matches 'nothing*'; look with: ess ls\n")
     ess("category", "add", "browse", "b*")
     assert ess("ls", "-r", "--cat", "browse", "--nameonly", "*2.gz")[1] == f"{logs}/browse_20140902.gz\n"
 
@@ -285,7 +288,7 @@ def test_probe_and_repository_and_purge(ess: Command, logs: Path) -> None:
         ("category change usecache x", "add --usecache or --nocache"),
         ("category add x /nosuch/*", "no file matches '/nosuch/*'"),
         ("category add x /nosuch/* --archive *", "no file matches '/nosuch/*'"),
-        ("category change name usecache", "write: ess category change WHAT CATEGORY VALUE; WHAT is one of: alls, allx"),
+        ("category change name columnspec x", "write: ess category change WHAT CATEGORY VALUE; WHAT is one of: alls, allx"),
         ("category browse *browse*", "to make a category: ess category add NAME PATTERN"),
         ("file push x", "the nodes of a cluster see the files of this machine: use cp and mkdir"),
         ("summary nobody", "no category 'nobody'"),

@@ -329,7 +329,7 @@ def test_a_listing_from_the_index_is_the_listing(
     assert listed is not None
     assert [each.date for batch in listed for each in batch] == ["2014-09-01 13:05:00"]
     assert run(["ls", "--cat", "logs", "--dates", "2013", "2013"]) == 0
-    assert capfd.readouterr() == ("", "ess: no file matches\n")
+    assert capfd.readouterr() == ("", "ess: no file of the category 'logs' matches; see: ess summary logs\n")
     ess.category_change_dateregex("logs", "a_[:%f:{8,8}]")
     assert ess.ls_index("logs") is None
 

@@ -104,8 +104,9 @@ def select(
     >>> ess.select("local").label
     'local'
     """
+    from ess.errors import EssError
     from ess.lake import datastores
-    from ess.lake.key_options import KeyOptions, given_credentials
+    from ess.lake.key_options import KeyOptions, given_credentials, in_terms_of
 
     options = KeyOptions(
         region=region,
@@ -119,7 +120,11 @@ def select(
         anonymous=anonymous,
         requester_pays=requester_pays,
     )
-    return datastores.select(source, label=label, overwrite=overwrite, credentials=given_credentials(source, options))
+    given = given_credentials(source, options)
+    try:
+        return datastores.select(source, label=label, overwrite=overwrite, credentials=given)
+    except EssError as error:
+        raise in_terms_of(options, error) from error.__cause__
 
 
 def repository() -> Repository:

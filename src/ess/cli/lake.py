@@ -141,7 +141,7 @@ def ls(
             some = True
             _show(render.indexed(files, size=not (nameonly or nosize), date=not (nameonly or nodate)))
         if not some:
-            _note("no file matches")
+            _note(_nothing(cat))
         return
     found = api.ls(
         pattern,
@@ -166,7 +166,17 @@ def ls(
         for request in found.requests:
             _note(str(request))
     if not found.files:
-        _note("no file matches")
+        _note(_nothing(cat, pattern, folders=recursive))
+
+
+def _nothing(category: str | None, pattern: str | None = None, *, folders: bool = True) -> str:
+    """What to say where nothing is found, and what to try."""
+    if category is not None:
+        return f"no file of the category '{category}' matches; see: ess summary {category}"
+    if pattern is None:
+        return "there are no files"
+    more = "look with: ess ls" if folders or "*" not in pattern else "with -r, * also stands for folders"
+    return f"no file matches '{pattern}'; {more}"
 
 
 def cat(

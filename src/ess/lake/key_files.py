@@ -27,7 +27,8 @@ def read_key_file(path: Path) -> tuple[str, str]:
         with absolute(path).open("rb") as file:
             content = file.read(_LARGEST)
     except OSError as error:
-        raise InputOpenError(f"cannot read it ({error.strerror})", where=f"--credentials {path}") from error
+        hint = "name the CSV file with your key that Amazon's console has handed out"
+        raise InputOpenError(f"cannot read it ({error.strerror})", where=f"--credentials {path}", hint=hint) from error
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace"), newline="")))
     for row in rows:
         values = {str(name).strip().lower(): str(value or "").strip() for name, value in row.items()}

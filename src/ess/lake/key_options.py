@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ess.errors import OptionError
+from ess.errors import EssError, OptionError
 from ess.lake.key_files import read_key_file
 from ess.stores.kinds import SCHEMES, Credentials
 
@@ -64,7 +65,8 @@ def given_credentials(source: str, options: KeyOptions) -> Credentials | None:
         raise OptionError("the option goes with the address of a store", where=f"--{name}", hint="e.g. s3://Bucket")
     if "credentials" in given:
         if "aws_access_key" in given or "aws_secret_access_key" in given:
-            raise OptionError("these exclude each other", where="--credentials, --aws_access_key")
+            where = "--credentials, --aws_access_key"
+            raise OptionError("these exclude each other", where=where, hint="give one of them")
         given["aws_access_key"], given["aws_secret_access_key"] = read_key_file(Path(given.pop("credentials")))
     if ("aws_access_key" in given) != ("aws_secret_access_key" in given):
         raise OptionError("one is missing", where="--aws_access_key, --aws_secret_access_key", hint="give both")
@@ -75,3 +77,28 @@ def given_credentials(source: str, options: KeyOptions) -> Credentials | None:
             raise OptionError(f"the option is not for {kind.title}", where=f"--{name}", hint="leave it out")
         values[variable] = value
     return Credentials(tuple(values.items()))
+
+
+def in_terms_of(options: KeyOptions, error: EssError) -> EssError:
+    """The error of a store for somebody who has given options: it names these, where it names settings.
+
+    >>> str(in_terms_of(KeyOptions(endpoint="http://x"), EssError("no answer", hint="check AWS_ENDPOINT_URL")))
+    'no answer; check --endpoint'
+    """
+    names = {"AWS_NO_SIGN_REQUEST=1": "--anonymous"}
+    for option in options.given():
+        for variable in _SETTINGS.get(option, {}).values():
+            names[variable] = f"--{option}"
+    if options.endpoint:
+        names["AWS_ENDPOINT_URL"] = "--endpoint"
+    if options.credentials:
+        for variable in (*_SETTINGS["aws_access_key"].values(), *_SETTINGS["aws_secret_access_key"].values()):
+            names[variable] = "--credentials"
+    known = re.compile("|".join(rf"\b{re.escape(name)}(?!\w)" for name in sorted(names, key=len, reverse=True)))
+
+    def told(text: str) -> str:
+        text = known.sub(lambda found: names[found[0]], text)
+        return text.replace("--credentials and --credentials", "--credentials")
+
+    error.where, error.hint = told(error.where), told(error.hint)
+    return error
