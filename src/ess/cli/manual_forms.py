@@ -6,6 +6,7 @@ category rules has the name of a category before what is changed of it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 #: The options whose value may be left out, by command.
@@ -23,6 +24,8 @@ def as_ours(arguments: Sequence[str]) -> list[str]:
 
     >>> as_ours(["ls", "*.gz", "--limit", "--label", "web"]), as_ours(["summary", "--label"])
     (['ls', '*.gz', '--label', 'web'], ['summary'])
+    >>> as_ours([])
+    []
     >>> as_ours(["category", "change", "sales", "usecache", "--nocache"])
     ['category', 'change', 'usecache', 'sales', '--nocache']
     """
@@ -32,6 +35,6 @@ def as_ours(arguments: Sequence[str]) -> list[str]:
     optional = next((options for path, options in OPTIONAL_VALUES.items() if tuple(words[: len(path)]) == path), ())
     return [
         word
-        for word, following in zip(words, [*words[1:], "--"], strict=True)
+        for word, following in itertools.pairwise([*words, "--"])
         if word not in optional or not (following.startswith("--") or following in _SHORT)
     ]
