@@ -170,7 +170,7 @@ def ls(
 
 
 def _nothing(category: str | None, pattern: str | None = None, *, folders: bool = True) -> str:
-    """What to say where nothing is found, and what to try."""
+    """The note that nothing is found, with what to try."""
     if category is not None:
         return f"no file of the category '{category}' matches; see: ess summary {category}"
     if pattern is None:
