@@ -314,16 +314,21 @@ groups = Groups()
 groups.mark(f"ESS_COUNTS={folder}/")
 reading, writing = os.pipe()
 running = groups.start_program(
-    Program("/bin/sleep", ("sleep", "1000")), environment={"ESS_COUNTS": f"{folder}/1"}, folder="/", umask=0o22,
-    stdin=reading, stdout=1, stderr=2,
+    Program("/bin/sleep", ("sleep", "1000")), environment=[f"ESS_COUNTS={folder}/1".encode()], folder=sys.argv[2],
+    umask=groups._umask, stdin=reading, stdout=1, stderr=2, alone=sys.argv[3] == "alone",
 )
 groups._ours.send(b"-%d" % running.pid)  # as if the reaper had not been told of it yet
 os.kill(os.getpid(), 9)
 """
 
 
-def test_a_program_ends_with_its_worker_also_if_the_reaper_was_not_told_of_it(tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", _KILLED_EARLY, str(tmp_path)], check=False)
+@pytest.mark.parametrize("folder", ["/", "."])
+@pytest.mark.parametrize("how", ["alone", "in a session"])
+def test_a_program_ends_with_its_worker_also_if_the_reaper_was_not_told_of_it(
+    tmp_path: Path, folder: str, how: str
+) -> None:
+    words = [sys.executable, "-c", _KILLED_EARLY, str(tmp_path), os.path.abspath(folder), how]  # noqa: PTH100
+    killed = subprocess.run(words, check=False)
     assert killed.returncode == -signal.SIGKILL
     wait_until(lambda: not marked(f"ESS_COUNTS={tmp_path}/"))
 

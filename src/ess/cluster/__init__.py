@@ -21,7 +21,8 @@ Sharing out the work of a job:
 Running one command, on whatever node:
     - ``work``: the command of a job on each file of a bundle; ``commands``: feeds it, waits for it, reads its counts.
     - ``contents``: several files as one input; ``uploads``: makes an object of an output.
-    - ``plain_pipelines``: which commands need no shell; ``tool_runs``: those of our own tools;
+    - ``plain_pipelines``: which commands need no shell; ``program_runs``: a program that only reads and writes;
+      ``spawning``: starts it; ``used_again``: the files that it writes to; ``tool_runs``: those of our own tools;
       ``tool_calls``: asks a tool server for them; ``held_input``: an input in
       memory, ``prefetch``: those of the next files.
     - ``import_places``: how imports in a command are told apart, so that each counts once.

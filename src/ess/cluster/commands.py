@@ -11,7 +11,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ from ess.cluster.groups import Groups, Running
 from ess.cluster.held_input import HeldInput
 from ess.cluster.plain_pipelines import Program, program_environment, starts_plainly
 from ess.cluster.reaper import session_members, wait_for_readers_to_go
-from ess.errors import EssError, OutputWriteError, SystemFailure
+from ess.errors import EssError, InitializationError, OutputWriteError, SystemFailure
 from ess.pipeline.counts import Counts
 from ess.settings import open_private
 from ess.surroundings import carried
@@ -89,6 +89,26 @@ class Setting:
     def starts_plainly(self) -> bool:
         """True if commands that need no shell may do without one; see :mod:`ess.cluster.plain_pipelines`."""
         return starts_plainly(self.environment)
+
+    @functools.cached_property
+    def _made(self) -> dict[object, list[bytes]]:
+        return {}
+
+    def entries(self, program: Program, values: Mapping[str, str]) -> list[bytes]:
+        """The environment of a program that bash would start alone, with other values of some variables.
+
+        What all files of a job have in common is made once.
+        """
+        key = program.path, *values
+        common = self._made.get(key)
+        if common is None:
+            made = program_environment(self.environment, self.folder, program)
+            common = [os.fsencode(f"{name}={value}") for name, value in made.items() if name not in values]
+            self._made[key] = common
+        own = os.fsencode("\0".join([f"{name}={value}" for name, value in values.items()])).split(b"\0")
+        if len(own) != len(values):
+            raise InitializationError("a byte 0 cannot be in the environment of a command", where="command")
+        return common + own
 
 
 class Feeder:
@@ -189,6 +209,7 @@ def run_command(
     stop: Callable[[], bool] = lambda: False,
     label: str = "",
     program: Program | None = None,
+    entries: Sequence[bytes] = (),
     held: HeldInput | None = None,
 ) -> Ended:
     """Run ``bash -c command`` to its end.
@@ -204,7 +225,8 @@ def run_command(
             stops the command, so that it cannot take the part for the whole.
         stop: Asked every :data:`STOP_INTERVAL` seconds; true stops the command.
         label: What it works on, for a person.
-        program: The same as a program that needs no shell; with a source.
+        program: The same as a program that needs no shell.
+        entries: The program's environment.
         held: The source, if the program may read it as a file.
 
     Raises:
@@ -222,10 +244,10 @@ def run_command(
         process: Running | None = None
         stdin = held.file() if held is not None and is_held else feeder.reading_end if feeder else None
         try:
-            if program is not None and source is not None:
+            if program is not None and stdin is not None:
                 process = groups.start_program(
                     program,
-                    environment=program_environment(environment, setting.folder, program),
+                    environment=entries,
                     folder=setting.folder,
                     umask=setting.umask,
                     stdin=stdin,
@@ -249,7 +271,7 @@ def run_command(
             raise
         if feeder:
             feeder.start()
-        stopped = _wait(process, feeder, groups, stop, refused)
+        stopped = wait_for_end(process, groups, stop, feeder, refused)
         alone = is_held and program is not None  # it starts no other processes
         exit_code = _finish(process, groups, started, kill=stopped or bool(feeder and feeder.error), alone=alone)
     error = feeder.abandon() if feeder else None
@@ -268,7 +290,7 @@ def end_of(
             hint="its command was stopped, and nothing of this file was output or imported",
         )
         return Ended(error.exit_code, seconds, (), str(dropped))
-    if not stopped and (problem := _cut_off(counts.parent, exit_code)):
+    if not stopped and (problem := cut_off(counts.parent, exit_code)):
         return Ended(exit_code or OutputWriteError.exit_code, seconds, (), problem)
     reports = read_reports(counts)
     if exit_code == 0 or refused.exists():
@@ -283,7 +305,7 @@ def end_of(
     return Ended(exit_code, seconds, reports.runs, "", stopped)
 
 
-def _cut_off(folder: Path, exit_code: int) -> str:
+def cut_off(folder: Path, exit_code: int) -> str:
     """The reason that output and counts of a command, which are in ``folder``, may lack something; blank if none."""
     if exit_code == 128 + signal.SIGXFSZ:
         return str(OutputWriteError("a file reached the limit on its size", where="ulimit -f", hint="raise the limit"))
@@ -313,16 +335,17 @@ def create_output(path: Path) -> BinaryIO:
         ) from error
 
 
-def _wait(
+def wait_for_end(
     process: Running,
-    feeder: Feeder | None,
     groups: Groups,
     stop: Callable[[], bool],
-    refused: Path,
+    feeder: Feeder | None = None,
+    refused: Path | None = None,
 ) -> bool:
     """Wait until the command ends, or kill it: its input is damaged, it is told to stop, or nothing can come of it.
 
-    The last is so when ``refused`` is there: an import in a loop has been refused, and would be for ever.
+    The last is so when ``refused`` is there: an import in a loop has been refused, and would be for ever. True if it
+    was told to stop.
     """
     descriptor = os.pidfd_open(process.pid)
     try:
@@ -332,7 +355,7 @@ def _wait(
             if stop():
                 groups.kill(process)
                 return True
-            if (feeder and feeder.error) or refused.exists():
+            if (feeder and feeder.error) or (refused and refused.exists()):
                 groups.kill(process)
                 return False
     finally:
@@ -379,12 +402,11 @@ def read_reports(path: Path) -> Reports:
     Imports have lines of :mod:`ess.udb.client.import_claims` there, and files beside it of
     :mod:`ess.cluster.import_places`.
     """
-    names = (marker.name.removeprefix(f"{path.name}.").partition("@") for marker in markers(path))
-    begun = {place for place, at, _ in names if at}
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    names = left_beside(path)
+    begun = {place for place, at, _ in (name.removeprefix(f"{path.name}.").partition("@") for name in names) if at}
+    if path.name not in names:
         return Reports(unsettled=bool(begun))
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     runs: list[ToolRun] = []
     exit_codes: list[int] = []
     claimed: set[str] = set()
@@ -410,15 +432,15 @@ def read_reports(path: Path) -> Reports:
 
 def remove_reports(counts: Path) -> None:
     """Remove the file for counts, and what stands beside it."""
-    for path in (counts, *markers(counts)):
-        path.unlink(missing_ok=True)
+    for name in left_beside(counts):
+        counts.with_name(name).unlink(missing_ok=True)
 
 
-def markers(counts: Path) -> list[Path]:
-    """The files that the shell has made for the imports that it has begun, beside the file for counts."""
-    beginning = f"{counts.name}."
+def left_beside(counts: Path) -> list[str]:
+    """The names of the file for counts, if it is there, and of files beside it, such as marks of imports."""
+    own = counts.name
     try:
         names = os.listdir(counts.parent)  # noqa: PTH208 - for each file
     except OSError:
         return []
-    return [counts.with_name(name) for name in names if name.startswith(beginning)]
+    return [name for name in names if name.startswith(own) and name[len(own) : len(own) + 1] in ("", ".")]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from ess.cluster.unbroken import unbroken
+from ess.cluster.unbroken import Unbroken
 from ess.cluster.work import Outcome
-from ess.errors import printable
+from ess.errors import SystemFailure, printable
+from ess.settings import open_private
 
 #: The lines of messages that are shown of a successful task, and of all such tasks together.
 LINES_OF_A_TASK = 3
@@ -20,6 +24,9 @@ LINES_OF_A_JOB = 12
 
 #: So many different messages of failed tasks are known again.
 MOST_KNOWN = 10_000
+
+#: The most bytes of output that wait for their turn in memory.
+HELD = 16 << 20
 
 _CHUNK = 1 << 20
 
@@ -50,6 +57,7 @@ class Delivery:
             thousand rejected records would hide what matters; those of failed tasks are passed on in full, unless an
             earlier one has said the same.
         delivered: Told of each task once its output is passed on.
+        unbroken: Holds Ctrl-C back.
     """
 
     def __init__(
@@ -61,6 +69,7 @@ class Delivery:
         name: Callable[[Outcome], str],
         all_messages: bool,
         delivered: Callable[[Outcome], None],
+        unbroken: Unbroken = contextlib.nullcontext,
     ) -> None:
         self._folder = folder
         self._stdout = stdout
@@ -68,6 +77,9 @@ class Delivery:
         self._name = name
         self._all_messages = all_messages
         self._delivered = delivered
+        self._unbroken = unbroken
+        self._held = 0
+        self._sizes: dict[int, int] = {}  # the bytes of each outcome that are held
         self._shown = 0
         self.left_out = 0
         self._first: dict[bytes, int] = {}
@@ -86,17 +98,34 @@ class Delivery:
         Raises:
             BrokenPipeError: If nobody reads the output any more.
         """
-        self._waiting[outcome.index] = outcome
+        self._keep(outcome)
         while True:
             if self._next in self._skipped:
                 self._next += 1
                 continue
-            following = self._waiting.pop(self._next, None)
-            if following is None:
+            if self._next not in self._waiting:
                 return
-            with unbroken():
-                self._pass_on(following)
+            with self._unbroken():
+                self._pass_on(self._give(self._next))
             self._next += 1
+
+    def _keep(self, outcome: Outcome) -> None:
+        """Keep an outcome until it is its turn; output that is too much to be held is put into its files."""
+        if outcome.text is not None and outcome.index != self._next:
+            size = len(outcome.text[0]) + len(outcome.text[1])
+            if self._held + size > HELD:
+                _save(self._folder / outcome.stdout, outcome.text[0])
+                _save(self._folder / outcome.stderr, outcome.text[1])
+                outcome = replace(outcome, text=None)
+            else:
+                self._held += size
+                self._sizes[outcome.index] = size
+        self._waiting[outcome.index] = outcome
+
+    def _give(self, index: int) -> Outcome:
+        """The outcome whose turn it is."""
+        self._held -= self._sizes.pop(index, 0)
+        return self._waiting.pop(index)
 
     def notice(self, text: str) -> None:
         """Pass on a line about the job itself."""
@@ -106,36 +135,37 @@ class Delivery:
     def rest(self) -> None:
         """Pass on what waits, in order, although tasks before it are missing (they never ran)."""
         for index in sorted(self._waiting):
-            with unbroken():
-                self._pass_on(self._waiting.pop(index))
+            with self._unbroken():
+                self._pass_on(self._give(index))
 
     def _pass_on(self, outcome: Outcome) -> None:
         if not outcome.stdout:  # its node was lost, with all it wrote
             self._delivered(outcome)
             return
-        stdout, stderr = self._folder / outcome.stdout, self._folder / outcome.stderr
+        out, err = outcome.text or (self._folder / outcome.stdout, self._folder / outcome.stderr)
         if not outcome.ended.stopped:
-            self._pass_on_messages(stderr, outcome)
-            if not outcome.ended.problem:
-                _copy(stdout, self._stdout)
-        for path in (stdout, stderr):
-            path.unlink(missing_ok=True)
+            if err:
+                self._pass_on_messages(err, outcome)
+            if out and not outcome.ended.problem:
+                _copy(out, self._stdout)
+        for written in (out, err):
+            if isinstance(written, Path):
+                written.unlink(missing_ok=True)
         self._delivered(outcome)
 
-    def _pass_on_messages(self, path: Path, outcome: Outcome) -> None:
-        try:
-            if not path.stat().st_size:
-                return
-        except OSError:
+    def _pass_on_messages(self, messages: Path | bytes, outcome: Outcome) -> None:
+        size = _size(messages)
+        if not size:
             return
         name = self._name(outcome)
-        if outcome.ended.exit_code != 0 and self._was_said(path, name, outcome.index) and not self._all_messages:
+        failed = outcome.ended.exit_code != 0
+        if failed and self._was_said(messages, size, name, outcome.index) and not self._all_messages:
             return
         prefix = f"{printable(name)}: ".encode() if name else b""
         limit: float = inf
         if not self._all_messages and outcome.ended.exit_code == 0:
             limit = min(LINES_OF_A_TASK, max(LINES_OF_A_JOB - self._shown, 0))
-        with path.open("rb") as file:
+        with _opened(messages) as file:
             for number, line in enumerate(file):
                 if number < limit:
                     self._stderr.write(prefix + line if line.endswith(b"\n") else prefix + line + b"\n")
@@ -144,23 +174,48 @@ class Delivery:
                     self.left_out += 1
         self._stderr.flush()
 
-    def _was_said(self, path: Path, name: str, index: int) -> bool:
+    def _was_said(self, messages: Path | bytes, size: int, name: str, index: int) -> bool:
         """True if another failed task has had the same messages, but for its name in them."""
-        if path.stat().st_size > _CHUNK:
+        if size > _CHUNK:
             return False
         own_name = rb"\b%b\b" % re.escape(os.fsencode(name.partition(".")[0]))
-        digest = hashlib.sha256(re.sub(own_name, b"\0", path.read_bytes())).digest()
+        with _opened(messages) as file:
+            digest = hashlib.sha256(re.sub(own_name, b"\0", file.read())).digest()
         if digest not in self._first and len(self._first) < MOST_KNOWN:
             self._first[digest] = index
         self.alike[index] = self._first.get(digest, index)
         return self.alike[index] != index
 
 
-def _copy(path: Path, target: Sink) -> None:
+def _size(text: Path | bytes) -> int:
+    if isinstance(text, bytes):
+        return len(text)
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                target.write(chunk)
-    except FileNotFoundError:
-        return
+        return text.stat().st_size
+    except OSError:
+        return 0
+
+
+def _opened(text: Path | bytes) -> BinaryIO:
+    return io.BytesIO(text) if isinstance(text, bytes) else text.open("rb")
+
+
+def _save(path: Path, text: bytes) -> None:
+    try:
+        with os.fdopen(open_private(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            file.write(text)
+    except OSError as error:
+        raise SystemFailure(f"cannot write ({error.strerror})", where=str(path), hint="check the space") from error
+
+
+def _copy(text: Path | bytes, target: Sink) -> None:
+    if isinstance(text, bytes):
+        target.write(text)
+    else:
+        try:
+            with text.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    target.write(chunk)
+        except FileNotFoundError:
+            return
     target.flush()

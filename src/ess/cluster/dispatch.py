@@ -6,6 +6,7 @@ It knows no processes and no network, so that losing nodes at any moment is a pl
 from __future__ import annotations
 
 import bisect
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,6 +59,11 @@ class Runtime(Protocol):
         """The places there are now; nodes may be lost and replaced."""
         ...
 
+    @property
+    def at_a_time(self) -> int:
+        """The number of bundles that run at a time; there may be more slots, where bundles wait."""
+        ...
+
     def start(self, slot: Slot, bundle: int, attempt: int, job: Job, tasks: list[Task]) -> None:
         """Begin a bundle in a slot that is idle."""
         ...
@@ -81,7 +87,7 @@ class Dispatch:
     def __init__(self, nodes: Sequence[int | None], *, attempts: int = ATTEMPTS) -> None:
         """Args: the node each bundle has to run on (None: any), and how often one is tried at most."""
         self._nodes = nodes
-        self._waiting = list(range(len(nodes)))
+        self._waiting = deque(range(len(nodes)))
         self._running: dict[Slot, int] = {}
         self._tried = [0] * len(nodes)
         self._most = attempts
@@ -115,10 +121,6 @@ class Dispatch:
             self._tried[bundle] += 1
             assigned.append((slot, bundle, self._tried[bundle]))
         return assigned
-
-    def upcoming(self, count: int) -> list[int]:
-        """The bundles that will be assigned next."""
-        return self._waiting[:count]
 
     def runs(self, slot: Slot, bundle: int, attempt: int) -> bool:
         """True if a bundle runs in that slot; False if it was given to another node meanwhile."""

@@ -20,7 +20,6 @@ def drive(
     outcome: Callable[[Outcome], None],
     notice: Callable[[str], None] = lambda _text: None,
     cancelled: Callable[[], bool] = lambda: False,
-    expect: Callable[[Job, Sequence[Task]], None] | None = None,
     attempts: int = ATTEMPTS,
 ) -> bool:
     """Run all bundles, handing each task's outcome to ``outcome`` in whatever order they end.
@@ -32,7 +31,6 @@ def drive(
         outcome: Gets each outcome, in this thread; what it raises ends the job.
         notice: Gets a line about whatever does not answer.
         cancelled: Asked after each event or pause; true ends the job as Ctrl-C does.
-        expect: Told, again and again, of the tasks that come next.
         attempts: How often a bundle is tried at most, when nodes are lost.
 
     Returns:
@@ -47,8 +45,6 @@ def drive(
             raise KeyboardInterrupt
         for slot, number, attempt in dispatch.assign(runtime.slots()):
             runtime.start(slot, number, attempt, job, list(bundles[number]))
-        if expect is not None:
-            expect(job, [bundles[number][0] for number in dispatch.upcoming(len(runtime.slots()))])
         for event in runtime.wait(PAUSE):
             if isinstance(event, Notice):
                 notice(event.text)

@@ -11,6 +11,7 @@ from ess.cluster.driver import drive
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import ExecResult, Failure
 from ess.cluster.targets import Target, names_of_nodes, require_target
+from ess.cluster.unbroken import holding_back
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
 from ess.lake.content import THIS_DISK
@@ -53,18 +54,21 @@ def execute(
         try:
             nodes = sorted({slot.node_id for slot in runtime.slots()})
             names = names_of_nodes(output, len(nodes)) if output is not None else [None] * len(nodes)
-            delivery = Delivery(
-                folder,
-                stdout,
-                stderr,
-                name=lambda outcome: f"node {outcome.node_id}" if len(nodes) > 1 else "",
-                all_messages=True,
-                delivered=outcomes.append,
-            )
             job = Job(job_id, command, surroundings(), output=output.access if output is not None else THIS_DISK)
             share = {node: {"ESS_UDB_NODE": f"{node}/{len(nodes)}"} if len(nodes) > 1 else {} for node in nodes}
             tasks = [Task(index, None, share[node], node, names[index]) for index, node in enumerate(nodes)]
-            drive(job, [[task] for task in tasks], runtime, outcome=delivery.take, notice=delivery.notice, attempts=1)
+            with holding_back() as unbroken:
+                delivery = Delivery(
+                    folder,
+                    stdout,
+                    stderr,
+                    name=lambda outcome: f"node {outcome.node_id}" if len(nodes) > 1 else "",
+                    all_messages=True,
+                    delivered=outcomes.append,
+                    unbroken=unbroken,
+                )
+                bundles = [[task] for task in tasks]
+                drive(job, bundles, runtime, outcome=delivery.take, notice=delivery.notice, attempts=1)
         finally:
             runtime.close()
         failures = tuple(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import IO, Protocol
 from ess.cluster import reaper
 from ess.cluster.plain_pipelines import Program
 from ess.cluster.processes import status_of
+from ess.cluster.spawning import spawn
 from ess.errors import InitializationError
 from ess.surroundings import is_process_folder, process_umask
 
@@ -65,6 +65,7 @@ class Groups:
         self._shell = shell
         self._lock = threading.Lock()
         self._live: dict[int, str] = {}
+        self._alone: set[int] = set()
         self._replaced = 0
         self._held: dict[bytes, int] = {}
         self._folders: list[bytes] = []
@@ -139,45 +140,34 @@ class Groups:
         self,
         program: Program,
         *,
-        environment: Mapping[str, str],
+        environment: Sequence[bytes],
         folder: str,
         umask: int,
-        stdin: int | None,
+        stdin: int,
         stdout: int,
         stderr: int,
         label: str = "",
+        alone: bool = False,
     ) -> Running | None:
         """Start a program in a new session, without a shell; None if it cannot be started.
 
-        The environment has to have the entry of :meth:`mark`. Until the program runs, it has a copy of our end of the
-        reaper's socket: so when the reaper sees us gone, it can see that entry.
+        The environment, as entries ``NAME=value``, has to have the one of :meth:`mark`. Until the program runs, it has
+        a copy of our end of the reaper's socket: so when the reaper sees us gone, it can see that entry. If the program
+        runs ``alone``, without others in its session, that is all the reaper has to know.
         """
         self._ensure_reaper()
         process: Running
         try:
-            if stdin is not None and umask == self._umask and is_process_folder(folder):
-                # What the library's Popen does, in half the time.
-                duplicated = (
-                    (os.POSIX_SPAWN_DUP2, each, number) for number, each in enumerate((stdin, stdout, stderr))
-                )
-                process = _Spawned(
-                    os.posix_spawn(
-                        program.path,
-                        program.words,
-                        environment,
-                        file_actions=list(duplicated),
-                        setsid=True,
-                        setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
-                    )
-                )
+            if umask == self._umask and is_process_folder(folder):
+                process = _Spawned(spawn(program.path, program.words, environment, (stdin, stdout, stderr)))
             else:
                 process = subprocess.Popen(
                     program.words,
                     executable=program.path,
-                    stdin=subprocess.DEVNULL if stdin is None else stdin,
+                    stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
-                    env=dict(environment),
+                    env=dict(os.fsdecode(entry).split("=", 1) for entry in environment),
                     cwd=folder,
                     umask=umask,
                     start_new_session=True,
@@ -186,8 +176,11 @@ class Groups:
             return None
         with self._lock:
             self._live[process.pid] = label
-            with contextlib.suppress(OSError):
-                self._ours.send(b"+%d" % process.pid)
+            if alone:
+                self._alone.add(process.pid)
+            else:
+                with contextlib.suppress(OSError):
+                    self._ours.send(b"+%d" % process.pid)
         return process
 
     def hold(self, descriptor: int) -> bytes:
@@ -221,11 +214,13 @@ class Groups:
         to another process.
         """
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        with contextlib.suppress(OSError):
-            self._ours.send(b"-%d" % process.pid)
+        if process.pid not in self._alone:
+            with contextlib.suppress(OSError):
+                self._ours.send(b"-%d" % process.pid)
         code = process.wait()
         with self._lock:
             self._live.pop(process.pid, None)
+            self._alone.discard(process.pid)
         return 128 - code if code < 0 else code
 
     def kill(self, process: Running) -> None:
@@ -288,7 +283,7 @@ class Groups:
         self._reaper.wait()
         self._ours.close()
         self._ours, self._reaper = _start_reaper()
-        for session in self._live:
+        for session in self._live.keys() - self._alone:
             self._ours.send(b"+%d" % session)
         for token, descriptor in self._held.items():
             socket.send_fds(self._ours, [b"h" + token], [descriptor])

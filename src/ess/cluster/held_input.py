@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Callable
 from typing import BinaryIO
 
 from ess.errors import EssError, SystemFailure
+from ess.lake.content import THIS_DISK, compression_of
+from ess.lake.entry import FileEntry
+from ess.stores.kinds import Access
 
 #: The most bytes of an input that are held, decompressed.
 HELD = 16 << 20
 
 _PIECE = 1 << 20
+
+#: So many bytes of a file tell what it is compressed by.
+_HEAD = 512
+
+#: What ends like this is probably compressed.
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".Z")
 
 
 class HeldInput(io.RawIOBase):
@@ -89,3 +99,48 @@ class HeldInput(io.RawIOBase):
                 os.close(self._file)
             self._source.close()
         super().close()
+
+
+class FileItself(HeldInput):
+    """A file of this disk that is read as it is: it need not be copied to be held.
+
+    Args:
+        file: Its descriptor, which is closed with it.
+        size: Its bytes.
+    """
+
+    def __init__(self, file: int, size: int) -> None:
+        self._given = 0
+        self._file = file
+        self.error = None
+        self.is_whole = True
+        self.size = size
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            os.close(self._file)
+        io.RawIOBase.close(self)
+
+
+def file_itself(entry: FileEntry, compression: str, source: Access) -> FileItself | None:
+    """A file whose content a command can read from where it is; None if it cannot, or cannot be opened.
+
+    The arguments are those of :func:`ess.lake.content.open_data`.
+    """
+    if entry.member is not None or compression not in ("", "none") or source != THIS_DISK:
+        return None
+    if not compression and entry.path.endswith(_PACKED):
+        return None
+    try:
+        file = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(file)
+        if stat.S_ISREG(status.st_mode) and (compression or compression_of(os.pread(file, _HEAD, 0)) == "none"):
+            return FileItself(file, status.st_size)
+    except OSError:
+        pass
+    os.close(file)
+    return None

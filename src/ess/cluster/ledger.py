@@ -122,7 +122,9 @@ class Ledger:
         rows = ended.tools[0].counts.read if ended.tools else None
         self._write(
             {
-                **asdict(file),
+                "datastore": file.datastore,
+                "path": file.path,
+                "version": file.version,
                 "attempt": outcome.attempt,
                 "node": outcome.node_id,
                 "exit_code": ended.exit_code,

@@ -35,15 +35,24 @@ class _Value:
 
 @dataclass(frozen=True)
 class Program:
-    """A program to start: where it is, and its words, the first of which is the name it was called by."""
+    """A program to start: where it is, and its words, the first of which is the name it was called by.
+
+    ``is_script``: an interpreter runs it.
+    """
 
     path: str
     words: tuple[str, ...]
+    is_script: bool = False
 
     @property
     def may_read_file(self) -> bool:
         """True if it makes no difference whether its input is a file or a pipe."""
         return os.path.basename(self.path) in _READERS  # noqa: PTH119
+
+    @property
+    def is_simple(self) -> bool:
+        """True if it does nothing but to read its input and to write, and leaves no other process behind."""
+        return self.may_read_file and not self.is_script
 
 
 #: The words that bash does not take for the name of a program, at the beginning of a command.
@@ -106,12 +115,13 @@ def plain_program(command: str, environment: Mapping[str, str]) -> Program | Non
     if found is None or len(found) > 1:
         return None
     words = found[0]
-    path = _program(words[0], environment.get("PATH", ""))
-    return None if path is None else Program(path, words)
+    found_at = _program(words[0], environment.get("PATH", ""))
+    return None if found_at is None else Program(found_at[0], words, is_script=found_at[1])
 
 
 @functools.lru_cache(maxsize=32)
-def _program(name: str, path: str) -> str | None:
+def _program(name: str, path: str) -> tuple[str, bool] | None:
+    """The file of a program, and true if it is a script."""
     # A relative folder would be one of the folder that the command runs in.
     if name in _OF_BASH or name in _SHOW_ALL or not all(folder.startswith("/") for folder in path.split(os.pathsep)):
         return None
@@ -120,9 +130,10 @@ def _program(name: str, path: str) -> str | None:
     found = shutil.which(name, path=path)
     try:
         with open(found or "", "rb") as file:  # noqa: PTH123
-            return found if file.read(4) in (b"\x7fELF", b"#!/b", b"#!/u") else None
+            beginning = file.read(4)
     except OSError:
         return None
+    return (found or "", beginning != b"\x7fELF") if beginning in (b"\x7fELF", b"#!/b", b"#!/u") else None
 
 
 def starts_plainly(environment: Mapping[str, str]) -> bool:

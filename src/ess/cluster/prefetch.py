@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ess.cluster.held_input import HeldInput
+from ess.cluster.held_input import HeldInput, file_itself
 from ess.lake.content import THIS_DISK, open_data
 from ess.surroundings import carried
 
@@ -73,7 +73,8 @@ class Prefetch:
     def _opener(self, job: Job, task: Task) -> Callable[[], HeldInput]:
         def opened() -> HeldInput:
             assert task.entry is not None
-            return HeldInput(open_data(task.entry, job.compression, job.source), lambda: self._closed)
+            itself = file_itself(task.entry, job.compression, job.source)
+            return itself or HeldInput(open_data(task.entry, job.compression, job.source), lambda: self._closed)
 
         return opened
 

@@ -106,6 +106,11 @@ class DaskRuntime:
         """The threads of the workers that are connected."""
         return [Slot(number, thread) for number in sorted(self._addresses) for thread in range(self._threads)]
 
+    @property
+    def at_a_time(self) -> int:
+        """One in each slot."""
+        return len(self.slots())
+
     def start(self, slot: Slot, bundle: int, attempt: int, job: Job, tasks: list[Task]) -> None:
         """Submit a bundle to the very worker; on another one its thread number would be wrong."""
         address = self._addresses[slot.node_id]

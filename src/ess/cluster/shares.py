@@ -35,7 +35,7 @@ class Share:
     @property
     def size(self) -> int:
         """The bytes of its files, as they are stored."""
-        return sum(file.size for file in self.files)
+        return sum([file.size for file in self.files])
 
     @property
     def name(self) -> str:

@@ -13,13 +13,13 @@ from ess.cluster.database_calls import reads_database
 from ess.cluster.delivery import Delivery, Sink
 from ess.cluster.dispatch import Runtime
 from ess.cluster.driver import drive
-from ess.cluster.embedded import EmbeddedRuntime
 from ess.cluster.import_places import require_places
 from ess.cluster.opening import open_runtime
 from ess.cluster.report import Failure, Interrupted, StreamResult, sum_stages
 from ess.cluster.shares import Share, one_by_one, require_no_file, together, together_again
 from ess.cluster.substitution import column_words
 from ess.cluster.targets import Target, names_of_files, names_of_nodes, require_target
+from ess.cluster.unbroken import Unbroken, holding_back
 from ess.cluster.user_environment import surroundings
 from ess.cluster.work import Job, Outcome, Task
 from ess.errors import EssError, OptionError, OutputWriteError, printable
@@ -201,7 +201,7 @@ def stream_source(source: Source, command: str, *, stdout: Sink, stderr: Sink, o
         threads = options.threads or (1 if in_turn else None)
         runtime = open_runtime(folder, threads=threads, master=options.master)
         try:
-            shares = _shares(source, command, options, history, len(runtime.slots()))
+            shares = _shares(source, command, options, history, runtime.at_a_time)
             if options.bulk:
                 book.shares([[file.file_key for file in share.files] for share in shares])
                 names = names_of_nodes(options.output, len(shares)) if options.output else None
@@ -304,6 +304,10 @@ class _Run:
 
     def to_its_end(self, book: ledger.Ledger, stdout: Sink, stderr: Sink) -> StreamResult:
         """Run everything and pass on the output."""
+        with holding_back() as unbroken:
+            return self._run(book, stdout, stderr, unbroken)
+
+    def _run(self, book: ledger.Ledger, stdout: Sink, stderr: Sink, unbroken: Unbroken) -> StreamResult:
         slots = self._runtime.slots()
         bulk = self._options.bulk
         several = len({slot.node_id for slot in slots}) > 1
@@ -314,6 +318,7 @@ class _Run:
             name=lambda outcome: self._shares[outcome.index].short_name if len(self._shares) > 1 or not bulk else "",
             all_messages=self._options.all_messages,
             delivered=lambda outcome: self._note(outcome, book),
+            unbroken=unbroken,
         )
         for index, key in enumerate(self._keys):
             if key is None or key in self._earlier:
@@ -335,7 +340,6 @@ class _Run:
                 outcome=lambda outcome: self._take(outcome, delivery),
                 notice=delivery.notice,
                 cancelled=self._options.cancelled,
-                expect=self._runtime.expect if isinstance(self._runtime, EmbeddedRuntime) else None,
             ):
                 delivery.rest()
         except KeyboardInterrupt:
@@ -366,8 +370,9 @@ class _Run:
         self._tell_progress()
 
     def _note(self, outcome: Outcome, book: ledger.Ledger) -> None:
-        share = self._shares[outcome.index]
-        book.delivered(share.key, outcome)
+        share, key = self._shares[outcome.index], self._keys[outcome.index]
+        assert key is not None
+        book.delivered(key, outcome)
         if outcome.ended.exit_code == 0:
             self._noted.append((len(share.files), outcome.ended.tools))
 

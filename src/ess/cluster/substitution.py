@@ -137,14 +137,18 @@ def variables(file: FileValues) -> dict[str, str]:
     'a b'
     """
     folder, name = os.path.split(file.path)
-    values = {
+    return {
         "ESS_PATH": folder or ".",
         "ESS_FILE": os.path.splitext(name)[0],  # noqa: PTH122 - keeps names as they are
         "ESS_FILE_NAME": name,
-        "ESS_DELIM": file.delimiter,
-        "ESS_COLS": shlex.join(file.columns),
+        **_of_columns(file.columns, file.delimiter),
     }
-    return values | {_column(number): word for number, word in enumerate(file.columns, 1)}
+
+
+@functools.lru_cache(maxsize=32)
+def _of_columns(columns: tuple[str, ...], delimiter: str) -> dict[str, str]:
+    words = {_column(number): word for number, word in enumerate(columns, 1)}
+    return {"ESS_DELIM": delimiter, "ESS_COLS": shlex.join(columns), **words}
 
 
 def column_words(spec: str | Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,15 +18,17 @@ from typing import BinaryIO, cast
 from ess.cluster.commands import Ended, Setting, remove_reports, run_command
 from ess.cluster.contents import contents, preprocessed
 from ess.cluster.groups import Groups
-from ess.cluster.held_input import HeldInput
-from ess.cluster.import_places import mark
+from ess.cluster.held_input import HeldInput, file_itself
+from ess.cluster.import_places import COUNTS, mark
 from ess.cluster.plain_pipelines import Program, plain_program
 from ess.cluster.prefetch import Prefetch
+from ess.cluster.program_runs import run_program
 from ess.cluster.shares import Share
 from ess.cluster.substitution import FileValues, Place, substitute, variables
 from ess.cluster.tool_calls import ToolPipeline, tool_pipeline
 from ess.cluster.tool_runs import run_tools
 from ess.cluster.uploads import Written, upload
+from ess.cluster.used_again import UsedAgain
 from ess.cluster.warm import WITHOUT, WarmTools
 from ess.errors import EssError, printable
 from ess.lake.content import THIS_DISK, open_data
@@ -82,7 +83,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a task, its node, the names of the files with its output in the folder of its runtime, its object."""
+    """The end of a task, its node, the names of the files with its output in the folder of its runtime, its object.
+
+    ``text`` is what it wrote, as output and as messages, if there are no such files because it is little.
+    """
 
     index: int
     ended: Ended
@@ -91,6 +95,7 @@ class Outcome:
     stdout: str
     stderr: str
     written: Written | None = None
+    text: tuple[bytes, bytes] | None = None
 
 
 def run_bundle(
@@ -103,21 +108,27 @@ def run_bundle(
     stop: Callable[[], bool],
     folder: Path,
     prefetch: Prefetch,
+    files: UsedAgain | None = None,
 ) -> list[Outcome]:
     """Run the command on each task in turn; after a request to stop, the rest is left out.
 
-    The output is left in ``folder``. Inputs are taken from ``prefetch``, which learns of those of this bundle.
+    The output is left in ``folder``; with ``files``, little output comes with the outcome. Inputs are taken from
+    ``prefetch``, which learns of those of this bundle.
     """
     outcomes: list[Outcome] = []
+    if not os.path.isdir(f"{folder}/reports"):  # noqa: PTH112 - for each file
+        (folder / "reports").mkdir(mode=0o700, exist_ok=True)
     for number, task in enumerate(tasks):
         if stop():
             break
         prefetch.expect(job, tasks[number + 1 : number + 2])
         lost = groups.replaced, warm.abandoned
-        outcome = _run_task(job, task, warm if job.warm else None, place, attempt, groups, stop, folder, prefetch)
+        outcome = _run_task(
+            job, task, warm if job.warm else None, place, attempt, groups, stop, folder, prefetch, files
+        )
         if outcome.ended.exit_code and not stop() and (groups.replaced, warm.abandoned) != lost:
             # Not the command has failed, but a helper that it had begun with. What it imported counts once.
-            outcome = _run_task(job, task, None, place, attempt, groups, stop, folder, prefetch)
+            outcome = _run_task(job, task, None, place, attempt, groups, stop, folder, prefetch, files)
         outcomes.append(outcome)
         if job.quit_on_error and outcome.ended.exit_code:
             break
@@ -134,6 +145,35 @@ def import_identity(job_id: str, key: FileKey) -> str:
     return f"{job_id}:{hashlib.sha256(os.fsencode(text)).hexdigest()[:20]}"
 
 
+@dataclass(frozen=True)
+class _Names:
+    """The files of one run of a task, which share the beginning of their names.
+
+    No other run has it, also if two nodes run a task at once, or a job that was killed and resumed.
+    """
+
+    folder: Path
+    stem: str
+
+    @property
+    def stdout(self) -> Path:
+        """The output."""
+        return self.folder / f"{self.stem}.out"
+
+    @property
+    def stderr(self) -> Path:
+        """The messages."""
+        return self.folder / f"{self.stem}.err"
+
+    @property
+    def counts(self) -> Path:
+        """The counts of its commands.
+
+        It has a folder of its own, which is looked through for each task: output that waits for its turn would add up.
+        """
+        return self.folder / "reports" / f"{self.stem}.counts"
+
+
 def _run_task(
     job: Job,
     task: Task,
@@ -144,32 +184,30 @@ def _run_task(
     stop: Callable[[], bool],
     folder: Path,
     prefetch: Prefetch,
+    files: UsedAgain | None,
 ) -> Outcome:
-    # No other run of this task has this name, also if two nodes run it at once, or a job that was killed and resumed.
-    stem = folder / f"{task.index}.{attempt}.{place.node_id}.{secrets.token_hex(6)}"
-    stdout, stderr = (stem.with_name(f"{stem.name}.{kind}") for kind in ("out", "err"))
-    # In a folder of its own, which is looked through for each task: output that waits for its turn would add up.
-    counts = folder / "reports" / f"{stem.name}.counts"
-    counts.parent.mkdir(mode=0o700, exist_ok=True)
-    environment = dict(job.setting.environment) | {"ESS_NODE_ID": str(place.node_id), **task.environment}
+    names = _Names(folder, f"{task.index}.{attempt}.{place.node_id}.{os.urandom(6).hex()}")
+    values = {"ESS_NODE_ID": str(place.node_id), **task.environment}
     file: FileValues | None = None
     if task.entry is not None:
         file = FileValues("" if task.others else task.entry.path, job.columns, job.delimiter)
-        environment |= variables(file)
-        environment |= {
-            "ESS_IMPORT_ID": import_identity(job.id, Share(task.files).key),
-            "ESS_IMPORT_SEQ": str(task.index),
-        }
-    setting = replace(job.setting, environment=environment)
-    ways = _ways(job, task, place, file, environment, served=warm is not None, programs=groups.starts_programs)
+        values |= variables(file)
+        values["ESS_IMPORT_ID"] = import_identity(job.id, Share(task.files).key)
+        values["ESS_IMPORT_SEQ"] = str(task.index)
+    setting = Setting({**job.setting.environment, **values}, job.setting.folder, job.setting.umask)
+    ways = _ways(job, task, place, file, setting.environment, served=warm is not None, programs=groups.starts_programs)
     label = printable(Share(task.files).name) if task.files else f"node {place.node_id}"
+    text: tuple[bytes, bytes] | None = None
+    may_have_counts = True
     try:
         source: BinaryIO | None = None
         held = prefetch.take(task)
+        if held is None and task.entry is not None and not task.others and ways.may_read_file:
+            held = file_itself(task.entry, job.compression, job.source)
         if held is not None:
             source = cast(BinaryIO, held)
         elif task.others:
-            opener = _opener(job, place, _with_server(setting, warm), groups, stem, stop)
+            opener = _opener(job, place, _with_server(setting, warm), groups, folder / names.stem, stop)
             source = contents(task.files, opener, lines=bool(job.columns or job.delimiter))
         elif task.entry is not None:
             source = open_data(task.entry, job.compression, job.source)
@@ -185,23 +223,47 @@ def _run_task(
                     setting=setting,
                     warm=warm,
                     groups=groups,
-                    stdout=stdout,
-                    stderr=stderr,
-                    counts=counts,
+                    stdout=names.stdout,
+                    stderr=names.stderr,
+                    counts=names.counts,
                     stop=stop,
                     label=label,
                 )
+            entries: list[bytes] = []
+            if ended is None and ways.program is not None:
+                added = {
+                    COUNTS: f"{folder}/reports/{names.stem}.counts",
+                    **(WITHOUT if warm is None else warm.environment()),
+                }
+                entries = job.setting.entries(ways.program, values | added)
+                is_simple = ways.program.is_simple and task.target is None and not task.others
+                if is_simple and files is not None and held is not None and held.is_whole:
+                    found = run_program(
+                        ways.program,
+                        held,
+                        environment=entries,
+                        setting=setting,
+                        groups=groups,
+                        files=files,
+                        stem=names.stem,
+                        stop=stop,
+                        label=label,
+                    )
+                    if found is not None:
+                        ended, text = found
+                        may_have_counts = False
             ended = ended or run_command(
                 ways.command,
                 setting=_with_server(setting, warm),
                 groups=groups,
-                stdout=stdout,
-                stderr=stderr,
-                counts=counts,
+                stdout=names.stdout,
+                stderr=names.stderr,
+                counts=names.counts,
                 source=source,
                 stop=stop,
                 label=label,
                 program=ways.program,
+                entries=entries,
                 held=held if ways.may_read_file else None,
             )
         finally:
@@ -209,13 +271,14 @@ def _run_task(
                 source.close()
     except EssError as error:
         ended = Ended(error.exit_code, 0.0, (), str(error))
-    remove_reports(counts)
+    if may_have_counts:
+        remove_reports(names.counts)
     if task.others and job.preprocess:
-        _append(stem.with_name(f"{stem.name}.pre"), stderr)
+        _append(folder / f"{names.stem}.pre", names.stderr)
     written: Written | None = None
     if task.target is not None:
-        ended, written = _write(ended, task.target, stdout, job, stop, attempt)
-    return Outcome(task.index, ended, place.node_id, attempt, stdout.name, stderr.name, written)
+        ended, written = _write(ended, task.target, names.stdout, job, stop, attempt)
+    return Outcome(task.index, ended, place.node_id, attempt, f"{names.stem}.out", f"{names.stem}.err", written, text)
 
 
 @dataclass(frozen=True)
@@ -245,17 +308,17 @@ def _ways(
     """The ways to run a task: ``served`` by a tool server, ``programs`` without a shell."""
     if task.entry is None:
         return _Ways(substitute(job.command, place, file))
-    marked = mark(job.command)
+    marked = mark(job.command).text
     # What several files go through first, each does by itself.
     preprocess = "" if task.others else job.preprocess
+    command = substitute(marked, place, file)
     pipeline = program = None
     plain = job.setting.starts_plainly
-    if plain and programs and not preprocess and marked.text == job.command:
-        program = plain_program(substitute(job.command, place, file), environment)
+    if plain and programs and not preprocess and marked == job.command:
+        program = plain_program(command, environment)
     if plain and served:
         first = substitute(preprocess, place, file)
         pipeline = tool_pipeline(substitute(job.command, place, file), first, environment, job.id)
-    command = substitute(marked.text, place, file)
     if preprocess:
         # Braces keep a list of commands together; the newline ends a comment.
         command = f"{{ {substitute(mark(preprocess, 'p').text, place, file)}\n}} | {{ {command}\n}}"
