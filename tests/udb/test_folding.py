@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from ess.schema.batch import make_batch
 from ess.udb.client import folding
 from ess.udb.client.folding import can_fold, folded
+from ess.udb.shard.grouping import first_rows
 from ess.udb.shard.shard import Import, Shard
 from ess.udb.spec.spec import Definition
 from ess.udb.spec.spec_file import parse_definition
@@ -101,3 +103,16 @@ def test_rows_of_keys_that_are_nearly_all_different_are_sent_as_they_are() -> No
         assert sent.height == height
         assert sent.columns == batch.columns
         assert sent["a"].sum() == sum(numbers)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([b"", b"a", b"b", b"\xff", b"longer than twelve bytes"]), min_size=1), st.integers(0, 4)
+)
+def test_rows_that_agree_are_found_however_their_hashes_fall_together(names: list[bytes], different: int) -> None:
+    rows = pl.DataFrame({"a": pl.Series(names, dtype=pl.Binary), "b": pl.Series(range(len(names))) // 3})
+    hashes = rows.hash_rows().to_numpy()
+    if different:  # of so many hashes, of which the lower bits are alike
+        hashes = (hashes % np.uint64(different)) << np.uint64(60)
+    expected = first_rows(rows, ["a", "b"])
+    assert folding._first_rows(rows, hashes).tolist() == expected.tolist()

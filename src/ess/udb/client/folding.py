@@ -11,11 +11,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ess.schema.batch import Batch
 from ess.schema.types import ColumnType
-from ess.udb.shard.grouping import first_rows
+from ess.udb.shard.grouping import Index, first_rows
 from ess.udb.shard.merge import KEY_NUMBER, merge_rows
 from ess.udb.spec.spec import Kind, Merge, Table, TableColumn
 
@@ -52,22 +53,53 @@ def folded(table: Table, key: Sequence[TableColumn], rows: Batch) -> Batch:
     Returns:
         What the server makes the same of; keys and identities stand in the order of their first rows.
     """
-    names = [column.key for column in key]
-    identity = [*names, *(column.key for column in table.identity)]
-    if rows.height < MANY_ROWS or _different(rows.select(identity)) * WORTHWHILE > rows.height:
+    if rows.height < MANY_ROWS:
         return rows
-    numbers = pl.Series(KEY_NUMBER, first_rows(rows, names), dtype=pl.UInt32)
-    values = rows.select(numbers, *(pl.col(column.key) for column in table.values))
-    merged = merge_rows(table, values)
-    keys = rows.select(names)[merged[KEY_NUMBER]]
-    return keys.hstack(merged.drop(KEY_NUMBER)).select(rows.columns)
+    names = [column.key for column in key]
+    keys = rows.select(names).rechunk()
+    hashes = _hashes(keys)
+    identity = [column.key for column in table.identity]
+    of_identities = _hashes(rows.select(*names, *identity)) if identity else hashes
+    if _different(of_identities) * WORTHWHILE > rows.height:
+        return rows
+    numbers = pl.Series(KEY_NUMBER, _first_rows(keys, hashes), dtype=pl.UInt32)
+    merged = merge_rows(table, rows.select(numbers, *(pl.col(column.key) for column in table.values)))
+    return keys[merged[KEY_NUMBER]].hstack(merged.drop(KEY_NUMBER)).select(rows.columns)
 
 
-def _different(rows: Batch) -> float:
+def _hashes(rows: Batch) -> npt.NDArray[np.uint64]:
+    return (rows.to_series().hash() if rows.width == 1 else rows.hash_rows()).to_numpy()
+
+
+def _different(hashes: npt.NDArray[np.uint64]) -> float:
     """About how many different rows there are: by how many of some buckets their hashes fall into."""
-    hashes = (rows.to_series().hash() if rows.width == 1 else rows.hash_rows()).to_numpy()
-    buckets = 1 << (2 * rows.height).bit_length()
+    buckets = 1 << (2 * len(hashes)).bit_length()
     taken = np.zeros(buckets, dtype=np.bool_)
     taken[hashes & np.uint64(buckets - 1)] = True
     free = buckets - int(np.count_nonzero(taken))
     return -buckets * math.log(free / buckets)
+
+
+def _first_rows(rows: Batch, hashes: npt.NDArray[np.uint64]) -> Index:
+    """As :func:`ess.udb.shard.grouping.first_rows`, in half the time where many rows agree: nothing is sorted.
+
+    Rows of one hash fall into one bucket. Where the first row of a bucket has another hash, its rows are put
+    into other buckets, by further bits of their hashes.
+    """
+    bits = (2 * len(hashes)).bit_length()
+    found = np.arange(len(hashes), dtype=np.int32)  # half the size is faster, and a batch has no more rows
+    rest, of_rest = found.copy(), hashes
+    for shift in range(0, 64 - bits, bits):
+        buckets = (of_rest >> np.uint64(shift)) & np.uint64((1 << bits) - 1)
+        first = np.zeros(1 << bits, dtype=np.int32)
+        first[buckets[::-1]] = rest[::-1]  # of several, the last one is written last
+        first_of = first[buckets]
+        agrees = hashes[first_of] == of_rest
+        found[rest[agrees]] = first_of[agrees]
+        rest, of_rest = rest[~agrees], of_rest[~agrees]
+        if not len(rest):
+            break
+    # Two rows can have one hash, and a hash no bucket of its own.
+    if len(rest) or any((column.gather(found) != column).any() for column in rows.get_columns()):
+        return first_rows(rows, rows.columns)
+    return found.astype(np.int64)

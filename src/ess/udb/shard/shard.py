@@ -88,6 +88,8 @@ class Shard:
         self._keys = empty_frame(definition.key)
         self._rows: dict[str, Batch] = {}
         self._pending: list[Import] = []
+        # Kept, not counted when somebody asks: each import asks, and thousands may wait.
+        self._waiting, self._has_jobs = 0, False
         self._jobs: dict[str, int] = {}
         self._changes: list[Change] = []
         self._add_tables()
@@ -103,6 +105,7 @@ class Shard:
         made._keys = self._keys
         made._rows = dict(self._rows)
         made._pending, made._jobs = list(self._pending), dict(self._jobs)
+        made._waiting, made._has_jobs = self._waiting, self._has_jobs
         made.settle()
         return made
 
@@ -138,11 +141,13 @@ class Shard:
         job = rows.job or f"{_ALONE}{len(self._jobs)}"
         self._jobs.setdefault(job, len(self._jobs))
         self._pending.append(dataclasses.replace(rows, job=job))
+        self._waiting += rows.height
+        self._has_jobs = self._has_jobs or not job.startswith(_ALONE)
 
     @property
     def waiting(self) -> int:
         """The number of committed rows that have not been merged in yet."""
-        return sum(rows.height for rows in self._pending)
+        return self._waiting
 
     @property
     def is_worth_settling(self) -> bool:
@@ -153,10 +158,6 @@ class Shard:
         """
         stored = sum(rows.height for rows in self._rows.values())
         return self.waiting >= max(_MANY_ROWS, stored) and not self._has_jobs
-
-    @property
-    def _has_jobs(self) -> bool:
-        return any(rows.job and not rows.job.startswith(_ALONE) for rows in self._pending)
 
     def size(self) -> int:
         """About how many bytes the rows take."""
@@ -396,6 +397,7 @@ class Shard:
             self._rows[name] = merge_rows(table, pl.concat([self._rows[name], *batches]))
         self._pending.clear()
         self._jobs.clear()
+        self._waiting, self._has_jobs = 0, False
 
     def _number(self, imports: Sequence[Import], arrived: dict[str, list[Batch]]) -> None:
         """Number the keys of imports and put their rows, without key columns, into ``arrived``."""

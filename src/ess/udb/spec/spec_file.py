@@ -6,6 +6,7 @@ import codecs
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ess.errors import OptionError
@@ -26,6 +27,9 @@ from ess.udb.spec.spec import (
 )
 
 MAX_LINE_BYTES = 2046
+
+#: A longer definition is parsed each time that it is stated.
+_REMEMBERED = 1 << 16
 
 _COMMENT = re.compile(r"(?:^|(?<=[^A-Za-z0-9]))#")
 _SERVER = re.compile(
@@ -115,6 +119,12 @@ def parse_spec(text: str, *, source: str, needs_servers: bool = True) -> Spec:
 
 def parse_definition(text: str, *, source: str) -> Definition:
     """The definition in a spec text that need not name servers."""
+    return (_parsed if len(text) <= _REMEMBERED else _parsed.__wrapped__)(text, source)
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str, source: str) -> Definition:
+    """Each request of an import states it again."""
     return parse_spec(text, source=source, needs_servers=False).definition
 
 

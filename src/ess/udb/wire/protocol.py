@@ -211,10 +211,20 @@ def read_request(kind: type[Request], fields: dict[str, Any]) -> Request:
     Raises:
         UdbRequestError: If they are not of its form.
     """
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     if set(fields) - {"protocol"} != set(hints):
         raise UdbRequestError("the request is malformed", hint="use the same version on both sides")
     return kind(**{name: _checked(fields[name], hint, name) for name, hint in hints.items()})
+
+
+#: What each kind of request has; to find it out takes as long as to read one.
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind)
+    return _HINTS[kind]
 
 
 def require_protocol(fields: dict[str, Any]) -> None:
