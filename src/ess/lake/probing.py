@@ -58,13 +58,16 @@ class ProbeResult:
     def _differing_titles(self) -> str:
         if not self.differing:
             return ""
+        if self.dialect.known:
+            shown = ", ".join(path for path, _ in self.differing[:_MOST_NAMED])
+            return f"the titles of {shown} are not those of the other sampled files; columns are found by title"
         shown = ", ".join(f"{path} ({titles})" for path, titles in self.differing[:_MOST_NAMED])
         more = f" and {len(self.differing) - _MOST_NAMED} more" if len(self.differing) > _MOST_NAMED else ""
         name = self.file.path if self.file else ""
         what = f"do not begin with the title line of {name}" if self.dialect.header else "begin with a title line"
         return (
-            f"{len(self.differing)} of {self.looked_at} sampled files {what}: {shown}{more}; columns are read in their"
-            " order, so give these files a category of their own: ess category add NAME PATTERN"
+            f"{len(self.differing)} of {self.looked_at} sampled files {what}: {shown}{more}; read by title, their"
+            " columns are found all the same: aq_pp -f,eok - -d,title %cols"
         )
 
 
@@ -134,7 +137,7 @@ def _between(files: Sequence[FileEntry]) -> list[FileEntry]:
 
 def _other_titles(entry: FileEntry, compression: str | None, source: Access, dialect: Dialect) -> tuple[str, ...]:
     """The first record of a file, if it is not the title line of that dialect."""
-    if not dialect.titles:
+    if not dialect.titles or dialect.known:
         return ()
     try:
         first = first_record(_sample(entry, compression, _TITLE_BYTES, source).complete(""), dialect)

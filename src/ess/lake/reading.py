@@ -12,7 +12,7 @@ from ess.lake.categories import Category, shown_delimiter
 from ess.lake.content import keeping_archives, open_data
 from ess.lake.datastores import datastore
 from ess.lake.entry import FileEntry
-from ess.lake.record_format import attributes_of
+from ess.lake.record_format import attributes_of, read_by_title
 
 
 def input_columns(category: Category) -> InputColumns:
@@ -84,5 +84,5 @@ def _attributes(category: Category) -> InputAttributes:
     one_column = [r"sep=\x00", "nox"]
     words = ["csv", f"sep={shown_delimiter(category.delimiter)}"] if category.delimiter else one_column
     if category.header:
-        words.append("+1")
+        words.append("title" if read_by_title(category) else "+1")
     return parse_input_attributes(words, where=f"category {category.name}")

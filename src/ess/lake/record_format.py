@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+
 from ess.errors import OptionError
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import parse_input_columns
+from ess.formats.titles import CATEGORY
+from ess.lake.categories import Category
+from ess.schema import parse_column
 
 #: Words in the place of a name: the format is recognised; records are divided by a delimiter.
 AUTO, NONE = "auto", "none"
@@ -51,3 +56,27 @@ def columns_of(word: str, specs: tuple[str, ...], *, where: str) -> tuple[str, .
     """
     columns = parse_input_columns(specs, attributes_of(word, where=where), where=where).columns
     return specs or tuple(f"{column.type.name}:{column.name}" for column in columns)
+
+
+def read_by_title(category: Category) -> bool:
+    """True if the columns of a category still have the names that the titles of its first file make.
+
+    Columns that were given other names are read in their order.
+    """
+    if not (category.header and category.delimiter and category.lines):
+        return False
+    line = category.lines[0]
+    titles = next(csv.reader([line], delimiter=category.delimiter), [])
+    names = [
+        name.lower()
+        for name in CATEGORY.names([title.encode("utf-8", "surrogateescape").decode("latin-1") for title in titles])
+    ]
+    columns = [parse_column(spec, where=f"category {category.name}", with_path=True) for spec in category.columns]
+    return len(columns) == len(names) and all(
+        column.key == name and column.path is None for column, name in zip(columns, names, strict=True) if column.wanted
+    )
+
+
+def _as_probed(title: str) -> str:
+    """A title as probing sees it: its bytes as Latin-1."""
+    return title.encode("utf-8", "surrogateescape").decode("latin-1")

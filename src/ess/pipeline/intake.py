@@ -9,7 +9,7 @@ from ess.formats.attributes import InputAttributes
 from ess.formats.reader import InputBatch
 from ess.pipeline.beside import read_ahead
 from ess.pipeline.counts import Counts
-from ess.pipeline.rejections import RejectionPolicy
+from ess.pipeline.rejections import RejectionPolicy, note_of
 from ess.pipeline.source import InputPlan, read_file
 from ess.schema.batch import Batch
 
@@ -90,6 +90,8 @@ class Intake:
         read = (batch for batch in self._read(source, file, self._stdin))
         for batch in read_ahead(read, _is_large) if ahead else read:
             before = self.rows + self.rejected
+            for note in batch.notes:
+                self._report(note_of(batch.file, note))
             for rows in _good(batch, source.attributes, policy):
                 self.rows += rows.height
                 yield rows

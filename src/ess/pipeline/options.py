@@ -248,7 +248,7 @@ def split_attributes(text: str) -> tuple[str, ...]:
         start = position
         if text[position : position + 5].lower() == "sep=,":
             position += 5
-        elif text[position : position + 7].lower().startswith(TEXT_ATTRIBUTES):
+        elif text[position : position + 8].lower().startswith(TEXT_ATTRIBUTES):
             rest = text[position:]
             plain = _PLAIN_BEHIND.search(rest)
             behind = plain[0] if plain else ""

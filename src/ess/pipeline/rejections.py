@@ -13,6 +13,11 @@ from ess.errors import InputDataError, printable
 from ess.formats.attributes import Format, InputAttributes
 
 
+def note_of(file: str, note: str) -> str:
+    """A sentence about a file as a message."""
+    return printable(f"{'stdin' if file == '-' else file}: {note}")
+
+
 class RejectionPolicy:
     """Counts the rejected records of a run, file by file.
 

@@ -16,7 +16,7 @@ from ess.pipeline.beside import Behind, read_ahead
 from ess.pipeline.counts import Counts
 from ess.pipeline.outputs import Outputs
 from ess.pipeline.plan import Plan
-from ess.pipeline.rejections import RejectionPolicy
+from ess.pipeline.rejections import RejectionPolicy, note_of
 from ess.pipeline.sinks import ImportSink
 from ess.pipeline.source import STDIN, InputPlan, read_file
 from ess.schema.batch import Batch, complete
@@ -176,6 +176,8 @@ class _Run:
             if read.is_first:
                 self._policy.next_file(read.source.attributes)
             before = self._rows + self._policy.rejected
+            for note in read.batch.notes:
+                self._streams.report(note_of(read.batch.file, note))
             process(read.batch, read.records_before, outputs)
             self._announce(before, self._rows + self._policy.rejected)
             if self._stopped:

@@ -39,11 +39,13 @@ FILES = Option(
 )
 COLUMNS = Option(
     "-d",
-    "Name the columns of a record in order, each Type[,AtrLst]:ColName. The types are S (string), F (double), L and "
+    "Name the columns of a record in order (with the attribute title: by the titles in its first record; without -d "
+    "all of these are there), each Type[,AtrLst]:ColName. The types are S (string), F (double), L and "
     "LS (64-bit unsigned and signed integer), I and IS (32-bit), IP (address) and X (unwanted). Attributes are n=Len "
     "(exactly Len bytes), esc and clf (backslash escapes), hex (hexadecimal integer), trm (trim spaces), lo and up "
     "(change case).",
     more="ColSpec",
+    attributes=True,
     group=INPUT,
 )
 ROWS_TO = Option(

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ess.errors import OptionError
-from ess.formats.attributes import Format, InputAttributes, parse_input_attributes
+from ess.formats.attributes import Format, InputAttributes, below_titles, parse_input_attributes
 from ess.formats.columns import InputColumns, parse_input_columns
+from ess.formats.known.definition import Titles
 from ess.pipeline.options import Use
 from ess.schema.columns import Column
 
 if TYPE_CHECKING:
     from ess.formats.reader import InputBatch
-    from ess.pipeline.started import StartedFile
+    from ess.pipeline.started import StartedFile, TitledFile
     from ess.schema.batch import Batch
 
 #: The input that means the standard input.
@@ -49,7 +50,7 @@ class InputPlan:
 
     ``files`` holds names as given, ``-`` for stdin; ``separators`` is for the ``div`` format (see ``InputColumns``).
     With ``rows``, they come from there, and ``files`` has one name for messages. ``started`` is the first file of an
-    ``aq`` input, which has been opened for its columns.
+    ``aq`` input, or of one with titles, which has been opened for its columns.
     """
 
     files: tuple[str, ...]
@@ -57,7 +58,7 @@ class InputPlan:
     columns: tuple[Column, ...]
     separators: tuple[bytes, ...] = ()
     rows: RowSource | None = None
-    started: StartedFile | None = None
+    started: StartedFile | TitledFile | None = None
 
 
 class RowSourceOpener(Protocol):
@@ -102,13 +103,50 @@ def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
         if definition is not None:
             raise OptionError(_BRINGS_COLUMNS, where=definition.where, hint="leave out -d")
         return _started(files, attributes)
+    if definition is not None and definition.attributes:
+        attributes = _titled(definition, attributes)
+    elif definition is None and source is not None and required and attributes.format is Format.SEPARATED:
+        attributes = _titled_by_itself(source, attributes)
     specs = definition.arguments if definition else ()
+    if not specs and attributes.known is not None and attributes.known.titles is not Titles.NONE:
+        return _below_titles(files, attributes)
     brings = attributes.known is not None
     given = parse_input_columns(specs, attributes, where="-d") if definition or brings else InputColumns(())
     if required and not any(column.wanted for column in given.columns):
         what = "all input columns are unwanted (X)" if given.columns else "no input columns are defined"
         raise OptionError(what, where="-d", hint="e.g. -d s:Name i:Count X")
     return InputPlan(files, attributes, given.columns, given.separators)
+
+
+def _titled(definition: Use, attributes: InputAttributes) -> InputAttributes:
+    """The attributes of an input whose ``-d`` has some."""
+    for word in definition.attributes:
+        if word.strip().lower() != "title":
+            raise OptionError(f"unknown attribute '{word}'", where=definition.where, hint="-d,title takes titles")
+    if attributes.known is not None:
+        return attributes
+    return replace(attributes, known=below_titles(attributes.format, definition.where))
+
+
+def _titled_by_itself(source: Use, attributes: InputAttributes) -> InputAttributes:
+    """The attributes of an input without ``-d``: its first record names the columns."""
+    if attributes.known is not None:
+        return attributes
+    if attributes.skip:
+        raise OptionError(
+            "no input columns are defined",
+            where=source.where,
+            hint="give them with -d, e.g. -d s:Name i:Count X; or leave out +1, so that the titles name the columns",
+        )
+    return replace(attributes, known=below_titles(attributes.format, source.where))
+
+
+def _below_titles(files: tuple[str, ...], attributes: InputAttributes) -> InputPlan:
+    """An input whose columns are those of the titles of its first file."""
+    from ess.pipeline.started import TitledFile  # loads what reads it, which other inputs do not need here
+
+    started = TitledFile(files[0], attributes)
+    return InputPlan(files, replace(attributes, every_title=True), started.columns, started=started)
 
 
 def with_used_columns(source: InputPlan, keys: Collection[str]) -> InputPlan:
@@ -156,6 +194,8 @@ def input_of_files(
             raise OptionError(_BRINGS_COLUMNS, where=where, hint=f"leave out {' '.join(arguments[count:])}")
         return _started(tuple(arguments), attributes)
     specs = tuple(arguments[count:]) or default
+    if not specs and attributes.known is not None and attributes.known.titles is not Titles.NONE:
+        return _below_titles(tuple(arguments), attributes)
     if not specs and attributes.known is None:
         raise OptionError("no columns are given for the file", where=where, hint="name them behind it, e.g. s:Name X")
     columns = parse_input_columns(specs, attributes, where=where, extra=extra)

@@ -45,6 +45,37 @@ class StartedFile:
         return stream
 
 
+class TitledFile:
+    """The first file of an input whose titles name the columns, open, with its titles read.
+
+    Args:
+        file: Its name, ``-`` for the standard input.
+        attributes: How to read it.
+
+    Raises:
+        InputOpenError: If it cannot be opened.
+        InputReadError: If it has no titles.
+    """
+
+    def __init__(self, file: str, attributes: InputAttributes) -> None:
+        from ess.formats.binary import Replayed
+        from ess.formats.known.head import read_titles
+
+        where = "standard input" if file == "-" else file
+        stream = open_decompressed(sys.stdin.buffer, name=where) if file == "-" else open_decompressed(file)
+        head = read_titles(stream, attributes, where)
+        self.file = file
+        self.columns: tuple[Column, ...] = head.columns
+        self._stream: Replayed | None = Replayed(head.data, stream)
+
+    def take(self, file: str) -> Replayed | None:
+        """The stream from its first byte, if ``file`` is this one and nobody has taken it yet."""
+        if file != self.file:
+            return None
+        stream, self._stream = self._stream, None
+        return stream
+
+
 def read_started(
     stream: Replayed, file: str, attributes: InputAttributes, columns: tuple[Column, ...]
 ) -> Iterator[InputBatch]:

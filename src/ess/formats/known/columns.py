@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
-from ess.formats.known.definition import KnownFormat, Made
+from ess.formats.known.definition import KnownFormat, Made, Titles
+from ess.formats.known.titles import find_title, name_of
+from ess.formats.titles import CATEGORY
 from ess.language.nearest import choice_hint
-from ess.schema.columns import Column, parse_column
+from ess.schema.columns import Column, parse_column, valid_name
 from ess.schema.types import ColumnType
 
 
@@ -29,7 +31,7 @@ def picked_columns(
         OptionError: If a word is no such spec, or the format has no such column.
     """
     if not words:
-        return known.columns
+        return () if known.titles is not Titles.NONE else known.columns
     columns: list[Column] = []
     names: set[str] = set()
     for word in words:
@@ -44,13 +46,18 @@ def picked_columns(
 
 
 def _picked(word: str, known: KnownFormat, where: str, extra: frozenset[str]) -> Column:
+    is_open = known.titles is not Titles.NONE
     if ":" not in word and (found := _found(word, known)) is not None:
         return found
+    if ":" not in word and is_open and not valid_name(word):
+        return Column(name_of(word), ColumnType.S, path=word)
     column = parse_column(word, where=where, extra=extra, with_path=True, stray="files go after -f")
     if not column.wanted:
         return column
     title = column.path or column.name
     found = _found(title, known)
+    if found is None and is_open:
+        return replace(column, path=title)
     if found is None:
         names = [each.name for each in known.columns]
         raise OptionError(
@@ -58,6 +65,8 @@ def _picked(word: str, known: KnownFormat, where: str, extra: frozenset[str]) ->
             where=where,
             hint=choice_hint(title, names),
         )
+    if is_open:
+        return replace(column, path=title if known.made_of(title) is None else found.path)
     own = replace(column.attributes, common_log=column.attributes.common_log or found.attributes.common_log)
     return replace(column, path=found.path, attributes=own)
 
@@ -83,6 +92,66 @@ class Picture:
     read: tuple[Column, ...]
     made: tuple[tuple[Column, Made, tuple[str, ...]], ...]
     keys: tuple[str, ...]
+
+
+def columns_below(titles: Sequence[str], known: KnownFormat) -> tuple[Column, ...]:
+    """All columns of a file with these titles, with the types that the format knows, and what can be made of them."""
+    columns: list[Column] = []
+    for name, title in zip(CATEGORY.names(titles), titles, strict=True):
+        number = known.field_of(title)
+        columns.append(Column(name, ColumnType.S if number is None else known.fields[number].type, path=title))
+    names = {column.key for column in columns}
+    for rule in known.made:
+        if rule.name not in names and all(find_title(title, titles) is not None for title in rule.of):
+            columns.append(Column(rule.name, rule.type, path=rule.name))
+    return tuple(columns)
+
+
+def picture_below_titles(columns: Sequence[Column], known: KnownFormat, *, where: str) -> Picture:
+    """The same as `picture_of` where titles say which column is which: the columns to find, and hidden ones.
+
+    Raises:
+        OptionError: If a title is picked twice, or something is made of one that is no string.
+    """
+    wanted = [column for column in columns if column.wanted]
+    made = [column for column in wanted if _is_made(column, known)]
+    read = [column for column in wanted if column not in made]
+    places: dict[str, int] = {}
+    for place, column in enumerate(read):
+        title = name_of(column.path or column.name).lower()
+        if title in places:
+            raise OptionError(
+                f"'{column.path}' is taken twice, as {read[places[title]].name} and {column.name}",
+                where=where,
+                hint="take it once and copy it with -eval",
+            )
+        places[title] = place
+    recipes: list[tuple[Column, Made, tuple[str, ...]]] = []
+    for column in made:
+        rule = known.made_of(column.path or column.name)
+        assert rule is not None
+        _check_type(column, rule, where)
+        keys: list[str] = []
+        for title in rule.of:
+            name = name_of(title).lower()
+            if name not in places:
+                places[name] = len(read)
+                read.append(Column(f"#{name}", ColumnType.S, path=title, used=column.used))
+            elif column.used:
+                read[places[name]] = replace(read[places[name]], used=True)
+            source = read[places[name]]
+            if source.type is not ColumnType.S:
+                raise OptionError(
+                    f"{column.name} is made of {title}, which must be S then", where=where, hint="leave one of them out"
+                )
+            keys.append(source.key)
+        recipes.append((column, rule, tuple(keys)))
+    return Picture(tuple(read), tuple(recipes), tuple(column.key for column in wanted if column.used))
+
+
+def _is_made(column: Column, known: KnownFormat) -> bool:
+    title = column.path or column.name
+    return known.made_of(title) is not None and known.field_of(title) is None
 
 
 def picture_of(columns: Sequence[Column], known: KnownFormat, *, where: str) -> Picture:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from dataclasses import dataclass
 from functools import cached_property
 
 from ess.formats.attributes import Format
+from ess.formats.known.titles import find_title
 from ess.formats.titles import CATEGORY
 from ess.schema.columns import Column, ColumnAttributes
 from ess.schema.types import ColumnType
@@ -48,6 +50,15 @@ class Made:
     of: tuple[str, ...]
 
 
+class Titles(enum.Enum):
+    """The ways in which a file names its columns."""
+
+    NONE = "none"  #: not at all
+    FIRST = "first"  #: its first record does
+    DIRECTIVE = "directive"  #: lines ``#Fields:`` do
+    LINE = "line"  #: its first line does, if it holds nothing but names of fields; else they are in the usual order
+
+
 @dataclass(frozen=True)
 class KnownFormat:
     """A format that has a name.
@@ -56,14 +67,17 @@ class KnownFormat:
         name: What stands behind ``-f``.
         summary: What it is, for people.
         source: Where it is defined.
-        format: How its records are read: ``DIVIDED`` or ``PATTERN``.
-        fields: The fields of a record, in order.
+        format: How its records are read: ``DIVIDED``, ``PATTERN``, or ``SEPARATED`` below titles.
+        fields: The fields of a record, in order; below titles those whose types are known.
         made: Further columns.
         separators: For ``DIVIDED``: the text before each field, and behind the last.
         pattern: For ``PATTERN``: a regular expression for a whole line; its groups, in order, are the fields. A field
             without a match is blank.
         signature: A regular expression for a line by which the format is recognised; blank if it is not.
-        needs: What the word of ``-f`` takes behind ``=``, for its page; blank for nothing.
+        titles: How a file names its columns.
+        order: The titles of a file that has none.
+        separator: What divides fields below titles; blank if the attributes say it, or the data do.
+        quoted: Whether fields below titles may stand in quotes.
     """
 
     name: str
@@ -75,7 +89,10 @@ class KnownFormat:
     separators: tuple[bytes, ...] = ()
     pattern: str = ""
     signature: str = ""
-    needs: str = ""
+    titles: Titles = Titles.NONE
+    order: tuple[str, ...] = ()
+    separator: bytes = b""
+    quoted: bool = False
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -101,13 +118,7 @@ class KnownFormat:
 
     def field_of(self, title: str) -> int | None:
         """The number of the field that a user means by a title or name, or None."""
-        for number, field in enumerate(self.fields):
-            if field.title == title:
-                return number
-        for number, name in enumerate(self.names):
-            if name.lower() == title.lower():
-                return number
-        return None
+        return find_title(title, [field.title for field in self.fields])
 
     def made_of(self, title: str) -> Made | None:
         """The further column of that name, or None."""

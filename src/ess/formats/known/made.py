@@ -120,6 +120,18 @@ def _each(rule: Callable[[bytes], int]) -> Rule:
     return make
 
 
+def _day_and_time(fields: Sequence[Values]) -> list[int]:
+    days, times = fields
+    known: dict[tuple[bytes, bytes], int] = {}
+    made: list[int] = []
+    for pair in zip(days, times, strict=True):
+        value = known.get(pair)
+        if value is None:
+            value = known[pair] = iso_time(b"T".join(pair)) // 1000
+        made.append(value)
+    return made
+
+
 def _part(number: int) -> Rule:
     def make(fields: Sequence[Values]) -> list[bytes]:
         return [request_parts(text)[number] for text in fields[0]]
@@ -130,6 +142,7 @@ def _part(number: int) -> Rule:
 #: What makes a column of the values of fields.
 RULES: dict[str, Rule] = {
     "log seconds": _seconds(log_time),
+    "day and time": _day_and_time,
     "iso seconds": _seconds(iso_time),
     "iso milliseconds": _each(iso_time),
     "unix seconds": _seconds(unix_time),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ess.formats.known.columns import picture_of
-from ess.formats.known.definition import KnownFormat
+from ess.formats.known.columns import picture_below_titles, picture_of
+from ess.formats.known.definition import KnownFormat, Titles
 from ess.formats.known.made import RULES
 from ess.formats.values import Value, converter
 from ess.schema.batch import PHYSICAL, Batch
@@ -25,7 +25,8 @@ class KnownColumns:
     """
 
     def __init__(self, known: KnownFormat, columns: Sequence[Column], *, where: str) -> None:
-        self._picture = picture_of(columns, known, where=where)
+        below = known.titles is not Titles.NONE
+        self._picture = (picture_below_titles if below else picture_of)(columns, known, where=where)
         #: The columns of a record.
         self.read: tuple[Column, ...] = self._picture.read
 

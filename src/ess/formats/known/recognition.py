@@ -6,13 +6,16 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from ess.formats.known.definition import KnownFormat
+from ess.formats.known.definition import KnownFormat, Titles
 from ess.formats.known.table import FORMATS
 
 #: So many of the lines must have the form ...
 _LEAST_SHARE = 0.9
 #: ... of the first ones.
 _MOST_LINES = 200
+#: A line of titles has at least so many, and a directive is one of the first lines.
+_LEAST_TITLES, _FIRST_LINES = 3, 20
+_FIELDS = re.compile(r"#\s*fields\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
 
 
 def recognised(lines: Sequence[str]) -> KnownFormat | None:
@@ -29,9 +32,22 @@ def recognised(lines: Sequence[str]) -> KnownFormat | None:
     if not some:
         return None
     for known in FORMATS:
+        if known.titles is not Titles.NONE and _titles_fit(known, some):
+            return known
         if known.signature and _share(some, _compiled(known.signature)) >= _LEAST_SHARE:
             return known
     return None
+
+
+def _titles_fit(known: KnownFormat, lines: Sequence[str]) -> bool:
+    """True if the first lines have titles as the format has them."""
+    if known.titles is Titles.LINE:
+        words = lines[0].split(" ")
+        return len(words) >= _LEAST_TITLES and all(known.field_of(word) is not None for word in words)
+    if known.titles is not Titles.DIRECTIVE or not lines[0].startswith("#"):
+        return False
+    found = next((match for line in lines[:_FIRST_LINES] if (match := _FIELDS.match(line))), None)
+    return found is not None and (not known.order or set(known.order[2:4]) <= set(found[1].split()))
 
 
 @cache

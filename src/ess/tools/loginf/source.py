@@ -11,13 +11,16 @@ from typing import BinaryIO
 
 from ess.errors import InputDataError
 from ess.formats.attributes import Format, InputAttributes
-from ess.formats.columns import InputColumns, parse_input_columns
+from ess.formats.columns import InputColumns
 from ess.formats.delimiters import is_comment
 from ess.formats.dialect import find_dialect
-from ess.formats.known.definition import KnownFormat
+from ess.formats.known.columns import columns_below
+from ess.formats.known.definition import KnownFormat, Titles
+from ess.formats.known.head import titles_of
 from ess.formats.known.table import known_format
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
 from ess.formats.text_source import TextSource
+from ess.schema.columns import Column
 from ess.tools.loginf.profile import Profile, can_be_labels
 from ess.tools.loginf.typed_source import FORMATS, analyse_binary, analyse_table, sizes
 
@@ -146,8 +149,11 @@ def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say
     if known is not None and not request.columns:
         from ess.tools.loginf.declared_source import analyse_declared  # loads the columns
 
-        attributes = replace(request.attributes, format=known.format, known=known)
-        columns = parse_input_columns((), attributes, where="-f")
+        attributes = request.attributes
+        if request.automatic:
+            separator = known.separator or attributes.separator
+            attributes = replace(attributes, format=known.format, known=known, separator=separator, quoted=known.quoted)
+        columns = InputColumns(columns_of(known, attributes, counted.sample(SAMPLE_BYTES)))
         analyse_declared(counted, name, attributes, columns, profile, request.limit)
         profile.files += 1
         profile.marks += counted.marked
@@ -187,6 +193,11 @@ def find_known(sample: bytes) -> KnownFormat | None:
     """The format that the beginning of an input has, if it has a name."""
     found = find_dialect([sample])
     return known_format(found.known) if found.known else None
+
+
+def columns_of(known: KnownFormat, attributes: InputAttributes, sample: bytes) -> tuple[Column, ...]:
+    """The columns of an input of that format, from its titles if it has some."""
+    return known.columns if known.titles is Titles.NONE else columns_below(titles_of(sample, attributes), known)
 
 
 def find_shape(sample: bytes, request: Request) -> Shape:
