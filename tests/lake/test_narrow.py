@@ -206,6 +206,28 @@ def test_keys_of_a_slow_store_that_has_no_folders(monkeypatch: pytest.MonkeyPatc
         assert len(list_files([Pattern("s3://memory/logs/*")], label="x", store=store).files) == 7000
 
 
+@pytest.mark.parametrize(
+    "name", ["E1.{0:%Y-%m-%d}-{1:02}.x", "{2:08x}", "{1:03}-{0:%Y%m%d}", "\U0001f600 {2}", "x\udcff{2}/"]
+)
+def test_a_guess_where_keys_go_on_finds_them_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ess.lake.keys._waits", lambda seconds, worked: True)
+    monkeypatch.setattr("ess.lake.keys._FIRST_KEYS", 60)
+    monkeypatch.setattr("ess.lake.keys._MORE_KEYS", 40)
+    monkeypatch.setattr("tests.lake.memory_store.PAGE", 20)
+    keys = {
+        "logs/" + name.format(FIRST + timedelta(days=day), part, (day * 40 + part) * 7919 % (1 << 20))
+        for day in range(60)
+        for part in range(40)
+    } | {"logs/~", "logs/\udcff", "logs/a", "logs/Z", "logs/\u00fc"}
+    store = MemoryBucket(keys)
+    found = list_files([Pattern("s3://memory/logs/*")], label="x", store=store)
+    assert sorted(each.path for each in found.files) == sorted(f"s3://memory/{key}" for key in keys)
+    assert sum(each.keys for each in found.requests if each.what == "keys") == len(keys)
+    assert sum(each.pages for each in found.requests) <= len(keys) / 20 + 2 * 64
+    if name[0] in "E{":  # what is not ASCII is listed to its end
+        assert len([start for _, start in store.asked if start not in ("", "/")]) > 3
+
+
 def test_a_listing_in_parallel_that_fails_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ess.lake.keys._waits", lambda seconds, worked: True)
     store = MemoryBucket(f"logs/{folder:03}/{number:04}" for folder in range(30) for number in range(400))

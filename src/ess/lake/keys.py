@@ -2,7 +2,7 @@
 
 Keys are listed in parallel where that is faster: where the store takes its time. Then those after the first few
 thousand are listed in pieces, each from one key to the next. Nothing depends on where the pieces end. They are cut at
-the names of folders, which one more request tells.
+the names of folders, which one more request tells, or without folders where names like those before may go on.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
-from itertools import islice, pairwise
+from dataclasses import dataclass, replace
+from itertools import chain, islice, pairwise
+from string import ascii_lowercase, ascii_uppercase, digits
 
 from ess.stores.counting import asked
 from ess.stores.store import Entry, Folder, Store
 
 #: Keys that are listed one page after the other before anything else is thought of.
 _FIRST_KEYS = 5000
+#: So many more, where there are no folders: a guess costs up to as many requests as there are pieces.
+_MORE_KEYS = 15_000
 #: Requests at a time.
 _THREADS = 8
 #: The most pieces: one that was long shall not be alone at the end.
 _PIECES = 64
+#: What may stand in one place of names: digits, perhaps of hexadecimal numbers, or letters.
+_SORTS = (digits + "abcdef", ascii_uppercase, ascii_lowercase)
 #: Parallel is faster where at least this many times as long is spent with waiting as with working.
 _WAITS = 2.0
 
@@ -82,19 +87,27 @@ def _waits(seconds: float, worked: float) -> bool:
 def list_keys(store: Store, prefix: str, tell: Callable[[Asked], None]) -> Iterator[Entry]:
     """All entries whose keys begin with ``prefix``, in any order; ``tell`` gets the requests."""
     begun, worked, before, count = time.perf_counter(), time.thread_time(), asked(), 0
-    last = ""
+    first = last = ""
     found = iter(store.entries(prefix))
     for entry in islice(found, _FIRST_KEYS):
         yield entry
-        last, count = entry.key, count + 1
+        first, last, count = first or entry.key, entry.key, count + 1
     more = next(found, None) if count == _FIRST_KEYS else None
     if more is not None and store.ranged and _waits(time.perf_counter() - begun, time.thread_time() - worked):
-        first = Asked("keys", store.at(prefix), "", asked() - before, count)
+        so_far = Asked("keys", store.at(prefix), "", asked() - before, count)
         pieces = _cut(store, prefix, last, tell)
-        if len(pieces) > 1:
-            tell(first)
+        if len(pieces) == 1:
+            looked, more_found = asked(), 0
+            for entry in islice(chain((more,), found), _MORE_KEYS):
+                yield entry
+                last, more_found = entry.key, more_found + 1
+            more = next(found, None)
+            so_far = replace(so_far, pages=so_far.pages + asked() - looked, keys=count + more_found)
+            pieces = _guess(prefix, first, last) if more is not None else []
+        tell(so_far)
+        if pieces:
             yield from _in_parallel(store, pieces, tell)
-            return
+        return
     if more is not None:
         yield more
         count += 1
@@ -158,6 +171,28 @@ def _cut(store: Store, prefix: str, last: str, tell: Callable[[Asked], None]) ->
     ends = [key for key in sorted(ends, key=_order) if _order(key) > _order(last)]
     step = max(1, len(ends) // _PIECES)
     borders = [last, *ends[step - 1 :: step], ""]
+    return [_Piece(prefix, start, end) for start, end in pairwise(borders)]
+
+
+def _guess(prefix: str, first: str, last: str) -> list[_Piece]:
+    """The keys after ``last`` in pieces, cut where a later digit or letter takes the place of one of its own.
+
+    Args:
+        prefix: The beginning of all keys.
+        first: The first key: what it has in common with ``last`` may stay so for long.
+        last: The last key that is known.
+
+    >>> [piece.end for piece in _guess("log-", "log-2014-08-01", "log-2014-09-28")][5:9]
+    ['log-2014-0f', 'log-2014-1', 'log-2014-2', 'log-2014-3']
+    >>> [piece.end for piece in _guess("", "06", "0d")]
+    ['0e', '0f', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', '']
+    """
+    differs = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    ends = []
+    for at in range(min(differs, len(last) - 1), len(prefix) - 1, -1):
+        sort = next((sort for sort in _SORTS if last[at] in sort), last[at])
+        ends += [last[:at] + later for later in sort[sort.index(last[at]) + 1 :]]
+    borders = [last, *sorted(ends, key=_order)[: _PIECES - 1], ""]
     return [_Piece(prefix, start, end) for start, end in pairwise(borders)]
 
 
