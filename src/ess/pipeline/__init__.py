@@ -5,7 +5,8 @@ The command line:
     - ``old_spellings``: older spellings, turned into those of today.
 
 The plan:
-    - ``plan``: everything a run needs, checked; ``source`` and ``started``: inputs; ``selection``: ``-c``.
+    - ``plan``: everything a run needs, checked; ``source`` and ``started``: inputs; ``selection``: ``-c``;
+      ``remembered``: plans of command lines that come again.
     - ``chain``: options to a program of rules; ``builder``: what they add to; ``sinks``: the targets of rows.
     - ``lookup``, ``lookup_table`` and ``lookup_merge``: ``-sub``, ``-grep`` and ``-cmb``; ``mapping``: ``-map``;
       ``keys``: ``-kenc``; ``modules`` and ``module_import``: Python files.

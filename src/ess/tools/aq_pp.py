@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from ess.pipeline import old_spellings, shared_options
+from ess.pipeline import old_spellings, remembered, shared_options
 from ess.pipeline.old_spellings import parse_command_line
 from ess.pipeline.options import Option, OptionTable, Use
 from ess.pipeline.page import help_text
@@ -209,8 +209,11 @@ def main(argv: list[str]) -> int:
     if asks_for_help(argv):
         sys.stdout.write(help_text(OPTIONS, argv[1:]))
         return 0
+    if known := remembered.recall(argv):
+        return run_plan(OPTIONS.tool, argv, *known)
     uses = parse_command_line(OPTIONS, argv)
     plan = plan_chain(uses, open_import=_open_import, open_rows=_open_rows)
+    remembered.remember(argv, uses, plan)
     return run_plan(OPTIONS.tool, argv, plan, [use.name for use in uses])
 
 
