@@ -45,6 +45,20 @@ def run(entries: list[FileEntry], command: str, options: StreamOptions = THREE) 
     return result, stdout.getvalue(), stderr.getvalue()
 
 
+def test_output_of_our_tools_comes_whole_and_in_order(tmp_path: Path) -> None:
+    sizes = [1, 30_000, 2, 3, 0, 40_000, 1, 5]  # rows
+    entries = plain_files(tmp_path, [b"".join(b"%d,%d\n" % (n, row) for row in range(n)) for n in sizes])
+    result, out, err = run(entries, "aq_pp -f - -d i:a i:b -eval i:c a+b -o,notitle - -c c")
+    assert (result.exit_code, err) == (0, b"")
+    assert out == b"".join(b"%d\n" % (n + row) for n in sizes for row in range(n))
+    assert result.reconciliation == [
+        f"8 files: {sum(sizes):,} rows read = {sum(sizes):,} out + 0 filtered + 0 rejected"
+    ]
+    result, out, err = run(entries, "aq_pp -f - -d i:a i:b -filt 'a <'")
+    assert (len(result.failures), out) == (8, b"")
+    assert [line.partition(b":")[0] for line in err.splitlines()] == [b"file_0%d" % number for number in range(8)]
+
+
 #: Output of all sizes, in turn.
 CONTENTS = [b"%d\n" % n + b"x" * (size - 2) for n, size in enumerate((2, LITTLE, 9, LITTLE + 1, 3, 3 << 20, 2, 7))]
 

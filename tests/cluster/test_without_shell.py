@@ -392,15 +392,15 @@ _INTERRUPTED = """
 import sys
 from pathlib import Path
 from ess.cluster.groups import Groups
-from ess.cluster.tool_calls import start, tool_pipeline
+from ess.cluster.tool_calls import ToolEnvironment, start, tool_pipeline
 from ess.cluster.user_environment import surroundings
 from ess.tools.warm import protocol
 import os
 environment = dict(surroundings().environment)
 reading, writing = os.pipe()
 pipeline = tool_pipeline("aq_pp -f - -d s:a | aq_cnt -f - -d s:a", "", environment, "1")
-run = start(pipeline, Path(protocol.socket_path()), environment=environment, folder="/", umask=0o22, stdin=reading,
-    stdout=2, stderr=2, counts=Path(sys.argv[1]), stop=lambda: False)
+run = start(pipeline, Path(protocol.socket_path()), environment=ToolEnvironment(environment, "/"), values={},
+    folder="/", umask=0o22, stdin=reading, stdout=2, stderr=2, counts=Path(sys.argv[1]), stop=lambda: False)
 print(*run.processes, flush=True)
 sys.stdin.read()
 """

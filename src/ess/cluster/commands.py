@@ -20,6 +20,7 @@ from ess.cluster.groups import Groups, Running
 from ess.cluster.held_input import HeldInput
 from ess.cluster.plain_pipelines import Program, program_environment, starts_plainly
 from ess.cluster.reaper import session_members, wait_for_readers_to_go
+from ess.cluster.tool_calls import ToolEnvironment
 from ess.errors import EssError, InitializationError, OutputWriteError, SystemFailure
 from ess.pipeline.counts import Counts
 from ess.settings import open_private
@@ -93,6 +94,11 @@ class Setting:
     @functools.cached_property
     def _made(self) -> dict[object, list[bytes]]:
         return {}
+
+    @functools.cached_property
+    def for_tools(self) -> ToolEnvironment:
+        """Its environment for tools that a tool server runs."""
+        return ToolEnvironment(self.environment, self.folder)
 
     def entries(self, program: Program, values: Mapping[str, str]) -> list[bytes]:
         """The environment of a program that bash would start alone, with other values of some variables.
@@ -279,9 +285,12 @@ def run_command(
 
 
 def end_of(
-    exit_code: int, began: float, error: EssError | None, *, stopped: bool, counts: Path, refused: Path
+    exit_code: int, began: float, error: EssError | None, *, stopped: bool, counts: Path, refused: Path | None
 ) -> Ended:
-    """The end of a command, from its exit code, what was wrong with its input, and all that it left."""
+    """The end of a command, from its exit code, what was wrong with its input, and all that it left.
+
+    ``refused`` None: it imports nothing, and so has left only the file for counts.
+    """
     seconds = time.monotonic() - began
     if error and not stopped:
         dropped = EssError(
@@ -292,8 +301,8 @@ def end_of(
         return Ended(error.exit_code, seconds, (), str(dropped))
     if not stopped and (problem := cut_off(counts.parent, exit_code)):
         return Ended(exit_code or OutputWriteError.exit_code, seconds, (), problem)
-    reports = read_reports(counts)
-    if exit_code == 0 or refused.exists():
+    reports = read_reports(counts, marked=refused is not None)
+    if exit_code == 0 or (refused is not None and refused.exists()):
         # In `aq_pp ... | gzip` the shell tells only how gzip ended.
         exit_code = next(iter(reports.exit_codes), 0)
     if exit_code == 0 and reports.unsettled and not stopped:
@@ -396,17 +405,21 @@ def _highest_pid() -> int:
         return 0
 
 
-def read_reports(path: Path) -> Reports:
+def read_reports(path: Path, *, marked: bool = True) -> Reports:
     """The reports of ``aq_*`` commands (JSON lines, :mod:`ess.pipeline.counts`); other lines are skipped.
 
     Imports have lines of :mod:`ess.udb.client.import_claims` there, and files beside it of
-    :mod:`ess.cluster.import_places`.
+    :mod:`ess.cluster.import_places`, if it may be ``marked`` by some.
     """
-    names = left_beside(path)
+    names = left_beside(path) if marked else []
     begun = {place for place, at, _ in (name.removeprefix(f"{path.name}.").partition("@") for name in names) if at}
-    if path.name not in names:
+    if marked and path.name not in names:
         return Reports(unsettled=bool(begun))
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - for each file
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return Reports()
     runs: list[ToolRun] = []
     exit_codes: list[int] = []
     claimed: set[str] = set()

@@ -104,6 +104,14 @@ def plain_pipeline(command: str, values: Mapping[str, str]) -> tuple[tuple[str, 
         return None
 
 
+def references(command: str) -> tuple[str, ...] | None:
+    """The variables whose values :func:`plain_pipeline` puts into a command; None if it is no such pipeline."""
+    stages = _read(command)
+    if stages is None:
+        return None
+    return tuple({part.name: None for stage in stages for word in stage for part in word if isinstance(part, _Value)})
+
+
 def plain_program(command: str, environment: Mapping[str, str]) -> Program | None:
     """The program that a command is, with its words; None if bash has to run it. See :func:`starts_plainly` first.
 

@@ -22,13 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ess.cluster.import_places import PLACE, imports_rows, mark
-from ess.cluster.plain_pipelines import plain_pipeline, shell_environment
+from ess.cluster.plain_pipelines import plain_pipeline, references, shell_environment
 from ess.errors import SystemFailure
 from ess.tools.launch import TOOLS
 from ess.tools.warm import client, protocol
 
 #: With these the launchers start another Python, or another Perl; bash and they find out.
 _OTHER_PROGRAMS = ("PYTHONPATH", "PYTHONHOME", "PERL5OPT", "PERL5LIB", "PERL5DB", "PERL_UNICODE", "PERLIO")
+
+#: How options begin that run code of the user's.
+_FOREIGN = ("-pmod", "-mod")
 
 #: How often the server and a command are looked at whether somebody has stopped them, in seconds.
 _LOOK_SECONDS = 1.0
@@ -46,6 +49,45 @@ class ToolPipeline:
     stages: tuple[tuple[str, ...], ...]
     places: tuple[str, ...]
 
+    @property
+    def imports(self) -> bool:
+        """True if a command imports rows."""
+        return any(self.places)
+
+    @property
+    def is_ours_alone(self) -> bool:
+        """True if no code of the user's runs in it, so that nothing is left of it once it has ended."""
+        return not any(word.startswith(_FOREIGN) for words in self.stages for word in words[1:])
+
+
+class ToolEnvironment:
+    """The environment of the tools of a job: what bash and the launcher make of that of its commands.
+
+    What its files have in common is made once.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: str) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._made: dict[object, protocol.Items] = {}
+
+    def items(self, values: Mapping[str, str], *, several: bool) -> protocol.Items:
+        """Its entries with other values of some variables.
+
+        Args:
+            values: Those of one command.
+            several: The command is one of several in a pipeline.
+        """
+        key = several, *values
+        common = self._made.get(key)
+        if common is None:
+            # The launcher's own shell leaves out what is no name.
+            named = {name: text for name, text in self._environment.items() if name.isidentifier() and name.isascii()}
+            made = shell_environment(named, self._folder, several=several)
+            common = protocol.Items([os.fsencode(f"{name}={made[name]}") for name in made if name not in values])
+            self._made[key] = common
+        return protocol.Items([os.fsencode(f"{name}={value}") for name, value in values.items()], before=common)
+
 
 def tool_pipeline(command: str, preprocess: str, environment: Mapping[str, str], job_id: str) -> ToolPipeline | None:
     """The pipeline that a command is, behind that of the category; None if bash has to run it.
@@ -60,15 +102,32 @@ def tool_pipeline(command: str, preprocess: str, environment: Mapping[str, str],
     """
     if any(environment.get(name) for name in _OTHER_PROGRAMS):
         return None
+    named = _references(command, preprocess)
+    if named is None:
+        return None
+    values = tuple((name, environment[name]) for name in named if name in environment)
+    return _pipeline(command, preprocess, environment.get("PATH", os.defpath), values, job_id)
+
+
+@functools.lru_cache(maxsize=32)
+def _references(command: str, preprocess: str) -> tuple[str, ...] | None:
+    found = [references(text) for text in (command, preprocess) if text]
+    return None if None in found else tuple(name for names in found if names for name in names)
+
+
+@functools.lru_cache(maxsize=32)
+def _pipeline(
+    command: str, preprocess: str, path: str, values: tuple[tuple[str, str], ...], job_id: str
+) -> ToolPipeline | None:
     stages: list[tuple[str, ...]] = []
     places: list[str] = []
     for text, prefix in ((preprocess, "p"), (command, "")):
-        found = plain_pipeline(text, environment) if text else ()
+        found = plain_pipeline(text, dict(values)) if text else ()
         if found is None:
             return None
         count = 0
         for words in found:
-            name = _tool(words[0], environment.get("PATH", os.defpath), job_id)
+            name = _tool(words[0], path, job_id)
             if name is None:
                 return None
             stages.append((name, *words[1:]))
@@ -142,6 +201,7 @@ class RunningTools:
     def __init__(self, calls: list[_Call], stderr: int) -> None:
         self._calls = calls
         self._stderr = stderr
+        self._lost = False
 
     def wait(self, seconds: float) -> bool:
         """True once all commands have ended; returns false after so many seconds, or earlier."""
@@ -159,6 +219,11 @@ class RunningTools:
         status = self._calls[-1].status
         assert status is not None
         return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """True if each command came to its end, and nobody has killed one or the server."""
+        return not self._lost and all(call.status is not None and os.WIFEXITED(call.status) for call in self._calls)
 
     def kill(self) -> None:
         """Kill all commands; return when they have ended."""
@@ -213,6 +278,7 @@ class RunningTools:
 
     def _lose(self, call: _Call) -> None:
         """The server is gone: the command must not go on alone."""
+        self._lost = True
         with contextlib.suppress(OSError):
             os.killpg(call.process, signal.SIGKILL)
         self._end(call, SystemFailure.exit_code << 8)
@@ -242,7 +308,8 @@ def start(
     pipeline: ToolPipeline,
     server: Path,
     *,
-    environment: Mapping[str, str],
+    environment: ToolEnvironment,
+    values: Mapping[str, str],
     folder: str,
     umask: int,
     stdin: int,
@@ -256,7 +323,8 @@ def start(
     Args:
         pipeline: Its commands.
         server: The socket of the tool server.
-        environment: As bash would get it; each command gets what bash and the launcher make of it.
+        environment: That of all commands of the job.
+        values: The variables that are the command's own.
         folder: The current folder of the commands.
         umask: For the files they make.
         stdin: The input of the first.
@@ -265,9 +333,6 @@ def start(
         counts: The file for counts; marks of imports stand beside it.
         stop: True ends the waiting for a server that does not answer.
     """
-    # The launcher's own shell leaves out what is no name.
-    named = {name: value for name, value in environment.items() if name.isidentifier() and name.isascii()}
-    values = shell_environment(named, folder, several=len(pipeline.stages) > 1)
     pipes = [os.pipe() for _ in pipeline.stages[1:]]
     inputs = [stdin, *(reading for reading, _ in pipes)]
     outputs = [*(writing for _, writing in pipes), stdout]
@@ -284,7 +349,14 @@ def start(
             call = None
             if here >= 0:
                 call = _begin(
-                    pipeline, number, server, values, umask, (here, inputs[number], outputs[number], stderr), counts
+                    pipeline,
+                    number,
+                    server,
+                    environment,
+                    values,
+                    umask,
+                    (here, inputs[number], outputs[number], stderr),
+                    counts,
                 )
             if call is None or not _begins(call, stop):
                 if call is not None:
@@ -313,6 +385,7 @@ def _begin(
     pipeline: ToolPipeline,
     number: int,
     socket_path: Path,
+    environment: ToolEnvironment,
     values: Mapping[str, str],
     umask: int,
     descriptors: Sequence[int],
@@ -321,16 +394,14 @@ def _begin(
     tool, *arguments = pipeline.stages[number]
     place = pipeline.places[number]
     added = {"_": f"{_scripts()}/{tool}"} | ({PLACE: place} if place else {})
-    environment = [os.fsencode(f"{name}={value}") for name, value in (dict(values) | added).items()]
-    request = protocol.pack(
-        [
-            [],
-            [tool.encode(), *(os.fsencode(argument) for argument in arguments)],
-            environment,
-            [b"0", b"1", b"2"],
-            [b"%o" % umask],
-        ]
-    )
+    sections: list[list[bytes] | protocol.Items] = [
+        [],
+        [tool.encode(), *(os.fsencode(argument) for argument in arguments)],
+        environment.items({**values, **added}, several=len(pipeline.stages) > 1),
+        [b"0", b"1", b"2"],
+        [b"%o" % umask],
+    ]
+    request = protocol.pack(sections)
     if len(request) > protocol.MAX_REQUEST:
         return None
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

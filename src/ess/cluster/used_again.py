@@ -52,12 +52,17 @@ class UsedAgain:
         """The bytes that the command has written; None if they are many: then they stay in files of that name."""
         sizes = [os.fstat(descriptor).st_size for descriptor in self._open]
         if sum(sizes) > LITTLE:
-            for path in self._paths:
-                path.rename(path.with_name(f"{stem}{path.suffix}"))
-            self._let_go()
+            self.leave(stem)
             return None
         out, err = (_taken(descriptor, size) for descriptor, size in zip(self._open, sizes, strict=True))
         return out, err
+
+    def leave(self, stem: str) -> None:
+        """Leave what was written in files of that name: somebody may still write to them."""
+        if self._open:
+            for path in self._paths:
+                path.rename(path.with_name(f"{stem}{path.suffix}"))
+            self._let_go()
 
     def close(self) -> None:
         """Delete them."""

@@ -212,60 +212,66 @@ def _run_task(
         elif task.entry is not None:
             source = open_data(task.entry, job.compression, job.source)
         try:
-            ended = None
+            found: tuple[Ended, tuple[bytes, bytes] | None] | None = None
+            own_files = files if task.target is None and not task.others else None
             if source is not None and held is None and ways.may_read_file:
                 held = HeldInput(source, stop)
                 source = cast(BinaryIO, held)
             if ways.pipeline is not None and warm is not None and held is not None:
-                ended = run_tools(
+                found = run_tools(
                     ways.pipeline,
                     held,
-                    setting=setting,
+                    setting=job.setting,
+                    values=values,
                     warm=warm,
                     groups=groups,
+                    files=own_files if ways.pipeline.is_ours_alone else None,
                     stdout=names.stdout,
                     stderr=names.stderr,
                     counts=names.counts,
                     stop=stop,
                     label=label,
                 )
+                may_have_counts = found is None or ways.pipeline.imports
+                if not may_have_counts:
+                    names.counts.unlink(missing_ok=True)
             entries: list[bytes] = []
-            if ended is None and ways.program is not None:
+            if found is None and ways.program is not None:
                 added = {
                     COUNTS: f"{folder}/reports/{names.stem}.counts",
                     **(WITHOUT if warm is None else warm.environment()),
                 }
                 entries = job.setting.entries(ways.program, values | added)
-                is_simple = ways.program.is_simple and task.target is None and not task.others
-                if is_simple and files is not None and held is not None and held.is_whole:
+                if own_files is not None and held is not None and held.is_whole and ways.program.is_simple:
                     found = run_program(
                         ways.program,
                         held,
                         environment=entries,
                         setting=setting,
                         groups=groups,
-                        files=files,
+                        files=own_files,
                         stem=names.stem,
                         stop=stop,
                         label=label,
                     )
-                    if found is not None:
-                        ended, text = found
-                        may_have_counts = False
-            ended = ended or run_command(
-                ways.command,
-                setting=_with_server(setting, warm),
-                groups=groups,
-                stdout=names.stdout,
-                stderr=names.stderr,
-                counts=names.counts,
-                source=source,
-                stop=stop,
-                label=label,
-                program=ways.program,
-                entries=entries,
-                held=held if ways.may_read_file else None,
-            )
+                    may_have_counts = found is None
+            if found is None:
+                ended = run_command(
+                    ways.command,
+                    setting=_with_server(setting, warm),
+                    groups=groups,
+                    stdout=names.stdout,
+                    stderr=names.stderr,
+                    counts=names.counts,
+                    source=source,
+                    stop=stop,
+                    label=label,
+                    program=ways.program,
+                    entries=entries,
+                    held=held if ways.may_read_file else None,
+                )
+            else:
+                ended, text = found
         finally:
             if source is not None:
                 source.close()

@@ -85,14 +85,27 @@ def is_private(directory: str) -> bool:
     return is_folder and status.st_uid == os.getuid() and (status.st_mode & 0o077) == 0
 
 
-def pack(sections: list[list[bytes]]) -> bytes:
+class Items:
+    """The items of a section, ready for requests: those that many have in common are made so once."""
+
+    __slots__ = ("count", "data")
+
+    def __init__(self, items: list[bytes], before: Items | None = None) -> None:
+        self.count: int = len(items) + (before.count if before is not None else 0)
+        parts = [before.data if before is not None else b""]
+        for item in items:
+            parts.append(len(item).to_bytes(4, "big"))
+            parts.append(item)
+        self.data: bytes = b"".join(parts)
+
+
+def pack(sections: list[list[bytes]] | list[list[bytes] | Items]) -> bytes:
     """The request's bytes, its total length first."""
     parts = [len(sections).to_bytes(4, "big")]
     for section in sections:
-        parts.append(len(section).to_bytes(4, "big"))
-        for item in section:
-            parts.append(len(item).to_bytes(4, "big"))
-            parts.append(item)
+        items = section if isinstance(section, Items) else Items(section)
+        parts.append(items.count.to_bytes(4, "big"))
+        parts.append(items.data)
     body = b"".join(parts)
     return len(body).to_bytes(4, "big") + body
 
