@@ -15,7 +15,7 @@ from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import parse_input_columns
 from ess.formats.dialect import find_dialect
 from ess.formats.known.definition import Titles
-from ess.formats.known.made import iso_time, log_time
+from ess.formats.known.made import iso_time, log_time, syslog_time
 from ess.formats.known.table import FORMATS, known_format
 from ess.formats.reader import InputBatch, read_input
 from ess.pipeline.options import split_attributes
@@ -84,6 +84,53 @@ SAMPLES: dict[str, tuple[bytes, dict[str, object]]] = {
             "epoch": 1545274780,
         },
     ),
+    "syslog": (
+        b"<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog 8710 ID47 "
+        rb'[exampleSDID@32473 iut="3" eventSource="App\"l]ication"][b@1 c="d"] An application event',
+        {
+            "pri": b"165",
+            "facility": b"local4",
+            "severity": b"notice",
+            "version": 1,
+            "hostname": b"mymachine.example.com",
+            "app_name": b"evntslog",
+            "procid": b"8710",
+            "msgid": b"ID47",
+            "structured_data": rb'[exampleSDID@32473 iut="3" eventSource="App\"l]ication"][b@1 c="d"]',
+            "msg": b"An application event",
+            "epoch_ms": 1065910455003,
+        },
+    ),
+    "haproxy": (
+        b"Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in~ static/srv1 "
+        b'10/0/30/69/+109 200 2750 - - ---- 1/1/1/1/+0 0/0 {1wt.eu|x} {} "GET /index.html HTTP/1.1"',
+        {
+            "client_ip": bytes([10, 0, 1, 2]),
+            "backend_name": b"static",
+            "time_active": 109,
+            "status_code": 200,
+            "retries": 0,
+            "captured_request_headers": b"1wt.eu|x",
+            "url": b"/index.html",
+            "epoch_ms": 1233922454655,
+        },
+    ),
+    "gelf": (
+        b'{"version":"1.1","host":"example.org","short_message":"A","timestamp":1385053862.3072,"level":1,"_user_id":9}',
+        {"host": b"example.org", "level": 1, "full_message": b"", "epoch": 1385053862, "epoch_ms": 1385053862307},
+    ),
+    "cloudtrail": (
+        b'{"Records":[{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","userName":"Mary"},'
+        b'"eventTime":"2023-07-19T21:17:28Z","eventSource":"ec2.amazonaws.com","eventName":"StartInstances",'
+        b'"sourceIPAddress":"192.0.2.0","requestParameters":{"instancesSet":{"items":[{"instanceId":"i-1"}]}}}]}',
+        {
+            "eventname": b"StartInstances",
+            "useridentity_username": b"Mary",
+            "errorcode": b"",
+            "requestparameters": b'{"instancesSet":{"items":[{"instanceId":"i-1"}]}}',
+            "epoch": 1689801448,
+        },
+    ),
     "s3access": (
         b"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be bucket1 [06/Feb/2019:00:00:38 +0000] "
         b'192.0.2.3 arn:aws:iam::1:user/x 3E57427F3EXAMPLE REST.GET.VERSIONING - "GET /bucket1?versioning HTTP/1.1" '
@@ -133,7 +180,49 @@ def test_a_line_of_each_format_is_recognised_and_read(known: object, tmp_path: P
     assert rows(read(name, content, tmp_path, size=7)) == found
     dialect = find_dialect([line + b"\n"])
     assert dialect.known == name
-    assert [spec.partition(":")[2] for spec in dialect.columns] == list(found[0])
+    assert [spec.partition(":")[2].lower() for spec in dialect.columns] == list(found[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            b"<34>Oct 11 22:14:15 mymachine su: 'su root' failed: x",
+            (b"34", b"auth", b"crit", b"mymachine", b"su", b"", b"'su root' failed: x"),
+        ),
+        (
+            b"2026-03-12T10:15:32.123456+01:00 web sshd[77]: Accepted",
+            (b"", b"", b"", b"web", b"sshd", b"77", b"Accepted"),
+        ),
+        (b"Mar  2 10:15:32 web cron[1]:", (b"", b"", b"", b"web", b"cron", b"1", b"")),
+        (b"<999>1 - - - - - -", (b"999", b"", b"", b"-", b"-", b"-", b"")),
+    ],
+)
+def test_syslog_has_two_forms(line: bytes, expected: tuple[bytes, ...], tmp_path: Path) -> None:
+    names = ("pri", "facility", "severity", "hostname", "app_name", "procid", "msg")
+    (row,) = rows(read("syslog", line, tmp_path, names))
+    assert tuple(row.values()) == expected
+    assert find_dialect([line + b"\n"]).known == "syslog"
+
+
+def test_a_time_without_a_year_is_the_last_one() -> None:
+    now = iso_time(b"2026-03-01T12:00:00Z")
+    for text, expected in (
+        (b"Mar  2 11:00:00", b"2026-03-02T11:00:00Z"),
+        (b"Mar  2 13:00:00", b"2025-03-02T13:00:00Z"),
+        (b"Dec 31 23:59:59", b"2025-12-31T23:59:59Z"),
+        (b"Feb 29 00:00:00", b"2024-02-29T00:00:00Z"),
+    ):
+        assert syslog_time(text, now) == iso_time(expected) > 0
+    assert syslog_time(b"Foo 31 23:59:59", now) == syslog_time(b"Feb 30 00:00:00", now) == 0
+
+
+def test_json_formats_have_further_values(tmp_path: Path) -> None:
+    picked = read("gelf", SAMPLES["gelf"][0], tmp_path, ("host", "i:user:_user_id", "s:nothing:_x", "epoch"))
+    assert [tuple(row.values()) for row in rows(picked)] == [(b"example.org", 9, b"", 1385053862)]
+    key = "s:first:requestParameters.instancesSet.items[0].instanceId"
+    picked = read("cloudtrail", SAMPLES["cloudtrail"][0], tmp_path, (key, "s:who:userIdentity.userName", "eventName"))
+    assert [tuple(row.values()) for row in rows(picked)] == [(b"i-1", b"Mary", b"StartInstances")]
 
 
 def test_a_line_of_another_format_is_not_recognised() -> None:
@@ -278,4 +367,5 @@ def test_every_format_has_valid_columns_and_a_source() -> None:
         assert known.source.startswith("https://")
         assert all(column.type is not ColumnType.F or "time" in column.name for column in known.columns)
         assert len({column.key for column in known.columns}) == len(known.columns)
-        assert known.expression.groups == len(known.fields) or not known.pattern
+        groups = sorted(number for numbers in known.groups for number in numbers) or range(1, len(known.fields) + 1)
+        assert known.expression.groups == len(groups) or not known.pattern

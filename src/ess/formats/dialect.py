@@ -138,10 +138,11 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_n
     samples = [sample.removeprefix(_MARK) for sample in samples]
     lines = _first_lines(samples[0]) if samples else ()
     kind = _format(samples[0]) if samples else "empty"
+    named = by_name and delimiter is None and kind in ("text", "json")
+    if named and (known := _known(samples)) is not None:
+        return known_dialect(known, lines, samples)
     if kind != "text":
         return Dialect(kind, delimiter or "", False, (), lines, doubt=_NO_COLUMNS[kind])
-    if by_name and delimiter is None and (known := _known(samples)) is not None:
-        return known_dialect(known, lines, samples)
     texts = [_logical_lines(sample.decode("latin-1")) for sample in samples]
     found = find_delimiter(texts[0][:_MOST_RECORDS_TO_SPLIT])
     if delimiter is not None:

@@ -209,7 +209,7 @@ def _read_stream(
     elif attributes.format is Format.PATTERN and attributes.known is not None:
         from ess.formats.known.pattern_lines import PatternParser
 
-        parse = PatternParser(layout, attributes.known.expression).parse
+        parse = PatternParser(layout, attributes.known.expression, attributes.known.groups).parse
     if not by_lines:
         to_skip = to_skip if attributes.skip_unit == "l" else 0
     records = 0

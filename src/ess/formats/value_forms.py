@@ -64,7 +64,7 @@ def may_be_address(value: bytes) -> bool:
     """True if it has the characters of an address.
 
     >>> may_be_address(b"::1"), may_be_address(b"2026-11-30T14:05:59")
-    (True, True)
+    (True, False)
     """
     return (value.count(b".") == 3 or value.count(b":") >= 2) and _ADDRESS.match(value) is not None
 

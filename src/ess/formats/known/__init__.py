@@ -1,6 +1,7 @@
 """Formats that have a name: access logs, logs of AWS and others, with the columns that their own documents give them.
 
-``definition`` says what a format is; ``table`` has one row for each, from ``access_logs``, ``amazon`` and ``w3c``.
+``definition`` says what a format is; ``table`` has one row for each, from ``access_logs``, ``amazon``, ``services`` and
+``w3c``.
 ``directives`` reads a ``LogFormat`` of Apache and a ``log_format`` of nginx, and ``expressions`` a regular expression
 with named groups. ``columns`` picks columns for ``-d``, ``made`` computes columns from others (times as numbers),
 ``titles`` finds columns by titles, below which ``titled_records`` reads.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ess.errors import OptionError
+from ess.formats.attributes import Format
 from ess.formats.known.definition import KnownFormat, Made, Titles
 from ess.formats.known.titles import find_title, name_of
 from ess.formats.titles import CATEGORY
@@ -46,10 +47,10 @@ def picked_columns(
 
 
 def _picked(word: str, known: KnownFormat, where: str, extra: frozenset[str]) -> Column:
-    is_open = known.titles is not Titles.NONE
+    is_open = known.is_open
     if ":" not in word and (found := _found(word, known)) is not None:
         return found
-    if ":" not in word and is_open and not valid_name(word):
+    if ":" not in word and known.titles is not Titles.NONE and not valid_name(word):
         return Column(name_of(word), ColumnType.S, path=word)
     column = parse_column(word, where=where, extra=extra, with_path=True, stray="files go after -f")
     if not column.wanted:
@@ -65,7 +66,7 @@ def _picked(word: str, known: KnownFormat, where: str, extra: frozenset[str]) ->
             where=where,
             hint=choice_hint(title, names),
         )
-    if is_open:
+    if known.titles is not Titles.NONE:
         return replace(column, path=title if known.made_of(title) is None else found.path)
     own = replace(column.attributes, common_log=column.attributes.common_log or found.attributes.common_log)
     return replace(column, path=found.path, attributes=own)
@@ -168,18 +169,19 @@ def picture_of(columns: Sequence[Column], known: KnownFormat, *, where: str) -> 
     for column in wanted:
         title = column.path or column.name
         number = known.field_of(title)
-        if number is None:
-            rule = known.made_of(title)
-            assert rule is not None  # ``picked_columns`` has looked it up
+        rule = known.made_of(title) if number is None else None
+        if number is None and rule is None:  # ``picked_columns`` has looked it up
+            read.append(replace(column, path=_key(title, known)))
+        elif rule is not None:
             _check_type(column, rule, where)
             made.append((column, rule))
-        elif read[number].wanted:
+        elif number is not None and read[number].wanted:
             raise OptionError(
                 f"'{title}' is taken twice, as {read[number].name} and {column.name}",
                 where=where,
                 hint="take it once and copy it with -eval",
             )
-        else:
+        elif number is not None:
             read[number] = column
     recipes: list[tuple[Column, Made, tuple[str, ...]]] = []
     for column, rule in made:
@@ -199,7 +201,17 @@ def picture_of(columns: Sequence[Column], known: KnownFormat, *, where: str) -> 
                 )
             keys.append(read[number].key)
         recipes.append((column, rule, tuple(keys)))
+    if known.format is Format.JSON:
+        fields = known.fields
+        read[: len(fields)] = [
+            replace(column, path=_key(field.title, known)) for column, field in zip(read, fields, strict=False)
+        ]
     return Picture(tuple(read), tuple(recipes), tuple(column.key for column in wanted if column.used))
+
+
+def _key(title: str, known: KnownFormat) -> str:
+    """The place of a value in a JSON record."""
+    return ".".join(part for part in (known.base, title) if part)
 
 
 def _check_type(column: Column, rule: Made, where: str) -> None:

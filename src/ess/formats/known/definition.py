@@ -67,13 +67,16 @@ class KnownFormat:
         name: What stands behind ``-f``.
         summary: What it is, for people.
         source: Where it is defined.
-        format: How its records are read: ``DIVIDED``, ``PATTERN``, or ``SEPARATED`` below titles.
+        format: How its records are read: ``DIVIDED``, ``PATTERN``, ``JSON``, or ``SEPARATED`` below titles.
         fields: The fields of a record, in order; below titles those whose types are known.
         made: Further columns.
         separators: For ``DIVIDED``: the text before each field, and behind the last.
         pattern: For ``PATTERN``: a regular expression for a whole line; its groups, in order, are the fields. A field
             without a match is blank.
         signature: A regular expression for a line by which the format is recognised; blank if it is not.
+        groups: For ``PATTERN``: the groups of each field, of which the first that is not blank counts; none if the
+            fields are the groups in order.
+        base: For ``JSON``: what stands before the key of every field, which is its title.
         titles: How a file names its columns.
         order: The titles of a file that has none.
         separator: What divides fields below titles; blank if the attributes say it, or the data do.
@@ -89,10 +92,17 @@ class KnownFormat:
     separators: tuple[bytes, ...] = ()
     pattern: str = ""
     signature: str = ""
+    groups: tuple[tuple[int, ...], ...] = ()
+    base: str = ""
     titles: Titles = Titles.NONE
     order: tuple[str, ...] = ()
     separator: bytes = b""
     quoted: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True if records may have further fields, which ``-d`` can take."""
+        return self.titles is not Titles.NONE or self.format is Format.JSON
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ A value that cannot be made is blank or 0: such a record has its text, and is no
 from __future__ import annotations
 
 import re
+import time
 from calendar import timegm
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ _ISO_TIME = re.compile(
 )
 _SECONDS = re.compile(rb"([0-9]{1,12})(?:\.([0-9]{1,9}))?\Z")
 _REQUEST = re.compile(rb"([A-Za-z][A-Za-z_-]*) +(.*?)(?: +(HTTP/[0-9.]+|[A-Z]+/[0-9.]+))?\Z", re.DOTALL)
+_LATEST = 1 << 40
 _MOST_REMEMBERED = 100_000
 
 
@@ -139,9 +141,63 @@ def _part(number: int) -> Rule:
     return make
 
 
+_BSD_TIME = re.compile(rb"([A-Za-z]{3}) +([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\Z")
+_DAY = 86_400_000
+_FACILITIES = (
+    *(b"kern", b"user", b"mail", b"daemon", b"auth", b"syslog", b"lpr", b"news", b"uucp", b"cron", b"authpriv", b"ftp"),
+    *(b"ntp", b"audit", b"alert", b"clock", *(b"local%d" % number for number in range(8))),
+)
+_SEVERITIES = (b"emerg", b"alert", b"crit", b"err", b"warning", b"notice", b"info", b"debug")
+
+
+def syslog_time(text: bytes, now: int | None = None) -> int:
+    """The milliseconds since 1970 of a time of a syslog message, 0 if it is none.
+
+    One without a year is the last such day and time that is not later than a day from ``now`` (in milliseconds).
+
+    >>> syslog_time(b"Dec 31 23:59:59", now=iso_time(b"2026-03-12T00:00:00Z")) == iso_time(b"2025-12-31T23:59:59Z")
+    True
+    """
+    match = _BSD_TIME.match(text)
+    if match is None:
+        return iso_time(text)
+    name, *numbers = match.groups()
+    day, hour, minute, second = map(int, numbers)
+    latest = (time.time_ns() // 1_000_000 if now is None else now) + _DAY
+    year = datetime.fromtimestamp(latest / 1000, UTC).year
+    for each in range(year, year - 8, -1):  # the 29th of February may be long ago
+        found = _milliseconds((each, _MONTHS.get(name.lower(), 0), day, hour, minute, second), None, (b"", b"", b""))
+        if found and found <= latest:
+            return found
+    return 0
+
+
+def _priority(text: bytes, *, severity: bool) -> bytes:
+    number = int(text) if text.isdigit() else len(_FACILITIES) << 3
+    if number >= len(_FACILITIES) << 3:
+        return b""
+    return _SEVERITIES[number & 7] if severity else _FACILITIES[number >> 3]
+
+
+def _numbers(factor: int) -> Rule:
+    """The rule that takes a number of seconds."""
+
+    def make(fields: Sequence[Values]) -> list[int]:
+        return [int(value * factor) if 0 <= value < _LATEST else 0 for value in map(float, fields[0])]
+
+    return make
+
+
 #: What makes a column of the values of fields.
 RULES: dict[str, Rule] = {
     "log seconds": _seconds(log_time),
+    "log milliseconds": _each(log_time),
+    "number seconds": _numbers(1),
+    "number milliseconds": _numbers(1000),
+    "syslog seconds": lambda fields: [syslog_time(text) // 1000 for text in fields[0]],
+    "syslog milliseconds": lambda fields: [syslog_time(text) for text in fields[0]],
+    "syslog facility": lambda fields: [_priority(text, severity=False) for text in fields[0]],
+    "syslog severity": lambda fields: [_priority(text, severity=True) for text in fields[0]],
     "day and time": _day_and_time,
     "iso seconds": _seconds(iso_time),
     "iso milliseconds": _each(iso_time),

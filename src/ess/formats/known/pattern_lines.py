@@ -30,9 +30,11 @@ class PatternParser:
     Args:
         layout: Its columns are the fields of the pattern, in order.
         pattern: Matches a whole line without its end; a group that takes no part is blank.
+        groups: The groups of each field, if they are not those of the pattern in order.
     """
 
-    def __init__(self, layout: Layout, pattern: re.Pattern[bytes]) -> None:
+    def __init__(self, layout: Layout, pattern: re.Pattern[bytes], groups: Sequence[Sequence[int]] = ()) -> None:
+        self._groups = groups
         self._layout = layout
         numbers = [number - 1 for number in fields_of(pattern)]
         self._numbers = None if numbers == list(range(pattern.groups)) else numbers
@@ -61,7 +63,12 @@ class PatternParser:
                 rows.reject(NO_COLUMN, f"{shown(line)} is no line of this form")
                 continue
             values: Sequence[bytes] = match.groups(b"")
-            if self._numbers is not None:
+            if self._groups:
+                values = [
+                    next((value for number in numbers if (value := values[number - 1])), b"")
+                    for numbers in self._groups
+                ]
+            elif self._numbers is not None:
                 values = [values[number] for number in self._numbers]
             if self._escaped and b"\\" in line:
                 undone = list(values)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ess.formats.known import access_logs, amazon, w3c
+from ess.formats.known import access_logs, amazon, services, w3c
 from ess.formats.known.definition import KnownFormat
 
 #: Every format that needs nothing but its name, in the order of its page.
-FORMATS: tuple[KnownFormat, ...] = (*access_logs.FORMATS, *amazon.FORMATS, *w3c.FORMATS)
+FORMATS: tuple[KnownFormat, ...] = (*access_logs.FORMATS, *amazon.FORMATS, *services.FORMATS, *w3c.FORMATS)
 
 _BY_NAME = {each.name: each for each in FORMATS}
 #: Other words for some of them.
