@@ -15,7 +15,9 @@ from typing import Any, BinaryIO
 import polars as pl
 import pytest
 
-from ess.errors import EssError, InputDataError, InputOpenError, OutputWriteError
+from ess.errors import EssError, InputDataError, InputOpenError, OptionError, OutputWriteError
+from ess.lake import datastores
+from ess.stores.kinds import Credentials
 from ess.stores.store import Entry, Item, Store, all_names
 from ess.udb.checkpoint import bucket
 from ess.udb.checkpoint import location as checkpoint_location
@@ -127,6 +129,34 @@ def test_a_checkpoint_is_loaded_onto_a_pool_of_another_size_and_read_by_others(
     table = pl.concat(frames)
     assert (table.height, table.columns) == (150, ["user", "n", "value"])
     assert set(table["user"]) == {f"u{n}" for n in range(7)}
+
+
+def test_a_label_of_a_datastore_with_its_prefix_and_its_keys(
+    store: StoreServer, pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pool(1)
+    fill()
+    monkeypatch.setenv("ESS_CACHE_DIR", str(tmp_path / "ess"))
+    values = Credentials(tuple(store.environment.items()))
+    datastores.select(f"{store.scheme}://{BUCKET}/kept", label="results", credentials=values)
+    datastores.select("local", label="here")
+    for name in store.environment:  # nothing but the datastore has the keys
+        monkeypatch.delenv(name)
+    save("results:shop/daily")
+    save("results:/other")
+    assert len(parts(store, "kept/shop/daily")) == len(parts(store, "other")) == 1
+    monkeypatch.chdir(tmp_path)
+    for path in ("here:there", "./results:there", "unknown:there"):
+        save(path)
+    found = ["results:there", "there", "unknown:there"]
+    assert sorted(each.parent.name for each in tmp_path.glob("*/manifest.json")) == found
+    with pytest.raises(OptionError, match="results:: the path is missing; give LABEL:PATH"):
+        save("results:")
+    with pytest.raises(OptionError, match="no part may be blank"):
+        save("results:a//b")
+    for address in ("results:shop/daily", "results:/other", "here:there"):
+        pool(2)
+        assert load(address) == 100
 
 
 def test_a_store_and_a_folder_have_the_same_layout(store: StoreServer, pool: Pool, tmp_path: Path) -> None:

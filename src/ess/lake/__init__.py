@@ -1,6 +1,6 @@
 """The lake: datastores, the files in them, and the categories that group those files.
 
-- ``datastores``: the places; ``key_options`` and ``key_files``: who asks them, as given to ``ess select``.
+- ``datastores``: defines and forgets them; ``key_options`` and ``key_files``: who asks, as given to ``ess select``.
 - ``listing``: finds files in one; ``keys``: those of a bucket, in parallel or folder by folder; ``narrow``: the folders
   in which no file of a range of dates is; ``entry``: a file; ``patterns``: globs.
 - ``classify``: the categories of many keys at once; ``repeated_dates``: the dates of many names.

@@ -50,8 +50,8 @@ OPTIONS = OptionTable(
         ),
         Option(
             "-save",
-            "Write one state of the whole database into a folder, s3://Bucket/Path or az://Container/Path: Parquet "
-            "files, and a manifest that names them.",
+            "Write one state of the whole database into a folder, s3://Bucket/Path, az://Container/Path or LABEL:Path "
+            "of a datastore: Parquet files, and a manifest that names them.",
             ("DbName", "Place"),
             attributes=True,
             group=_DO,

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from ess.errors import OptionError
 from ess.stores.address import open_store, parse_address
+from ess.stores.kinds import KINDS
 from ess.stores.store import Sink
+
+if TYPE_CHECKING:
+    from ess.stores.datastores import Datastore
 
 MANIFEST = "manifest.json"
 
@@ -66,17 +71,42 @@ class Location(Protocol):
 
 
 def checkpoint_location(text: str) -> Location:
-    """The location that ``-save`` and ``-load`` are given: a folder, or an address of a store.
+    """The location that ``-save`` and ``-load`` are given: a folder, an address of a store, or ``LABEL:PATH``.
 
     Raises:
-        OptionError: If it is neither, or the environment does not say how to get at the store.
+        OptionError: If it is none of them, or the environment does not say how to get at the store.
     """
     from ess.udb.checkpoint.bucket import BucketLocation
     from ess.udb.checkpoint.folder import FolderLocation
 
     if text.lower().startswith("file://"):
         return FolderLocation(Path(text[len("file://") :]))
+    place, path = _labelled(text)
+    if place is not None:
+        if not KINDS[place.kind].named:
+            return FolderLocation(Path(path))
+        key = path.lstrip("/") if path.startswith("/") else place.prefix + path
+        address = parse_address(f"{place.root}{key}")
+        if address is not None:
+            return BucketLocation(place.access.open(), address.key)
     address = parse_address(text)
     if address is None:
         return FolderLocation(Path(text))
     return BucketLocation(open_store(address), address.key)
+
+
+def _labelled(text: str) -> tuple[Datastore | None, str]:
+    """The datastore and the path that ``LABEL:PATH`` means; None if it is a folder or an address.
+
+    Raises:
+        OptionError: If there is no path.
+    """
+    label, colon, path = text.partition(":")
+    if not colon or "/" in label or path.startswith("//"):
+        return None, ""
+    from ess.stores.datastores import repository  # no other command of the tool asks for it
+
+    place = repository().datastores.get(label)
+    if place is not None and not path:
+        raise OptionError("the path is missing", where=text, hint="give LABEL:PATH, e.g. results:shop/daily")
+    return place, path
