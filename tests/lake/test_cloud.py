@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ess
-from ess.errors import EssError, InputDataError, InputOpenError, OptionError
+from ess.errors import EssError, InputDataError, InputOpenError, OptionError, OutputWriteError
 from ess.lake import datastores
 from ess.lake.content import open_raw
 from ess.lake.entry import FileEntry
@@ -243,7 +243,10 @@ def test_keys_are_kept_for_their_owner_only_and_never_shown(store: tuple[str, St
     assert not kept.exists()
 
 
-def test_an_account_without_a_key_is_enough_for_a_public_container(store: tuple[str, StoreServer]) -> None:
+def test_an_account_without_a_key_is_enough_for_a_public_container(
+    store: tuple[str, StoreServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     kind, server = store
     if not isinstance(server, Azurite):
         return
@@ -256,6 +259,10 @@ def test_an_account_without_a_key_is_enough_for_a_public_container(store: tuple[
         assert chosen.access.credentials.get("AZURE_STORAGE_KEY") == ""
         assert paths(ess.ls("shop/*.txt").files) == ["shop/notes.txt"]
         assert ess.cat("shop/notes.txt").read() == b"nothing\n"
+    ess.category_add("sales", "shop/sales*.gz")
+    with pytest.raises(OutputWriteError, match="it is asked without a key, so it is only read; select it with --acc"):
+        ess.stream("sales", command="touch it-ran; cat", s3out="public:out/")
+    assert not Path("it-ran").exists()
 
 
 @pytest.mark.usefixtures("places")

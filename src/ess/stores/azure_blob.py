@@ -77,6 +77,9 @@ class Container:
         self.address = f"az://{name}"
         for library in ("azure", "urllib3", "msal"):  # what they log would go to stderr, signed addresses included
             logging.getLogger(library).addHandler(logging.NullHandler())
+        self._public = bool(
+            credentials.get("AZURE_STORAGE_ANONYMOUS") and not credentials.get("AZURE_STORAGE_CONNECTION_STRING")
+        )
         self._client: ContainerClient = _service(credentials).get_container_client(name)
 
     def at(self, key: str) -> str:
@@ -84,7 +87,10 @@ class Container:
         return f"{self.address}/{key}"
 
     def require(self, *, writing: bool) -> None:
-        """See that the container is there and lets us in."""
+        """See that the container is there and lets us in; nobody writes without a key."""
+        if writing and self._public:
+            what, hint = "it is asked without a key, so it is only read", "select it with --account_key"
+            raise OutputWriteError(what, where=self.address, hint=hint)
         with self._explained("", writing=writing):
             # A signature for one container may not ask about the container itself.
             next(iter(self._client.list_blobs(results_per_page=1).by_page()))
