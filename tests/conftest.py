@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def warm() -> dict[str, str]:
     """Variables with which our commands are found, and run on the tool server, as a user has it."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": os.environ["ESS_RUNTIME_DIR"], "PATH": path}
+
+
+@pytest.fixture
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No tool server of a terminal: a stream has one of its own."""
+    with tempfile.TemporaryDirectory(prefix="ess-") as folder:  # the path of a socket must be short
+        monkeypatch.setenv("ESS_RUNTIME_DIR", folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import pytest
 
 from ess import api
 from ess.cluster import providers, state
+from ess.cluster.processes import status_of
 from ess.udb.admin import admin, processes
 from ess.udb.command.perform import perform
 from ess.udb.command.query import export_batch
@@ -152,6 +153,9 @@ class Site:
             numbers = range(self.nodes if kind == "workers" else 1)
             names = ["scheduler"] if kind == "scheduler" else [f"worker-{number}" for number in numbers]
             return [daemon.process.pid for name in names if (daemon := state.read_daemon(name)) is not None]
+        if kind == "aq_pp":  # started directly, or by a server of the stream's own
+            servers = self.pids("tool server")
+            return [*self.pids("direct aq_pp"), *(each for each in servers if parent_of(each) in servers)]
         words = {"tool server": "ess.tools.warm.server", "reaper": "reaper.py"}
         found = []
         for pid in marked(str(self.folder)):
@@ -163,7 +167,7 @@ class Site:
                 if kind in words:
                     is_wanted = words[kind] in line and not is_command
                 else:
-                    is_wanted = is_import if kind == "aq_pp" else is_command
+                    is_wanted = is_import if kind == "direct aq_pp" else is_command
                 if is_wanted:
                     found.append(pid)
         return found
@@ -177,6 +181,12 @@ class Site:
                 for pid in self.pids(kind):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 if it has ended."""
+    status = status_of(pid)
+    return status.parent if status is not None else 0
 
 
 @contextlib.contextmanager

@@ -116,7 +116,8 @@ def test_the_advice_about_two_imports_of_one_place(site: Site) -> None:
 
 
 @pytest.mark.parametrize("shape", ["{}; true", "{} | cat"])
-def test_an_import_that_is_killed_makes_its_file_fail(site: Site, shape: str) -> None:
+def test_an_import_that_is_killed_makes_its_file_fail(site: Site, shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESS_WARM", "0")
     gate = site.gate()
     slow = f"(cat; {gate.words}) | {IMPORT}"
     command = shape.format(slow)

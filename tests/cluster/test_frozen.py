@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import ess
 from ess.cluster import providers, state
 from tests.cluster.running import wait_until
 from tests.waiting import PATIENCE
@@ -40,8 +41,8 @@ def lake(places: dict[str, str], tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     for number in range(1, 7):
         (tmp_path / "data" / f"log_2014090{number}.csv").write_text(f"{number}\n")
-    for words in (["select", "local"], ["category", "add", "log", f"{tmp_path}/data/*"]):
-        subprocess.run([BIN / "ess", *words], capture_output=True, check=True)
+    ess.select("local")
+    ess.category_add("log", f"{tmp_path}/data/*")
     return tmp_path
 
 
@@ -53,15 +54,20 @@ def cluster(lake: Path) -> Iterator[Path]:
     providers.terminate(everything=True)
 
 
-def stream(lake: Path, *options: str) -> subprocess.Popen[bytes]:
+def stream(lake: Path, *options: str, command: str = "") -> subprocess.Popen[bytes]:
     """A stream whose commands wait, once they have begun, for a file ``go``."""
     wait = f"until [ -e {lake}/go ]; do sleep 0.1; done"
-    command = f"aq_pp -f - -d i:a -o,notitle -; : > {lake}/begun-%file-$$; {wait}"
+    command = command.replace("WAIT", wait) or f"aq_pp -f - -d i:a -o,notitle -; : > {lake}/begun-%file-$$; {wait}"
     running = subprocess.Popen(
         [BIN / "ess-main", "stream", "log", "*", "*", command, *options],  # directly: its helpers are below it
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "ESS_ANSWER_TIMEOUT": "1", "ESS_WARM": "1", "PATH": f"{BIN}:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "ESS_ANSWER_TIMEOUT": "1",
+            "ESS_WARM": "1",
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+        },
     )
     _STARTED.append(running)
     return running
@@ -93,11 +99,12 @@ def lines_of(running: subprocess.Popen[bytes]) -> str:
     return running.stderr.readline().decode()
 
 
+@pytest.mark.usefixtures("no_terminal")
 @pytest.mark.parametrize(
     ("word", "said"), [("reaper.py", "another one takes its place"), ("warm.server", "it is ended")]
 )
 def test_a_stopped_helper_is_replaced_or_done_without(lake: Path, word: str, said: str) -> None:
-    running = stream(lake)
+    running = stream(lake, "--threads", "1")  # no other command is at the server when this one has begun
     wait_until(lambda: begun(lake) and below(running.pid, word))
     helper = below(running.pid, word)[0]
     os.kill(helper, signal.SIGSTOP)
@@ -116,6 +123,28 @@ def test_a_stopped_command_is_named_with_its_file(lake: Path) -> None:
     line = lines_of(running)
     assert line.startswith(f"ess: {lake}/data/{file}.csv: process {shell} (bash) of its command is stopped; ")
     os.kill(shell, signal.SIGCONT)
+    assert go_on(running, lake)[:2] == (0, ROWS)
+
+
+def test_a_stopped_command_of_the_server_of_the_terminal_is_named(lake: Path) -> None:
+    running = stream(lake, command=f"(: > {lake}/begun-%file; WAIT; cat) | aq_pp -f - -d i:a -o,notitle - | cat")
+
+    def workers() -> list[int]:
+        """Processes of that server that write messages to a file of the stream."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if b"warm.server" in (entry / "cmdline").read_bytes() and str(lake) in f"{(entry / 'fd/2').readlink()}":
+                    found.append(int(entry.name))
+        return found
+
+    wait_until(lambda: begun(lake) and workers())
+    worker = workers()[0]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        assert lines_of(running).startswith(f"ess: a command of the tool server: process {worker} (")
+    finally:
+        os.kill(worker, signal.SIGCONT)
     assert go_on(running, lake)[:2] == (0, ROWS)
 
 

@@ -27,7 +27,7 @@ PLANNED_ON_A_CLUSTER = [
 ]
 
 
-@pytest.mark.usefixtures("places")
+@pytest.mark.usefixtures("places", "no_terminal")
 @pytest.mark.parametrize("nodes", [0, 2])
 def test_each_row_is_there_once_whoever_is_killed(tmp_path: Path, nodes: int) -> None:
     shapes = list(SHAPES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,28 @@ def test_commands_use_it_once_it_is_ready_and_it_dies_with_its_owner(
     assert len([parent for parent in parents if parent not in found]) == 1
     groups._ours.close()  # as if this process had died
     wait_until(lambda: not marked(str(folder)) and not folder.exists())
+    warm.close()
+    groups.close()
+
+
+def test_a_command_that_names_a_tool_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESS_WARM", "1")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    groups = Groups()
+    warm = WarmTools(groups)
+    assert warm.environment("cat | wc; ./loginf_of_mine") == WITHOUT
+    assert warm.environment("aq_pp -f -", stop=lambda: True) == WITHOUT
+    assert warm.environment("gzip -d | aq_pp -f - | head") != WITHOUT
+    warm.close()
+    groups.close()
+
+
+def test_without_a_cluster_the_server_of_the_terminal_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESS_WARM", "1")
+    groups = Groups()
+    warm = WarmTools(groups, resident=True)
+    assert warm.environment() == {"ESS_WARM": "1", "ESS_RUNTIME_DIR": os.environ["ESS_RUNTIME_DIR"]}
+    assert warm.server_pid == 0
     warm.close()
     groups.close()
 

@@ -16,9 +16,10 @@ class ProcessId:
 
 @dataclass(frozen=True)
 class Status:
-    """The system's facts about a process: the letter of its state, its session and its name."""
+    """The system's facts about a process: the letter of its state, its parent, its session and its name."""
 
     state: bytes
+    parent: int
     session: int
     name: str
 
@@ -36,7 +37,7 @@ def status_of(pid: int) -> Status | None:
     except OSError:
         return None
     fields = tail.split()
-    return Status(fields[0], int(fields[3]), head.partition(b"(")[2].decode("utf-8", "replace"))
+    return Status(fields[0], int(fields[1]), int(fields[3]), head.partition(b"(")[2].decode("utf-8", "replace"))
 
 
 def this_process() -> ProcessId:

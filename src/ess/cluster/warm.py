@@ -1,15 +1,19 @@
 """A tool server for the commands of one process: ``aq_*`` commands skip their start-up time.
 
 Starting ``aq_pp`` takes longer than most files take to process. The server has the tools imported
-and forks one process a command. It is this process's own, in a session that the reaper knows, and
-not the one that a user's terminal may share: when this process ends, in whatever way, the server and the
-commands it runs end as well.
+and forks one process a command. Without a cluster it is the one of the user's terminal, if that runs: it ends a command
+as soon as the launcher that asks for it is gone, and the reaper ends the launchers. Otherwise it is this process's own,
+in a session that the reaper knows: when this process ends, in whatever way, the server and the commands it runs end as
+well.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -23,7 +27,8 @@ from ess.cluster.groups import Groups, has_ended
 from ess.cluster.leftovers import new_folder
 from ess.errors import EssError
 from ess.surroundings import environment
-from ess.tools.warm import protocol
+from ess.tools.warm import client, protocol
+from ess.tools.warm.circumstances import standing_of
 
 #: The environment of commands that must neither use a server nor start one.
 WITHOUT = {"ESS_WARM": "0"}
@@ -35,6 +40,12 @@ _IDLE_SECONDS = "60"
 
 #: How often it is seen whether a server that starts is ready, in seconds. Without it, a command takes as long.
 _READY_PAUSE = 0.01
+
+#: The server of the terminal is not asked more often whether it takes commands, in seconds.
+_LOOK_SECONDS = 1.0
+
+#: A command with such a word starts one of our tools itself.
+_TOOL = re.compile(r"\b(aq_[a-z]|loginf\b)")
 
 #: The most bytes of a socket's name, of which some are those of the process's folder.
 _NAME_BYTES = 107 - len("/4194304.123456789012.abcd/")
@@ -59,7 +70,20 @@ def _resident() -> Path | None:
     """The socket of the server that the user's terminal has, as its environment and folders say."""
     folder = environment().get("ESS_RUNTIME_DIR") or protocol.runtime_directory()
     path = Path(folder) / Path(protocol.socket_path()).name
-    return path if protocol.is_private(folder) and path.exists() else None
+    if not protocol.is_private(folder):
+        return None
+    process = _process(path)
+    # Limits of a control group must hold for what a stream in it runs.
+    return path if process and standing_of(process) == standing_of(os.getpid()) else None
+
+
+def _process(server: Path) -> int:
+    """The process of the server with a socket; 0 if it takes no commands."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
+        asked.connect(str(server))
+        pid = int.from_bytes(asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
+        return 0 if client.is_stopped(pid) else pid
+    return 0
 
 
 class WarmTools:
@@ -67,8 +91,7 @@ class WarmTools:
 
     Args:
         groups: Watches over it.
-        resident: Commands that need no launcher may go to the server that the user's terminal has, if it runs: it ends
-            them when this process ends.
+        resident: Commands may go to the server that the user's terminal has, if it runs.
     """
 
     def __init__(self, groups: Groups, *, resident: bool = False) -> None:
@@ -80,15 +103,33 @@ class WarmTools:
         self._abandoned = 0
         self._useless = environment().get("ESS_WARM") == "0"
         self._resident = _resident() if resident and not self._useless else None
+        self._looked = -_LOOK_SECONDS
+        self.resident_pid = 0
 
-    def environment(self) -> dict[str, str]:
-        """The variables that make a command use the server, or run directly while the server is not ready."""
-        with self._lock:
-            self._ensure()
-            if self._folder is None or self._server is None or not any(self._folder.glob("*.sock")):
+    def environment(self, command: str = "", stop: Callable[[], bool] = lambda: False) -> dict[str, str]:
+        """The variables that make the tools of a command use a server, or run directly where none is ready.
+
+        A command that names a tool waits until our own server is ready, which takes as long as a tool takes that starts
+        without. A true ``stop`` ends that.
+        """
+        resident = self._resident
+        if resident is not None:
+            now = time.monotonic()
+            if now - self._looked > _LOOK_SECONDS:
+                self._looked, self.resident_pid = now, _process(resident)
+            if self.resident_pid:
+                return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(resident.parent)}
+        while True:
+            with self._lock:
+                self._ensure()
+                if self._folder is None or self._server is None:
+                    return dict(WITHOUT)
+                if any(self._folder.glob("*.sock")):
+                    return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)}
+            if stop() or not _TOOL.search(command):
                 # A command that finds no server starts one, which nobody would end.
                 return dict(WITHOUT)
-            return {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)}
+            time.sleep(_READY_PAUSE)
 
     def servers(self, stop: Callable[[], bool]) -> Iterator[ToolServer]:
         """The servers that a command can be given to, the next one if one does not take it: the user's, and our own.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from ess import settings
 from ess.cluster.groups import Groups
@@ -76,15 +76,38 @@ def _ours(groups: Groups, warm: WarmTools) -> Iterator[tuple[int, str]]:
             )
         elif pid == warm.server_pid:
             yield pid, f"the tool server (process {pid}) is stopped; it is ended, and commands run without it"
+        elif pid == warm.resident_pid:
+            text = f"kill -CONT {pid} lets it go on, kill -KILL {pid} ends it with its commands"
+            yield pid, f"the tool server (process {pid}) is stopped; {text}"
+        elif status.parent == warm.resident_pid != 0 and _streams(pid) in _streams_of(labels):
+            yield pid, _command_is_stopped("a command of the tool server", pid, status)
         elif pid in elsewhere or status.session in labels:
             label = elsewhere.get(pid) or labels.get(status.session) or "a command of the tool server"
-            yield (
-                pid,
-                (
-                    f"{label}: process {pid} ({printable(status.name)}) of its command is stopped; "
-                    f"kill -CONT {pid} lets it go on, kill -KILL {pid} ends it"
-                ),
-            )
+            yield pid, _command_is_stopped(label, pid, status)
+
+
+def _command_is_stopped(label: str, pid: int, status: Status) -> str:
+    return (
+        f"{label}: process {pid} ({printable(status.name)}) of its command is stopped; "
+        f"kill -CONT {pid} lets it go on, kill -KILL {pid} ends it"
+    )
+
+
+def _streams_of(sessions: Container[int]) -> Iterator[tuple[str, ...]]:
+    """The streams of the processes of some sessions: a launcher has those of the command that a server runs for it."""
+    for name in os.listdir("/proc"):  # noqa: PTH208 - each second
+        if name.isdigit():
+            status = status_of(int(name))
+            if status is not None and status.session in sessions and (streams := _streams(int(name))):
+                yield streams
+
+
+def _streams(pid: int) -> tuple[str, ...]:
+    """The standard streams of a process as the kernel names them; none if they cannot be seen."""
+    try:
+        return tuple(os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3))  # noqa: PTH115
+    except OSError:
+        return ()
 
 
 def stopped_processes() -> Iterator[tuple[int, Status]]:

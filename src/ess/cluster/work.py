@@ -207,7 +207,9 @@ def _run_task(
         if held is not None:
             source = cast(BinaryIO, held)
         elif task.others:
-            opener = _opener(job, place, _with_server(setting, warm), groups, folder / names.stem, stop)
+            opener = _opener(
+                job, place, _with_server(setting, warm, job.preprocess, stop), groups, folder / names.stem, stop
+            )
             source = contents(task.files, opener, lines=bool(job.columns or job.delimiter))
         elif task.entry is not None:
             source = open_data(task.entry, job.compression, job.source)
@@ -258,7 +260,7 @@ def _run_task(
             if found is None:
                 ended = run_command(
                     ways.command,
-                    setting=_with_server(setting, warm),
+                    setting=_with_server(setting, warm, ways.command, stop),
                     groups=groups,
                     stdout=names.stdout,
                     stderr=names.stderr,
@@ -379,7 +381,7 @@ def _write(
     return ended, written
 
 
-def _with_server(setting: Setting, warm: WarmTools | None) -> Setting:
-    """The surroundings, with the variables by which commands find the tool server."""
-    variables = warm.environment() if warm is not None else WITHOUT
+def _with_server(setting: Setting, warm: WarmTools | None, command: str, stop: Callable[[], bool]) -> Setting:
+    """The surroundings, with the variables by which the tools of a command find the tool server."""
+    variables = warm.environment(command, stop) if warm is not None else WITHOUT
     return replace(setting, environment={**setting.environment, **variables})
