@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ESS_SHARED", ROOT.parent / "shared"))
 NO_SHARED = "the published data (../shared, or ESS_SHARED) is not on this machine"
 
+#: Run by another Python, which has what it imports.
+collect_ignore = ["swift_process.py"]
+
 # Timing belongs to benchmarks: on a loaded machine a deadline fails tests that are right.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
