@@ -33,6 +33,8 @@ WEBKIT = b"AppleWebKit/537.36 (KHTML, like Gecko)"
          "Chrome Mobile:Android:Phone:Pixel 7"),
         (b"Mozilla/5.0 (Linux; Android 13; Pixel C) " + WEBKIT + b" Chrome/120.0.0.0 Safari/537.36",
          "Chrome:Android:Tablet:Pixel C"),
+        (b"Dalvik/2.1.0 (Linux; U; Android 9; SM-G960F Build/PPR1)", "Android:Android:Phone:Samsung SM-G960F"),
+        (b"Dalvik/2.1.0 (Linux; U; Android 9; SM-T510 Build/PPR1)", "Android:Android:Tablet:Samsung SM-T510"),
         (b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", "IE:Windows:PC:"),
     ],
 )  # fmt: skip

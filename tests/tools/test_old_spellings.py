@@ -24,6 +24,8 @@ ROWS = "k,v\na-b,1\nc,2\n"
         ),
         ("-f,+1 - -d s:k i:v -o - -notitle", "-f,+1 - -d s:k i:v -o,notitle -"),
         ("-f,+1 - -d s:k i:v -o - -c v -notitle -ovar x -notitle -var i:n 0", ""),
+        ("-f,+1 - -d s:k i:v -c v -o,notitle -", "-f,+1 - -d s:k i:v -o,notitle - -c v"),
+        ("-f,+1 - -d s:k i:v -c k -c v k -o - -o x -c k", "-f,+1 - -d s:k i:v -c k -o - -c v k -o x -c k"),
         ("-f,+1,noq - -d s:k i:v -o,noq,esc -", "-f,+1,sep=, - -d s:k i:v -o,sep=,,esc -"),
         ("-bz 5 -f+1,eok,qui - -d s:k i:v", "-f,+1,eok,qui,bz=5 - -d s:k i:v"),
         ("-bz 5 -d s:k s:v", "-f,bz=5 - -d s:k s:v"),

@@ -96,6 +96,17 @@ def modern(uses: Sequence[Use], files: Option | None, added: Option | None = Non
         while (at := next((n for n, use in enumerate(result) if use.name == name and use.option.obsolete), -1)) >= 0:
             old = result.pop(at)
             rewrite(result, at, old, files)
+    return _columns_behind(result)
+
+
+def _columns_behind(uses: list[Use]) -> list[Use]:
+    """A ``-c`` directly before an ``-o`` without one of its own belongs to it, and stands behind it today."""
+    result = list(uses)
+    for at in range(len(result) - 1):
+        names = ["", *(use.name for use in result), ""]  # so that names[at + 1] is that of ``at``
+        before, first, second, after = names[at : at + 4]
+        if (first, second) == ("-c", "-o") and before not in _OUTPUTS and after != "-c":
+            result[at : at + 2] = result[at + 1], result[at]
     return result
 
 

@@ -58,9 +58,9 @@ ROWS_TO = Option(
 )
 SELECT = Option(
     "-c",
-    "Select the columns of the -o before it, or print them to the standard output: * for all; ColName, also with a "
-    "length, a new label or a printf format for a number; ^ColName to change and ~ColName to drop one that is "
-    "selected.",
+    "Select the columns of the -o before it, or of one right behind it that has none, or print them to the standard "
+    "output: * for all; ColName, also with a length, a new label or a printf format for a number; ^ColName to change "
+    "and ~ColName to drop one that is selected.",
     ("ColName",),
     more="ColName",
     group=OUTPUT,

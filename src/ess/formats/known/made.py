@@ -10,8 +10,10 @@ import time
 from calendar import timegm
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 Values = Sequence[bytes]
+_Made = TypeVar("_Made")
 Rule = Callable[[Sequence[Values]], list[bytes] | list[int]]
 
 _MONTHS = {
@@ -107,36 +109,31 @@ def _seconds(read: Callable[[bytes], int]) -> Rule:
 def _each(rule: Callable[[bytes], int]) -> Rule:
     """The rule that takes each different value once."""
     known: dict[bytes, int] = {}
+    return lambda fields: _looked_up(fields[0], known, rule)
 
-    def make(fields: Sequence[Values]) -> list[int]:
-        if len(known) > _MOST_REMEMBERED:
-            known.clear()
-        made: list[int] = []
-        for text in fields[0]:
-            value = known.get(text)
-            if value is None:
-                value = known[text] = rule(text)
-            made.append(value)
-        return made
 
-    return make
+def _looked_up(texts: Values, known: dict[bytes, _Made], rule: Callable[[bytes], _Made]) -> list[_Made]:
+    """The results of a rule for each text, where many are the same; ``known`` remembers it from block to block."""
+    if len(known) > _MOST_REMEMBERED:
+        known.clear()
+    for text in set(texts):
+        if text not in known:
+            known[text] = rule(text)
+    return [known[text] for text in texts]
 
 
 def _day_and_time(fields: Sequence[Values]) -> list[int]:
-    days, times = fields
-    known: dict[tuple[bytes, bytes], int] = {}
-    made: list[int] = []
-    for pair in zip(days, times, strict=True):
-        value = known.get(pair)
-        if value is None:
-            value = known[pair] = iso_time(b"T".join(pair)) // 1000
-        made.append(value)
-    return made
+    known: dict[bytes, int] = {}
+    pairs = [b"T".join(pair) for pair in zip(*fields, strict=True)]
+    return _looked_up(pairs, known, lambda text: iso_time(text) // 1000)
+
+
+_requests: dict[bytes, tuple[bytes, bytes, bytes]] = {}
 
 
 def _part(number: int) -> Rule:
     def make(fields: Sequence[Values]) -> list[bytes]:
-        return [request_parts(text)[number] for text in fields[0]]
+        return [parts[number] for parts in _looked_up(fields[0], _requests, request_parts)]
 
     return make
 

@@ -24,7 +24,7 @@ _CRAWLER_ID = 2
 _DESKTOPS = r"Windows|Mac OS|Linux|Ubuntu|Debian|Fedora|Red Hat|SUSE|Mint|Chrome OS|BSD|Solaris|Gentoo|Arch"
 _TELEVISIONS = r"TV\b|\bTV|AppleTV|Roku|BRAVIA|AFT[A-Z]"
 _CONSOLES = r"PlayStation|Xbox|Nintendo"
-_TABLETS = r"iPad|Tablet|Kindle|PlayBook|Silk/|KF[A-Z]{2,}"
+_TABLETS = r"iPad|Tablet|Kindle|PlayBook|Silk/|KF[A-Z]{2,}|SM-[TXP][0-9]|Nexus (?:7|9|10)\b|Pixel C\b|MediaPad"
 _PHONES = r"Mobile|iPhone|iPod|Phone|BlackBerry|Symbian|MIDP|Opera Mini"
 
 
@@ -58,9 +58,11 @@ def _device_type(agent: str, system: str) -> str:
         return "Console"
     if re.search(_TELEVISIONS, agent):
         return "TV"
-    if re.search(_TABLETS, agent) or (system == "Android" and "Mobile" not in agent):
+    # Browsers for Android say "Mobile" on a phone; other programs there, with Dalvik's agent or their own, never do.
+    is_browser = agent.startswith("Mozilla/")
+    if re.search(_TABLETS, agent) or (system == "Android" and is_browser and "Mobile" not in agent):
         return "Tablet"
-    if re.search(_PHONES, agent):
+    if re.search(_PHONES, agent) or system == "Android":
         return "Phone"
     return "PC" if re.match(_DESKTOPS, system) else ""
 
