@@ -16,7 +16,7 @@ import pytest
 from ess.cluster import ledger, opening
 from ess.cluster.commands import _oldest
 from ess.cluster.execute import execute
-from ess.cluster.groups import Groups
+from ess.cluster.groups import Groups, Running
 from ess.cluster.reaper import session_members
 from ess.cluster.report import StreamResult, reconciliation
 from ess.cluster.stream import Progress, Source, StreamOptions, stream_source
@@ -317,7 +317,7 @@ def test_another_reaper_takes_over_from_one_that_was_killed(tmp_path: Path) -> N
     marker = f"marker-{tmp_path}"
     groups = Groups()
 
-    def start(command: str) -> subprocess.Popen[bytes]:
+    def start(command: str) -> Running:
         return groups.start(
             command,
             environment={**os.environ, "TEST_MARKER": marker},

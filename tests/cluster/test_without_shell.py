@@ -297,6 +297,37 @@ def test_the_environment_is_what_bash_makes(tmp_path: Path, added: dict[str, str
     assert shell_environment(given_to, str(tmp_path), several=several) == theirs
 
 
+_STARTED = """
+import os, sys
+from ess.cluster.groups import Groups
+groups = Groups()
+if sys.argv[1] == "marked":
+    groups.mark("ESS_COUNTS=/nowhere/")
+umask = 0o27 if sys.argv[1] == "umask" else groups._umask
+process = groups.start(sys.argv[2], environment={**os.environ, "ESS_COUNTS": "/nowhere/1"}, folder=os.getcwd(),
+    umask=umask, stdin=None, stdout=1, stderr=2, marked=True)
+code = groups.finish(process)
+groups.close()
+sys.exit(code)
+"""
+
+
+def test_bash_starts_at_once_as_behind_another_one_that_reports_it() -> None:
+    command = "echo $_ $0 $# $- $$; ls /proc/self/fd; env | grep -v ^BASHPID= | sort; trap; no such; cat; exit 7"
+    ours, theirs = os.pipe()
+    said = []
+    for how in ("marked", "reported"):
+        words = [sys.executable, "-c", _STARTED, how, command]
+        done = subprocess.run(words, capture_output=True, pass_fds=(ours, theirs), text=True, check=False, env={
+            **os.environ, "_": "before", "SHLVL": "4", "x.y": "1", "OLDPWD": "/nowhere"
+        })  # fmt: skip
+        said.append((done.returncode, re.sub(r"(?m) \d+$", "", done.stdout), done.stderr))
+    os.close(ours)
+    os.close(theirs)
+    assert said[0] == said[1]
+    assert (said[0][0], "SHLVL=5\n" in said[0][1]) == (7, True)
+
+
 def test_a_tool_that_is_killed_fails_as_under_bash(node: Node, entry: FileEntry, tmp_path: Path) -> None:
     (tmp_path / "die.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
     command = f"{READ} -pmod row {tmp_path}/die.py"
@@ -313,17 +344,21 @@ folder = sys.argv[1]
 groups = Groups()
 groups.mark(f"ESS_COUNTS={folder}/")
 reading, writing = os.pipe()
-running = groups.start_program(
-    Program("/bin/sleep", ("sleep", "1000")), environment=[f"ESS_COUNTS={folder}/1".encode()], folder=sys.argv[2],
-    umask=groups._umask, stdin=reading, stdout=1, stderr=2, alone=sys.argv[3] == "alone",
-)
+if sys.argv[3] == "bash":
+    running = groups.start("sleep 1000 | sleep 1000", environment={**os.environ, "ESS_COUNTS": f"{folder}/1"},
+        folder=sys.argv[2], umask=groups._umask, stdin=reading, stdout=1, stderr=2, marked=True)
+else:
+    running = groups.start_program(
+        Program("/bin/sleep", ("sleep", "1000")), environment=[f"ESS_COUNTS={folder}/1".encode()], folder=sys.argv[2],
+        umask=groups._umask, stdin=reading, stdout=1, stderr=2, alone=sys.argv[3] == "alone",
+    )
 groups._ours.send(b"-%d" % running.pid)  # as if the reaper had not been told of it yet
 os.kill(os.getpid(), 9)
 """
 
 
 @pytest.mark.parametrize("folder", ["/", "."])
-@pytest.mark.parametrize("how", ["alone", "in a session"])
+@pytest.mark.parametrize("how", ["alone", "in a session", "bash"])
 def test_a_program_ends_with_its_worker_also_if_the_reaper_was_not_told_of_it(
     tmp_path: Path, folder: str, how: str
 ) -> None:

@@ -267,9 +267,10 @@ def run_command(
                 folder=setting.folder,
                 umask=setting.umask,
                 stdin=stdin,
-                stdout=out,
-                stderr=err,
+                stdout=out.fileno(),
+                stderr=err.fileno(),
                 label=label,
+                marked=True,
             )
         except EssError:
             if feeder:

@@ -83,8 +83,9 @@ def preprocessed(
                         umask=setting.umask,
                         stdin=feeder.reading_end,
                         stdout=writing,
-                        stderr=messages,
+                        stderr=messages.fileno(),
                         label=label,
+                        marked=True,
                     )
             except BaseException:
                 feeder.discard()

@@ -12,12 +12,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from ess.cluster import reaper
 from ess.cluster.plain_pipelines import Program
 from ess.cluster.processes import status_of
-from ess.cluster.spawning import spawn
+from ess.cluster.spawning import inherited, spawn
 from ess.errors import InitializationError
 from ess.surroundings import is_process_folder, process_umask
 
@@ -71,6 +71,7 @@ class Groups:
         self._folders: list[bytes] = []
         self._marks: list[bytes] = []
         self._umask = process_umask()
+        self._inherited = inherited()
         self._elsewhere: dict[int, str] = {}
         self._tokens = 0
         self._ours, self._reaper = _start_reaper()
@@ -88,17 +89,35 @@ class Groups:
         folder: str,
         umask: int,
         stdin: int | None,
-        stdout: IO[bytes] | int,
-        stderr: IO[bytes] | int,
+        stdout: int,
+        stderr: int,
         label: str = "",
-    ) -> subprocess.Popen[bytes]:
+        marked: bool = False,
+    ) -> Running:
         """Start ``bash -c command`` in a new session; ``stdin`` None is an empty input.
 
-        ``label`` is what it works on, for a person.
+        ``label`` is what it works on, for a person. ``marked``: the environment has the entry of :meth:`mark`, if it
+        was called.
 
         Raises:
             InitializationError: If the folder is gone or the shell cannot be started.
         """
+        if marked and self._marks:
+            shell = Program(self._shell, (self._shell, "-c", command, "bash"))
+            values = {**environment, "_": self._shell}
+            try:
+                with open(os.devnull, "rb") as nothing:  # noqa: PTH123
+                    return self._start(
+                        shell,
+                        [os.fsencode(f"{name}={value}") for name, value in values.items()],
+                        folder,
+                        umask,
+                        (nothing.fileno() if stdin is None else stdin, stdout, stderr),
+                        label,
+                        alone=False,
+                    )
+            except OSError as error:
+                raise InitializationError(f"cannot start the command ({error.strerror})", where=folder) from error
         self._ensure_reaper()
         wire = self._ours.fileno()
         # The shell reports its session before it becomes the command, so the reaper always knows it.
@@ -155,25 +174,39 @@ class Groups:
         a copy of our end of the reaper's socket: so when the reaper sees us gone, it can see that entry. If the program
         runs ``alone``, without others in its session, that is all the reaper has to know.
         """
-        self._ensure_reaper()
-        process: Running
         try:
-            if umask == self._umask and is_process_folder(folder):
-                process = _Spawned(spawn(program.path, program.words, environment, (stdin, stdout, stderr)))
-            else:
-                process = subprocess.Popen(
-                    program.words,
-                    executable=program.path,
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=stderr,
-                    env=dict(os.fsdecode(entry).split("=", 1) for entry in environment),
-                    cwd=folder,
-                    umask=umask,
-                    start_new_session=True,
-                )
+            return self._start(program, environment, folder, umask, (stdin, stdout, stderr), label, alone=alone)
         except OSError:
             return None
+
+    def _start(
+        self,
+        program: Program,
+        environment: Sequence[bytes],
+        folder: str,
+        umask: int,
+        descriptors: tuple[int, int, int],
+        label: str,
+        *,
+        alone: bool,
+    ) -> Running:
+        self._ensure_reaper()
+        process: Running
+        if umask == self._umask and is_process_folder(folder):
+            number = spawn(program.path, program.words, environment, descriptors, closed=self._inherited)
+            process = _Spawned(number)
+        else:
+            process = subprocess.Popen(
+                program.words,
+                executable=program.path,
+                stdin=descriptors[0],
+                stdout=descriptors[1],
+                stderr=descriptors[2],
+                env=dict(os.fsdecode(entry).split("=", 1) for entry in environment),
+                cwd=folder,
+                umask=umask,
+                start_new_session=True,
+            )
         with self._lock:
             self._live[process.pid] = label
             if alone:

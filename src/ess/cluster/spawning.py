@@ -6,6 +6,7 @@ longer than all else that a small file costs here. The same function of the C li
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -23,14 +24,32 @@ _SETSIGDEF, _SETSID = 0x04, 0x80
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
-def spawn(path: str, words: Sequence[str], environment: Sequence[bytes], descriptors: Sequence[int]) -> int:
+def inherited() -> list[int]:
+    """The descriptors that programs would get from this process, besides the first three."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        with contextlib.suppress(OSError):  # that of the folder itself is closed
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
+
+
+def spawn(
+    path: str,
+    words: Sequence[str],
+    environment: Sequence[bytes],
+    descriptors: Sequence[int],
+    *,
+    closed: Sequence[int] = (),
+) -> int:
     """Start a program in a session of its own; its process.
 
     Args:
         path: The program.
         words: The name it is called by, and its arguments.
         environment: Its entries ``NAME=value``.
-        descriptors: Its first descriptors: input, output and messages; nothing else is passed on.
+        descriptors: Its first descriptors: input, output and messages.
+        closed: Those that it does not get, of :func:`inherited`.
 
     Raises:
         OSError: If it cannot be started.
@@ -45,6 +64,8 @@ def spawn(path: str, words: Sequence[str], environment: Sequence[bytes], descrip
     try:
         for number, each in enumerate(descriptors):
             c.posix_spawn_file_actions_adddup2(actions, each, number)
+        for each in closed:
+            c.posix_spawn_file_actions_addclose(actions, each)
         error = c.posix_spawn(
             ctypes.byref(process), os.fsencode(path), actions, _attributes(), _array(texts), _array(environment)
         )

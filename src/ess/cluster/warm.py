@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ess import settings
-from ess.cluster.groups import Groups, has_ended
+from ess.cluster.groups import Groups, Running, has_ended
 from ess.cluster.leftovers import new_folder
 from ess.errors import EssError
 from ess.surroundings import environment
@@ -98,7 +98,7 @@ class WarmTools:
         self._groups = groups
         self._lock = threading.Lock()
         self._folder: Path | None = None
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Running | None = None
         self._started = 0.0
         self._abandoned = 0
         self._useless = environment().get("ESS_WARM") == "0"
