@@ -143,6 +143,34 @@ def test_what_is_wrong_is_told(words: list[str], specs: tuple[str, ...], message
         parse_input_columns(specs, parse_input_attributes(words, where="-f"), where="-d")
 
 
+def test_pairs_of_logfmt_are_columns(tmp_path: Path) -> None:
+    lines = (
+        b'at=info method=GET path="/a b" status=200 duration=1.5ms msg="say \\"hi\\"\\n" http.host=x\r\n'
+        b"no pairs here\nstatus=x\n"
+        b'status=404 debug  \n\na="b\n'
+    )
+    for size in (1 << 20, 7):
+        batches = read(["logfmt"], lines, tmp_path, ("i:status", "s:page:path", "msg", "debug", "S:HTTP_HOST"), size)
+        assert [tuple(row.values()) for row in rows(batches)] == [
+            (200, b"/a b", b'say "hi"\n', b"", b"x"),
+            (404, b"", b"", b"true", b""),
+        ]
+        assert sum(batch.read for batch in batches) == 6
+        assert [(each.record, each.column) for batch in batches for each in batch.rejects] == [
+            (2, ""),
+            (3, "status"),
+            (5, ""),
+            (6, ""),
+        ]
+    found = find_dialect([lines[: lines.index(b"no")], b"level=warn status=500\n"])
+    assert found.known == "logfmt"
+    assert found.columns[3] == "I:status"
+    assert found.columns[-1] == "S:level"
+    assert found.differing == ()
+    names = read_titles(io.BytesIO(lines), parse_input_attributes(["logfmt"], where="-f"), "x").columns
+    assert [column.name for column in names][:3] == ["at", "method", "path"]
+
+
 VALUES = st.text('ab," \n1-é', max_size=5)
 
 

@@ -79,6 +79,7 @@ def test_a_few_odd_values_may_be_accepted(inf: Tool) -> None:
         (b"<?xml version='1.0'?>\n<a/>\n", "XML", ""),
         (b"1|ann|a,b\n2|bob|c,d\n3|cy|e,f\n", '"|" Separated', "I:col1 S:col2 S:col3"),
         (b"#Version: 1.0\n1\tx,y\n2\tz,w\n", '"\\t" Separated', "I:col1 S:col2"),
+        (b"level=info n=1\nlevel=warn n=-\n", "logfmt", "S:level I:n"),
         (b"#Version: 1.0\n#Fields: a sc-bytes\n1\t2\n2\t-\n", "w3c", "S:a L:sc_bytes"),
         (b"n\tv\n01\t-\n02\t7\n03\t+8\n", '"\\t" Separated', "S:n I:v"),
         (b"<table><tr><td>1</td></tr></table>\n", "HTML Table", "I:col1"),

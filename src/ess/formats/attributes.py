@@ -35,6 +35,7 @@ class Format(enum.Enum):
     BINARY = "bin"  #: Arrow streams, between tools
     AQ = "aq"  #: the same, read without column specs
     PATTERN = "rx"  #: lines by a regular expression
+    LOGFMT = "logfmt"  #: lines of key=value
 
     @property
     def is_arrow(self) -> bool:
@@ -138,6 +139,7 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "nginx=log_format": "lines as the log_format of an nginx says, e.g. nginx='$remote_addr [$time_local] $status'",
     "rx=Pattern": "lines that a regular expression matches; its named groups are the columns",
     "vpcflow=Fields": "VPC flow logs with fields of their own, e.g. vpcflow='${version} ${srcaddr} ${bytes}'",
+    "logfmt": "lines of key=value; -d takes columns by their keys, as with title",
     "title": "the first record names the columns; -d takes them by these names, in any order",
     "base=Key": "with jsn and xml: what stands before the key of every column, e.g. base=list[*]",
     "enc=Name": "the encoding of the text, e.g. latin-1 or shift_jis, if it is not UTF-8 and has no byte order mark",

@@ -31,6 +31,7 @@ from ess.schema import ColumnType
 
 if TYPE_CHECKING:
     from ess.formats.known.definition import KnownFormat
+    from ess.schema.columns import Column
 
 _MOST_JOINED_LINES = 50
 _MOST_RECORDS_TO_SPLIT = 2000
@@ -210,12 +211,26 @@ def known_dialect(known: KnownFormat, lines: tuple[str, ...], samples: Sequence[
         attributes = parse_input_attributes([known.name], where="-f")
         found = [titles_of(sample, attributes) for sample in samples]
         columns = columns_below(list(dict.fromkeys(title for titles in found for title in titles)), known)
+    if known.titles is Titles.KEYS:  # which keys a record has says nothing about its file
+        columns, found = _typed_keys(columns, samples), []
     specs = tuple(f"{column.type.name}:{column.name}" for column in columns)
     differing = tuple((number, titles) for number, titles in enumerate(found) if titles and titles != found[0])
     titles = found[0] if found else ()
     plain = next((line for line in lines if not line.startswith("#")), "")
     delimiter = "\t" if titles and "\t" in plain else " "
     return Dialect("text", delimiter, False, specs, lines, known=known.name, titles=titles, differing=differing)
+
+
+def _typed_keys(columns: Sequence[Column], samples: Sequence[bytes]) -> tuple[Column, ...]:
+    """The columns of lines of ``key=value``, with the types of their values in the samples."""
+    from ess.formats.known.logfmt import pairs_of
+
+    values: dict[str, list[str]] = {}
+    for sample in samples:
+        for line in sample.splitlines()[:_MOST_RECORDS_TO_SPLIT]:
+            for key, value in pairs_of(line) or ():
+                values.setdefault(key.decode("utf-8", "surrogateescape"), []).append(value.decode("latin-1"))
+    return tuple(replace(column, type=_column_type(values.get(column.path or "", []))[0]) for column in columns)
 
 
 def _known(samples: Sequence[bytes]) -> KnownFormat | None:

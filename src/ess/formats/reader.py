@@ -157,14 +157,30 @@ def _read_titled(
     batch_bytes: int,
 ) -> Iterator[InputBatch]:
     """The rows of a file whose titles say which column is which, and what its titles lack."""
+    from ess.formats.known.definition import Titles
     from ess.formats.known.titled_records import TitledParser
 
+    if known.titles is Titles.KEYS:
+        yield from _read_pairs(attributes, named, stream, file, batch_bytes)
+        return
     parser = TitledParser(attributes, named.read, known, _parse_laid_out, file)
     layout = Layout(attributes, named.read)
     for batch in _read_stream(stream, file, layout, batch_bytes, parser.name, parser.parse):
         yield InputBatch(named.rows(batch.frame), batch.read, batch.rejects, file)
     if notes := parser.notes():
         yield InputBatch(named.rows(parser.nothing()), 0, (), file, notes)
+
+
+def _read_pairs(
+    attributes: InputAttributes, named: KnownColumns, stream: ByteSource, file: str, batch_bytes: int
+) -> Iterator[InputBatch]:
+    """The rows of a file of ``key=value``."""
+    from ess.formats.known.logfmt import LogfmtParser
+
+    parser = LogfmtParser(attributes, named.read)
+    layout = Layout(attributes, named.read)
+    for batch in _read_stream(stream, file, layout, batch_bytes, parser.name, parser.parse):
+        yield InputBatch(named.rows(batch.frame), batch.read, batch.rejects, file)
 
 
 def _parse_laid_out(raw: RawBlock, start: int, layout: Layout) -> Block:

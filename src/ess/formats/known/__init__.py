@@ -4,7 +4,7 @@
 ``w3c``.
 ``directives`` reads a ``LogFormat`` of Apache and a ``log_format`` of nginx, and ``expressions`` a regular expression
 with named groups. ``columns`` picks columns for ``-d``, ``made`` computes columns from others (times as numbers),
-``titles`` finds columns by titles, below which ``titled_records`` reads.
+``titles`` finds columns by titles, below which ``titled_records`` reads; ``logfmt`` reads pairs of key and value.
 ``head`` reads titles ahead.
 ``reading`` puts both around a reader, and ``pattern_lines`` reads lines by a pattern, into ``raw_rows``.
 ``recognition`` tells from lines which format they have.

@@ -56,6 +56,7 @@ class Titles(enum.Enum):
     NONE = "none"  #: not at all
     FIRST = "first"  #: its first record does
     DIRECTIVE = "directive"  #: lines ``#Fields:`` do
+    KEYS = "keys"  #: each record names those that it has
     LINE = "line"  #: its first line does, if it holds nothing but names of fields; else they are in the usual order
 
 

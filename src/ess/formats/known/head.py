@@ -9,6 +9,8 @@ from ess.errors import InputReadError
 from ess.formats.attributes import InputAttributes
 from ess.formats.blocks import ByteSource, RawBlock
 from ess.formats.known.columns import columns_below
+from ess.formats.known.definition import Titles
+from ess.formats.known.logfmt import keys_of
 from ess.formats.known.titled_records import TitledParser
 from ess.formats.parse_exact import Block, parse_block_exactly
 from ess.formats.records import Layout, line_at
@@ -74,6 +76,8 @@ def _titles_in(data: bytes, attributes: InputAttributes, where: str, *, final: b
     if start >= end:
         return None
     assert attributes.known is not None
+    if attributes.known.titles is Titles.KEYS:
+        return tuple(keys_of(text[start:end])) or None
     parser = TitledParser(attributes, (), attributes.known, _first_record, where)
     parser.parse(RawBlock(text, end, final), start)
     return parser.titles

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from ess.formats.known import access_logs, amazon, services, w3c
+from ess.formats.known import access_logs, amazon, logfmt, services, w3c
 from ess.formats.known.definition import KnownFormat
 
 #: Every format that needs nothing but its name, in the order of its page.
-FORMATS: tuple[KnownFormat, ...] = (*access_logs.FORMATS, *amazon.FORMATS, *services.FORMATS, *w3c.FORMATS)
+FORMATS: tuple[KnownFormat, ...] = (
+    *access_logs.FORMATS,
+    *amazon.FORMATS,
+    *services.FORMATS,
+    *w3c.FORMATS,
+    logfmt.LOGFMT,
+)
 
 _BY_NAME = {each.name: each for each in FORMATS}
 #: Other words for some of them.

@@ -10,14 +10,13 @@ from itertools import zip_longest
 from typing import BinaryIO
 
 from ess.errors import InputDataError
-from ess.formats.attributes import Format, InputAttributes
-from ess.formats.columns import InputColumns
+from ess.formats.attributes import Format, InputAttributes, parse_input_attributes
+from ess.formats.columns import InputColumns, parse_input_columns
 from ess.formats.delimiters import is_comment
-from ess.formats.dialect import find_dialect
+from ess.formats.dialect import Dialect, find_dialect
 from ess.formats.known.columns import columns_below
 from ess.formats.known.definition import KnownFormat, Titles
 from ess.formats.known.head import titles_of
-from ess.formats.known.table import known_format
 from ess.formats.raw import RECORD, read_raw_stream, split_fields
 from ess.formats.text_source import TextSource
 from ess.schema.columns import Column
@@ -145,19 +144,20 @@ def analyse(stream: BinaryIO, name: str, request: Request, profile: Profile, say
         profile.source_lines += counted.lines
         return
     request = replace(request, attributes=replace(request.attributes, encoding=""))  # it is text from here on
-    known = find_known(counted.sample(SAMPLE_BYTES)) if request.automatic else request.attributes.known
-    if known is not None and not request.columns:
+    attributes, found = request.attributes, None
+    if request.automatic and (found := find_named(counted.sample(SAMPLE_BYTES))) is not None:
+        attributes = parse_input_attributes([found.known], where="-f")
+    if attributes.known is not None and not request.columns:
         from ess.tools.loginf.declared_source import analyse_declared  # loads the columns
 
-        attributes = request.attributes
-        if request.automatic:
-            separator = known.separator or attributes.separator
-            attributes = replace(attributes, format=known.format, known=known, separator=separator, quoted=known.quoted)
-        columns = InputColumns(columns_of(known, attributes, counted.sample(SAMPLE_BYTES)))
+        if found is not None:
+            columns = parse_input_columns(found.columns, attributes, where="-f")
+        else:
+            columns = InputColumns(columns_of(attributes.known, attributes, counted.sample(SAMPLE_BYTES)))
         analyse_declared(counted, name, attributes, columns, profile, request.limit)
         profile.files += 1
         profile.marks += counted.marked
-        profile.add_format(known.name)
+        profile.add_format(attributes.known.name)
         profile.source_bytes += counted.bytes
         profile.source_lines += counted.lines
         return
@@ -189,10 +189,10 @@ def given_shape(request: Request) -> Shape:
     return Shape(_separated(request.attributes), request.attributes, request.titled)
 
 
-def find_known(sample: bytes) -> KnownFormat | None:
-    """The format that the beginning of an input has, if it has a name."""
+def find_named(sample: bytes) -> Dialect | None:
+    """The dialect of an input by its beginning, if its format has a name."""
     found = find_dialect([sample])
-    return known_format(found.known) if found.known else None
+    return found if found.known else None
 
 
 def columns_of(known: KnownFormat, attributes: InputAttributes, sample: bytes) -> tuple[Column, ...]:
