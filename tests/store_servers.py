@@ -211,9 +211,14 @@ class Azurite(StoreServer):
     def delete(self, key: str) -> None:
         self._client.delete_blob(key)
 
-    def publish(self) -> None:
-        """Let everybody read the container, without a key."""
+    @contextmanager
+    def published(self) -> Iterator[None]:
+        """Let everybody read the container, without a key, for some time."""
         self._client.set_container_access_policy({}, public_access="container")
+        try:
+            yield
+        finally:
+            self._client.set_container_access_policy({})
 
 
 def _connection(port: int | str, key: str) -> str:

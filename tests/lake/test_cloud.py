@@ -253,16 +253,18 @@ def test_an_account_without_a_key_is_enough_for_a_public_container(
     endpoint = options(kind, server, Path())["endpoint"]
     with pytest.raises(OptionError, match="the default credential is sent by https:// only; give a key"):
         ess.select(f"blob://{BUCKET}", account_name=AZURITE_ACCOUNT, endpoint=endpoint, label="private")
-    server.publish()
-    for _ in range(2):  # a script is run again
-        chosen = ess.select(f"blob://{BUCKET}", account_name=AZURITE_ACCOUNT, endpoint=endpoint, label="public")
-        assert chosen.access.credentials.get("AZURE_STORAGE_KEY") == ""
-        assert paths(ess.ls("shop/*.txt").files) == ["shop/notes.txt"]
-        assert ess.cat("shop/notes.txt").read() == b"nothing\n"
-    ess.category_add("sales", "shop/sales*.gz")
-    with pytest.raises(OutputWriteError, match="it is asked without a key, so it is only read; select it with --acc"):
-        ess.stream("sales", command="touch it-ran; cat", s3out="public:out/")
-    assert not Path("it-ran").exists()
+    with server.published():
+        for _ in range(2):  # a script is run again
+            chosen = ess.select(f"blob://{BUCKET}", account_name=AZURITE_ACCOUNT, endpoint=endpoint, label="public")
+            assert chosen.access.credentials.get("AZURE_STORAGE_KEY") == ""
+            assert paths(ess.ls("shop/*.txt").files) == ["shop/notes.txt"]
+            assert ess.cat("shop/notes.txt").read() == b"nothing\n"
+        ess.category_add("sales", "shop/sales*.gz")
+        with pytest.raises(
+            OutputWriteError, match="it is asked without a key, so it is only read; select it with --acc"
+        ):
+            ess.stream("sales", command="touch it-ran; cat", s3out="public:out/")
+        assert not Path("it-ran").exists()
 
 
 @pytest.mark.usefixtures("places")

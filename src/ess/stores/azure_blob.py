@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from hashlib import md5
 from ssl import SSLError
 from typing import Any, BinaryIO
@@ -54,12 +54,14 @@ from ess.stores.store import (
     damaged,
     opened,
 )
-from ess.stores.wire import Patience
+from ess.stores.wire import Patience, first_then
 
 _HINT = (
     "check AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN"
 )
 _CONNECT_SECONDS = 10.0
+#: The status of an answer that the library takes for final.
+_TOO_MANY = 429
 
 
 class Container:
@@ -129,29 +131,30 @@ class Container:
         if version and known.version != version:
             raise changed(self.at(key))
         whole = offset == 0 and (length is None or length >= known.size)
-        length = known.size - offset if length is None else min(length, known.size - offset)
-        if length <= 0:
-            return opened(iter(()))
-        with self._explained(key, writing=False):
-            found = self._client.download_blob(
-                key,
-                offset=offset,
-                length=length,
-                etag=f'"{known.version}"',
-                match_condition=MatchConditions.IfNotModified,
-            )
+        end = known.size if length is None else min(offset + length, known.size)
         checksum = properties.content_settings.content_md5 if whole else None
-        return opened(self._pieces(key, found.chunks(), bytes(checksum or b"")))
+        pieces = self._pieces(key, known.version, offset, end, bytes(checksum or b""))
+        return opened(first_then(next(pieces, b""), pieces))
 
-    def _pieces(self, key: str, source: Iterator[bytes], checksum: bytes) -> Iterator[bytes]:
-        found = md5(usedforsecurity=False)
-        while True:
+    def _pieces(self, key: str, version: str, at: int, end: int, checksum: bytes) -> Generator[bytes]:
+        """The bytes from ``at`` to ``end``. The library tries three times for each part; here it is tried for long."""
+        found, patience = md5(usedforsecurity=False), Patience(store_timeout())
+        while at < end:
             with self._explained(key, writing=False):
-                piece = next(source, b"")
-            if not piece:
-                break
-            found.update(piece)
-            yield piece
+                try:
+                    same = MatchConditions.IfNotModified
+                    for piece in self._client.download_blob(
+                        key, offset=at, length=end - at, etag=f'"{version}"', match_condition=same
+                    ).chunks():
+                        found.update(piece)
+                        at += len(piece)
+                        patience.reset()
+                        yield piece
+                    break
+                except HttpResponseError as error:
+                    if error.status_code is not None:
+                        raise
+                    patience.wait(error)
         if checksum and found.digest() != checksum:
             raise damaged(self.at(key))
 
@@ -294,6 +297,18 @@ class _Retry(ExponentialRetry):
     def configure_retries(self, request: Any) -> dict[str, Any]:
         """The state of one request and its repetitions."""
         return {**super().configure_retries(request), "patience": Patience(self._seconds)}
+
+    def send(self, request: Any) -> Any:
+        """The answer, asked for again while the store says that there are too many requests."""
+        patience = Patience(self._seconds)
+        while True:
+            response = super().send(request)  # type: ignore[no-untyped-call]
+            if response.http_response.status_code != _TOO_MANY:
+                return response
+            try:
+                patience.wait(_GaveUp(), str(response.http_response.headers.get("Retry-After", "")))
+            except _GaveUp:
+                return response
 
     def increment(self, settings: dict[str, Any], request: Any, response: Any = None, error: Any = None) -> bool:
         """Wait, and tell whether to try again."""
