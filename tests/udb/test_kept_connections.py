@@ -22,6 +22,7 @@ from ess.udb.wire import connection, kept
 from ess.udb.wire.access import Access, access_folder, make_access, read_access, read_server_access
 from ess.udb.wire.connection import Connection
 from ess.udb.wire.protocol import DatabaseRequest, ScanRequest
+from tests.waiting import stop
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_a_stopped_server_is_told_as_without(
     try:
         _say_hello(port_base)
         monkeypatch.setenv("ESS_ANSWER_TIMEOUT", "1")
-        os.kill(server.pid, signal.SIGSTOP)
+        stop(server.pid)
         with pytest.raises(UdbConnectError, match=rf"\(process {server.pid}\) is stopped and does not answer"):
             _say_hello(port_base)
         os.kill(server.pid, signal.SIGCONT)

@@ -137,6 +137,30 @@ def test_one_thread_watches_over_a_scan_of_any_length(servers: Servers, monkeypa
     assert len(watches) == 1
 
 
+def test_waits_one_after_the_other_are_watched_by_one_thread_which_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = watch._Clock()
+    monkeypatch.setattr(watch, "_clock", clock)
+    monkeypatch.setattr(watch, "ASK_EVERY_SECONDS", 0.05)
+    threads: set[threading.Thread | None] = set()
+    for _ in range(5):
+        with watch.watched(lambda _seconds: True, lambda: None) as watching, watching.waiting():
+            threads.add(clock._thread)
+            assert not watch.is_idle()
+    [thread] = threads
+    assert thread is not None
+    thread.join(30)
+    assert not thread.is_alive() and not watch.is_idle()
+    asked = threading.Event()
+
+    def answers(_seconds: float) -> bool:
+        asked.set()
+        return True
+
+    with watch.watched(answers, lambda: None) as watching, watching.waiting():  # by another one
+        assert asked.wait(30)
+    assert not watching.is_lost
+
+
 def test_a_server_is_not_asked_while_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "ASK_EVERY_SECONDS", 0.01)
     asked: list[float] = []

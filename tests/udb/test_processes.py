@@ -413,7 +413,7 @@ def test_a_server_of_this_machine_that_is_stopped_is_given_up_at_the_first_quest
     monkeypatch.setattr(watch, "AGAIN_SECONDS", 0.1)
     connection = Connection(Server("127.0.0.1", port_base), read_access())
     connection.hello()
-    os.kill(server.pid, signal.SIGSTOP)
+    stop(server.pid)
     try:
         go_on = f"let it go on: kill -CONT {server.pid}, or end it: ess udbd stop"
         told = rf"\(process {server.pid}\) is stopped and does not answer; {go_on}"

@@ -31,6 +31,7 @@ from ess.tools.process import INTERRUPTED, exit_code
 from ess.tools.warm import caller_liveness, protocol
 from ess.tools.warm.circumstances import Circumstances, take, take_environment
 from ess.udb.wire import kept as kept_connections
+from ess.udb.wire import watch
 
 #: A worker's message after a command with exit code 0: it can take another one.
 READY = b"R"
@@ -145,7 +146,7 @@ def _as_before(channel: int, placed: list[int], memory: int) -> bool:
         os.waitpid(-1, os.WNOHANG)
         return False  # it has a child, which may still be at work
     until = time.monotonic() + _CLOSING_SECONDS
-    while threading.active_count() > 1 or _has_foreign_descriptors(channel):
+    while threading.active_count() - watch.is_idle() > 1 or _has_foreign_descriptors(channel):
         if time.monotonic() > until:
             return False  # its opener will close it, when the number is another file's
         time.sleep(0.0005)

@@ -90,15 +90,20 @@ class StageStream:
             self._has_ended = True
             self._waiting.clear()
             self._changed.notify_all()
-        for end in (self._writer.done_writing, self._writer.close):
-            if not self._is_lost:
-                with contextlib.suppress(Exception):
-                    self._connection.aside(partial(self._alone, end), self._give_up)
+        if not self._is_lost:
+            with contextlib.suppress(Exception):
+                self._connection.aside(partial(self._alone, self._end), self._give_up)
         if self._is_lost:
             # Otherwise the library does it when the writer is collected, and prints that it has failed.
             closing = threading.Thread(target=self._close_lost, daemon=True)
             closing.start()
             closing.join(1.0)
+
+    def _end(self) -> None:
+        try:
+            self._writer.done_writing()
+        finally:
+            self._writer.close()
 
     def _close_lost(self) -> None:
         with contextlib.suppress(flight.FlightError, pa.ArrowException, OSError):
