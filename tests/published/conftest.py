@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,10 +26,7 @@ def _machine(workers: int, tmp_path_factory: pytest.TempPathFactory, port: int) 
     folder = tmp_path_factory.mktemp("machine")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {**own_places(folder, port), "PATH": path, "TZ": "UTC"}
-    # As a user has it, with the tool server; the one that a command outside of a stream starts ends soon.
-    runtime = tempfile.mkdtemp(prefix="ess-")  # the path of a socket must be short
-    warm = {"ESS_WARM": "1", "ESS_WARM_IDLE": "5", "ESS_RUNTIME_DIR": runtime}
-    shell = Shell(folder, {**os.environ, **own, **warm}, workers)
+    shell = Shell(folder, {**os.environ, **own}, workers)  # with the tool server of the run, as a user has one
     try:
         if shell.workers:
             shell.run(f"ess cluster create --number {shell.workers}")
@@ -46,7 +41,6 @@ def _machine(workers: int, tmp_path_factory: pytest.TempPathFactory, port: int) 
                 timeout=PATIENCE,
                 check=False,
             )
-        shutil.rmtree(runtime, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

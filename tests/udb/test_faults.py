@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.udb.fault_processes import Servers
 from tests.udb.fault_rounds import Campaign
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
 REAL_ROUNDS = int(os.environ.get("FAULT_REAL_ROUNDS", "1"))
 SEED = os.environ.get("FAULT_SEED", "1")
 
