@@ -53,6 +53,8 @@ def test_a_command_that_names_a_tool_waits_for_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     groups = Groups()
     warm = WarmTools(groups)
+    assert not warm.serves(many=False)
+    assert warm.serves(many=True)
     assert warm.environment("cat | wc; ./loginf_of_mine") == WITHOUT
     assert warm.environment("aq_pp -f -", stop=lambda: True) == WITHOUT
     assert warm.environment("gzip -d | aq_pp -f - | head") != WITHOUT
@@ -64,6 +66,7 @@ def test_without_a_cluster_the_server_of_the_terminal_is_used(monkeypatch: pytes
     monkeypatch.setenv("ESS_WARM", "1")
     groups = Groups()
     warm = WarmTools(groups, resident=True)
+    assert warm.serves(many=False)
     assert warm.environment() == {"ESS_WARM": "1", "ESS_RUNTIME_DIR": os.environ["ESS_RUNTIME_DIR"]}
     assert warm.server_pid == 0
     warm.close()

@@ -105,6 +105,14 @@ class WarmTools:
         self._resident = _resident() if resident and not self._useless else None
         self._looked = -_LOOK_SECONDS
         self.resident_pid = 0
+        self._starts = True
+
+    def serves(self, *, many: bool) -> bool:
+        """True if a job can have a server: that of the terminal, or if it has ``many`` files our own."""
+        if self._resident is None:
+            return many
+        self._starts = many
+        return True
 
     def environment(self, command: str = "", stop: Callable[[], bool] = lambda: False) -> dict[str, str]:
         """The variables that make the tools of a command use a server, or run directly where none is ready.
@@ -185,7 +193,7 @@ class WarmTools:
             self._useless = self._useless or time.monotonic() - self._started < _EARLY
             self._groups.finish(self._server)
             self._server = None
-        if self._server is not None or self._useless:
+        if self._server is not None or self._useless or not self._starts:
             return
         if self._folder is None:
             try:

@@ -41,7 +41,8 @@ class Job:
     """The facts that all tasks of one ``ess stream`` or ``ess exec`` share.
 
     ``columns``, ``delimiter``, ``compression`` and ``preprocess`` are those of the category. With
-    ``quit_on_error``, a bundle ends at its first failure. With ``warm``, ``aq_*`` commands use a tool server.
+    ``quit_on_error``, a bundle ends at its first failure. With ``warm``, it pays to start a tool server for ``aq_*``
+    commands.
     ``source`` opens the files on the node, with credentials that come along: its environment has none. ``output`` does
     the same for the objects that the tasks write.
     """
@@ -124,7 +125,16 @@ def run_bundle(
         prefetch.expect(job, tasks[number + 1 : number + 2])
         lost = groups.replaced, warm.abandoned
         outcome = _run_task(
-            job, task, warm if job.warm else None, place, attempt, groups, stop, folder, prefetch, files
+            job,
+            task,
+            warm if warm.serves(many=job.warm) else None,
+            place,
+            attempt,
+            groups,
+            stop,
+            folder,
+            prefetch,
+            files,
         )
         if outcome.ended.exit_code and not stop() and (groups.replaced, warm.abandoned) != lost:
             # Not the command has failed, but a helper that it had begun with. What it imported counts once.
