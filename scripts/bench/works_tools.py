@@ -145,6 +145,32 @@ def access_log(data: Data) -> Work:
     )
 
 
+def access_log_by_name(data: Data) -> Work:
+    """The same, with the columns that the format brings."""
+    log, clients = str(data.access_log), str(data.clients)
+    rest = (
+        *("-filt", 'PatCmp(path,"/shop/*")', "-cmb,+1,req", clients, "s:host", "s:customer", "s:segment"),
+        *("-o", OUT, "-c", "host", "customer", "segment", "t", "path", "status", "bytes"),
+    )
+    divided = ("-f,div,eok,qui", log, "-d", *_ACCESS, "-eval", "l:t", 'DateToTime(time,"%d/%b/%Y:%H:%M:%S %z")')
+    named = ("-f,combined,eok,qui", log, "-d", "host", "l:t:epoch", "s:path:url", "status", "bytes")
+    return Work(
+        "access-log-by-name",
+        "the same log by `-f,combined`, with its columns `epoch` and `url`",
+        (
+            Contestant("aq_pp", (tool("aq_pp"), *named, *rest)),
+            Contestant("aq_pp, div", (tool("aq_pp"), *divided, *rest)),
+            Contestant("gawk", ("gawk", "-v", f"clients={clients}", programs.GAWK_ACCESS, log), "gawk", stdout=True),
+        ),
+        (
+            Goal("at least as fast as `div`", {"aq_pp, div": 1.0}),
+            Goal("at least 3 times as fast as gawk", {"gawk": 1 / 3}),
+        ),
+        Columns(("text", "text", "text", "number", "text", "number", "number")),
+        rows=data.log_lines,
+    )
+
+
 def count(data: Data) -> Work:
     """Counts and statistics for each key."""
     source = str(data.purchases)
@@ -294,6 +320,7 @@ WORKS = {
     "not-utf8": not_utf8,
     "gzip": compressed,
     "access-log": access_log,
+    "access-log-by-name": access_log_by_name,
     "count": count,
     "order": order,
     "stateful": stateful,

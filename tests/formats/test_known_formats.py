@@ -15,7 +15,8 @@ from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import parse_input_columns
 from ess.formats.dialect import find_dialect
 from ess.formats.known.definition import Titles
-from ess.formats.known.made import iso_time, log_time, syslog_time
+from ess.formats.known.log_times import log_times
+from ess.formats.known.made import iso_time, log_time, request_parts, syslog_time
 from ess.formats.known.table import FORMATS, known_format
 from ess.formats.reader import InputBatch, read_input
 from ess.pipeline.options import split_attributes
@@ -340,6 +341,28 @@ def test_combined_finds_what_an_expression_finds(
     assert found == expected
 
 
+REQUESTS = st.one_of(
+    ESCAPED,
+    st.tuples(
+        st.sampled_from(["GET", "get", "M-SEARCH", "X1", "é"]),
+        st.sampled_from(["/", "/a b", "", "/é?q=1", "*"]),
+        st.sampled_from(["HTTP/1.1", "HTTP/0.9", "RTSP/1.0", "http", ""]),
+    ).map(" ".join),
+    st.binary(max_size=4).map(lambda raw: "".join(f"\\x{byte:02x}" for byte in raw)),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(REQUESTS, min_size=1, max_size=30))
+def test_parts_of_requests_are_those_of_the_rule(tmp_path_factory: pytest.TempPathFactory, requests: list[str]) -> None:
+    lines = [f'h - u [12/Mar/2026:10:15:32 +0100] "{request}" 200 7'.encode() for request in requests]
+    names = ("request", "method", "url", "protocol")
+    for row in rows(read("clf", b"\n".join(lines), tmp_path_factory.mktemp("log"), names)):
+        raw = row["request"]
+        assert isinstance(raw, bytes)
+        assert (row["method"], row["url"], row["protocol"]) == request_parts(raw)
+
+
 def unescaped(text: bytes) -> bytes:
     return re.sub(rb"\\(x..|.)", lambda each: bytes([int(each[1][1:], 16)]) if each[1][1:] else each[1], text)
 
@@ -352,6 +375,25 @@ def test_times_are_those_of_the_library(time: datetime, minutes: int) -> None:
     text = f"{time:%Y-%m-%dT%H:%M:%S.%f}{zone}"
     whole = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
     assert iso_time(text.encode()) == int(whole.timestamp()) * 1000 + whole.microsecond // 1000
+
+
+BORDERS = st.tuples(
+    st.integers(0, 33), st.sampled_from(["Feb", "FEB", "Apr", "Foo"]), st.sampled_from([1969, 2000, 2023, 2100])
+)
+TIMES = st.one_of(
+    st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(
+        lambda time: f"{time:%d/%b/%Y:%H:%M:%S} +0530".encode()
+    ),
+    BORDERS.map(lambda parts: f"{parts[0]:02}/{parts[1]}/{parts[2]}:23:59:60 -1200".encode()),
+    st.sampled_from([b"", b"-", b"12/Mar/2026:10:15:32", b"12/Mar/2026:24:15:32 +0000", b"12/Mar/2026 10:15:32 +0000"]),
+)
+
+
+@given(st.lists(TIMES, max_size=20))
+def test_many_times_are_those_of_single_ones(texts: list[bytes]) -> None:
+    alike = [text for text in texts if len(text) == 26]
+    for some in (texts, alike):
+        assert log_times(some).tolist() == [log_time(text) for text in some]
 
 
 @pytest.mark.parametrize(

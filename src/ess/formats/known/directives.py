@@ -161,9 +161,9 @@ def _made_of(fields: list[Field]) -> tuple[Made, ...]:
     elif "time_iso8601" in titles:
         made.append(Made("epoch", _L, help_, "iso seconds", ("time_iso8601",)))
     elif "msec" in titles:
-        made.append(Made("epoch", _L, help_, "unix seconds", ("msec",)))
+        made.append(Made("epoch", _L, help_, "number seconds", ("msec",)))
     if "msec" in titles:
-        made.append(Made("epoch_ms", _L, "the time in milliseconds", "unix milliseconds", ("msec",)))
+        made.append(Made("epoch_ms", _L, "the time in milliseconds", "number milliseconds", ("msec",)))
     if "request" in titles:
         made += REQUEST_COLUMNS
     return tuple(each for each in made if each.name not in titles)

@@ -102,16 +102,6 @@ def request_parts(text: bytes) -> tuple[bytes, bytes, bytes]:
     return (match[1], match[2], match[3] or b"") if match else (b"", b"", b"")
 
 
-def _seconds(read: Callable[[bytes], int]) -> Rule:
-    return _each(lambda text: read(text) // 1000)
-
-
-def _each(rule: Callable[[bytes], int]) -> Rule:
-    """The rule that takes each different value once."""
-    known: dict[bytes, int] = {}
-    return lambda fields: _looked_up(fields[0], known, rule)
-
-
 def _looked_up(texts: Values, known: dict[bytes, _Made], rule: Callable[[bytes], _Made]) -> list[_Made]:
     """The results of a rule for each text, where many are the same; ``known`` remembers it from block to block."""
     if len(known) > _MOST_REMEMBERED:
@@ -126,16 +116,6 @@ def _day_and_time(fields: Sequence[Values]) -> list[int]:
     known: dict[bytes, int] = {}
     pairs = [b"T".join(pair) for pair in zip(*fields, strict=True)]
     return _looked_up(pairs, known, lambda text: iso_time(text) // 1000)
-
-
-_requests: dict[bytes, tuple[bytes, bytes, bytes]] = {}
-
-
-def _part(number: int) -> Rule:
-    def make(fields: Sequence[Values]) -> list[bytes]:
-        return [parts[number] for parts in _looked_up(fields[0], _requests, request_parts)]
-
-    return make
 
 
 _BSD_TIME = re.compile(rb"([A-Za-z]{3}) +([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\Z")
@@ -185,22 +165,22 @@ def _numbers(factor: int) -> Rule:
     return make
 
 
+#: What makes a number of a text.
+NUMBERS: dict[str, Callable[[bytes], int]] = {
+    "log seconds": lambda text: log_time(text) // 1000,
+    "log milliseconds": log_time,
+    "iso seconds": lambda text: iso_time(text) // 1000,
+    "iso milliseconds": iso_time,
+    "syslog seconds": lambda text: syslog_time(text) // 1000,
+    "syslog milliseconds": syslog_time,
+}
+#: The parts of a request, by their number in ``request_parts``.
+REQUEST_PARTS = {"request method": 0, "request url": 1, "request protocol": 2}
 #: What makes a column of the values of fields.
 RULES: dict[str, Rule] = {
-    "log seconds": _seconds(log_time),
-    "log milliseconds": _each(log_time),
+    "day and time": _day_and_time,
     "number seconds": _numbers(1),
     "number milliseconds": _numbers(1000),
-    "syslog seconds": lambda fields: [syslog_time(text) // 1000 for text in fields[0]],
-    "syslog milliseconds": lambda fields: [syslog_time(text) for text in fields[0]],
     "syslog facility": lambda fields: [_priority(text, severity=False) for text in fields[0]],
     "syslog severity": lambda fields: [_priority(text, severity=True) for text in fields[0]],
-    "day and time": _day_and_time,
-    "iso seconds": _seconds(iso_time),
-    "iso milliseconds": _each(iso_time),
-    "unix seconds": _seconds(unix_time),
-    "unix milliseconds": _each(unix_time),
-    "request method": _part(0),
-    "request url": _part(1),
-    "request protocol": _part(2),
 }

@@ -8,8 +8,8 @@ import polars as pl
 
 from ess.formats.known.columns import picture_below_titles, picture_of
 from ess.formats.known.definition import KnownFormat, Titles
-from ess.formats.known.made import RULES
-from ess.formats.values import Value, converter
+from ess.formats.known.made_columns import make_column
+from ess.formats.values import converter
 from ess.schema.batch import PHYSICAL, Batch
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
@@ -35,7 +35,7 @@ class KnownColumns:
         picture = self._picture
         for column, rule, keys in picture.made:
             if column.used:
-                made = RULES[rule.rule]([records.get_column(key).to_list() for key in keys])
+                made = make_column(rule.rule, [records.get_column(key) for key in keys])
                 records = records.with_columns(_as(column, made))
         return records.select(picture.keys)
 
@@ -46,10 +46,13 @@ class KnownColumns:
         return self.read[index].name.removeprefix("#") if index < len(self.read) else f"#{index + 1}"
 
 
-def _as(column: Column, made: list[bytes] | list[int]) -> pl.Series:
+def _as(column: Column, made: pl.Series) -> pl.Series:
     """The values in the type, and with the attributes, that ``-d`` gives the column."""
-    values: Sequence[Value] = made
-    if column.type is ColumnType.S:
-        convert = converter(column)
-        values = [convert(value if isinstance(value, bytes) else b"%d" % value) for value in made]
-    return pl.Series(column.key, values, dtype=PHYSICAL[column.type])
+    own = column.attributes
+    if column.type is not ColumnType.S:
+        return made.cast(PHYSICAL[column.type]).alias(column.key)
+    if made.dtype == pl.Binary and not (own.trim or own.lower or own.upper):
+        return made.alias(column.key)
+    convert = converter(column)
+    values = [convert(value if isinstance(value, bytes) else b"%d" % value) for value in made.to_list()]
+    return pl.Series(column.key, values, dtype=pl.Binary)
