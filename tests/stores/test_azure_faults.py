@@ -75,7 +75,8 @@ def test_what_lasts_is_told(store: Store, proxy: FaultyProxy, monkeypatch: pytes
     with pytest.raises(OutputWriteError, match=f"az://{BUCKET}/b: the store has failed .HTTP status 429."):
         store.put("b", b"x")
     proxy.faults += [Fault(after=9) for _ in range(3)]
-    with pytest.raises(InputOpenError, match=f"az://{BUCKET}/a: the store has failed; try again"):
+    said = "(has failed; try again|cannot be reached, or does not answer)"  # it depends on when the break is seen
+    with pytest.raises(InputOpenError, match=f"az://{BUCKET}/a: the store {said}"):
         content(store)
 
 
