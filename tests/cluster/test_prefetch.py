@@ -12,6 +12,7 @@ import pytest
 
 from ess.cluster import prefetch
 from ess.cluster.commands import Setting
+from ess.cluster.embedded import EmbeddedRuntime
 from ess.cluster.held_input import HeldInput
 from ess.cluster.prefetch import Prefetch
 from ess.cluster.stream import Source, StreamOptions, stream_source
@@ -72,6 +73,19 @@ def test_no_more_wait_than_allowed_and_all_are_closed(tmp_path: Path) -> None:
     ahead.expect(JOB, tasks)
     assert ahead.take(tasks[0]) is None
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_a_file_that_a_thread_begins_with_now_keeps_no_other_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [Task(number, entry) for number, entry in enumerate(make_files(tmp_path, [b"a", b"b"]))]
+    runtime = EmbeddedRuntime(tmp_path, 1)
+    monkeypatch.setattr(runtime._threads[0], "start", lambda: None)  # a thread that is slow to begin
+    for slot, task in zip(runtime.slots(), tasks, strict=False):
+        runtime.start(slot, task.index, 1, JOB, [task])
+    assert list(runtime._prefetch._coming) == [1]
+    runtime._begun = 0
+    runtime.close()
 
 
 def test_a_file_that_cannot_be_opened_fails_when_it_is_its_turn(tmp_path: Path) -> None:

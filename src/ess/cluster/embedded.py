@@ -52,10 +52,12 @@ class EmbeddedRuntime:
         self._stopping = threading.Event()
         self._failed = False
         self._slots = [Slot(0, number) for number in range(threads * (1 + _AHEAD))]
+        self._lock = threading.Lock()
         self._waiting: deque[_Bundle] = deque()
         self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()  # one for each that waits; false ends a thread
         self._threads = [threading.Thread(target=carried(self._work(n, threads)), daemon=True) for n in range(threads)]
         self._begun = 0
+        self._busy = 0
 
     @property
     def at_a_time(self) -> int:
@@ -83,10 +85,14 @@ class EmbeddedRuntime:
             files = UsedAgain(self._folder, f"thread-{number}.{secrets.token_hex(6)}")
             try:
                 while self._calls.get() and not self._stopping.is_set():
-                    bundle = self._waiting.popleft()
+                    with self._lock:
+                        bundle = self._waiting.popleft()
+                        self._busy += 1
                     if not self._failed:
                         self._expect()
                         self._run(bundle, place, files)
+                    with self._lock:
+                        self._busy -= 1
             except BaseException as error:  # told to the main thread, which raises it
                 self._events.put(error)
             finally:
@@ -112,8 +118,11 @@ class EmbeddedRuntime:
         self._events.put(Finished(bundle.slot, bundle.number, bundle.attempt, outcomes))
 
     def _expect(self) -> None:
-        """Fetch the inputs of what comes next."""
-        for bundle in list(self._waiting)[: len(self._threads)]:
+        """Fetch the inputs of what comes next: not of what threads that have nothing to do begin with now."""
+        with self._lock:
+            idle = len(self._threads) - self._busy
+            coming = list(self._waiting)[idle : idle + len(self._threads)]
+        for bundle in coming:
             self._prefetch.expect(bundle.job, bundle.tasks[:1])
 
     def wait(self, seconds: float) -> list[Event]:
