@@ -6,19 +6,17 @@ import io
 import os
 import threading
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from ess.cluster import prefetch
 from ess.cluster.commands import Setting
 from ess.cluster.embedded import EmbeddedRuntime
-from ess.cluster.held_input import HeldInput
+from ess.cluster.held_input import HeldInput, held_file
 from ess.cluster.prefetch import Prefetch
 from ess.cluster.stream import Source, StreamOptions, stream_source
 from ess.cluster.work import Job, Task
 from ess.errors import InputOpenError
-from ess.lake.content import open_data
 from ess.lake.entry import FileEntry
 from tests.cluster.running import make_files, wait_until
 
@@ -45,12 +43,12 @@ def test_the_next_file_is_opened_while_the_first_one_runs(
     entries = make_files(tmp_path, [b"%d\n" % number for number in range(3)])
     opened = tmp_path / "opened"
 
-    def noting(entry: FileEntry, *rest: object) -> BinaryIO:
+    def noting(entry: FileEntry, *rest: object) -> HeldInput | None:
         if entry == entries[1]:
             opened.touch()
-        return open_data(entry, *rest)  # type: ignore[arg-type]
+        return held_file(entry, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(prefetch, "open_data", noting)
+    monkeypatch.setattr(prefetch, "held_file", noting)
     stdout, stderr = io.BytesIO(), io.BytesIO()
     wait = f"until [ -e {opened} ]; do sleep 0.01; done; cat"
     waiting = Source(entries, name=command, columns=("s:a",), preprocess=wait)
@@ -106,6 +104,7 @@ def test_closing_ends_what_is_being_read(tmp_path: Path, monkeypatch: pytest.Mon
             return b"x"
 
     reading = threading.Event()
+    monkeypatch.setattr(prefetch, "held_file", lambda *_: None)
     monkeypatch.setattr(prefetch, "open_data", lambda *_: Endless())
     ahead = Prefetch(1)
     ahead.expect(JOB, [Task(0, make_files(tmp_path, [b"a"])[0])])

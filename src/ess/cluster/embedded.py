@@ -89,6 +89,7 @@ class EmbeddedRuntime:
                         bundle = self._waiting.popleft()
                         self._busy += 1
                     if not self._failed:
+                        self._prefetch.due(bundle.tasks[0])
                         self._expect()
                         self._run(bundle, place, files)
                     with self._lock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from ess.errors import EssError, SystemFailure
@@ -21,6 +21,9 @@ from ess.stores.kinds import Access
 HELD = 16 << 20
 
 _PIECE = 1 << 20
+
+#: The most bytes of a compressed file that are read at one go.
+_SMALL = 8 << 20
 
 #: So many bytes of a file tell what it is compressed by.
 _HEAD = 512
@@ -58,11 +61,7 @@ class HeldInput(io.RawIOBase):
                 if not piece:
                     self.is_whole = True
                     return
-                view = memoryview(piece)
-                while view:
-                    written = os.write(self._file, view)
-                    self.size += written
-                    view = view[written:]
+                self.size += _write(self._file, piece)
         except EssError as error:
             self.error = error
         except OSError as error:
@@ -123,24 +122,80 @@ class FileItself(HeldInput):
         io.RawIOBase.close(self)
 
 
-def file_itself(entry: FileEntry, compression: str, source: Access) -> FileItself | None:
-    """A file whose content a command can read from where it is; None if it cannot, or cannot be opened.
+class _Unpacked(HeldInput):
+    """All of the content of a file.
 
-    The arguments are those of :func:`ess.lake.content.open_data`.
+    Args:
+        pieces: The content.
+
+    Raises:
+        OverflowError: If it is more than :data:`HELD`.
     """
-    if entry.member is not None or compression not in ("", "none") or source != THIS_DISK:
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._given = 0
+        self.error = None
+        self.is_whole = True
+        self.size = 0
+        self._file = os.memfd_create("input", os.MFD_CLOEXEC)
+        try:
+            for piece in pieces:
+                if self.size + len(piece) > HELD:
+                    raise OverflowError
+                self.size += _write(self._file, piece)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if not self.closed:
+            os.close(self._file)
+        io.RawIOBase.close(self)
+
+
+def held_file(entry: FileEntry, compression: str, source: Access) -> HeldInput | None:
+    """A small file of this disk, or any that is not compressed, held as a whole; None for any other.
+
+    The arguments are those of :func:`ess.lake.content.open_data`, which tells what is wrong with a file.
+    """
+    if entry.member is not None or source != THIS_DISK:
         return None
-    if not compression and entry.path.endswith(_PACKED):
-        return None
+    if compression in ("", "none") and not (not compression and entry.path.endswith(_PACKED)):
+        return _file_itself(entry.path, is_plain=compression == "none")
+    if compression in ("", "gzip") and entry.path.endswith(".gz") and entry.size <= _SMALL:
+        return _unpacked(entry.path)
+    return None
+
+
+def _file_itself(path: str, *, is_plain: bool) -> FileItself | None:
     try:
-        file = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
         status = os.fstat(file)
-        if stat.S_ISREG(status.st_mode) and (compression or compression_of(os.pread(file, _HEAD, 0)) == "none"):
+        if stat.S_ISREG(status.st_mode) and (is_plain or compression_of(os.pread(file, _HEAD, 0)) == "none"):
             return FileItself(file, status.st_size)
     except OSError:
         pass
     os.close(file)
     return None
+
+
+def _unpacked(path: str) -> HeldInput | None:
+    from ess.formats.gzip_files import Unusual, unpacked  # loads the decompressors
+
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - for each file
+            data = file.read(_SMALL + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+        return _Unpacked(unpacked(data)) if data and len(data) <= _SMALL else None
+    except (Unusual, OverflowError, OSError, AttributeError):  # not Linux
+        return None
+
+
+def _write(file: int, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+    return len(data)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ess.cluster.held_input import HeldInput, file_itself
+from ess.cluster.held_input import HeldInput, held_file
 from ess.lake.content import THIS_DISK, open_data
 from ess.surroundings import carried
 
@@ -33,6 +33,7 @@ class Prefetch:
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._coming: dict[int, Future[HeldInput]] = {}
+        self._due: dict[int, Future[HeldInput]] = {}
         self._closed = False
 
     def expect(self, job: Job, tasks: Sequence[Task]) -> None:
@@ -43,10 +44,16 @@ class Prefetch:
             with self._lock:
                 if self._closed or len(self._coming) >= self._depth:
                     return
-                if task.index in self._coming:
+                if task.index in self._coming or task.index in self._due:
                     continue
                 self._threads = self._threads or ThreadPoolExecutor(self._depth, "prefetch")
                 self._coming[task.index] = self._threads.submit(carried(self._opener(job, task)))
+
+    def due(self, task: Task) -> None:
+        """Say that it is the turn of a task: its input waits no longer, so another one may."""
+        with self._lock:
+            if task.index in self._coming:
+                self._due[task.index] = self._coming.pop(task.index)
 
     def take(self, task: Task) -> HeldInput | None:
         """The input of a task whose turn it is; None if it was not expected.
@@ -55,14 +62,14 @@ class Prefetch:
             EssError: If it cannot be opened.
         """
         with self._lock:
-            coming = self._coming.pop(task.index, None)
+            coming = self._due.pop(task.index, None) or self._coming.pop(task.index, None)
         return None if coming is None or coming.cancel() else coming.result()
 
     def close(self) -> None:
         """Drop what has not been taken."""
         with self._lock:
             self._closed = True
-            left, self._coming = list(self._coming.values()), {}
+            left, self._coming, self._due = [*self._coming.values(), *self._due.values()], {}, {}
         if self._threads is None:
             return
         self._threads.shutdown(cancel_futures=True)
@@ -73,8 +80,8 @@ class Prefetch:
     def _opener(self, job: Job, task: Task) -> Callable[[], HeldInput]:
         def opened() -> HeldInput:
             assert task.entry is not None
-            itself = file_itself(task.entry, job.compression, job.source)
-            return itself or HeldInput(open_data(task.entry, job.compression, job.source), lambda: self._closed)
+            held = held_file(task.entry, job.compression, job.source)
+            return held or HeldInput(open_data(task.entry, job.compression, job.source), lambda: self._closed)
 
         return opened
 

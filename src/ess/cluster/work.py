@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 from ess.cluster.commands import Ended, Setting, remove_reports, run_command
 from ess.cluster.contents import contents, preprocessed
 from ess.cluster.groups import Groups
-from ess.cluster.held_input import HeldInput, file_itself
+from ess.cluster.held_input import HeldInput, held_file
 from ess.cluster.import_places import COUNTS, mark
 from ess.cluster.plain_pipelines import Program, plain_program
 from ess.cluster.prefetch import Prefetch
@@ -213,7 +213,7 @@ def _run_task(
         source: BinaryIO | None = None
         held = prefetch.take(task)
         if held is None and task.entry is not None and not task.others and ways.may_read_file:
-            held = file_itself(task.entry, job.compression, job.source)
+            held = held_file(task.entry, job.compression, job.source)
         if held is not None:
             source = cast(BinaryIO, held)
         elif task.others:
