@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -20,6 +21,10 @@ NO_SHARED = "the published data (../shared, or ESS_SHARED) is not on this machin
 
 #: Run by another Python, which has what it imports.
 collect_ignore = ["swift_process.py"]
+
+# A fork collects no garbage, not even while it begins: what other threads of pytest have made cannot be finalized
+# there, for they are gone, and what they hold stays held.
+os.register_at_fork(before=gc.disable, after_in_parent=gc.enable)
 
 # Timing belongs to benchmarks: on a loaded machine a deadline fails tests that are right.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

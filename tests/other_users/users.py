@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import gc
+import encodings.ascii  # noqa: F401 - the other user may not be able to read the library of this Python
 import os
 import select
 import shutil
@@ -25,8 +25,6 @@ def act_as(user: int, work: Callable[[], None]) -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        # What other threads of pytest have made is not finalized here: they are gone, and what they hold stays held.
-        gc.disable()
         said = ""
         try:
             os.close(reading)
