@@ -100,55 +100,27 @@ class HeldInput(io.RawIOBase):
         super().close()
 
 
-class FileItself(HeldInput):
-    """A file of this disk that is read as it is: it need not be copied to be held.
+class WholeInput(HeldInput):
+    """An input that is held as a whole: a file of this disk as it is, or content in memory.
 
     Args:
         file: Its descriptor, which is closed with it.
         size: Its bytes.
     """
 
-    def __init__(self, file: int, size: int) -> None:
+    def __init__(self, file: int, size: int = 0) -> None:
         self._given = 0
         self._file = file
         self.error = None
         self.is_whole = True
         self.size = size
 
+    def add(self, piece: bytes) -> None:
+        """Write more to its file."""
+        self.size += _write(self._file, piece)
+
     def close(self) -> None:
         """Close the file."""
-        if not self.closed:
-            os.close(self._file)
-        io.RawIOBase.close(self)
-
-
-class _Unpacked(HeldInput):
-    """All of the content of a file.
-
-    Args:
-        pieces: The content.
-
-    Raises:
-        OverflowError: If it is more than :data:`HELD`.
-    """
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._given = 0
-        self.error = None
-        self.is_whole = True
-        self.size = 0
-        self._file = os.memfd_create("input", os.MFD_CLOEXEC)
-        try:
-            for piece in pieces:
-                if self.size + len(piece) > HELD:
-                    raise OverflowError
-                self.size += _write(self._file, piece)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Give the memory back."""
         if not self.closed:
             os.close(self._file)
         io.RawIOBase.close(self)
@@ -168,7 +140,7 @@ def held_file(entry: FileEntry, compression: str, source: Access) -> HeldInput |
     return None
 
 
-def _file_itself(path: str, *, is_plain: bool) -> FileItself | None:
+def _file_itself(path: str, *, is_plain: bool) -> WholeInput | None:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -176,22 +148,40 @@ def _file_itself(path: str, *, is_plain: bool) -> FileItself | None:
     try:
         status = os.fstat(file)
         if stat.S_ISREG(status.st_mode) and (is_plain or compression_of(os.pread(file, _HEAD, 0)) == "none"):
-            return FileItself(file, status.st_size)
+            return WholeInput(file, status.st_size)
     except OSError:
         pass
     os.close(file)
     return None
 
 
-def _unpacked(path: str) -> HeldInput | None:
+def _unpacked(path: str) -> WholeInput | None:
     from ess.formats.gzip_files import Unusual, unpacked  # loads the decompressors
 
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - for each file
             data = file.read(_SMALL + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
-        return _Unpacked(unpacked(data)) if data and len(data) <= _SMALL else None
+        return _in_memory(unpacked(data)) if data and len(data) <= _SMALL else None
     except (Unusual, OverflowError, OSError, AttributeError):  # not Linux
         return None
+
+
+def _in_memory(pieces: Iterable[bytes]) -> WholeInput:
+    """Content in memory.
+
+    Raises:
+        OverflowError: If it is more than :data:`HELD`.
+    """
+    held = WholeInput(os.memfd_create("input", os.MFD_CLOEXEC))
+    try:
+        for piece in pieces:
+            if held.size + len(piece) > HELD:
+                raise OverflowError
+            held.add(piece)
+    except BaseException:
+        held.close()
+        raise
+    return held
 
 
 def _write(file: int, data: bytes) -> int:

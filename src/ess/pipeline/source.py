@@ -16,7 +16,7 @@ from ess.schema.columns import Column
 
 if TYPE_CHECKING:
     from ess.formats.reader import InputBatch
-    from ess.pipeline.started import StartedFile, TitledFile
+    from ess.pipeline.started import StartedFile
     from ess.schema.batch import Batch
 
 #: The input that means the standard input.
@@ -58,7 +58,7 @@ class InputPlan:
     columns: tuple[Column, ...]
     separators: tuple[bytes, ...] = ()
     rows: RowSource | None = None
-    started: StartedFile | TitledFile | None = None
+    started: StartedFile | None = None
 
 
 class RowSourceOpener(Protocol):
@@ -109,7 +109,7 @@ def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
         attributes = _titled_by_itself(source, attributes)
     specs = definition.arguments if definition else ()
     if not specs and attributes.known is not None and attributes.known.titles is not Titles.NONE:
-        return _below_titles(files, attributes)
+        return _started(files, attributes)
     brings = attributes.known is not None
     given = parse_input_columns(specs, attributes, where="-d") if definition or brings else InputColumns(())
     if required and not any(column.wanted for column in given.columns):
@@ -139,14 +139,6 @@ def _titled_by_itself(source: Use, attributes: InputAttributes) -> InputAttribut
             hint="give them with -d, e.g. -d s:Name i:Count X; or leave out +1, so that the titles name the columns",
         )
     return replace(attributes, known=below_titles(attributes.format, source.where))
-
-
-def _below_titles(files: tuple[str, ...], attributes: InputAttributes) -> InputPlan:
-    """An input whose columns are those of the titles of its first file."""
-    from ess.pipeline.started import TitledFile  # loads what reads it, which other inputs do not need here
-
-    started = TitledFile(files[0], attributes)
-    return InputPlan(files, replace(attributes, every_title=True), started.columns, started=started)
 
 
 def with_used_columns(source: InputPlan, keys: Collection[str]) -> InputPlan:
@@ -195,7 +187,7 @@ def input_of_files(
         return _started(tuple(arguments), attributes)
     specs = tuple(arguments[count:]) or default
     if not specs and attributes.known is not None and attributes.known.titles is not Titles.NONE:
-        return _below_titles(tuple(arguments), attributes)
+        return _started(tuple(arguments), attributes)
     if not specs and attributes.known is None:
         raise OptionError("no columns are given for the file", where=where, hint="name them behind it, e.g. s:Name X")
     columns = parse_input_columns(specs, attributes, where=where, extra=extra)
@@ -206,8 +198,10 @@ def _started(files: tuple[str, ...], attributes: InputAttributes) -> InputPlan:
     """An input that brings its columns: those at the beginning of its first file."""
     from ess.pipeline.started import StartedFile  # loads what reads it, which other formats do not need here
 
-    started = StartedFile(files[0])
-    return InputPlan(files, attributes, started.columns, started=started)
+    started = StartedFile(files[0], attributes)
+    return InputPlan(
+        files, replace(attributes, every_title=attributes.known is not None), started.columns, started=started
+    )
 
 
 def read_file(plan: InputPlan, file: str, stdin: BinaryIO | None) -> Iterator[InputBatch]:

@@ -12,61 +12,32 @@ from ess.schema.columns import Column
 if TYPE_CHECKING:
     from ess.formats.attributes import InputAttributes
     from ess.formats.binary import Replayed
+    from ess.formats.blocks import ByteSource
     from ess.formats.reader import InputBatch
 
 
 class StartedFile:
-    """The first file of an ``aq`` input, open, with its beginning read.
+    """The first file of an input that brings its own columns, open, with its beginning read.
 
     It stays open until it is read, because a pipe cannot be read twice.
 
     Args:
         file: Its name, ``-`` for the standard input.
+        attributes: How to read it: ``aq``, or with titles.
 
     Raises:
         InputOpenError: If it cannot be opened.
-        InputReadError: If it does not begin with column specs.
-    """
-
-    def __init__(self, file: str) -> None:
-        from ess.formats.binary import Replayed, read_head
-
-        stream = open_decompressed(sys.stdin.buffer, name="standard input") if file == "-" else open_decompressed(file)
-        head = read_head(stream, "standard input" if file == "-" else file)
-        self.file = file
-        self.columns: tuple[Column, ...] = head.columns
-        self._stream: Replayed | None = Replayed(head.data, stream)
-
-    def take(self, file: str) -> Replayed | None:
-        """The stream from its first byte, if ``file`` is this one and nobody has taken it yet."""
-        if file != self.file:
-            return None
-        stream, self._stream = self._stream, None
-        return stream
-
-
-class TitledFile:
-    """The first file of an input whose titles name the columns, open, with its titles read.
-
-    Args:
-        file: Its name, ``-`` for the standard input.
-        attributes: How to read it.
-
-    Raises:
-        InputOpenError: If it cannot be opened.
-        InputReadError: If it has no titles.
+        InputReadError: If it does not begin with column specs or titles.
     """
 
     def __init__(self, file: str, attributes: InputAttributes) -> None:
         from ess.formats.binary import Replayed
-        from ess.formats.known.head import read_titles
 
         where = "standard input" if file == "-" else file
         stream = open_decompressed(sys.stdin.buffer, name=where) if file == "-" else open_decompressed(file)
-        head = read_titles(stream, attributes, where)
+        self.columns, data = _beginning(stream, attributes, where)
         self.file = file
-        self.columns: tuple[Column, ...] = head.columns
-        self._stream: Replayed | None = Replayed(head.data, stream)
+        self._stream: Replayed | None = Replayed(data, stream)
 
     def take(self, file: str) -> Replayed | None:
         """The stream from its first byte, if ``file`` is this one and nobody has taken it yet."""
@@ -74,6 +45,19 @@ class TitledFile:
             return None
         stream, self._stream = self._stream, None
         return stream
+
+
+def _beginning(stream: ByteSource, attributes: InputAttributes, where: str) -> tuple[tuple[Column, ...], bytes]:
+    """The columns that an open input brings, and the bytes that were read for them."""
+    if attributes.known is None:
+        from ess.formats.binary import read_head
+
+        head = read_head(stream, where)
+        return head.columns, head.data
+    from ess.formats.known.head import read_titles  # loads what reads it, which `aq` does not need
+
+    titled = read_titles(stream, attributes, where)
+    return titled.columns, titled.data
 
 
 def read_started(
