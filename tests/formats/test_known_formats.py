@@ -17,6 +17,7 @@ from ess.formats.dialect import find_dialect
 from ess.formats.known.definition import Titles
 from ess.formats.known.log_times import log_times
 from ess.formats.known.made import iso_time, log_time, request_parts, syslog_time
+from ess.formats.known.recognition import recognised
 from ess.formats.known.table import FORMATS, known_format
 from ess.formats.reader import InputBatch, read_input
 from ess.pipeline.options import split_attributes
@@ -411,3 +412,10 @@ def test_every_format_has_valid_columns_and_a_source() -> None:
         assert len({column.key for column in known.columns}) == len(known.columns)
         groups = sorted(number for numbers in known.groups for number in numbers) or range(1, len(known.fields) + 1)
         assert known.expression.groups == len(groups) or not known.pattern
+
+
+def test_one_broken_line_of_a_few_is_allowed() -> None:
+    line = '192.0.2.1 - - [12/Mar/2026:10:15:32 +0100] "GET / HTTP/1.1" 200 10 "-" "curl/8"'
+    for good, bad, found in ((3, 1, "combined"), (2, 1, None), (8, 2, None), (18, 2, "combined"), (17, 3, None)):
+        known = recognised([*[line] * good, *["something else"] * bad])
+        assert (known and known.name) == found, (good, bad)

@@ -7,7 +7,8 @@ one defines the other sees.
 
 Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
 
-- ``lake``: datastores, files and categories; ``summaries``: what is known of categories; ``rows``: their rows.
+- ``lake``: datastores, files and categories; ``summaries``: what is known of categories; ``rows``: their rows;
+  ``questions``: those that are often asked of them.
 - ``listings``: those of many files.
 - ``jobs``: commands over files.
 - ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``commands``: options of commands.
@@ -69,6 +70,7 @@ from ess.api.lake import (
     select,
 )
 from ess.api.listings import ls_index
+from ess.api.questions import answer, columns, columns_of, head, hist, per_day, question, sessions, top
 from ess.api.rows import read, rows
 from ess.api.summaries import category, contents, days, summary
 from ess.api.tables import Database, Table, udb
@@ -77,6 +79,7 @@ from ess.api.workspaces import workspace
 __all__ = [
     "Database",
     "Table",
+    "answer",
     "archive_contents",
     "cat",
     "category",
@@ -99,6 +102,8 @@ __all__ = [
     "cluster_status",
     "cluster_stop",
     "cluster_terminate",
+    "columns",
+    "columns_of",
     "compression",
     "contents",
     "create_database",
@@ -114,12 +119,16 @@ __all__ = [
     "execute",
     "export",
     "files",
+    "head",
+    "hist",
     "ls",
     "ls_index",
     "lsa",
+    "per_day",
     "probe",
     "probe_output",
     "purge",
+    "question",
     "read",
     "repository",
     "rows",
@@ -128,9 +137,11 @@ __all__ = [
     "server_reset",
     "server_restart",
     "server_summary",
+    "sessions",
     "start_stream",
     "stream",
     "summary",
+    "top",
     "udb",
     "udbd",
     "use",

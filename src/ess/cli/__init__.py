@@ -1,9 +1,10 @@
 """The ``ess`` command: parse, call :mod:`ess.api`, render, exit.
 
 - ``app``: the command ``ess``; ``words``: words as values; ``manual_forms``: what the reference
-  manuals write in another way; ``lake``, ``stream``, ``cluster`` and ``udb``: its commands.
+  manuals write in another way; ``lake``, ``questions``, ``stream``, ``cluster`` and ``udb``: its commands.
 - ``summary``: ``ess summary``, with ``plot``, which draws, and ``contents``, which tells what a scan has found.
-- ``render``: results as text; ``progress``: that of a stream; ``completion``: of command lines.
+- ``render``: results as text, ``tables``: as tables; ``terminal``: what they are printed to.
+- ``progress``: that of a stream; ``completion``: of command lines.
 - ``category_options``: options made from their table; ``served``: what of ``ess`` runs on the tool server.
 """
 

@@ -50,6 +50,7 @@ INTERRUPTED = 130
 #: is run is loaded, and only that command is made.
 PARTS = {
     "lake": ("select", "summary", "repository", "probe", "purge", "ls", "cat", "lsa", "category"),
+    "questions": ("top", "hist", "days", "sessions", "head", "schema"),
     "cluster": ("stream", "exec", "cluster"),
     "udb": ("create", "drop", "use", "server", "udbd"),
     "completion": ("completion",),

@@ -16,11 +16,11 @@ from importlib import import_module
 _WORDS = frozenset(
     {
         *("select", "summary", "repository", "probe", "purge", "ls", "cat", "lsa", "category", "create", "drop", "use"),
-        *("completion", "-h", "--help", "-v", "--version"),
+        *("completion", "schema", "-h", "--help", "-v", "--version"),
     }
 )
 #: Those that run commands of the user's: they take a process for themselves, and only where nothing sets them apart.
-_LONG = frozenset({"stream", "exec"})
+_LONG = frozenset({"stream", "exec", "top", "hist", "days", "sessions", "head"})
 #: Those of a group that are served.
 _PAIRS = frozenset(
     {("cluster", word) for word in ("set", "status", "iplist")}
@@ -49,6 +49,9 @@ _PRELOADED = (
     "ess.udb.admin.admin",
     "ess.udb.admin.service",
     "ess.api.jobs",
+    "ess.questions.answering",
+    "ess.questions.asked",
+    "ess.questions.described",
     "ess.cluster.embedded",
     "ess.cluster.execute",
     "ess.cluster.lifecycle",

@@ -93,15 +93,7 @@ def stream(
     tell_failures(result.failure_lines)
     if result.messages_left_out:
         _say(f"{result.messages_left_out:,} more lines of messages; --debug shows all")
-    if not result.files and not result.resumed:
-        stats = api.category(category, label=label).stats
-        others = f"; its files are from {stats.first} to {stats.last}" if stats.count else ""
-        _say(f"{category}: no files between {lower} and {upper}{others}")
-    if result.not_run:
-        files = "1 file was" if result.not_run == 1 else f"{result.not_run:,} files were"
-        _say(f"{files} not run because of --quitonerror; --resume continues")
-    for text in result.reconciliation:
-        _say(text)
+    tell_sums(result, category, lower, upper, label)
     if s3out is not None:
         _tell_objects(result, s3out)
     if result.stopped_servers:
@@ -149,6 +141,21 @@ def tell_failures(lines: list[str]) -> None:
         _say(line)
     if len(lines) > _MOST_FAILURES:
         _say(f"and {len(lines) - _MOST_FAILURES} more such lines; --debug tells of each")
+
+
+def tell_sums(
+    result: StreamResult, category: str, lower: str, upper: str, label: str | None, *, first_only: bool = False
+) -> None:
+    """Tell on stderr if there was no file, what was not run, and how many rows each tool read, printed and left out."""
+    if not result.files and not result.resumed:
+        stats = api.category(category, label=label).stats
+        others = f"; its files are from {stats.first} to {stats.last}" if stats.count else ""
+        _say(f"{category}: no files between {lower} and {upper}{others}")
+    if result.not_run:
+        files = "1 file was" if result.not_run == 1 else f"{result.not_run:,} files were"
+        _say(f"{files} not run because of --quitonerror; --resume continues")
+    for text in result.reconciliation[: 1 if first_only else None]:
+        _say(text)
 
 
 def _tell_objects(result: StreamResult | ExecResult, place: str) -> None:

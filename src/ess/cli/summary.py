@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ess import api
-from ess.cli import render
+from ess.cli import render, terminal
 from ess.errors import OptionError
 
 if TYPE_CHECKING:
     from ess.cli.plot import Pen
-
-
-_ASCII = ("C", "POSIX")
 
 
 class Parameter(enum.StrEnum):
@@ -149,24 +145,11 @@ def _pen() -> Pen:
     from ess.cli.plot import Pen
 
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Pen(shutil.get_terminal_size().columns, _can_show("▁█\u00d7·─└┤"), colours)
-
-
-def _can_show(characters: str) -> bool:
-    """True if standard output takes the characters. Python takes C for UTF-8; who says C wants ASCII."""
-    if os.environ.get("LC_ALL") in _ASCII or (
-        os.environ.get("LC_CTYPE") in ("", None, "C.UTF-8", *_ASCII) and os.environ.get("LANG") in _ASCII
-    ):
-        return False
-    try:
-        characters.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeError, LookupError):
-        return False
-    return True
+    return Pen(terminal.columns(), terminal.can_show("▁█\u00d7·─└┤"), colours)
 
 
 def _width() -> int | None:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
+    return terminal.columns() if sys.stdout.isatty() or "COLUMNS" in os.environ else None
 
 
 def _show(lines: Iterable[str]) -> None:

@@ -77,12 +77,20 @@ def _batches(entry: FileEntry, category: Category, columns: InputColumns) -> Ite
         )
 
 
-def _attributes(category: Category) -> InputAttributes:
+def input_words(category: Category) -> tuple[str, ...]:
+    """The attributes of ``-f`` with which a tool reads the records."""
     if category.format:
-        return attributes_of(category.format, where=f"category {category.name}")
+        return (category.format,)
     # one column a line: a NUL in it is an error rather than the end of the column
-    one_column = [r"sep=\x00", "nox"]
-    words = ["csv", f"sep={shown_delimiter(category.delimiter)}"] if category.delimiter else one_column
-    if category.header:
-        words.append("title" if read_by_title(category) else "+1")
-    return parse_input_attributes(words, where=f"category {category.name}")
+    one_column = (r"sep=\x00", "nox")
+    words = ("csv", f"sep={shown_delimiter(category.delimiter)}") if category.delimiter else one_column
+    if not category.header:
+        return words
+    return (*words, "title" if read_by_title(category) else "+1")
+
+
+def _attributes(category: Category) -> InputAttributes:
+    where = f"category {category.name}"
+    if category.format:
+        return attributes_of(category.format, where=where)
+    return parse_input_attributes([*input_words(category)], where=where)

@@ -9,10 +9,8 @@ from functools import cache
 from ess.formats.known.definition import KnownFormat, Titles
 from ess.formats.known.table import FORMATS
 
-#: So many of the lines must have the form ...
-_LEAST_SHARE = 0.9
-#: ... of the first ones.
-_MOST_LINES = 200
+#: One line in so many need not have the form, of the first lines; and one of a few, but not of fewer than this.
+_ONE_IN, _MOST_LINES, _LEAST_FOR_A_MISS = 10, 200, 4
 #: A line of titles has at least so many, and a directive is one of the first lines.
 _LEAST_TITLES, _FIRST_LINES = 3, 20
 _FIELDS = re.compile(r"#\s*fields\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
@@ -34,7 +32,7 @@ def recognised(lines: Sequence[str]) -> KnownFormat | None:
     for known in FORMATS:
         if known.titles is not Titles.NONE and _titles_fit(known, some):
             return known
-        if known.signature and _share(some, _compiled(known.signature)) >= _LEAST_SHARE:
+        if known.signature and _fits(some, _compiled(known.signature)):
             return known
     return None
 
@@ -55,13 +53,12 @@ def _compiled(signature: str) -> re.Pattern[str]:
     return re.compile(signature, re.DOTALL)
 
 
-def _share(lines: Sequence[str], signature: re.Pattern[str]) -> float:
-    """The share of the lines that match; less is enough to know where the first ones do not."""
-    allowed = int((1 - _LEAST_SHARE) * len(lines))
+def _fits(lines: Sequence[str], signature: re.Pattern[str]) -> bool:
+    """True if nearly all lines have the form."""
+    allowed = len(lines) // _ONE_IN or int(len(lines) >= _LEAST_FOR_A_MISS)
     misses = 0
     for line in lines:
-        if signature.fullmatch(line) is None:
-            misses += 1
-            if misses > allowed:
-                return 0.0
-    return 1 - misses / len(lines)
+        misses += signature.fullmatch(line) is None
+        if misses > allowed:
+            return False
+    return True

@@ -1,0 +1,111 @@
+"""The rows of a category, as a tool reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from ess.errors import OptionError
+from ess.lake.categories import Category
+from ess.lake.reading import input_columns, input_words
+from ess.schema import Column, ColumnType
+
+#: The columns of formats with a name that hold the time, and the expressions that give seconds.
+_TIMES = {"epoch": "epoch", "epoch_ms": "Floor(epoch_ms / 1000)"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows of a category, as a tool reads them from its input.
+
+    Attributes:
+        category: The name of the category.
+        format: The attributes of ``-f``.
+        by_title: Whether files name their columns.
+        columns: The columns by their names in lower case.
+    """
+
+    category: str
+    format: tuple[str, ...]
+    by_title: bool
+    columns: Mapping[str, Column]
+
+    @property
+    def words(self) -> list[str]:
+        """The options that read it. Bad records are left out, and counted."""
+        return [",".join(("-f", *self.format, "eok")), "-", "-d,title" if self.by_title else "-d", "%cols"]
+
+    def column(self, name: str, *, where: str) -> Column:
+        """A column by its name.
+
+        Raises:
+            OptionError: If there is none.
+        """
+        found = self.columns.get(name.lower())
+        if found is None:
+            close = get_close_matches(name.lower(), self.columns, n=1)
+            meant = f"do you mean {self.columns[close[0]].name}? " if close else ""
+            raise OptionError(
+                f"category {self.category} has no column '{name}'",
+                where=where,
+                hint=f"{meant}its columns: {' '.join(column.name for column in self.columns.values())}",
+            )
+        return found
+
+    def number(self, name: str, *, where: str) -> Column:
+        """A column of numbers.
+
+        Raises:
+            OptionError: If it is none.
+        """
+        found = self.column(name, where=where)
+        if not found.type.is_numeric:
+            raise OptionError(
+                f"column {found.name} does not hold numbers",
+                where=where,
+                hint=f"give it a type of numbers: ess category change columnspec {self.category} ...",
+            )
+        return found
+
+    def seconds(self, expression: str | None, *, where: str) -> str:
+        """The expression for the time of a row in seconds since 1970; without one, by the format.
+
+        Raises:
+            OptionError: If there is none.
+        """
+        if expression is None:
+            found = next((_TIMES[name] for name in _TIMES if name in self.columns), None)
+            if found is None:
+                raise OptionError(
+                    f"category {self.category} has no column that is known to hold the time",
+                    where=where,
+                    hint="say how a row gives seconds: --time COLUMN, or --time \"DateToTime(COLUMN, 'Y-m-d H:M:S')\"",
+                )
+            return found
+        if expression.lower() in self.columns:
+            return self.number(expression, where=where).name
+        return expression
+
+
+def source_of(category: Category) -> Source:
+    """The rows of a category.
+
+    Raises:
+        OptionError: If its columns are not known.
+    """
+    columns = {column.key: column for column in input_columns(category).columns if column.wanted}
+    words = input_words(category)
+    return Source(
+        category.name, tuple(w for w in words if w not in ("csv", "sep=,", "title")), "title" in words, columns
+    )
+
+
+def specs(columns: Sequence[Column]) -> list[str]:
+    """The columns as words of ``-d`` behind another tool."""
+    return [f"{column.type.name}:{column.name}" for column in columns]
+
+
+def plain(name: str, kind: ColumnType) -> Column:
+    """A column that a tool makes."""
+    return Column(name, kind)
