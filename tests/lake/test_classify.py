@@ -54,6 +54,8 @@ def test_repeated_dates_are_the_dates(names: list[str], base_length: int) -> Non
             for name in names:
                 path = f"/logs/{name}"
                 assert quick.find(path, base_length) == plain.find(path, base_length), path
+        paths = [f"{folder}{name}" for folder in ("/logs/", "", "/2014/09/01/") for name in names]
+        assert quick.find_all(paths, base_length) == [plain.find(path, base_length) for path in paths]
 
 
 def test_many_shapes_have_the_dates_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +68,7 @@ def test_many_shapes_have_the_dates_too(monkeypatch: pytest.MonkeyPatch) -> None
         word = "".join(letters[int(digit)] for digit in f"{number:03}")
         path = f"/{number % 7}/year{word}20140{number % 10}01/{word}-201409{number % 40:02}{word}"
         assert quick.find(path) == plain.find(path)
+        assert quick.find_all([path, f"{path}x"], 3) == [plain.find(path, 3), plain.find(f"{path}x", 3)]
 
 
 GLOBS = st.lists(st.sampled_from(["*", "*", "?", "[a-c]", "[!b]", "[", "]", "a", "b", "1", "/", "ab", "é"]), max_size=5)

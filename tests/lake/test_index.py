@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -103,7 +102,7 @@ def test_only_what_changed_is_written(tmp_path: Path) -> None:
                 f"CREATE TRIGGER on_{event} AFTER {event} ON file BEGIN INSERT INTO written VALUES ({which}.path); END"
             )
     database.close()
-    changed = [*many[:10], replace(many[10], size=7), *many[12:], entry("new")]
+    changed = [*many[:10], many[10]._replace(size=7), *many[12:], entry("new")]
     index.refresh(mine, changed, began=2)
     with sqlite3.connect(the_file(tmp_path)) as database:
         assert {row[0] for row in database.execute("SELECT path FROM written")} == {b"k00010", b"k00011", b"new"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 import ess
 from ess.errors import OptionError
 from ess.lake.dates import NO_DATE, date_rule
-from ess.lake.listing import list_files, list_level
+from ess.lake.entry import FileEntry
+from ess.lake.listing import in_order, list_files, list_level
 from ess.lake.patterns import compile_exclude, parse_patterns
 from ess.lake.select import files_of
 
@@ -169,3 +172,10 @@ def test_links_to_nothing_and_empty_compressed_files_are_told_of(places: dict[st
         f"{tmp_path}/log_20141001.csv.gz: a link to something that is not there; it is left out",
         f"{tmp_path}/log_20140902.csv.gz: it is empty, which no compressed file is; nothing is read of it",
     ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.integers(0, 2), st.text("ab\udcff", max_size=2))))
+def test_files_are_in_order(rows: list[tuple[int, int | None, str]]) -> None:
+    """By date, number and path."""
+    files = [FileEntry(path, 0, 0.0, datetime(2014, 9, 1 + day), number=number) for day, number, path in rows]
+    assert in_order(files) == sorted(files, key=attrgetter("order"))

@@ -29,7 +29,7 @@ Modified = Annotated[
 
 def _show(lines: Iterable[str]) -> None:
     """Print lines to stdout in one go."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write("\n".join([*lines, ""]))
 
 
 def _say(text: str) -> None:

@@ -60,6 +60,8 @@ def _sample(line: str) -> str:
 
 def listing(files: Iterable[FileEntry], *, size: bool, date: bool) -> list[str]:
     """One line a file: its date, its size in bytes and its name, or what of these is wanted."""
+    if not size and not date:
+        return [shown(entry.path) for entry in files]
     lines: list[str] = []
     for entry in files:
         parts: list[str] = []

@@ -101,7 +101,7 @@ def _told(paths: Sequence[str], one: str, several: str) -> tuple[str, ...]:
 
 
 def _standing_for(entry: FileEntry, problem: str) -> FileEntry:
-    return dataclasses.replace(entry, member=Member("", problem=problem))
+    return entry._replace(member=Member("", problem=problem))
 
 
 def _with_versions(entries: Iterable[FileEntry], source: Access) -> list[FileEntry]:
@@ -114,7 +114,7 @@ def _with_versions(entries: Iterable[FileEntry], source: Access) -> list[FileEnt
                 version = store.head(entry.path.removeprefix(store.at(""))).version
             except EssError:
                 version = ""  # reading it tells what is wrong
-            entry = dataclasses.replace(entry, version=version)
+            entry = entry._replace(version=version)
         made.append(entry)
     return made
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 from ess.lake.dates import DateRule, FileDate
 from ess.lake.entry import FileEntry
 from ess.lake.keys import Asked, list_keys
-from ess.lake.listing import Exclusion, Listing, uncollected
+from ess.lake.listing import Exclusion, Listing, in_order, uncollected
 from ess.lake.patterns import Pattern, compile_globs
 from ess.lake.repeated_dates import RepeatedDates
 from ess.stores.store import Store
@@ -108,7 +107,7 @@ def list_groups(groups: Sequence[Group], *, label: str, store: Store) -> list[Li
                             path, entry.size, entry.modified, date.date, label, date.number, version=entry.version
                         )
                     )
-        return [Listing(tuple(sorted(each, key=attrgetter("order"))), requests=tuple(requests)) for each in found]
+        return [Listing(tuple(in_order(each)), requests=tuple(requests)) for each in found]
 
 
 def shared_prefixes(patterns: Iterable[Pattern]) -> list[str]:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ess.lake.dates import NO_DATE, FileDate, date_text
 from ess.lake.member import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ess.stores.store import Entry
 
 
 @dataclass(frozen=True)
@@ -18,9 +26,8 @@ class FileKey:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """A file in a listing.
+class FileEntry(NamedTuple):
+    """A file in a listing. A tuple, for the reason of :class:`ess.stores.store.Entry`.
 
     ``path`` is absolute, or an address in a store; bytes that are not UTF-8 stand in it as
     ``os.fsdecode`` leaves them, so it opens as it is. ``size`` counts bytes, ``modified`` seconds since 1970
@@ -95,3 +102,21 @@ class FileEntry:
     def order(self) -> tuple[datetime, int, str]:
         """The place of the file among others: by date, then number, then path."""
         return (self.date, -1 if self.number is None else self.number, self.path)
+
+
+#: What a class of tuples does with its arguments, without the call of a function in Python.
+_as_file = cast("Callable[[tuple[object, ...]], FileEntry]", partial(tuple.__new__, FileEntry))
+
+
+def file_entries(
+    paths: Sequence[str], entries: Sequence[Entry], dates: Sequence[FileDate], label: str
+) -> Iterator[FileEntry]:
+    """The files of many entries of a store: their paths, what the store tells, and the dates in their names."""
+    _, sizes, modified, versions = zip(*entries, strict=True) if entries else ((), (), (), ())
+    found = [date.date for date in dates]
+    numbers = [date.number for date in dates]
+    # the order of the attributes
+    return map(
+        _as_file,
+        zip(paths, sizes, modified, found, repeat(label), numbers, repeat(False), versions, repeat(None), strict=False),
+    )

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import attrgetter
 
 from ess.errors import InputOpenError
 from ess.lake.dates import AUTO, DateRule
-from ess.lake.entry import FileEntry
+from ess.lake.entry import FileEntry, file_entries
 from ess.lake.keys import Asked, list_folders, list_keys
 from ess.lake.narrow import Narrowing
 from ess.lake.patterns import Pattern, compile_globs
@@ -27,6 +28,8 @@ from ess.stores.store import Dangling, Entry, Folder, Item, Store, Unreadable, a
 
 #: The store of the local datastore: its keys are absolute paths without the first slash.
 THIS_DISK = Disk()
+#: Keys whose dates are looked for together.
+_AT_A_TIME = 1000
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class _Walk:
         return Pattern(text + "*") if text.endswith("/") else pattern
 
     def listing(self) -> Listing:
-        files = sorted(self.found.values(), key=attrgetter("order"))
+        files = in_order(self.found.values())
         return Listing(
             tuple(files), tuple(sorted(self.unreadable)), tuple(self.dangling.values()), requests=tuple(self.requests)
         )
@@ -153,6 +156,16 @@ def uncollected() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
+
+
+def in_order(files: Iterable[FileEntry]) -> list[FileEntry]:
+    """Files by date, number and path; quick where they come by path and few have numbers."""
+    found = sorted(files, key=attrgetter("path"))
+    if any(number is not None for number in map(attrgetter("number"), found)):
+        found.sort(key=attrgetter("order"))
+    else:
+        found.sort(key=attrgetter("date"))
+    return found
 
 
 def _walk_all(walk: _Walk, base: str, prefix: str, match: Callable[[str], object], narrowing: Narrowing | None) -> None:
@@ -213,14 +226,16 @@ def _walk_keys(
     else:
         out, whole = narrowing.leaves_out, narrowing.takes_all
         entries = list_folders(walk.store, key, leaves_out=out, takes_all=whole, tell=tell)
-    root, base_length, label, found, find = walk.store.at(""), len(base), walk.label, walk.found, walk.finder.find
-    for entry in entries:  # of which there may be millions
-        path = root + entry.key
-        if path not in found and match(path) and not (exclusion is not None and exclusion.covers(path)):
-            date = find(path, base_length)
-            found[path] = FileEntry(
-                path, entry.size, entry.modified, date.date, label, date.number, False, entry.version
-            )
+    root, base_length, label, found = walk.store.at(""), len(base), walk.label, walk.found
+    while some := list(islice(entries, _AT_A_TIME)):  # of which there may be millions
+        if match is not all_names:
+            some = [entry for entry in some if match(root + entry.key)]
+        if exclusion is not None:
+            some = [entry for entry in some if not exclusion.covers(root + entry.key)]
+        paths = [root + entry.key for entry in some]
+        dates = walk.finder.find_all(paths, base_length)
+        for path, file in zip(paths, file_entries(paths, some, dates, label), strict=True):
+            found.setdefault(path, file)
 
 
 def list_level(

@@ -7,11 +7,11 @@ for the digits) have their dates in the same place, and what stands there repeat
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from ess.lake.dates import (
-    NO_DATE,
     DateFinder,
     DateRule,
     DateRuleKind,
@@ -40,7 +40,7 @@ _REMEMBERED = 100_000
 
 @dataclass
 class _Shape:
-    """The part of names of a shape that decides their date, the dates that were found there; what else may be one."""
+    """The part of texts of a shape that decides their date, the dates that were found there; what else may be one."""
 
     part: slice | None = None
     epoch: bool = False
@@ -48,9 +48,93 @@ class _Shape:
 
 
 _WITHOUT = _Shape()
-#: Names of many shapes are looked at one by one.
+#: Texts of many shapes are looked at one by one.
 _VARIED = _Shape(epoch=True)
 _SOME = 500
+_NONE = FileDate()
+
+
+def _shape_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass").translate(_SHAPE)
+
+
+class _Texts:
+    """The shapes of names, or of folders whose date must end behind so many characters."""
+
+    def __init__(self, beyond: int = 0) -> None:
+        self.shapes: dict[bytes, _Shape] = {}
+        self.seen = 0
+        self._beyond = beyond
+        self._known = self._new = 0
+
+    def shape(self, key: bytes) -> _Shape:
+        self.seen += 1
+        return self.shapes.get(key) or self._new_shape(key)
+
+    def date(self, text: str, shape: _Shape) -> FileDate | None:
+        """The date of a text by the automatic rule, seconds since 1970 excepted."""
+        if shape.part is None:
+            return _known_date(automatic_date(text, self._beyond)) if shape is _VARIED else None
+        part = text[shape.part]
+        try:
+            return shape.dates[part]
+        except KeyError:
+            self._count()
+            found = shape.dates[part] = _known_date(automatic_date(text, self._beyond, start=shape.part.start))
+            return found
+
+    def _new_shape(self, key: bytes) -> _Shape:
+        """The shape of a text that no text had yet; those whose words cannot be parts of a date share one."""
+        if b"1111" not in key:
+            return _WITHOUT
+        dated = _MAYBE_DATE.search(key) is not None
+        if not dated and b"1111111111" not in key:
+            if self._new <= _SOME or self._new * 2 <= self.seen:
+                self._new += 1
+                self._count()
+                self.shapes[key] = _WITHOUT
+            return _WITHOUT
+        if self._new > _SOME and self._new * 2 > self.seen:
+            return _VARIED
+        self._new += 1
+        short = key.translate(_COARSE) if _MAYBE_WORD.search(key) is None else key
+        found = self.shapes.get(short)
+        if found is None:
+            self._count()
+            part = deciding_part(short.decode("utf-8", "surrogatepass")) if dated else None
+            found = _Shape(slice(*part) if part is not None else None, _MAYBE_EPOCH.search(key) is not None)
+            self.shapes[short] = found
+        self._count()
+        self.shapes[key] = found
+        return found
+
+    def _count(self) -> None:
+        self._known += 1
+        if self._known > _REMEMBERED:
+            self.shapes.clear()
+            self._known = 0
+
+
+class _Folders:
+    """The dates that folders give to files whose names have none."""
+
+    def __init__(self, base_length: int) -> None:
+        self._base_length = base_length
+        self._texts = _Texts(base_length)
+        self._known: dict[str, tuple[FileDate | None, FileDate]] = {}
+
+    def dates(self, folder: str) -> tuple[FileDate | None, FileDate]:
+        """The date of a folder, if there is one, and what else it may be: seconds since 1970, or no date."""
+        found = self._known.get(folder)
+        if found is None:
+            date: FileDate | None = None
+            if self._base_length < len(folder):
+                date = self._texts.date(folder, self._texts.shape(_shape_of(folder)))
+            found = date, date or _known_date(epoch_date(folder[self._base_length :])) or _NONE
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[folder] = found
+        return found
 
 
 class RepeatedDates:
@@ -59,9 +143,8 @@ class RepeatedDates:
     def __init__(self, rule: DateRule) -> None:
         self._finder = DateFinder(rule)
         self._automatic = rule.kind is DateRuleKind.AUTO
-        self._shapes: dict[bytes, _Shape] = {}
-        self._folders: dict[int, dict[str, FileDate | None]] = {}
-        self._known = self._names = self._new = 0
+        self._names = _Texts()
+        self._folders: dict[int, _Folders] = {}
 
     def find(self, path: str, base_length: int = 0) -> FileDate:
         """The date or number of ``path``, see :meth:`ess.lake.dates.DateFinder.find`."""
@@ -69,68 +152,41 @@ class RepeatedDates:
             return self._finder.find(path, base_length)
         name_at = path.rfind("/") + 1
         name = path[name_at:]
-        key = name.encode("utf-8", "surrogatepass").translate(_SHAPE)
-        self._names += 1
-        shape = self._shapes.get(key) or self._new_shape(key)
-        if shape.part is not None:
-            part = name[shape.part]
-            try:
-                found = shape.dates[part]
-            except KeyError:
-                self._count()
-                found = shape.dates[part] = _known_date(automatic_date(name, start=shape.part.start))
-            if found is not None:
-                return found
-        elif shape is _VARIED and (date := automatic_date(name)) is not None:
-            return FileDate(date)
-        if base_length < name_at:
-            folder = path[:name_at]
-            try:
-                found = self._folders[base_length][folder]
-            except KeyError:
-                self._count()
-                found = _known_date(automatic_date(folder, base_length))
-                self._folders.setdefault(base_length, {})[folder] = found
-            if found is not None:
-                return found
-        if not shape.epoch:
-            return _known_date(epoch_date(path[base_length:name_at])) or _NONE
-        return FileDate(epoch_date(name) or epoch_date(path[base_length:name_at]) or NO_DATE)
+        shape = self._names.shape(_shape_of(name))
+        found = self._names.date(name, shape)
+        if found is not None:
+            return found
+        date, instead = self._below(base_length).dates(path[:name_at])
+        if date is not None or not shape.epoch:
+            return instead
+        return _known_date(epoch_date(name)) or instead
 
-    def _new_shape(self, key: bytes) -> _Shape:
-        """The shape of a name that no name had yet; names whose words cannot be parts of a date share one."""
-        if b"1111" not in key:
-            return _WITHOUT
-        dated = _MAYBE_DATE.search(key) is not None
-        if not dated and b"1111111111" not in key:
-            if self._new <= _SOME or self._new * 2 <= self._names:
-                self._new += 1
-                self._count()
-                self._shapes[key] = _WITHOUT
-            return _WITHOUT
-        if self._new > _SOME and self._new * 2 > self._names:
-            return _VARIED
-        self._new += 1
-        short = key.translate(_COARSE) if _MAYBE_WORD.search(key) is None else key
-        found = self._shapes.get(short)
-        if found is None:
-            self._count()
-            part = deciding_part(short.decode("utf-8", "surrogatepass")) if dated else None
-            found = _Shape(slice(*part) if part is not None else None, _MAYBE_EPOCH.search(key) is not None)
-            self._shapes[short] = found
-        self._count()
-        self._shapes[key] = found
+    def find_all(self, paths: Sequence[str], base_length: int = 0) -> list[FileDate]:
+        """The dates or numbers of several paths, as :meth:`find` has them; quick for neighbours in one folder."""
+        split = [path.rpartition("/") for path in paths]
+        keys = _shape_of("\n".join([name for _, _, name in split])).split(b"\n")
+        if not self._automatic or len(keys) != len(paths):  # a line break may stand in a name
+            return [self.find(path, base_length) for path in paths]
+        shapes, folders = self._names.shapes, self._below(base_length)
+        self._names.seen += len(paths)
+        found: list[FileDate] = []
+        above, of_folder = None, _NONE
+        for path, (folder, slash, name), key in zip(paths, split, keys, strict=True):
+            shape = shapes.get(key, _VARIED)
+            date: FileDate | None = None
+            if shape.part is not None:
+                date = shape.dates.get(name[shape.part])
+            elif not shape.epoch:  # nothing but the folder decides
+                if folder != above:
+                    above, of_folder = folder, folders.dates(folder + slash)[1]
+                date = of_folder
+            found.append(date or self.find(path, base_length))
         return found
 
-    def _count(self) -> None:
-        self._known += 1
-        if self._known > _REMEMBERED:
-            self._shapes.clear()
-            self._folders.clear()
-            self._known = 0
-
-
-_NONE = FileDate()
+    def _below(self, base_length: int) -> _Folders:
+        if base_length not in self._folders:
+            self._folders[base_length] = _Folders(base_length)
+        return self._folders[base_length]
 
 
 def _known_date(date: datetime | None) -> FileDate | None:

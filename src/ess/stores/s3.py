@@ -59,7 +59,8 @@ _TIME = re.compile(rb"<LastModified>(.*?)</LastModified>")
 _TAG = re.compile(rb"<ETag>(.*?)</ETag>")
 #: The same four in the order in which AWS has them, which is found in half the time.
 _AS_AWS = re.compile(
-    r"<Contents><Key>([^<]*)</Key><LastModified>([^<]*)</LastModified><ETag>([^<]*)</ETag>(?:<Checksum[^/]*/[^/]*>)*"
+    r"<Contents><Key>([^<]*)</Key><LastModified>([^<]*)</LastModified>"
+    r"<ETag>(?:&quot;|\")?([^<&\"]*)(?:&quot;|\")?</ETag>(?:<Checksum[^/]*/[^/]*>)*"
     r"<Size>([0-9]+)</Size>"
 )
 
@@ -393,16 +394,12 @@ def _entries(page: bytes, decode: Callable[[bytes], str]) -> Iterable[Entry]:
     found = _AS_AWS.findall(page.decode("utf-8", "surrogateescape"))
     if len(found) != page.count(b"<Contents>"):
         return [_entry(part, decode) for part in _OBJECT.findall(page)]
-    plain = decode is _from_url
-    return [
-        Entry(
-            key if plain and "%" not in key and "+" not in key else decode(key.encode("utf-8", "surrogateescape")),
-            int(size),
-            _xml_time(modified),
-            tag[6:-6] if tag.startswith("&quot;") and tag.endswith("&quot;") else _bare(tag.encode()),
-        )
-        for key, modified, tag, size in found
-    ]
+    keys = "".join([key for key, _, _, _ in found])
+    if "&" in keys or "%" in keys or "+" in keys:
+        found = [
+            (decode(key.encode("utf-8", "surrogateescape")), modified, tag, size) for key, modified, tag, size in found
+        ]
+    return [Entry(key, int(size), _xml_time(modified), tag) for key, modified, tag, size in found]
 
 
 def _entry(part: bytes, decode: Callable[[bytes], str]) -> Entry:
