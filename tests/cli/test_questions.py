@@ -70,7 +70,7 @@ def test_the_page(commands: dict[str, str], tmp_path: Path, monkeypatch: pytest.
             shown = done.stdout + "".join(sorted(done.stderr.splitlines(keepends=True), reverse=True))
             assert (shown, done.returncode) == (expected, 0), command
             steps += 1
-    assert steps == 11
+    assert steps == 12
     (python,) = re.findall(r"```pycon\n(.*?)```", text, re.DOTALL)
     test = doctest.DocTestParser().get_doctest(python, {}, "page", str(PAGE), 0)
     assert doctest.DocTestRunner().run(test).failed == 0
@@ -191,6 +191,18 @@ def test_sessions_are_rows_without_a_pause(orders: list[Row]) -> None:
     assert sorted(found) == sorted(expected)
 
 
+def test_columns_may_be_computed(orders: list[Row]) -> None:
+    let = ["large=price/100", "size=SLeng(who)", "both=who + item"]
+    found = ess.top("orders", "size,both", by="max(large)", let=let, where="size > 0", n=1000)
+    expected = defaultdict[tuple[int, str], float](float)
+    for row in orders:
+        if row[0]:
+            key = len(row[0].encode()), row[0] + row[1]
+            expected[key] = max(expected[key], row[3] / 100)
+    assert {(size, both): value for size, both, value, _ in found.iter_rows()} == expected
+    assert ess.hist("orders", "size", let=let).rows() == sorted(Counter(len(row[0].encode()) for row in orders).items())
+
+
 def test_head_stops_when_it_has_enough(orders: list[Row], commands: dict[str, str]) -> None:
     assert ess.head("orders", columns="who,count", n=70).rows() == [(row[0], row[2]) for row in orders[:70]]
     assert ess.head("orders", n=1).columns == ["item", "at", "price", "count", "who"]
@@ -225,6 +237,11 @@ def test_the_shown_line_gives_the_same(orders: list[Row], commands: dict[str, st
         ("top orders who -n 0", "0 rows are none"),
         ("hist orders count --bin 0", "a bin must be wider than 0"),
         ("sessions orders --user who --time at --gap soon", "'soon' is no duration; write it as 90s, 30m, 2h or 1d"),
+        ("top orders who --where price=>1", "--where: "),
+        ("top orders who --where cost==1", "unknown column 'cost'"),
+        ("top orders x --let x", "'x' makes no column; write it as NAME=EXPRESSION"),
+        ("top orders x --let who=1", "category orders has a column 'who'"),
+        ("days orders --time who+item", "'who+item' gives no number"),
         ("days orders", "say how a row gives seconds: --time COLUMN"),
         ("top nothing who", "no category 'nothing'"),
     ],

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         """Arguments of all questions."""
 
         where: str
+        let: Sequence[str]
         exclude: str | None
         limit: int | None
         label: str | None
@@ -50,8 +51,9 @@ def top(
         by: ``count``, ``sum(COLUMN)``, ``avg``, ``min``, ``max``, ``stddev``, or
             ``distinct``: how many different values.
         n: The most rows.
-        asked: ``where``: only rows for which this expression holds, as ``-filt`` takes it; ``exclude``: globs of files
-            to leave out; ``limit``: the maximum number of files; ``label``: the datastore, if not the selected one.
+        asked: ``where``: only rows for which this expression holds, as ``-filt`` takes it; ``let``: further columns,
+            each ``name=expression``; ``exclude``: globs of files to leave out; ``limit``: the maximum number of files;
+            ``label``: the datastore, if not the selected one.
 
     Returns:
         A row for each value. Bad records are left out.
@@ -223,7 +225,11 @@ def question(
     source = source_of(categories.category(category, label=asked.get("label")))
     bounds = bound_text(lower, "lower bound"), bound_text(upper, "upper bound")
     files = Range(*bounds, asked.get("exclude"), asked.get("limit"), asked.get("label"))
-    return _VERBS[verb](source, files, asked.get("where", ""), **arguments)
+    for column in asked.get("let", ()):
+        source = source.let(column)
+    if where := asked.get("where", ""):
+        source.check_condition(where)
+    return _VERBS[verb](source, files, where, **arguments)
 
 
 def answer(

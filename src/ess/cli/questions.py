@@ -23,6 +23,9 @@ By = Annotated[
     str, typer.Option(help="count, sum(COLUMN), avg(COLUMN), min, max, stddev, or distinct: how many different values.")
 ]
 Where = Annotated[str, typer.Option(metavar="EXPRESSION", help="Only rows for which it holds, as -filt takes it.")]
+Let = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=EXPRESSION", help="A further column. May be given several times.")
+]
 Time = Annotated[
     str | None,
     typer.Option(
@@ -43,6 +46,7 @@ def top(
     upper: Upper = "*",
     by: By = "count",
     n: Rows = 10,
+    let: Let = None,
     where: Where = "",
     exclude: Exclude = None,
     limit: Limit = None,
@@ -50,7 +54,9 @@ def top(
     show: Show = False,
 ) -> None:
     """Print the values of a column that occur most often, or have the most of something."""
-    _answer("top", category, lower, upper, {"columns": columns, "by": by, "n": n}, where, exclude, limit, label, show)
+    _answer(
+        "top", category, lower, upper, {"columns": columns, "by": by, "n": n}, let, where, exclude, limit, label, show
+    )
 
 
 def hist(
@@ -61,6 +67,7 @@ def hist(
     bin: Annotated[  # noqa: A002 - the option
         float | None, typer.Option(metavar="WIDTH", help="Width of the ranges; else about twenty are made.")
     ] = None,
+    let: Let = None,
     where: Where = "",
     exclude: Exclude = None,
     limit: Limit = None,
@@ -69,7 +76,7 @@ def hist(
 ) -> None:
     """Count the rows of each value of a column, or of each range of its numbers."""
     arguments = {"column": column, "bin": bin}
-    _answer("hist", category, lower, upper, arguments, where, exclude, limit, label, show, bars="count")
+    _answer("hist", category, lower, upper, arguments, let, where, exclude, limit, label, show, bars="count")
 
 
 def days(
@@ -78,6 +85,7 @@ def days(
     upper: Upper = "*",
     by: By = "count",
     time: Time = None,
+    let: Let = None,
     where: Where = "",
     exclude: Exclude = None,
     limit: Limit = None,
@@ -86,7 +94,7 @@ def days(
 ) -> None:
     """Count the rows of each day, in UTC, or sum up something of them."""
     arguments = {"by": by, "time": time}
-    _answer("days", category, lower, upper, arguments, where, exclude, limit, label, show, bars="day")
+    _answer("days", category, lower, upper, arguments, let, where, exclude, limit, label, show, bars="day")
 
 
 def sessions(
@@ -99,6 +107,7 @@ def sessions(
     ] = ...,  # type: ignore[assignment]
     gap: Annotated[str, typer.Option(help="Longest pause within a session: 90s, 30m, 2h, 1d.")] = "30m",
     time: Time = None,
+    let: Let = None,
     where: Where = "",
     exclude: Exclude = None,
     limit: Limit = None,
@@ -107,7 +116,7 @@ def sessions(
 ) -> None:
     """Find the sessions of each user: rows without a long pause between them."""
     arguments = {"user": user, "gap": gap, "time": time}
-    _answer("sessions", category, lower, upper, arguments, where, exclude, limit, label, show)
+    _answer("sessions", category, lower, upper, arguments, let, where, exclude, limit, label, show)
 
 
 def head(
@@ -118,6 +127,7 @@ def head(
         str, typer.Option("-c", "--columns", metavar="COLUMNS", help="Columns with commas between them, if not all.")
     ] = "",
     n: Rows = 10,
+    let: Let = None,
     where: Where = "",
     exclude: Exclude = None,
     limit: Limit = None,
@@ -125,7 +135,7 @@ def head(
     show: Show = False,
 ) -> None:
     """Print the first rows."""
-    _answer("head", category, lower, upper, {"columns": columns, "n": n}, where, exclude, limit, label, show)
+    _answer("head", category, lower, upper, {"columns": columns, "n": n}, let, where, exclude, limit, label, show)
 
 
 def schema(category: Category, label: Label = None) -> None:
@@ -144,6 +154,7 @@ def _answer(
     lower: str,
     upper: str,
     arguments: dict[str, Any],
+    let: list[str] | None,
     where: str,
     exclude: str | None,
     limit: int | None,
@@ -156,7 +167,7 @@ def _answer(
     from ess.cli.progress import ProgressDisplay
 
     question = api.question(
-        verb, category, lower, upper, arguments, where=where, exclude=exclude, limit=limit, label=label
+        verb, category, lower, upper, arguments, let=let or (), where=where, exclude=exclude, limit=limit, label=label
     )
     if show:
         print(question.line)

@@ -120,7 +120,7 @@ def sessions(
 def _rows(source: Source, columns: Sequence[Column], where: str, rule: Command = ()) -> Command:
     """The tool that prints those columns of the rows."""
     condition = ["-filt", where] if where else []
-    return ["aq_pp", *source.words, *condition, *rule, "-o,notitle", "-", "-c", *_names(columns)]
+    return ["aq_pp", *source.words, *source.rules, *condition, *rule, "-o,notitle", "-", "-c", *_names(columns)]
 
 
 def _grouped(
@@ -131,7 +131,7 @@ def _grouped(
     if by.name in STATISTICS:
         value = source.number(by.column, where="--by")
     needed = list(dict.fromkeys([*keys, *([value] if value else [])]))
-    if where or rule:
+    if where or rule or source.rules:
         stages, reading = [_rows(source, needed, where, rule)], ["-f", "-", "-d", *specs(needed)]
     else:
         stages, reading = [], source.words

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from ess.errors import OptionError
 from ess.lake.categories import Category
 from ess.lake.reading import input_columns, input_words
+from ess.language.checker import check_expression, check_filter
+from ess.language.scope import Scope
+from ess.language.tree import ValueType
 from ess.schema import Column, ColumnType
 
+_LET = re.compile(r"\s*([A-Za-z_]\w{0,30})\s*=(?!=)\s*(.*\S)\s*", re.ASCII | re.DOTALL)
+_TYPES = {
+    ValueType.STRING: ColumnType.S,
+    ValueType.INTEGER: ColumnType.LS,
+    ValueType.FLOAT: ColumnType.F,
+    ValueType.IP: ColumnType.IP,
+}
 #: The columns of formats with a name that hold the time, and the expressions that give seconds.
 _TIMES = {"epoch": "epoch", "epoch_ms": "Floor(epoch_ms / 1000)"}
 
@@ -24,17 +35,51 @@ class Source:
         format: The attributes of ``-f``.
         by_title: Whether files name their columns.
         columns: The columns by their names in lower case.
+        rules: The options that make the last of them.
     """
 
     category: str
     format: tuple[str, ...]
     by_title: bool
     columns: Mapping[str, Column]
+    rules: tuple[str, ...] = ()
 
     @property
     def words(self) -> list[str]:
         """The options that read it. Bad records are left out, and counted."""
         return [",".join(("-f", *self.format, "eok")), "-", "-d,title" if self.by_title else "-d", "%cols"]
+
+    def let(self, text: str) -> Source:
+        """The source with a further column, ``name=expression``.
+
+        Raises:
+            OptionError: If the name is taken, or the expression is not valid.
+        """
+        match = _LET.fullmatch(text)
+        if match is None:
+            raise OptionError(f"'{text}' makes no column", where="--let", hint="write it as NAME=EXPRESSION")
+        name, expression = match.groups()
+        if name.lower() in self.columns:
+            raise OptionError(
+                f"category {self.category} has a column '{name}'", where="--let", hint="choose another name"
+            )
+        made = plain(name, _TYPES[check_expression(expression, self._scope(), where="--let").type])
+        rules = (*self.rules, "-eval", *specs([made]), expression)
+        return replace(self, columns={**self.columns, made.key: made}, rules=rules)
+
+    def check_condition(self, text: str) -> None:
+        """Check a condition on rows.
+
+        Raises:
+            OptionError: If it is not valid.
+        """
+        check_filter(text, self._scope(), where="--where")
+
+    def _scope(self) -> Scope:
+        scope = Scope()
+        for column in self.columns.values():
+            scope.add(column)
+        return scope
 
     def column(self, name: str, *, where: str) -> Column:
         """A column by its name.
@@ -85,6 +130,10 @@ class Source:
             return found
         if expression.lower() in self.columns:
             return self.number(expression, where=where).name
+        if check_expression(expression, self._scope(), where="--time").type not in (ValueType.INTEGER, ValueType.FLOAT):
+            raise OptionError(
+                f"'{expression}' gives no number", where="--time", hint="make one of a date: DateToTime(COLUMN, FORMAT)"
+            )
         return expression
 
 
