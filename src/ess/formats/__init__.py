@@ -9,7 +9,8 @@ Reading, in the order in which bytes become rows:
 * ``records`` and ``values`` are the definition of records and of field values, one at a time;
   ``parse_exact`` makes a batch with them.
 * ``parse_fast`` makes the same batch from large blocks at once: ``split`` and ``split_lines`` find the ``fields`` of
-  plain lines and leave the others to ``records``; ``convert`` makes columns and leaves odd values to ``values``.
+  plain lines and leave the others to ``records``; ``convert`` makes columns (strings by ``field_views``) and leaves odd
+  values to ``values``.
   ``digits`` makes numbers of plain digits, ``lazy_sequence`` the reasons of rejected records.
 * ``known`` has the formats with a name and columns of their own.
 * ``nested`` reads ``jsn`` and ``xml``, ``table_rows`` reads ``tab``; ``binary`` reads and writes ``bin``.

@@ -13,17 +13,16 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from ess.formats.digits import WordReader, plain_floats, plain_integers
-from ess.formats.fields import BACK, FRONT, Positions
+from ess.formats.field_views import INLINE, FieldViews
+from ess.formats.fields import FRONT, Positions
 from ess.formats.values import STRING_LIMIT, BadValueError, Value, converter
 from ess.schema.batch import PHYSICAL, blank
 from ess.schema.columns import Column
 from ess.schema.types import INTEGER_RANGES, ColumnType
 
-_INLINE = 12  #: How many bytes an Arrow view holds itself.
 _BLANKS = np.zeros(256, dtype=np.bool_)
 _BLANKS[list(b" \t\n\v\f\r")] = True
 _LOWER = bytes(range(256)).lower()
@@ -35,9 +34,6 @@ _NUMPY: dict[ColumnType, type[np.generic]] = {
     ColumnType.I: np.uint32,
     ColumnType.IS: np.int32,
 }
-#: For each length, which bits of a view's two words hold its content.
-_LOW_MASKS = np.array([((1 << 8 * min(n, 4)) - 1) << 32 for n in range(_INLINE + 1)], dtype=np.uint64)
-_HIGH_MASKS = np.array([(1 << 8 * max(n - 4, 0)) - 1 for n in range(_INLINE + 1)], dtype=np.uint64)
 _DASH = np.uint64((ord("-") << 32) | 1)
 #: The exact definition takes up to this many distinct fields of a block ...
 _FEW = 64
@@ -82,11 +78,7 @@ class BlockBytes:
         #: The bytes behind the front.
         self.bytes = np.frombuffer(content, dtype=np.uint8)[FRONT:]
         self.is_ascii = content.isascii()
-        # One entry for each position: the 4 bytes before it and the 12 bytes from it.
-        count = max(0, len(content) - FRONT - BACK + 1)
-        self._around: NDArray[np.void] = np.ndarray(
-            (count,), dtype="V16", buffer=content, offset=FRONT - 4, strides=(1,)
-        )
+        self._views = FieldViews(content)
         self.words = WordReader(content)
         self._high: Positions | None = None
         self._cases: dict[bytes, BlockBytes] = {}
@@ -109,39 +101,19 @@ class BlockBytes:
         return self._cases[table]
 
     def views(self, starts: Positions, lengths: Positions) -> NDArray[np.uint64]:
-        """The fields as Arrow views, two words a field.
-
-        A view is the length (4 bytes), then up to 12 bytes of content; of longer content the first 4,
-        a buffer number and the offset in the buffer.
-        """
-        words = self._around[starts].view(np.uint64).reshape(-1, 2)
-        if len(words) and lengths.min() > _INLINE:
-            words[:, 0] &= _LOW_MASKS[_INLINE]
-            words[:, 0] |= lengths.view(np.uint64)
-            words[:, 1] = (starts + FRONT).view(np.uint64) << np.uint64(32)
-            return words
-        short = np.minimum(lengths, _INLINE)
-        words[:, 0] &= _LOW_MASKS[short]
-        words[:, 0] |= lengths.view(np.uint64)
-        words[:, 1] &= _HIGH_MASKS[short]
-        long = np.flatnonzero(lengths > _INLINE)
-        if len(long):
-            words[long, 1] = (starts[long] + FRONT).view(np.uint64) << np.uint64(32)
-        return words
+        """The fields as Arrow views, two words a field."""
+        return self._views.views(starts, lengths)
 
     def series(self, views: NDArray[np.uint64]) -> pl.Series:
         """The fields as a Binary series that refers to the block's bytes."""
-        buffers = [None, pa.py_buffer(views), pa.py_buffer(self._content)]
-        series = pl.from_arrow(pa.Array.from_buffers(pa.binary_view(), len(views), buffers))
-        assert isinstance(series, pl.Series)
-        return series
+        return self._views.series(views)
 
     def beyond_ascii(self, starts: Positions, lengths: Positions, views: NDArray[np.uint64]) -> Positions:
         """The rows whose field has bytes that are not ASCII."""
         if self.is_ascii:
             return np.empty(0, dtype=np.int64)
         found = ((views[:, 0] & _LOW_HIGH_BITS) | (views[:, 1] & _HIGH_BITS)) != 0
-        long = np.flatnonzero(lengths > _INLINE)
+        long = np.flatnonzero(lengths > INLINE)
         if len(long):
             if self._high is None:
                 self._high = np.flatnonzero(self.bytes > 127).astype(np.int64, copy=False)
@@ -251,7 +223,7 @@ def _few_numbers(
     block: BlockBytes, starts: Positions, lengths: Positions, column: Column
 ) -> tuple[NDArray[np.generic], BadRows] | None:
     """The values of all fields through the exact definition, if they are short and few are distinct."""
-    if lengths.max() > _INLINE:
+    if lengths.max() > INLINE:
         return None
     views = block.views(starts, lengths)
     keys = views[:, 0] * _SCATTER ^ views[:, 1]

@@ -6,6 +6,8 @@ nothing is wrong with it; `ess.formats.records.parse_record` handles every other
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +26,8 @@ _SAMPLE = 1 << 14
 _RARE = 8
 #: After this many steps, texts that are not found yet are searched one by one.
 _STEPS = 8
+#: So many lines tell how near a text is.
+_LINES = 32
 _WORD = 8
 _ONES, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 
@@ -84,7 +88,7 @@ def _divided_bounds(
     block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions, layout: Layout
 ) -> tuple[list[_Bounds], Flags]:
     """The fields between the separators, each ending at the first occurrence of its separator."""
-    finder = _Finder(block, view, begins, stops)
+    finder = _Finder(block, view, begins, stops, layout.separators)
     first = layout.separators[0]
     whole = finder.stands_at(first, begins) & (begins + len(first) <= stops)
     at = np.minimum(begins + len(first), stops)
@@ -111,7 +115,7 @@ def _separated_bounds(
 ) -> tuple[list[_Bounds], Flags]:
     """The fields up to the next separator, or as long as their column says."""
     separator = layout.attributes.separator
-    finder = _Finder(block, view, begins, stops)
+    finder = _Finder(block, view, begins, stops, [separator])
     whole = np.ones(len(begins), dtype=np.bool_)
     at = stop = begins
     bounds: list[_Bounds] = []
@@ -144,14 +148,18 @@ class _Finder:
         view: The same.
         begins: Where its lines begin.
         stops: Where they end.
+        texts: Those to find.
     """
 
-    def __init__(self, block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions) -> None:
+    def __init__(
+        self, block: bytes, view: NDArray[np.uint8], begins: Positions, stops: Positions, texts: Sequence[bytes]
+    ) -> None:
         self._block, self._view, self._begins, self._stops = block, view, begins, stops
         self._nowhere = 2 * len(block)
         # Which way is the faster one is only a question of speed, so some lines tell.
         self._sample = block[: max(_SAMPLE, len(block) // len(begins))]
         self._most = _RARE * max(1, self._sample.count(b"\n"))
+        self._uses = Counter(byte for text in texts for byte in set(text))
         self._places: dict[int, Positions] = {}
         self._cursors: dict[int, Positions] = {}
 
@@ -166,7 +174,22 @@ class _Finder:
         """The next position of a text that is not blank, from some place of each line; beyond the line if nowhere."""
         counts = [self._sample.count(text[index : index + 1]) for index in range(len(text))]
         rarest = counts.index(min(counts))
-        return (self._by_places if counts[rarest] <= self._most else self._by_words)(text, rarest, at)
+        if counts[rarest] > self._most:
+            return self._by_words(text, rarest, at)
+        # The places of a byte that is in several texts are looked up once for all of them.
+        rare = (index for index, count in enumerate(counts) if count <= self._most)
+        shared = max(rare, key=lambda index: (self._uses[text[index]], -counts[index]))
+        if self._uses[text[shared]] == 1 and self._is_near(text, at):
+            return self._by_words(text, rarest, at)
+        return self._by_places(text, shared, at)
+
+    def _is_near(self, text: bytes, at: Positions) -> bool:
+        """True if a text mostly stands within the next eight bytes."""
+        some = slice(0, len(at), -(-len(at) // _LINES))
+        starts = at[some].tolist()
+        ends = (at[some] + _WORD + len(text)).tolist()
+        found = [self._block.find(text, start, end) >= 0 for start, end in zip(starts, ends, strict=True)]
+        return 2 * sum(found) > len(found)
 
     def _by_places(self, text: bytes, rarest: int, at: Positions) -> Positions:
         """By all places of its rarest byte: those of a line are gone through from field to field."""

@@ -9,12 +9,12 @@ import polars as pl
 
 from ess.formats.known.log_times import log_times
 from ess.formats.known.made import NUMBERS, REQUEST_PARTS, RULES, request_parts
+from ess.formats.known.placed_requests import placed_request_part
+from ess.formats.known.placed_times import placed_log_times
+from ess.formats.known.text_places import places_of
 
-#: Requests that begin and end so are divided at their blanks; others are looked at one by one.
-_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PROPFIND"]
 #: The rules that take many times at once, and how many milliseconds make one of theirs.
 _LOG_TIMES = {"log seconds": 1000, "log milliseconds": 1}
-_PROTOCOLS = ["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/2", "HTTP/3.0", "HTTP/3"]
 
 
 def make_column(rule: str, sources: Sequence[pl.Series]) -> pl.Series:
@@ -35,6 +35,8 @@ def _numbers(rule: str, texts: pl.Series) -> pl.Series:
     """The numbers of texts: the first of each run of equal ones is looked at, as logs are in order of time."""
     if not len(texts):
         return pl.Series([], dtype=pl.Int64)
+    if rule in _LOG_TIMES and (places := places_of(texts)) is not None:
+        return pl.Series(placed_log_times(places) // _LOG_TIMES[rule])
     begins = np.flatnonzero((texts != texts.shift(1)).fill_null(value=True).to_numpy())
     firsts = texts.gather(pl.Series(begins)).to_list()
     if rule in _LOG_TIMES:
@@ -51,32 +53,11 @@ def _numbers(rule: str, texts: pl.Series) -> pl.Series:
 
 def _request_part(texts: pl.Series, number: int) -> pl.Series:
     """The method (0), target (1) or protocol (2) of requests."""
-    parts = _text(texts).str.splitn(" ", 3).struct.unnest()
-    method, target, protocol = parts.get_columns()
-    plain = (method.is_in(_METHODS) & protocol.is_in(_PROTOCOLS) & (target != "")).fill_null(value=False)
-    made = parts.get_columns()[number].cast(pl.Binary)
-    if plain.all():
-        return made
-    odd = np.flatnonzero(~plain.to_numpy())
-    values = [b""] * len(texts)
-    for row, text in zip(odd.tolist(), texts.gather(pl.Series(odd)).to_list(), strict=True):
-        values[row] = request_parts(text)[number]
-    return made.zip_with(plain, pl.Series(values, dtype=pl.Binary))
-
-
-def _text(texts: pl.Series) -> pl.Series:
-    """The texts as Polars takes them; those that are not UTF-8 are blank."""
-    try:
-        return texts.cast(pl.String)
-    except pl.exceptions.ComputeError:  # it refuses all for one
-        return pl.Series([text.decode() if _is_utf8(text) else "" for text in texts.to_list()], dtype=pl.String)
-
-
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    places = places_of(texts)
+    if places is not None:
+        return placed_request_part(places, number)
+    known: dict[bytes, bytes] = {}
+    for text in (listed := texts.to_list()):
+        if text not in known:
+            known[text] = request_parts(text)[number]
+    return pl.Series([known[text] for text in listed], dtype=pl.Binary)

@@ -33,11 +33,15 @@ class KnownColumns:
     def rows(self, records: Batch) -> Batch:
         """The rows of some records, with the columns that are used."""
         picture = self._picture
+        if not picture.keys:
+            return records.select(picture.keys)
+        # Queries of Polars would take longer than what there is to do.
+        columns = {column.name: column for column in records.get_columns()}
         for column, rule, keys in picture.made:
             if column.used:
-                made = make_column(rule.rule, [records.get_column(key) for key in keys])
-                records = records.with_columns(_as(column, made))
-        return records.select(picture.keys)
+                made = make_column(rule.rule, [columns[key] for key in keys])
+                columns[column.key] = _as(column, made)
+        return pl.DataFrame([columns[key] for key in picture.keys])
 
     def name(self, index: int) -> str:
         """The name of a column of a record, for messages; blank if a record has no fields."""
