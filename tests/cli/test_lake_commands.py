@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ess import api
 from ess.cli.app import run
 
 RULE = "-" * 72
@@ -117,15 +118,34 @@ def test_dirt_is_told(ess: Command, logs: Path) -> None:
 
 def test_files_without_columns_are_told_with_what_to_try(ess: Command, logs: Path) -> None:
     (logs / "events.jsonl").write_text('{"user":{"name":"ann"},"count":2}\n')
-    code, out, err = ess("category", "add", "events", f"{logs}/events*")
+    code, out, err = ess("category", "add", "events", f"{logs}/events*", "--format", "none")
     assert (code, out) == (0, "")
     remark = err.splitlines()[0]
     assert remark.startswith("ess: the files hold JSON, so no columns were found; give them with --columnspec, and ")
     spec, command = "s:who:user.name i:n:count", "aq_pp -f,jsn - -d %cols -o,notitle -"
     code, out, err = ess("category", "add", "events", f"{logs}/events*", "--overwrite", "--columnspec", spec)
-    assert (code, err.splitlines()[1:]) == (0, [f"columns: {spec}"])
+    assert (code, err.splitlines()[1:]) == (0, ["format: jsn", f"columns: {spec}"])
     assert command.partition(" -o")[0] in remark
     assert ess("stream", "events", "*", "*", command)[:2] == (0, '"ann",2\n')
+
+
+def test_the_keys_of_json_are_its_columns(ess: Command, logs: Path) -> None:
+    (logs / "events.jsonl").write_text('{"user":{"name":"ann"},"count":2,"at":["x"]}\n' * 2 + '{"count":3}\nno\n')
+    (logs / "whole.json").write_text('{"Records":[{"id":1,"by":{"n":"a"}},{"id":2}]}')
+    code, out, err = ess("category", "add", "events", f"{logs}/events*")
+    shown = ["format: jsn", "columns: S:user_name:user.name I:count:count S:at:at"]
+    assert (code, out, err.splitlines()[1:]) == (0, "", shown)
+    assert ess("category", "add", "whole", f"{logs}/whole*")[0] == 0
+    assert "S:Records_by_n:Records[*].by.n" in ess("summary", "whole", "columnspec")[1]
+    command = "aq_pp -f,jsn,eok,qui - -d %cols -o,notitle -"
+    assert ess("stream", "events", "*", "*", command)[1] == '"ann",2,"[""x""]"\n"ann",2,"[""x""]"\n,3,\n'
+    assert ess("stream", "whole", "*", "*", command)[1] == '1,"a"\n2,\n'
+    assert ess("head", "events", "-c", "count", "-n", "9")[1] == '"count"\n2\n2\n3\n'
+    assert api.read("whole").rows() == [(1, "a"), (2, "")]
+    assert ess("category", "change", "columnspec", "events", "s:who:user.name")[0] == 0
+    assert ess("head", "events")[1].splitlines() == ['"who"', '"ann"', '"ann"', ""]
+    assert ess("category", "change", "format", "events", "none")[0] == 0
+    assert ess("summary", "events")[1].count("jsn") == 0
 
 
 def test_the_summary_of_a_category(ess: Command, logs: Path) -> None:

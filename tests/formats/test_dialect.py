@@ -130,8 +130,32 @@ def test_log_lines_are_split_at_spaces_and_prose_is_not() -> None:
 def test_formats(sample: bytes, kind: str) -> None:
     found = find_dialect([sample])
     assert found.format == kind
-    assert bool(found.columns) == (kind == "text")
-    assert ("no columns were found" in found.doubt) == (kind != "text")
+    assert bool(found.columns) == (kind in ("text", "json"))
+    assert ("no columns were found" in found.doubt) == (kind not in ("text", "json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ('{"a": 1}\n{"a": 2.5, "b": "x"}\n', "F:a:a S:b:b"),
+        ('{"a": -1, "b": 5000000000, "c": true, "d": null}\n', "IS:a:a L:b:b S:c:c S:d:d"),
+        ('{"a": 1}\n{"a": "x"}\n{"a": null}\n', "S:a:a"),
+        ('{"id": "007", "ip": "192.0.2.1", "n": "7"}\n', "S:id:id IP:ip:ip S:n:n"),
+        ('{"a": {"b": {"c": 1}, "d": {}}, "e": [1]}\n', "I:a_b_c:a.b.c S:a_d:a.d S:e:e"),
+        ('{"a-b": 1, "A b": 2, "c.d": 3, "": 4}\n', "I:a_b:a-b I:A_b_2:A b"),
+        ('{\n "a": 1,\n "b": {"c": 2}\n}\n{"a": 3}{"d": 4}\n', "I:a:a I:b_c:b.c I:d:d"),
+        ('{"a": 1}\nno json\n{"b": 2}\n{"c": "cut', "I:a:a I:b:b"),
+        ('[{"a": 1}, {"b": {"c": 2}}]', "I:a:[*].a I:b_c:[*].b.c"),
+        ('{"Records": [{"a": 1}, {"a": 2}]}', "I:Records_a:Records[*].a"),
+        ('{"é": 1}', "I:col_1:é"),
+        ("[1, 2]", ""),
+    ],
+)
+def test_columns_of_json(text: str, columns: str) -> None:
+    found = find_dialect([text.encode()])
+    assert (found.format, found.known, " ".join(found.columns)) == ("json", "jsn" if columns else "", columns)
+    assert ("no columns were found" in found.doubt) == (not columns)
+    assert find_dialect([text.encode()], by_name=False).columns == ()
 
 
 def test_a_byte_order_mark_is_not_part_of_a_name() -> None:

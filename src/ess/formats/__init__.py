@@ -15,7 +15,7 @@ Reading, in the order in which bytes become rows:
 * ``known`` has the formats with a name and columns of their own.
 * ``nested`` reads ``jsn`` and ``xml``, ``table_rows`` reads ``tab``; ``binary`` reads and writes ``bin``.
 * ``raw`` reads records without columns; ``dialect`` guesses the layout of a file, ``delimiters`` its
-  delimiter, ``value_forms`` what its values are, ``titles`` names in its title.
+  delimiter, ``json_columns`` the columns of JSON, ``value_forms`` what its values are, ``titles`` names in its title.
 * ``reader`` is the entry: files, attributes and columns in, batches and rejected records out.
   ``value_counts`` counts values in place of rows.
 

@@ -25,6 +25,7 @@ from ess.formats.delimiters import (
     quotes_in,
     split_lines,
 )
+from ess.formats.json_columns import json_columns
 from ess.formats.titles import CATEGORY, is_title, is_words
 from ess.formats.value_forms import Form, form_of, is_taken
 from ess.schema import ColumnType
@@ -47,6 +48,9 @@ _MARK = b"\xef\xbb\xbf"
 #: A field of an access log whose escapes are left out.
 _FIELD = re.compile(r'"[^"]*"|[^ ]+')
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
+
+#: The format of JSON objects, as ``-f`` has it.
+JSON = "jsn"
 
 #: Why no columns were found in files of these formats, and what to try.
 _NO_COLUMNS = {
@@ -106,7 +110,7 @@ class Dialect:
     backslash in a quoted field makes the next character data, ``comments`` if lines that begin with
     ``#`` are no records. ``titles`` is the first record if it names the columns, and ``differing`` are the
     numbers of samples whose first record is another one, with that record. ``known`` is the name of the format, if it
-    has one that was recognised.
+    has one that was recognised, or ``jsn``.
     """
 
     format: str
@@ -142,6 +146,10 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_n
     named = by_name and delimiter is None and kind in ("text", "json")
     if named and (known := _known(samples)) is not None:
         return known_dialect(known, lines, samples)
+    if kind == "json" and by_name and delimiter is None:
+        columns = json_columns(samples, lambda values: _column_type(values)[0])
+        if columns:
+            return Dialect(kind, "", False, columns, lines, known=JSON)
     if kind != "text":
         return Dialect(kind, delimiter or "", False, (), lines, doubt=_NO_COLUMNS[kind])
     texts = [_logical_lines(sample.decode("latin-1")) for sample in samples]

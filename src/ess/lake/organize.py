@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ess.errors import InputOpenError, OptionError
-from ess.formats.dialect import Dialect
+from ess.formats.dialect import JSON, Dialect
 from ess.lake import categories, index
 from ess.lake.categories import Category, check_name, parse_columnspec, parse_delimiter
 from ess.lake.category_options import CHANGE_ROWS, OPTION_ROWS, CategoryOptions, OptionRow
@@ -97,7 +97,7 @@ def _as_one(pattern: str) -> str:
 def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -> Category:
     found = probed.dialect
     if new.format:  # it is given, and so are its columns, unless the titles of the files name them
-        columns = new.columns or (found.columns if found.known and found.titles else ())
+        columns = new.columns or (found.columns if (found.known and found.titles) or found.known == new.format else ())
         if not columns:
             raise OptionError(
                 f"no titles of the format '{new.format}' are found", where="--format", hint="give --columnspec as well"
@@ -113,7 +113,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         found_compression=probed.compression,
         delimiter=new.delimiter or found.delimiter,
         header=found.header,
-        format=new.format or found.known,
+        format=new.format or found.known or (JSON if found.format == "json" and _have_keys(columns) else ""),
         columns=columns,
         lines=found.lines,
         remarks=(
@@ -121,6 +121,11 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
             *(map(str, found.remarks) if columns == found.columns else ()),
         ),
     )
+
+
+def _have_keys(columns: Sequence[str]) -> bool:
+    parsed = [parse_column(spec, where="columns", with_path=True) for spec in columns]
+    return bool(parsed) and all(column.path for column in parsed if column.wanted)
 
 
 def _all_as(columns: Sequence[str], letter: str) -> tuple[str, ...]:
@@ -319,7 +324,8 @@ def _with_format(text: str) -> dict[str, Any]:
     if not word:
         return {"format": "", "remarks": ()}
     columns = columns_of(word, (), where=where)
-    return {"format": word, "delimiter": " ", "header": False, "columns": columns, "remarks": ()}
+    changed = {"format": word, "delimiter": " ", "header": False, "remarks": ()}
+    return {**changed, "columns": columns} if columns else changed
 
 
 def _with_letter(now: Category, letter: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 from ess.errors import OptionError
-from ess.formats.attributes import InputAttributes, parse_input_attributes
+from ess.formats.attributes import Format, InputAttributes, parse_input_attributes
 from ess.formats.columns import parse_input_columns
 from ess.formats.titles import CATEGORY
 from ess.lake.categories import Category
@@ -36,7 +36,7 @@ def attributes_of(word: str, *, where: str) -> InputAttributes:
         OptionError: If it is not the name or description of one that brings its columns.
     """
     attributes = parse_input_attributes([word], where=where)
-    if attributes.known is None:
+    if attributes.known is None and attributes.format is not Format.JSON:
         raise OptionError(
             f"'{word}' does not bring its columns",
             where=where,
@@ -54,7 +54,10 @@ def columns_of(word: str, specs: tuple[str, ...], *, where: str) -> tuple[str, .
     >>> columns_of("clf", (), where="--format")[:2], columns_of("clf", ("S:url",), where="--format")
     (('S:host', 'S:ident'), ('S:url',))
     """
-    columns = parse_input_columns(specs, attributes_of(word, where=where), where=where).columns
+    attributes = attributes_of(word, where=where)
+    if attributes.known is None and not specs:
+        return ()  # the keys are
+    columns = parse_input_columns(specs, attributes, where=where).columns
     return specs or tuple(f"{column.type.name}:{column.name}" for column in columns)
 
 
