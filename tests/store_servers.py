@@ -107,7 +107,12 @@ def _moto(folder: Path) -> tuple[int, dict[str, Any]]:
     import boto3
 
     words = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
-    pid, port = begin(words, folder / "log", {"INITIAL_NO_AUTH_ACTION_COUNT": "3"})
+    refuse = (
+        "MOTO_ENABLE_AMI_VALIDATION",
+        "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION",
+        "MOTO_ENABLE_KEYPAIR_VALIDATION",
+    )
+    pid, port = begin(words, folder / "log", {"INITIAL_NO_AUTH_ACTION_COUNT": "3", **dict.fromkeys(refuse, "true")})
     # The first three requests go through unsigned; from then on keys and what they may do are checked.
     first = {"aws_access_key_id": "first", "aws_secret_access_key": "first", "region_name": "us-east-1"}
     iam = boto3.client("iam", endpoint_url=f"http://127.0.0.1:{port}", **first)

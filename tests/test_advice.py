@@ -51,6 +51,8 @@ TOGETHER = "tests/cluster/test_once_together.py::test_the_files_of_a_command_are
 LATE = "tests/cluster/test_s3out_faults.py::test_an_attempt_that_was_lost_and_writes_late_is_told"
 NOT_WRITTEN = "tests/cluster/test_once_together.py::test_a_file_whose_output_cannot_be_written_is_done_again"
 
+CLOUD = "tests/cluster/cloud/test_machines.py::"
+
 #: What stands in a sentence -> the test that does what it says.
 TRIED = {
     # Streams
@@ -83,6 +85,8 @@ TRIED = {
     "use: ess cluster terminate": ADVISED,
     "ess cluster start, or the next job, replaces them": ADVISED,
     "run: ess cluster start": ADVISED,
+    "run it again; the console of EC2 shows what holds them": f"{CLOUD}test_what_cannot_be_ended_is_named",
+    "ess cluster terminate --all ends what it was about": f"{CLOUD}test_a_damaged_record_keeps_nothing_alive",
     "run: ess cluster stop, then: ess cluster start": ADVISED,
     "ess cluster reset clears it": ADVISED,
     # Databases

@@ -60,7 +60,8 @@ ADAPTERS = {
     "cryptography": {"certificates"},
     "anycrc": {"stores"},
     "azure": {"stores"},
-    "botocore": {"stores"},
+    "boto3": {"cluster"},
+    "botocore": {"stores", "cluster"},
     "urllib3": {"stores"},
     "dask": {"cluster"},
     "distributed": {"cluster"},
@@ -146,6 +147,13 @@ def test_a_room_of_udb_imports_only_rooms_that_stand_before_it(path: Path) -> No
     allowed = UDB_ROOMS[: UDB_ROOMS.index(room) + 1]
     used = [(line, name.split(".")[2]) for line, name in imported(path) if name.startswith("ess.udb.")]
     assert [(line, target) for line, target in used if target not in allowed] == []
+
+
+def test_one_file_of_the_cloud_speaks_to_aws() -> None:
+    """Decisions about machines ask nobody, so that they are tried without a server; boto3 loads late."""
+    files = (SOURCE / "cluster").rglob("*.py")
+    speaks = {path for path in files if any(name.split(".")[0] in ("boto3", "botocore") for _, name in imported(path))}
+    assert speaks == {SOURCE / "cluster" / "cloud" / "account.py"}
 
 
 START = {"interrupts", "memory_limit"}

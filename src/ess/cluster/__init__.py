@@ -38,6 +38,7 @@ The machines:
     - ``machines``: who makes, lists and ends machines; ``host``: a machine as seen from here (run, put, get), and
       ``host_processes``: its processes; ``daemons``: scheduler, workers and database servers, started over hosts;
       ``daemon``: the program of scheduler and workers.
+    - ``cloud``: machines of EC2, which ``ess cluster set cloud`` does not take yet.
     - ``state``: the files that describe the cluster; ``processes``: process numbers that are never mistaken.
     - ``versions``: what must be equal everywhere; ``asking``: its processes say it themselves.
     - ``security``: certificates, as Dask wants them; ``strangers``: bounds on peers that have shown none.
