@@ -18,7 +18,7 @@ _LARGEST_DISK = 16384
 
 @dataclass(frozen=True)
 class Site:
-    """What all machines of a cluster have in common.
+    """The things that all machines of a cluster have in common.
 
     Attributes:
         group: Its security group; ``key``: the name of its key pair.

@@ -56,7 +56,7 @@ class Deadlines:
 
 
 class Reason(enum.StrEnum):
-    """Why a machine stops."""
+    """The reasons for a machine to stop."""
 
     IDLE = "idle"
     AGE = "max-age"
