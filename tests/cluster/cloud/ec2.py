@@ -154,7 +154,7 @@ def machines(used: Account | None = None, place: Place | None = None) -> CloudMa
 
 
 def order(**changes: Any) -> Order:
-    """What is ordered, but for the changes: machines of the type that the price list has."""
+    """An order, but for the changes: machines of the type that the price list has."""
     return Order(REGION, **changes)
 
 
