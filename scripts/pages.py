@@ -219,13 +219,13 @@ def pages() -> dict[str, str]:
     }
 
 
-#: Pages of measurements, which no table stands behind: by `make bench`, and by hand.
-_MEASURED = ("benchmarks.md", "performance.md")
+#: Pages which no table stands behind: measurements by `make bench` and by hand, and recipes.
+_BY_HAND = ("benchmarks.md", "performance.md", "cookbook.md")
 
 
 def stale(wanted: dict[str, str]) -> list[str]:
     """The pages that differ from the tables, are missing, or have no table behind them."""
-    present = [path for path in (*FOLDER.glob("*.md"), *FOLDER.glob("reference/*.md")) if path.name not in _MEASURED]
+    present = [path for path in (*FOLDER.glob("*.md"), *FOLDER.glob("reference/*.md")) if path.name not in _BY_HAND]
     found = {path.relative_to(FOLDER).as_posix(): path.read_text("utf-8") for path in present}
     return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
 
