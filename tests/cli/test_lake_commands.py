@@ -410,6 +410,26 @@ def test_nothing_compressed_goes_to_a_terminal(ess: Command, logs: Path, monkeyp
     assert ess("cat", str(logs / "plain"))[:2] == (0, "x\n" * 300)
 
 
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"7z\xbc\xaf\x27\x1c\0\4", "7z"),
+        (b"Rar!\x1a\x07\x01\0", "rar"),
+        (b"\x1f\x9d\x90a", "compress"),
+        (b"\x04\x22\x4d\x18dp", "lz4"),
+    ],
+    ids=("7z", "rar", "compress", "lz4"),
+)
+def test_what_cannot_be_decompressed_is_named(ess: Command, logs: Path, head: bytes, name: str) -> None:
+    path = logs / "odd"
+    path.write_bytes(head + b"rest")
+    code, out, err = ess("cat", "--decompress", str(path))
+    assert (code, out) == (12, "")
+    assert err.startswith(f"ess: {path}: its compression is {name}, which is not undone here; get the file as it is")
+    path.write_bytes(b"7z,1\n")
+    assert ess("cat", "--decompress", str(path))[:2] == (0, "7z,1\n")
+
+
 def test_one_file_is_not_files(ess: Command, logs: Path) -> None:
     assert ess("category", "add", "one", f"{logs}/*01.gz")[2].startswith("one: 1 file, ")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import ess
+from ess.cli.app import run
 from ess.errors import EssError, InputDataError, InputOpenError, OptionError, OutputWriteError
 from ess.lake import datastores
 from ess.lake.content import open_raw
@@ -200,6 +201,19 @@ def test_columns_are_found(store: tuple[str, StoreServer]) -> None:
     found = ess.category_add("sales", "shop/sales*.gz")
     assert found.columnspec == "S:user I:price"
     assert ess.probe("sales").compression == "gzip"
+
+
+def test_a_folder_without_anything_is_told(
+    store: tuple[str, StoreServer], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kind, server = store
+    for prefix, empty in (("/shop/", False), ("", False), ("/nothing/", True), ("/sho", True)):
+        given = options(kind, server, tmp_path / "k.csv")
+        chosen = ess.select(source(kind, server, prefix), label="there", overwrite=True, **given)  # type: ignore[arg-type]
+        assert ess.is_empty() is empty, prefix
+        assert run(["select", "there"]) == 0
+        told = f"ess: {chosen.source}: nothing is seen there; check the name, and see: ess ls\n" * empty
+        assert capfd.readouterr().err == f"selected datastore there\n{told}"
 
 
 def test_a_prefix_is_where_patterns_begin(store: tuple[str, StoreServer], tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ __all__ = [
     "category_import",
     "compression",
     "files",
+    "is_empty",
     "ls",
     "lsa",
     "probe",
@@ -125,6 +126,25 @@ def select(
         return datastores.select(source, label=label, overwrite=overwrite, credentials=given)
     except EssError as error:
         raise in_terms_of(options, error) from error.__cause__
+
+
+def is_empty(label: str | None = None) -> bool:
+    """True if nothing is seen in the folder of a bucket or web server that a datastore is: its name may be wrong.
+
+    Args:
+        label: The datastore, if not the selected one.
+
+    Raises:
+        OptionError: If there is no such label.
+
+    >>> import ess
+    >>> _ = ess.select("local")
+    >>> ess.is_empty()
+    False
+    """
+    from ess.lake import datastores
+
+    return datastores.is_empty(datastores.datastore(label))
 
 
 def repository() -> Repository:
@@ -270,7 +290,8 @@ def cat(
     Raises:
         OptionError: If nothing in the archive matches.
         InputOpenError: If it cannot be opened, or was not changed at such a time.
-        InputReadError: From ``read``, if the compressed data is damaged.
+        InputReadError: If its compression is known by name only (7z, rar, compress, lz4); from ``read``, if the
+            compressed data is damaged.
     """
     from ess.lake import content, organize
     from ess.lake.datastores import datastore
@@ -279,7 +300,7 @@ def cat(
     entry = organize.file_entry(filename, label=label)
     organize.check_modified(entry, bounds_text(modified, "modified"))
     source = datastore(label).access
-    open_file = content.open_data if decompress else content.open_raw
+    open_file = content.open_undone if decompress else content.open_raw
     if archive is None:
         return open_file(entry, source=source)
     from ess.lake.archives import read_each

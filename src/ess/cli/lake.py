@@ -93,6 +93,8 @@ def select(
         requester_pays=requester_pays,
     )
     _say(f"selected datastore {chosen.label}")
+    if api.is_empty(chosen.label):
+        _note(f"{chosen.source}: nothing is seen there; check the name, and see: ess ls")
 
 
 def repository() -> None:

@@ -91,6 +91,34 @@ def open_data(entry: FileEntry, compression: str = "", source: Access = THIS_DIS
     return _Decompressed(open_raw(entry, source), entry.path)
 
 
+#: What begins like that is compressed in a way that nothing here undoes; a program that does.
+_OTHERS = (
+    (b"7z\xbc\xaf\x27\x1c", "7z", "7z x"),
+    (b"Rar!\x1a\x07", "rar", "unrar x"),
+    (b"\x1f\x9d\x90", "compress", "uncompress"),
+    (b"\x04\x22\x4d\x18", "lz4", "unlz4"),
+)
+
+
+def open_undone(entry: FileEntry, source: Access = THIS_DISK) -> BinaryIO:
+    """The file's content for somebody who wants it decompressed; the caller closes it.
+
+    Raises:
+        InputOpenError: If it cannot be opened.
+        InputReadError: If it has a compression that is known by name only; from ``read``, if the data is damaged.
+    """
+    content = open_data(entry, source=source)
+    head = b""
+    with contextlib.suppress(InputReadError):  # for whoever reads it
+        head = cast(io.BufferedReader, content).peek(8)
+    for magic, name, program in _OTHERS:
+        if head.startswith(magic):
+            content.close()
+            hint = f"get the file as it is, and unpack it with {program}"
+            raise InputReadError(f"its compression is {name}, which is not undone here", where=entry.path, hint=hint)
+    return content
+
+
 _keepers: list[None] = []
 
 

@@ -25,7 +25,7 @@ from ess.stores.datastores import (
 )
 from ess.stores.kinds import KINDS, Access, Credentials
 
-__all__ = ["Datastore", "Repository", "datastore", "purge", "repository", "select"]
+__all__ = ["Datastore", "Repository", "datastore", "is_empty", "purge", "repository", "select"]
 
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
 _NO_LABEL = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -85,6 +85,15 @@ def select(
         if given is not None:
             settings.write_state(store.folder / KEYS, VERSION, {"credentials": dict(given.values)})
     return store
+
+
+def is_empty(store: Datastore) -> bool:
+    """True if nothing is seen in the folder of a store that a datastore is: its name may be wrong."""
+    if not store.prefix:
+        return False
+    with contextlib.suppress(EssError):  # whoever lists it is told
+        return not store.access.open().is_folder(store.prefix.removesuffix("/"))
+    return False
 
 
 def _admitted(store: Datastore, given: Credentials) -> Credentials:
