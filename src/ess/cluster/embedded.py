@@ -6,9 +6,11 @@ import contextlib
 import queue
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ess.cluster.dispatch import Event, Finished, Notice, Slot
@@ -22,8 +24,11 @@ from ess.cluster.watch import Watch
 from ess.cluster.work import Job, Task, run_bundle
 from ess.surroundings import carried
 
-#: The bundles that wait for each thread, so that it need not wait for the next one.
-_AHEAD = 2
+#: The bundles that wait for each thread, so that it need not wait for the next one: small files for some milliseconds.
+_AHEAD = 16
+#: Where the next thing happens within so many seconds, several are taken together: each time that this thread wakes up,
+#: it takes the interpreter lock from those that start programs.
+_SOON = 0.005
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class EmbeddedRuntime:
         self._threads = [threading.Thread(target=carried(self._work(n, threads)), daemon=True) for n in range(threads)]
         self._begun = 0
         self._busy = 0
+        self._quick = False
 
     @property
     def at_a_time(self) -> int:
@@ -122,17 +128,21 @@ class EmbeddedRuntime:
         """Fetch the inputs of what comes next: not of what threads that have nothing to do begin with now."""
         with self._lock:
             idle = len(self._threads) - self._busy
-            coming = list(self._waiting)[idle : idle + len(self._threads)]
+            coming = list(islice(self._waiting, idle, idle + len(self._threads)))
         for bundle in coming:
             self._prefetch.expect(bundle.job, bundle.tasks[:1])
 
     def wait(self, seconds: float) -> list[Event]:
         """The next things that happened, if any."""
         found = []
+        if self._quick:
+            time.sleep(_SOON)
+        began = time.monotonic()
         with contextlib.suppress(queue.Empty):
             found.append(self._events.get(timeout=seconds))
             while True:
                 found.append(self._events.get_nowait())
+        self._quick = time.monotonic() - began < _SOON
         events: list[Event] = []
         for event in found:
             if isinstance(event, BaseException):
