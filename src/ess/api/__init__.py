@@ -7,7 +7,7 @@ one defines the other sees.
 
 Nothing heavy is imported here: every ``aq_*`` command starts by importing this package.
 
-- ``lake``: datastores, files and categories; ``summaries``: what is known of categories; ``rows``: their rows;
+- ``datastores``; ``lake``: files and categories; ``summaries``: what is known of categories; ``rows``: their rows;
   ``questions``: those that are often asked of them.
 - ``listings``: those of many files.
 - ``jobs``: commands over files.
@@ -44,6 +44,7 @@ from ess.api.databases import (
     udbd,
     use,
 )
+from ess.api.datastores import is_empty, purge, repository, select
 from ess.api.jobs import exec, execute, start_stream, stream  # noqa: A004 - the verb
 from ess.api.lake import (
     archive_contents,
@@ -61,14 +62,10 @@ from ess.api.lake import (
     category_import,
     compression,
     files,
-    is_empty,
     ls,
     lsa,
     probe,
     probe_output,
-    purge,
-    repository,
-    select,
 )
 from ess.api.listings import ls_index
 from ess.api.questions import answer, columns, columns_of, head, hist, per_day, question, sessions, top

@@ -36,6 +36,7 @@ _UTF_8 = re.compile(rb"(C|POSIX|.*\.utf-?8(@.*)?)?", re.IGNORECASE | re.DOTALL)
 
 #: What the served commands import as they run.
 _PRELOADED = (
+    "ess.api.datastores",
     "ess.api.lake",
     "ess.api.results",
     "ess.api.summaries",
