@@ -220,6 +220,8 @@ MAY_ASK_THE_PROCESS = {
     "cli/terminal.py": "a terminal belongs to a process",
     "pipeline/counts.py": "a tool is a process of its own",
     "cluster/daemon.py": "a daemon is a process of its own",
+    "cluster/node.py": "a worker on another machine knows what its user has there",
+    "cluster/program.py": "what another machine runs to unpack it is a process of its own",
     "udb/server/daemon.py": "a daemon is a process of its own",
 }
 

@@ -126,7 +126,7 @@ def test_what_fails_in_the_same_way_is_told_once(logs: Path, ess: Ess) -> None:
         ("cluster start", "ess: cluster: there is no cluster; run: ess cluster create --number 2"),
         ("cluster create --add --number 1", "ess: --add: there is no cluster to add to; leave out --add"),
         ("cluster terminate --all", "ess: --all: this has to be confirmed; add -y"),
-        ("cluster add r-1", "ess: ess cluster add: clusters in the cloud are not available yet;"),
+        ("cluster add r-1", "ess: --hosts: only clusters of hosts have hosts; run first: ess cluster set custom"),
     ],
 )
 def test_wrong_use_is_one_line(logs: Path, ess: Ess, words: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +14,17 @@ import pytest
 from ess import settings
 from ess.cluster import host_processes, providers, state
 from ess.cluster.host import Host, Ran, ThisMachine
+from ess.cluster.host_machines import HostMachines
 from ess.cluster.lifecycle import Health
 from ess.cluster.machines import PROVIDERS, LocalMachines, Machine, Machines, machines_of
 from ess.cluster.processes import ProcessId
+from ess.cluster.ssh_host import Place, SshHost
 from ess.cluster.stream import Source, StreamOptions, stream_source
 from ess.errors import EssError, OptionError
 from tests.cluster.running import listening, make_files, marked, wait_until
+from tests.hosts.sshd import sshd
+
+__all__ = ["sshd"]  # a fixture
 
 
 class OtherMachine(ThisMachine):
@@ -41,9 +47,15 @@ class OtherMachine(ThisMachine):
 # What a host must do --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["here", "another"])
-def host(request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path) -> Host:
-    return ThisMachine() if request.param == "here" else OtherMachine(1, tmp_path / "other")
+@pytest.fixture(params=["here", "another", "ssh"])
+def host(request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path) -> Iterator[Host]:
+    if request.param == "ssh":
+        request.getfixturevalue("sshd")
+        found = SshHost("odd", Place(str(tmp_path / "other"), sys.executable, {"PATH": os.defpath}))
+        yield found
+        found.let_go()
+    else:
+        yield ThisMachine() if request.param == "here" else OtherMachine(1, tmp_path / "other")
 
 
 def test_a_host_runs_programs(host: Host) -> None:
@@ -51,6 +63,8 @@ def test_a_host_runs_programs(host: Host) -> None:
     assert (ran.exit_code, ran.stdout, ran.stderr) == (1, b"given\n", b"bad\n")
     odd = "a b'\"$(false)\n*"
     assert host.run(["/bin/sh", "-c", 'printf %s "$0"', odd]).stdout == odd.encode()
+    assert host.run(["printf", "%s.", "", "-n", "$HOME", "\\'", "`id`"]).stdout == b".-n.$HOME.\\'.`id`."
+    assert host.run(["/bin/sh", "-c", "exit 255"]).exit_code == 255
     assert host.run(["/usr/bin/env"], environment={"ONE": "1"}).stdout == b"ONE=1\n"
     assert host.run(["pwd"]).stdout == b"/\n"
     with pytest.raises(EssError, match="cannot start it"):
@@ -66,6 +80,10 @@ def test_a_host_takes_and_gives_files(host: Host, tmp_path: Path) -> None:
     host.put(path, b"other")
     assert host.get(path) == b"other"
     assert host.get(path + "/below") is None
+    assert [each.name for each in Path(path).parent.iterdir()] == ["file"]
+    large = os.urandom(3 << 20)
+    host.put(path, large)
+    assert host.get(path) == large
 
 
 def test_processes_of_a_host_are_found_and_ended(host: Host, tmp_path: Path) -> None:
@@ -137,9 +155,9 @@ def test_machines_are_made_listed_and_ended_by_tag(kind: str, places: dict[str, 
 def test_every_provider_that_can_be_chosen_is_there_or_says_so() -> None:
     assert set(PROVIDERS) == set(state.MODES)
     assert isinstance(machines_of("local"), LocalMachines)
-    for mode, word in (("cloud", "EC2"), ("custom", "SSH")):
-        with pytest.raises(OptionError, match=f"{word}.*not available yet"):
-            machines_of(mode)
+    assert isinstance(machines_of("custom"), HostMachines)
+    with pytest.raises(OptionError, match="EC2.*not available yet"):
+        machines_of("cloud")
 
 
 # A cluster of machines that share nothing -----------------------------------------------------------------------------

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.udb.machines import Machine, machines
+from tests.hosts.machines import Machine, machines, need_namespaces
 
 PORT = 10010
 ROWS = "".join(f"user{n},{n}\n" for n in range(1000))
@@ -18,11 +16,7 @@ ROWS = "".join(f"user{n},{n}\n" for n in range(1000))
 
 @pytest.fixture(autouse=True)
 def _needs_namespaces() -> None:
-    if shutil.which("ip") is None or shutil.which("nsenter") is None:
-        pytest.skip("needs ip (iproute2) and nsenter (util-linux); .ci/run installs them")
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    if subprocess.run(["unshare", *user, "--net", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets its user make no network namespaces")
+    need_namespaces()
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ Nothing heavy is imported here: every ``aq_*`` command starts by importing this 
 """
 
 from ess.api.clusters import (
+    cluster_add,
     cluster_create,
     cluster_nodes,
+    cluster_remove,
     cluster_reset,
     cluster_set,
     cluster_start,
@@ -92,8 +94,10 @@ __all__ = [
     "category_delete",
     "category_export",
     "category_import",
+    "cluster_add",
     "cluster_create",
     "cluster_nodes",
+    "cluster_remove",
     "cluster_reset",
     "cluster_set",
     "cluster_start",

@@ -5,12 +5,16 @@ from __future__ import annotations
 # Read by type checkers only. The module typing itself would cost each aq_* start more than all of this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ess.cluster.providers import ClusterStatus, Node
     from ess.cluster.state import ClusterState
 
 __all__ = [
+    "cluster_add",
     "cluster_create",
     "cluster_nodes",
+    "cluster_remove",
     "cluster_reset",
     "cluster_set",
     "cluster_start",
@@ -21,7 +25,10 @@ __all__ = [
 
 
 def cluster_set(mode: str) -> ClusterState:
-    """Choose where the nodes of the next cluster come from: ``local``; ``cloud`` and ``custom`` are not available yet.
+    """Choose where the nodes of the next cluster come from.
+
+    Args:
+        mode: ``local``, or ``custom`` for hosts that are reached by SSH; ``cloud`` is not available yet.
 
     Returns:
         The present cluster; its ``desired`` is None without one.
@@ -37,12 +44,14 @@ def cluster_set(mode: str) -> ClusterState:
     return providers.set_mode(mode)
 
 
-def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
-    """Start worker nodes: processes on this machine that talk to each other with certificates of their own.
+def cluster_create(number: int = 1, *, add: bool = False, hosts: Sequence[str] = ()) -> ClusterStatus:
+    """Start worker nodes: processes that talk to each other with certificates of their own.
 
     Args:
-        number: How many workers.
-        add: Add this number to the present cluster.
+        number: How many workers, on this machine.
+        add: Add them to the present cluster.
+        hosts: The hosts to have a worker each, in a cluster of hosts (``cluster_set("custom")``): names, addresses or
+            aliases of ``~/.ssh/config``, with ``USER@`` before it. Without them, those of ``reservation.json``.
 
     Returns:
         What runs then. A worker that could not be started is not ``running`` in it, and ``problems`` says why.
@@ -55,7 +64,7 @@ def cluster_create(number: int = 1, *, add: bool = False) -> ClusterStatus:
 
     from ess.cluster import providers
 
-    problems = providers.create(number, add=add)
+    problems = providers.create(number, add=add, hosts=hosts)
     return replace(providers.status(), problems=tuple(problems))
 
 
@@ -81,6 +90,23 @@ def cluster_nodes() -> list[Node]:
     from ess.cluster import providers
 
     return providers.nodes()
+
+
+def cluster_add(hosts: Sequence[str]) -> ClusterStatus:
+    """Add hosts to a cluster of hosts; see :func:`cluster_create`."""
+    return cluster_create(add=True, hosts=hosts)
+
+
+def cluster_remove(hosts: Sequence[str]) -> ClusterStatus:
+    """Take hosts out of a cluster of hosts. Their workers end, and the others are numbered anew, without a gap.
+
+    Raises:
+        OptionError: If one is none of the cluster, or no other is left.
+    """
+    from ess.cluster import providers
+
+    providers.remove_hosts(hosts)
+    return providers.status()
 
 
 def cluster_start(*, partly: bool = False) -> ClusterStatus:

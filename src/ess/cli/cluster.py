@@ -44,7 +44,12 @@ _SecretKey = Annotated[
 
 
 @cluster.command("set")
-def set_mode(mode: Annotated[Mode, typer.Argument(help="local: processes on this machine; others later")]) -> None:
+def set_mode(
+    mode: Annotated[
+        Mode,
+        typer.Argument(help="local: this machine; custom: hosts reached by SSH; cloud: not available yet"),
+    ],
+) -> None:
     """Choose where nodes come from."""
     state = api.cluster_set(mode.value)
     if state.desired is not None:
@@ -61,16 +66,17 @@ def create(
     credentials: _CredentialsFile = None,
     aws_access_key: _AccessKey = None,
     aws_secret_access_key: _SecretKey = None,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST...", help="hosts to be nodes, in a custom cluster: [USER@]NAME or alias of SSH"),
+    ] = None,
     error_return_code: Annotated[
         bool, typer.Option("--error_return_code", help="fail if some of the workers did not start")
     ] = False,
 ) -> None:
     """Start worker nodes."""
     _refuse_cloud(instance_type, credentials, aws_access_key, aws_secret_access_key)
-    status = api.cluster_create(number, add=add)
-    wanted = status.state.desired.workers if status.state.desired else 0
-    _report(status.problems, fail=error_return_code)
-    print(f"cluster {status.state.id}: {wanted - len(status.problems)} of {wanted} workers are running on this machine")
+    _say_running(api.cluster_create(number, add=add, hosts=hosts or ()), fail=error_return_code)
 
 
 @cluster.command()
@@ -135,19 +141,15 @@ def iplist(
 
 
 @cluster.command()
-def add(reservation: Annotated[list[str], typer.Argument(help="reservations of a cloud account")]) -> None:
-    """Add machines of the cloud (not available yet)."""
-    raise OptionError(
-        "clusters in the cloud are not available yet", where="ess cluster add", hint="use: ess cluster create --add"
-    )
+def add(reservation: Annotated[list[str], typer.Argument(help="hosts of a custom cluster")]) -> None:
+    """Add hosts to the cluster; a worker starts on each."""
+    _say_running(api.cluster_add(reservation), fail=True)
 
 
 @cluster.command()
-def remove(reservation: Annotated[list[str], typer.Argument(help="reservations of a cloud account")]) -> None:
-    """Remove machines of the cloud (not available yet)."""
-    raise OptionError(
-        "clusters in the cloud are not available yet", where="ess cluster remove", hint="use: ess cluster terminate"
-    )
+def remove(reservation: Annotated[list[str], typer.Argument(help="hosts of a custom cluster")]) -> None:
+    """Take hosts out of the cluster; nothing of it stays on them but the installed program."""
+    api.cluster_remove(reservation)
 
 
 def status_lines(status: ClusterStatus) -> list[str]:
@@ -165,6 +167,13 @@ def status_lines(status: ClusterStatus) -> list[str]:
     lost = [node.name for node in status.nodes if node.health.value == "lost"]
     notes = [f"lost: {', '.join(lost)}; ess cluster start, or the next job, replaces them"] if lost else []
     return [f"Summary for cluster {status.state.id}", "", *lines, *notes]
+
+
+def _say_running(status: ClusterStatus, *, fail: bool) -> None:
+    wanted = status.state.desired.workers if status.state.desired else 0
+    _report(status.problems, fail=fail)
+    where = "this machine" if status.state.mode == "local" else "their hosts"
+    print(f"cluster {status.state.id}: {wanted - len(status.problems)} of {wanted} workers are running on {where}")
 
 
 def _refuse_cloud(instance_type: str | None, credentials: str | None, access: str | None, secret: str | None) -> None:

@@ -19,6 +19,23 @@ OPTIONAL_VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
 _SHORT = ("-r", "-h")
 
 
+def _repeated(words: Sequence[str], option: str) -> list[str]:
+    """Give each value behind an option the option.
+
+    >>> _repeated(["create", "--hosts", "a", "b", "--add"], "--hosts")
+    ['create', '--hosts', 'a', '--hosts', 'b', '--add']
+    """
+    found: list[str] = []
+    within = False
+    for word in words:
+        if within and not word.startswith("-") and found[-1] != option:
+            found.append(option)
+        elif word.startswith("-"):
+            within = word == option
+        found.append(word)
+    return found
+
+
 def as_ours(arguments: Sequence[str]) -> list[str]:
     """The words of a command line in the form that our parser takes.
 
@@ -32,6 +49,8 @@ def as_ours(arguments: Sequence[str]) -> list[str]:
     words = list(arguments)
     if words[:2] == ["category", "change"] and words[3:4] == ["usecache"] and words[2] != "usecache":
         words[2:4] = words[3], words[2]
+    if words[:2] == ["cluster", "create"]:
+        words = _repeated(words, "--hosts")
     optional = next((options for path, options in OPTIONAL_VALUES.items() if tuple(words[: len(path)]) == path), ())
     return [
         word

@@ -36,7 +36,9 @@ Running one command, on whatever node:
 The machines:
     - ``providers``: create, stop, start and terminate a cluster; ``lifecycle``: what to do for it, as pure decisions.
     - ``machines``: who makes, lists and ends machines; ``host``: a machine as seen from here (run, put, get), and
-      ``host_processes``: its processes; ``daemons``: scheduler, workers and database servers, started over hosts;
+      ``host_processes``: its processes; ``ssh_host``: one that SSH reaches, ``host_machines``: those as nodes,
+      ``program``: this program as a file for them; ``inputs``: files of this disk on the way to them; ``daemons``:
+      scheduler, workers and database servers, started over hosts;
       ``daemon``: the program of scheduler and workers.
     - ``cloud``: machines of EC2, which ``ess cluster set cloud`` does not take yet.
     - ``state``: the files that describe the cluster; ``processes``: process numbers that are never mistaken.

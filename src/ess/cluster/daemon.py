@@ -20,6 +20,7 @@ from distributed import Scheduler, Worker
 from ess.cluster import node, state
 from ess.cluster.asking import answer_questions
 from ess.cluster.groups import Groups
+from ess.cluster.inputs import NodeInputs
 from ess.cluster.leftovers import new_folder
 from ess.cluster.outputs import NodeOutputs
 from ess.cluster.processes import identify, this_process
@@ -88,11 +89,12 @@ async def _scheduler_address() -> str:
     raise InitializationError("the scheduler is not running", where="cluster", hint="run: ess cluster start")
 
 
-async def _run_worker(node_id: int, address: str) -> None:
+async def _run_worker(node_id: int, address: str, *, far: bool) -> None:
     name = f"worker-{node_id}"
     scheduler = await _scheduler_address()
     groups = Groups()
-    node.set_groups(groups)
+    inputs = NodeInputs()
+    node.set_groups(groups, inputs if far else None)
     options: dict[str, Any] = {"memory_limit": 0, "nthreads": MOST_THREADS, "death_timeout": 30}
     async with _Worker(
         scheduler,
@@ -100,7 +102,7 @@ async def _run_worker(node_id: int, address: str) -> None:
         host=address,
         security=security(name),
         dashboard=False,
-        plugins=(NodeOutputs(),),
+        plugins=(NodeOutputs(), inputs),
         **options,
     ) as server:
         _leave_path()
@@ -131,7 +133,7 @@ def main(arguments: list[str]) -> int:
         if arguments[0] == "scheduler":
             asyncio.run(_run_scheduler(address))
         else:
-            asyncio.run(_run_worker(int(arguments[1]), address))
+            asyncio.run(_run_worker(int(arguments[1]), address, far="--far" in arguments))
     except EssError as error:
         print(f"ess cluster: {error}", file=sys.stderr)
         return error.exit_code

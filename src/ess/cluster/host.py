@@ -1,17 +1,25 @@
-"""A machine as seen from here: programs run on it, and small files are put and fetched. This one, for now."""
+"""A machine as seen from here: programs run on it, and files are put and fetched. :class:`ThisMachine` is this one."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ess import settings
 from ess.cluster import state
-from ess.errors import InitializationError, SystemFailure
+from ess.errors import EssError, InitializationError, SystemFailure
+from ess.surroundings import carried
+
+#: How many hosts are worked on at a time.
+AT_A_TIME = 16
+
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,12 @@ class Host(Protocol):
 
     #: How messages call it.
     name: str
-    #: The Python there that has this program.
-    python: str
+    #: True if paths and environment variables mean there what they mean here.
+    shares_files: bool
+
+    @property
+    def python(self) -> str:
+        """The Python there that has this program."""
 
     @property
     def folder(self) -> str:
@@ -44,11 +56,32 @@ class Host(Protocol):
             stdin: Its input.
         """
 
+    def environment(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
+        """The environment there for a program that has ``wanted`` here."""
+
     def put(self, path: str, content: bytes) -> None:
         """Write a file in one step, for its owner only."""
 
     def get(self, path: str) -> bytes | None:
         """The content of a file; None if it does not exist."""
+
+    def let_go(self) -> None:
+        """Close what was left open for further calls, which open it again."""
+
+
+def in_parallel(calls: Sequence[Callable[[], _R]]) -> list[_R | EssError]:
+    """Call all, several at a time, as hosts take their time; the results, or the errors of ours, in their order."""
+
+    def caught(call: Callable[[], _R]) -> _R | EssError:
+        try:
+            return call()
+        except EssError as error:
+            return error
+
+    if len(calls) < 2:
+        return [caught(call) for call in calls]
+    with ThreadPoolExecutor(min(AT_A_TIME, len(calls))) as threads:
+        return [each.result() for each in [threads.submit(carried(partial(caught, call))) for call in calls]]
 
 
 class ThisMachine:
@@ -56,6 +89,7 @@ class ThisMachine:
 
     name = "this machine"
     python = sys.executable
+    shares_files = True
 
     @property
     def folder(self) -> str:
@@ -78,6 +112,10 @@ class ThisMachine:
             raise InitializationError(f"cannot start it ({error.strerror})", where=words[0]) from error
         return Ran(done.returncode, done.stdout, done.stderr)
 
+    def environment(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
+        """The same."""
+        return wanted
+
     def put(self, path: str, content: bytes) -> None:
         """Write a file of this disk."""
         settings.write_private(Path(path), content)
@@ -90,3 +128,6 @@ class ThisMachine:
             return None
         except OSError as error:
             raise SystemFailure(f"cannot read ({error.strerror})", where=path, hint="check its rights") from error
+
+    def let_go(self) -> None:
+        """Nothing is open."""

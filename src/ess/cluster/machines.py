@@ -1,6 +1,7 @@
 """The machines of clusters: a provider makes, lists and ends them. It knows nothing of Dask or of databases.
 
-There is one kind so far: this machine, which is as many nodes as are asked for. A kind is one class and one row.
+This machine is as many nodes as are asked for; hosts reached by SSH are in :mod:`ess.cluster.host_machines`. A kind is
+one class and one row.
 """
 
 from __future__ import annotations
@@ -81,10 +82,20 @@ class LocalMachines:
         return ThisMachine()
 
 
-#: The providers by the words of ``ess cluster set``; None for those that do not exist yet.
-PROVIDERS: Mapping[str, Callable[[], Machines] | None] = {"local": LocalMachines, "cloud": None, "custom": None}
+def _custom() -> Machines:
+    from ess.cluster.host_machines import HostMachines  # which few clusters need
 
-_NAMES = {"cloud": "EC2 instances", "custom": "hosts reached by SSH"}
+    return HostMachines()
+
+
+#: The providers by the words of ``ess cluster set``; None for those that do not exist yet.
+PROVIDERS: Mapping[str, Callable[[], Machines] | None] = {
+    "local": LocalMachines,
+    "cloud": None,
+    "custom": _custom,
+}
+
+_NAMES = {"cloud": "EC2 instances"}
 
 
 def machines_of(mode: str) -> Machines:

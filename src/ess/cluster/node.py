@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 from distributed import Worker, get_worker
 
+from ess.cluster.commands import Setting
 from ess.cluster.groups import Groups
+from ess.cluster.inputs import NodeInputs, with_sent_files
 from ess.cluster.outputs import output_folder
 from ess.cluster.prefetch import Prefetch
 from ess.cluster.substitution import Place
+from ess.cluster.user_environment import of_another_machine
 from ess.cluster.warm import WarmTools
 from ess.cluster.watch import Watch
 from ess.cluster.work import Job, Outcome, Task, run_bundle
@@ -20,15 +26,21 @@ from ess.settings import make_private_folder
 _groups: Groups | None = None
 _warm: WarmTools | None = None
 _watch: Watch | None = None
+_inputs: NodeInputs | None = None
 _stopped: set[str] = set()
 _running: set[str] = set()
 _worker: Worker | None = None
 
 
-def set_groups(groups: Groups) -> None:
-    """Say which reaper watches over the commands of this process."""
-    global _groups, _warm, _watch
-    _groups, _warm = groups, WarmTools(groups)
+def set_groups(groups: Groups, inputs: NodeInputs | None = None) -> None:
+    """Say which reaper watches over the commands of this process.
+
+    Args:
+        groups: Has it.
+        inputs: Takes the files of the master's disk, on a machine that does not see them.
+    """
+    global _groups, _warm, _watch, _inputs
+    _groups, _warm, _inputs = groups, WarmTools(groups), inputs
     _watch = Watch(_groups, _warm, _tell)
 
 
@@ -68,10 +80,17 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
     _running.add(key)
     folder = make_private_folder(output_folder(worker, key))
     prefetch = Prefetch(1)
+    inputs = _inputs
+    if inputs is not None:
+        setting = job.setting
+        there = Setting(of_another_machine(setting.environment, os.environ), str(Path.home()), setting.umask)
+        job = with_sent_files(replace(job, setting=there), inputs.of(key))
     try:
         with keeping_archives():
             return run_bundle(job, tasks, place, attempt, _groups, _warm, wanted_no_more, folder, prefetch)
     finally:
+        if inputs is not None:
+            inputs.end(key)  # first, as the next one may be waited for
         prefetch.close()
         _running.discard(key)
         if wanted_no_more():

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import secrets
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ess import settings
 from ess.cluster import state
 from ess.cluster.daemons import Daemons
-from ess.cluster.lifecycle import Desired, Health, steps
-from ess.cluster.machines import LocalMachines, machines_of
+from ess.cluster.host_machines import HostMachines, reservation
+from ess.cluster.lifecycle import Desired, EndWorker, Health, steps
+from ess.cluster.machines import LocalMachines, Machines, machines_of
 from ess.cluster.state import ClusterState
-from ess.errors import EssError, InitializationError, OptionError
+from ess.errors import EssError, EssWarning, InitializationError, OptionError
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,14 @@ def set_mode(mode: str) -> ClusterState:
         return known
 
 
-def create(workers: int, *, add: bool = False) -> list[EssError]:
+def create(workers: int, *, add: bool = False, hosts: Sequence[str] = ()) -> list[EssError]:
     """Make a cluster of some workers, or add some to it; returns the errors of single workers.
+
+    Args:
+        workers: How many; of hosts, it is their number.
+        add: Add them to the cluster.
+        hosts: The hosts that are to be the nodes, if the provider takes hosts that exist; none: those of
+            ``reservation.json``.
 
     Raises:
         OptionError: If the number is not valid, there is a cluster already, or none to add to.
@@ -90,6 +100,8 @@ def create(workers: int, *, add: bool = False) -> list[EssError]:
     with settings.lock(state.cluster_folder(), seconds=120):
         known = state.read_cluster()
         source = machines_of(known.mode)
+        names, identity = _hosts(source, hosts)
+        workers = len(names) or workers
         if not 1 <= workers <= source.most:
             raise OptionError(
                 f"bad number of workers {workers}", where="--number", hint=f"give a number from 1 to {source.most}"
@@ -111,6 +123,8 @@ def create(workers: int, *, add: bool = False) -> list[EssError]:
             _end(known, everything=False)
             known = ClusterState(known.mode, f"{known.mode}-{secrets.token_hex(4)}", Desired(workers))
             _daemons(known).prepare(str(known.id))
+        if isinstance(source, HostMachines):
+            source.propose(str(known.id), names, identity=identity)
         state.write_cluster(known)
         try:
             problems = _reconcile(known)
@@ -120,8 +134,82 @@ def create(workers: int, *, add: bool = False) -> list[EssError]:
             if not add:  # nothing is left of a cluster that could not be made, or was interrupted
                 _end(known, everything=False)
                 state.write_cluster(ClusterState(known.mode))
+            elif names:
+                _take_back(known, names)
             raise
         return problems
+
+
+def add_hosts(names: Sequence[str]) -> list[EssError]:
+    """Add hosts to the cluster; see :func:`create`."""
+    return create(len(names), add=True, hosts=names)
+
+
+def remove_hosts(names: Sequence[str]) -> None:
+    """Take hosts out of the cluster: their workers end, and nothing of the cluster stays on them.
+
+    Raises:
+        OptionError: If one is none of the cluster, or no other is left.
+    """
+    with settings.lock(state.cluster_folder(), seconds=120):
+        known = state.read_cluster()
+        source = machines_of(known.mode)
+        if not isinstance(source, HostMachines) or known.desired is None:
+            raise OptionError(
+                "there is no cluster of hosts", where="ess cluster remove", hint="see: ess cluster status"
+            )
+        have = [machine.id for machine in source.list(str(known.id))]
+        for name in names:
+            if name not in have:
+                raise OptionError(
+                    f"'{name}' is no host of the cluster", where="ess cluster remove", hint=f"it has {', '.join(have)}"
+                )
+        if len(set(names)) == len(have):
+            raise OptionError("no host would be left", where="ess cluster remove", hint="use: ess cluster terminate")
+        _take_out(known, source, list(dict.fromkeys(names)))
+        _warn(_reconcile(state.read_cluster()))
+
+
+def _take_back(known: ClusterState, names: Sequence[str]) -> None:
+    """Take out the hosts that could not be added with the others."""
+    source = machines_of(known.mode)
+    if isinstance(source, HostMachines):
+        have = {machine.id for machine in source.list(str(known.id))}
+        source.withdraw()
+        desired = None if known.desired is None else replace(known.desired, workers=len(have))
+        known = replace(known, desired=desired)
+        state.write_cluster(known)
+        _take_out(known, source, [name for name in names if name in have])
+
+
+def _take_out(known: ClusterState, source: HostMachines, names: Sequence[str]) -> None:
+    for name in names:
+        machines = source.list(str(known.id))
+        number = next(machine.number for machine in machines if machine.id == name)
+        last = max(machine.number for machine in machines)
+        ended = [EndWorker(each) for each in sorted({number, last})]
+        _warn(_daemons(known).apply(ended))  # the last one takes its number
+        _warn(source.take_out(number))
+        assert known.desired is not None
+        known = replace(known, desired=replace(known.desired, workers=known.desired.workers - 1))
+        state.write_cluster(known)
+
+
+def _hosts(source: Machines, hosts: Sequence[str]) -> tuple[list[str], Path | None]:
+    """The hosts that are to be nodes, and the key for them."""
+    if isinstance(source, HostMachines):
+        return ([*hosts], None) if hosts else reservation()
+    if hosts:
+        raise OptionError(
+            "only clusters of hosts have hosts", where="--hosts", hint="run first: ess cluster set custom"
+        )
+    return [], None
+
+
+def _warn(problems: Sequence[EssError]) -> None:
+    """Tell what went wrong and stops nothing."""
+    for problem in problems:
+        warnings.warn(str(problem), EssWarning, stacklevel=3)
 
 
 def start() -> list[EssError]:
@@ -130,8 +218,8 @@ def start() -> list[EssError]:
 
 
 def stop() -> None:
-    """End the processes of the cluster; it can be started again."""
-    _want(False)
+    """End the processes of the cluster; it can be started again. A host that cannot be reached is a warning."""
+    _warn(_want(False))
 
 
 def terminate(*, everything: bool = False) -> bool:
@@ -156,7 +244,7 @@ def terminate(*, everything: bool = False) -> bool:
 
 def _end(known: ClusterState, *, everything: bool) -> None:
     """End the daemons and machines of a cluster, and forget it."""
-    _daemons(known).remove_all()
+    _warn(_daemons(known).remove_all())
     machines_of(known.mode).end(str(known.id))
     state.clear(everything=everything)
 
@@ -222,13 +310,14 @@ def _want(running: bool) -> list[EssError]:
 def _reconcile(known: ClusterState) -> list[EssError]:
     if known.desired is None:
         return []
-    machines_of(known.mode).make(str(known.id), range(known.desired.workers))
+    if known.desired.running:
+        machines_of(known.mode).make(str(known.id), range(known.desired.workers))
     daemons = _daemons(known)
     return daemons.apply(steps(known.desired, daemons.observe()))
 
 
 def _line(daemons: Daemons, name: str, health: Health, address: str) -> NodeStatus:
-    daemon = daemons.ask(name)
-    if health is not Health.RUNNING or daemon is None:
+    daemon = daemons.ask(name) if health is Health.RUNNING else None
+    if daemon is None:
         return NodeStatus(name, health, address)
     return NodeStatus(name, health, address, daemon.process.pid, daemons.megabytes(name, daemon.process))

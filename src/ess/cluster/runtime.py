@@ -13,13 +13,17 @@ import contextlib
 import logging
 import queue
 import secrets
+import threading
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distributed import Client, Future
+from distributed.versions import VersionMismatchWarning
 
 from ess import settings
 from ess.cluster import node, state
@@ -27,6 +31,7 @@ from ess.cluster.asking import ask_versions, check_versions
 from ess.cluster.daemon import MOST_THREADS
 from ess.cluster.daemons import SCHEDULER, Daemons, worker_name
 from ess.cluster.dispatch import Event, Finished, NodeLost, Notice, Slot
+from ess.cluster.inputs import files_to_send, send
 from ess.cluster.outputs import fetch
 from ess.cluster.processes import ProcessId
 from ess.cluster.providers import daemons, replace_worker
@@ -85,11 +90,18 @@ class DaskRuntime:
         self._running: dict[Slot, _Started] = {}
         self._ended: queue.SimpleQueue[_Started | Notice] = queue.SimpleQueue()
         self._stopped: dict[str, float] = {}  # since when daemons are, by their names
+        self._heard: dict[
+            str, tuple[float, float]
+        ] = {}  # when workers were last heard of: by the scheduler's clock, ours
+        self._given_up: set[str] = set()  # the addresses of workers that were not heard of any more
+        self._replacing: dict[int, threading.Thread] = {}
+        self._closing = threading.Event()
         self._answer_seconds = settings.answer_timeout()
         self._looked = 0.0
         # Not the job's name: the same job may have been stopped here before, and be resumed now.
         self._run_id = f"run-{secrets.token_hex(8)}"
         self._daemons = daemons()
+        self._far = {number for number in range(workers) if not self._daemons.shares_files(number)}
         self._scheduler, self._client = _connect(self._daemons)
         try:
             self._await_workers()
@@ -123,7 +135,16 @@ class DaskRuntime:
             raise _scheduler_gone() from error
         started = _Started(slot, bundle, attempt, address, future)
         self._running[slot] = started
+        if slot.node_id in self._far and (files := files_to_send(job, tasks)):
+            self._in_the_background(
+                send(self._client, address, str(future.key), files, lambda: self._running.get(slot) is started)
+            )
         future.add_done_callback(lambda _future: self._ended.put(started))  # type: ignore[no-untyped-call]
+
+    def _in_the_background(self, work: Coroutine[None, None, None]) -> None:
+        loop = self._client.loop
+        assert loop is not None
+        asyncio.run_coroutine_threadsafe(work, loop.asyncio_loop)  # type: ignore[attr-defined]
 
     def _submit(
         self, job: Job, tasks: list[Task], place: Place, bundle: int, attempt: int, address: str
@@ -175,6 +196,7 @@ class DaskRuntime:
 
     def close(self) -> None:
         """Stop what runs, and disconnect."""
+        self._closing.set()
         if self._running:
             with contextlib.suppress(Exception):
                 self.stop()
@@ -252,7 +274,7 @@ class DaskRuntime:
         notices: list[Event] = []
         if self._is_overdue("scheduler", self._scheduler):
             raise _scheduler_stopped(self._scheduler)
-        for number in self._addresses:
+        for number in self._addresses.keys() - self._far:
             daemon = self._daemons.ask(worker_name(number))
             if daemon is not None and self._is_overdue(f"worker-{number}", daemon.process):
                 text = f"worker-{number} (process {daemon.process.pid}) is stopped and does not answer; it is ended"
@@ -268,9 +290,29 @@ class DaskRuntime:
         return time.monotonic() - self._stopped.setdefault(name, time.monotonic()) >= self._answer_seconds
 
     def _replace(self, number: int, address: str) -> None:
-        if self._replaced[number] < REPLACEMENTS:
+        if number in self._far:
+            if number not in self._replacing:  # its host may take its time, or not answer
+                thread = threading.Thread(target=self._replace_far, args=(number, address), daemon=True)
+                self._replacing[number] = thread
+                thread.start()
+        elif self._replaced[number] < REPLACEMENTS:
             self._replaced[number] += 1
             replace_worker(self._cluster_id, number, address)
+
+    def _replace_far(self, number: int, address: str) -> None:
+        """Replace the worker of a host; what is wrong with a host that cannot be reached is told once."""
+        try:
+            while self._replaced[number] < REPLACEMENTS:
+                self._replaced[number] += 1
+                try:
+                    replace_worker(self._cluster_id, number, address)
+                    return
+                except EssError as error:
+                    if self._replaced[number] == REPLACEMENTS:
+                        self._ended.put(Notice(f"the worker of node {number} cannot be replaced: {error}"))
+                self._closing.wait(LOOK_INTERVAL)
+        finally:
+            self._replacing.pop(number, None)
 
     def _connected(self) -> dict[int, str]:
         try:
@@ -287,7 +329,31 @@ class DaskRuntime:
             ) from error
         except Exception as error:
             raise _scheduler_gone() from error
-        return {int(worker["name"]): address for address, worker in workers.items()}
+        silent = self._silent(workers)
+        return {int(worker["name"]): address for address, worker in workers.items() if address not in silent}
+
+    def _silent(self, workers: Mapping[str, Mapping[str, object]]) -> set[str]:
+        """The workers on other machines that the scheduler has not heard of for too long: those may be cut off.
+
+        A connection to a machine that is cut off stays for minutes. The scheduler tells when it has heard of a worker
+        by its clock, which may be set: only that it tells something else each time counts.
+        """
+        now = time.monotonic()
+        for address, worker in workers.items():
+            if int(str(worker["name"])) not in self._far or address in self._given_up:
+                continue
+            seen = float(str(worker["last_seen"]))
+            before = self._heard.get(address)
+            if before is None or before[0] != seen:
+                self._heard[address] = (seen, now)
+            elif now - before[1] >= self._answer_seconds:
+                self._given_up.add(address)
+                name = worker["name"]
+                self._ended.put(Notice(f"node {name} is not heard of any more; others take its files"))
+                scheduler = self._client.scheduler
+                assert scheduler is not None
+                self._in_the_background(_forget(scheduler, address))
+        return self._given_up
 
     def _check_scheduler(self) -> None:
         if not self._scheduler_lives():
@@ -358,6 +424,8 @@ def _silence() -> None:
     for name in list(logging.root.manager.loggerDict):
         if name == "distributed" or name.startswith("distributed."):  # some have levels of their own
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    # check_versions() refuses what matters.
+    warnings.filterwarnings("ignore", category=VersionMismatchWarning)
 
 
 def _scheduler_gone() -> InitializationError:
@@ -380,3 +448,9 @@ def _scheduler_stopped(process: ProcessId) -> InitializationError:
         where="cluster",
         hint=f"run: kill -CONT {process.pid}, or ess cluster stop and start; then repeat with --resume",
     )
+
+
+async def _forget(scheduler: Any, address: str) -> None:
+    """Have the scheduler forget a worker; one that comes back is told to end."""
+    with contextlib.suppress(Exception):
+        await scheduler.unregister(address=address, stimulus_id=f"silent-{secrets.token_hex(4)}")

@@ -127,6 +127,7 @@ def clear(*, everything: bool) -> None:
         return
     for path in [*folder.glob("worker-*.json"), folder / "scheduler.json", folder / "machines.json"]:
         path.unlink(missing_ok=True)
+    (folder / "hosts.json").unlink(missing_ok=True)
     for name in ("tls", "scratch"):
         shutil.rmtree(folder / name, ignore_errors=True)
 

@@ -19,7 +19,7 @@ def versions() -> Mapping[str, str]:
     """
     return {
         "code": code_hash(Path(__file__).parent.parent),
-        "python": platform.python_version(),
+        "python": ".".join(platform.python_version_tuple()[:2]),  # what compiled code and pickles depend on
         "essentia-lake": metadata.version("essentia-lake"),
         "distributed": metadata.version("distributed"),
     }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.waiting import PATIENCE
 
@@ -29,12 +32,15 @@ class Machine:
     address: str
     folder: Path
 
-    def run(self, *command: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, stdin: str = "", check: bool = True, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command there."""
         done = subprocess.run(
-            [*_inside(self.holder), *command],
+            [*inside(self.holder), *command],
             input=stdin,
-            env=self._environment(),
+            env=self.environment() | dict(variables or {}),
+            cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -43,7 +49,8 @@ class Machine:
         assert not check or done.returncode == 0, (command, done.stdout, done.stderr)
         return done
 
-    def _environment(self) -> Mapping[str, str]:
+    def environment(self) -> dict[str, str]:
+        """The variables of commands there."""
         return {
             **os.environ,
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -51,6 +58,15 @@ class Machine:
             "ESS_CACHE_DIR": str(self.folder / "cache"),
             "ESS_WARM": "0",
         }
+
+
+def need_namespaces() -> None:
+    """Skip a test where there can be none."""
+    if shutil.which("ip") is None or shutil.which("nsenter") is None:
+        pytest.skip("needs ip (iproute2) and nsenter (util-linux); .ci/run installs them")
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    if subprocess.run(["unshare", *user, "--net", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets its user make no network namespaces")
 
 
 @contextlib.contextmanager
@@ -64,7 +80,7 @@ def machines(folder: Path, count: int) -> Iterator[tuple[Machine, ...]]:
         found[0].run("ip", "link", "set", "lo", "up")
         found[0].run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         for number in range(1, count + 1):
-            other = holders.enter_context(_holder([], _inside(own)))
+            other = holders.enter_context(_holder([], inside(own)))
             place = folder / f"machine-{number}"
             place.mkdir(mode=0o700)
             machine = Machine(other, f"10.99.{number}.2", place)
@@ -98,6 +114,7 @@ def _holder(more: list[str], inside: tuple[str, ...] = ()) -> Iterator[int]:
         process.wait(10)
 
 
-def _inside(holder: int) -> tuple[str, ...]:
+def inside(holder: int) -> tuple[str, ...]:
+    """The words before a command that runs in the network namespace of a process."""
     user = () if os.geteuid() == 0 else ("--user", "--preserve-credentials")
     return ("nsenter", "--target", str(holder), *user, "--net")
