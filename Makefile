@@ -6,6 +6,9 @@ STAMP := $(VENV)/.set-up
 AZURITE := $(VENV)/azurite/node_modules/.package-lock.json
 SWIFT := $(VENV)/swift/.set-up
 
+# Without the compiled files each of the many processes that the tests start would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup azurite swift demo test newest memory works check fmt pages conformance bench fuzz fuzzudb fault lock clean
 

@@ -30,7 +30,6 @@ SEED = os.environ.get("UDB_FUZZ_SEED", "1")
 _WARM = 20
 
 
-LARGE = [(b"%032d" % n, n, n % 5, 0.5, b"") for n in range(200_000)]
 SCAN = ScanRequest("db", "", "log", outputs=("user", "n", "price"), sort=("user",))
 STAGE = StageRequest("db", "", "log", "once:1", "0a", "", "", 0, only_known=False, only_new=False, birth="")
 #: All of them fit into the 64 KB that a client may send before it has heard of the server's settings.
@@ -62,7 +61,7 @@ def test_a_client_that_dies_in_the_middle_of_a_call_leaves_nothing(
     campaign = Campaign(Servers((port_base,), silent_seconds=3600.0), SEED)
     try:
         campaign.begin()
-        put("log", LARGE, "db")
+        put("log", [(b"%032d" % n, n, n % 5, 0.5, b"") for n in range(60_000)], "db")
         count = export_batch("db:log")[0].height
         for number in range(4):
             for method, messages, answer in CALLS.values():

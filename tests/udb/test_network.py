@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -60,7 +61,13 @@ def open_import() -> Import:
     return Import(target, target.spec.servers, slots, ImportOptions(), identity, where="test")
 
 
-LARGE = pl.DataFrame({"user": [b"%032d" % n for n in range(500_000)], "n": pl.Series(range(500_000), dtype=pl.Int32)})
+@functools.cache
+def many_rows() -> pl.DataFrame:
+    """More than fits on the way to a server that reads nothing."""
+    user = pl.int_range(500_000).cast(pl.String).str.zfill(32).cast(pl.Binary)
+    return pl.select(user=user, n=pl.int_range(500_000).cast(PHYSICAL[ColumnType.I]))
+
+
 STEPS = ["call", "scan", "session", "write", "write much", "commit"]
 
 
@@ -71,7 +78,7 @@ def work_with_stopped(servers: Servers, step: str, place: int) -> None:
     pool.reach("db")
     sink = open_import()
     sink.connect()
-    rows = LARGE.cast({"n": PHYSICAL[ColumnType.I]})
+    rows = many_rows()
     if step == "commit":
         sink.write(rows[:100])
 
@@ -121,7 +128,7 @@ def test_a_server_that_is_stopped_is_given_up(
 
 def test_one_thread_watches_over_a_scan_of_any_length(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = open_import()
-    sink.write(LARGE.cast({"n": PHYSICAL[ColumnType.I]}))
+    sink.write(many_rows())
     sink.commit()
     watches: list[watch.Watch] = []
     made = watch.Watch.__init__
