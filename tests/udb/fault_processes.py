@@ -37,6 +37,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
         "ess.udb.server.daemon",
+        "ess.udb.server.server",
         "ess.udb.client.importing",
         "ess.udb.command.perform",
         "ess.udb.checkpoint.checkpoint",
@@ -105,14 +106,14 @@ def _let_syncs_fail(while_there: Path) -> None:
 
 def _tell_what_is_open(patch: pytest.MonkeyPatch) -> None:
     """Let the server add to its status how many imports and sessions are under way."""
-    from ess.udb.server import daemon, server
+    from ess.udb.server import server
 
     class Telling(server.UdbServer):
         def _hello(self, body: bytes) -> dict[str, Any]:
             opened = sum(each._transactions.open_stages() for each in self.catalog._all())
             return {**super()._hello(body), "open": opened}
 
-    patch.setattr(daemon, "UdbServer", Telling)
+    patch.setattr(server, "UdbServer", Telling)
 
 
 def daemon_arguments(port: int) -> list[str]:
@@ -323,6 +324,13 @@ class Command:
     def kill(self) -> None:
         """End it with SIGKILL."""
         (self._real or self._forked).kill()
+
+    def is_running(self) -> bool:
+        """True until it has ended."""
+        if self._real is not None:
+            return self._real.poll() is None
+        with _starting:
+            return bool(self._forked.is_alive())
 
     def wait(self, seconds: float = SECONDS) -> int:
         """Its exit code; negative: the signal that has ended it.

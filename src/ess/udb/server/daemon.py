@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import gc
 import logging
 import os
 import resource
@@ -19,8 +20,6 @@ from ess.errors import EssError, InitializationError
 from ess.logs import keep_small
 from ess.settings import open_private
 from ess.udb.admin.ports import PORT_IN_USE, PortInUse
-from ess.udb.server.memory import MemoryLimit
-from ess.udb.server.server import UdbServer
 from ess.udb.wire.access import read_server_access
 
 log = logging.getLogger("udbd")
@@ -31,6 +30,11 @@ SNAPSHOT_AT_END = 16 << 20
 
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM or SIGINT. A failure is the last line of stderr, the server's log."""
+    gc.disable()  # what is loaded now stays
+    from ess.udb.server.memory import MemoryLimit
+    from ess.udb.server.server import UdbServer
+
+    gc.enable()
     arguments = _parse(argv)
     os.umask(0o077)  # whatever that of the user is: what a server writes is for its owner
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
