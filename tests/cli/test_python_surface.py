@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("places")
 
 
 @pytest.fixture
-def shop(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Two days of sales, and a database with a server that runs."""
+def shop(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two days of sales, and a database."""
     monkeypatch.chdir(tmp_path)
     for day, rows in ((1, "ann,2.5\nM\xfcller,1\n"), (2, "ann,0.25\nbob,TBD\n")):
         (tmp_path / f"sale_2014090{day}.csv").write_bytes(b"who,price\n" + rows.encode("latin-1"))
@@ -27,12 +27,18 @@ def shop(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ess.create_database("shop")
     ess.create_table("sales", ["s,pkey:who", "f:price"])
     ess.create_vector("totals", ["s,pkey:who", "f,+add:price"])
+    return tmp_path
+
+
+@pytest.fixture
+def server(shop: Path) -> Iterator[None]:
+    """The database has a server that runs."""
     assert any("started" in line for line in ess.udbd("start"))
-    yield tmp_path
+    yield
     ess.server_reset()
 
 
-def test_a_stream_fills_a_table_and_an_export_gives_a_frame(shop: Path) -> None:
+def test_a_stream_fills_a_table_and_an_export_gives_a_frame(server: None) -> None:
     command = "aq_pp -f,+1,eok,qui - -d %cols -imp shop:sales -imp shop:totals"
     done = ess.stream("sale", "2014-09-01", "2014-09-02", command)
     assert done.result.exit_code == 0, done.messages
@@ -48,7 +54,7 @@ def test_a_stream_fills_a_table_and_an_export_gives_a_frame(shop: Path) -> None:
     assert ess.exec("aq_udb -cnt shop:sales").result.exit_code == 0
 
 
-def test_what_is_missing_is_an_error(shop: Path) -> None:
+def test_what_is_missing_is_an_error(server: None) -> None:
     for target in ("nothing:sales", "shop:nothing"):
         with pytest.raises(OptionError):
             ess.export(target)
@@ -79,7 +85,7 @@ def test_a_cluster(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.M
     assert ess.cluster_status().state.desired is None
 
 
-def test_definitions(shop: Path) -> None:
+def test_definitions(server: None) -> None:
     (found,) = ess.server_summary()
     assert (found.name, found.active) == ("shop", True)
     ess.create_variable(["i:count"])
@@ -119,7 +125,7 @@ def test_a_value_of_a_wrong_type_is_not_stored(shop: Path, option: str, value: A
             ess.category_change("sale", option, value)
 
 
-def test_lines_are_told_as_they_come_and_given_back(shop: Path) -> None:
+def test_lines_are_told_as_they_come_and_given_back(server: None) -> None:
     said: list[str] = []
     assert ess.udbd("stop", say=said.append) == said != []
 
