@@ -1,4 +1,4 @@
-"""Writes docs/compatibility.md and the pages of docs/reference from the tables that the programs run by.
+"""Writes docs/compatibility.md, docs/reference and the policies of docs/aws from the tables that the programs run by.
 
     python scripts/pages.py            write them
     python scripts/pages.py --check    say which are stale, and fail then
@@ -24,6 +24,7 @@ import ess.tools
 from compatibility.page import compatibility_page
 from ess import errors
 from ess.cli.app import whole
+from ess.cluster.cloud.permissions import LAPTOP, MASTER, NODES, policy
 from ess.engines.columnar.support import support
 from ess.formats.attributes import INPUT_ATTRIBUTES, OUTPUT_ATTRIBUTES
 from ess.formats.known.table import FORMATS
@@ -216,6 +217,7 @@ def pages() -> dict[str, str]:
     return {
         **{f"reference/{name}": text for name, text in reference.items()},
         "compatibility.md": compatibility_page(NOTICE),
+        **{f"aws/{name}.json": policy(name) for name in (MASTER, LAPTOP, NODES)},
     }
 
 
@@ -225,7 +227,8 @@ _BY_HAND = ("benchmarks.md", "performance.md", "cookbook.md")
 
 def stale(wanted: dict[str, str]) -> list[str]:
     """The pages that differ from the tables, are missing, or have no table behind them."""
-    present = [path for path in (*FOLDER.glob("*.md"), *FOLDER.glob("reference/*.md")) if path.name not in _BY_HAND]
+    present = [*FOLDER.glob("*.md"), *FOLDER.glob("reference/*.md"), *FOLDER.glob("aws/*.json")]
+    present = [path for path in present if path.name not in _BY_HAND]
     found = {path.relative_to(FOLDER).as_posix(): path.read_text("utf-8") for path in present}
     return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
 

@@ -50,7 +50,8 @@ watch() {
     done
 }
 
-watch </dev/null >"$run/timer/log" 2>&1 &
+# exec: with redirections of the function, dash would keep the output open, and who starts this would wait for ever.
+(exec </dev/null >"$run/timer/log" 2>&1; watch) &
 """
 
 
