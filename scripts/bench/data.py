@@ -47,6 +47,7 @@ class Data:
         rows: How many purchases; the access log has two fifths of that, as the goals are for 5 and 2 million.
         table_rows: How many clients the look-up table knows.
         small_files: How many small files there are, of about 10 KB each.
+        many_files: How many files of 2 KB there are where they are many.
         clients_at_once: How many clients there are where many come at once.
         keys: How many keys a bucket has that is listed.
         names: How many names of files an index has, and how many are compared with categories.
@@ -56,6 +57,7 @@ class Data:
     rows: int
     table_rows: int = 100_000
     small_files: int = 1000
+    many_files: int = 10_000
     clients_at_once: int = 200
     stream_files: int = 60
     keys: int = 300_000
@@ -198,9 +200,17 @@ class Data:
     @cached_property
     def tiny(self) -> Path:
         """A folder of purchase files of 2 KB."""
-        folder = self._path("tiny", "")
+        return self._folder_of_tiny("tiny", self.small_files)
+
+    @cached_property
+    def many(self) -> Path:
+        """The same, and many of them."""
+        return self._folder_of_tiny("many", self.many_files)
+
+    def _folder_of_tiny(self, name: str, count: int) -> Path:
+        folder = self._path(name, "")
         if not folder.exists():
-            _whole(folder, self._tiny_files())
+            _whole(folder, self._tiny_files(count))
         return folder
 
     @cached_property
@@ -208,13 +218,13 @@ class Data:
         """The same, gzipped."""
         folder = self._path("tiny_gz", "")
         if not folder.exists():
-            files = self._tiny_files().items()
+            files = self._tiny_files(self.small_files).items()
             _whole(folder, {f"{name}.gz": gzip.compress(content, 6, mtime=0) for name, content in files})
         return folder
 
-    def _tiny_files(self) -> dict[str, bytes]:
+    def _tiny_files(self, count: int) -> dict[str, bytes]:
         titles, *lines = self.purchases.read_bytes().split(b"\r\n")[:-1]
-        begins = (number * 55 % max(1, len(lines) - 55) for number in range(self.small_files))
+        begins = (number * 55 % max(1, len(lines) - 55) for number in range(count))
         return {
             f"{number:05}.csv": b"\r\n".join([titles, *lines[begin : begin + 55], b""])
             for number, begin in enumerate(begins)

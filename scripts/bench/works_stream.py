@@ -17,9 +17,8 @@ from bench.works_tools import TEXT_REF
 _VECTOR = ("vector", "bought", "s,pkey:userID", "l,+add:articles", "l,+add:purchases")
 
 
-def _lake(data: Data, key: str) -> tuple[Lake, Path]:
-    files = {"stream": data.stream, "tiny": data.tiny, "tiny_gz": data.tiny_compressed}[key]
-    return sales(data.folder / f"lake-{key}", files, TEXT_REF), files
+def _lake(data: Data, files: Path) -> Lake:
+    return sales(data.folder / f"lake-{files.name}", files, TEXT_REF)
 
 
 def _ours(*command: str) -> str:
@@ -30,8 +29,8 @@ def _bash(titles: str, command: str) -> tuple[str, ...]:
     return ("bash", "-c", f"echo {titles}; {command}")
 
 
-def _lines(data: Data, key: str, title: str, stored: str, loop: str) -> Work:
-    lake, folder = _lake(data, stored)
+def _lines(data: Data, key: str, title: str, folder: Path, loop: str) -> Work:
+    lake = _lake(data, folder)
     files = shlex.quote(str(folder))
     return Work(
         key,
@@ -50,30 +49,39 @@ def _lines(data: Data, key: str, title: str, stored: str, loop: str) -> Work:
 def lines(data: Data) -> Work:
     """The lines of large files."""
     title = f"{data.stream_files} gzip files ({data.stream_rows:,} rows)"
-    return _lines(data, "stream-wc", title, "stream", 'for f in @files/*; do zcat "$f" | wc -l; done')
+    return _lines(data, "stream-wc", title, data.stream, 'for f in @files/*; do zcat "$f" | wc -l; done')
 
 
 def lines_of_small(data: Data) -> Work:
     """The lines of small files."""
     title = f"{data.small_files:,} files of 2 KB"
-    return _lines(data, "stream-small-wc", title, "tiny", 'for f in @files/*; do wc -l < "$f"; done')
+    return _lines(data, "stream-small-wc", title, data.tiny, 'for f in @files/*; do wc -l < "$f"; done')
 
 
 def lines_of_small_compressed(data: Data) -> Work:
     """The lines of small files that are compressed."""
     title = f"{data.small_files:,} gzip files of 2 KB"
-    return _lines(data, "stream-gz-wc", title, "tiny_gz", 'for f in @files/*; do zcat "$f" | wc -l; done')
+    return _lines(data, "stream-gz-wc", title, data.tiny_compressed, 'for f in @files/*; do zcat "$f" | wc -l; done')
 
 
 def small(data: Data) -> Work:
     """Small files through our own tool."""
-    lake, files = _lake(data, "tiny")
+    return _small(data, "stream-small", data.tiny, data.small_files)
+
+
+def many(data: Data) -> Work:
+    """Many of them."""
+    return _small(data, "stream-many", data.many, data.many_files)
+
+
+def _small(data: Data, key: str, files: Path, count: int) -> Work:
+    lake = _lake(data, files)
     ours = ("aq_pp", "-f,+1,eok,qui", "-", "-d", "%cols", "-filt", "price >= 4", "-o,notitle", "-", "-c")
     miller = ("mlr", "--csv", "--headerless-csv-output", "filter", "$price >= 4", "then", "cut", "-f", "userID,price")
     loop = f'for f in {shlex.quote(str(files))}/*; do {shlex.join(miller)} "$f" || exit; done'
     return Work(
-        "stream-small",
-        f"`ess stream` of {data.small_files:,} files of 2 KB, each through `aq_pp` with a filter and two columns",
+        key,
+        f"`ess stream` of {count:,} files of 2 KB, each through `aq_pp` with a filter and two columns",
         (
             Contestant(
                 "ess stream",
@@ -85,7 +93,7 @@ def small(data: Data) -> Work:
         ),
         (Goal("at most 0.7 times a shell loop over Miller", {"Miller": 0.7}),),
         Columns(("text", "number")),
-        rows=data.small_files * 55,
+        rows=count * 55,
         begin=lake.begin,
         end=lake.end,
     )
@@ -93,7 +101,7 @@ def small(data: Data) -> Work:
 
 def select(data: Data) -> Work:
     """Large files through our own tool."""
-    lake, files = _lake(data, "stream")
+    lake, files = _lake(data, data.stream), data.stream
     ours = ("aq_pp", "-f,+1,eok,qui", "-", "-d", "%cols", "-filt", "price >= 4", "-o,notitle", "-", "-c")
     return Work(
         "stream-select",
@@ -123,7 +131,7 @@ def select(data: Data) -> Work:
 def top(data: Data) -> Work:
     """From files to an answer of the database, also from a bucket."""
     servers = Servers(data.folder / "stream-top", (_VECTOR,))
-    disk, files = _lake(data, "stream")
+    disk, files = _lake(data, data.stream), data.stream
     bucket = sales(data.folder / "lake-bucket", files, TEXT_REF, bucket=True)
     fill = _ours(
         *("aq_pp", "-f,+1,eok,qui", "-", "-d", "%cols", "-eval", "l:articles", "articleID"),
@@ -178,6 +186,7 @@ WORKS = {
     "stream-small-wc": lines_of_small,
     "stream-gz-wc": lines_of_small_compressed,
     "stream-small": small,
+    "stream-many": many,
     "stream-select": select,
     "stream-top": top,
 }

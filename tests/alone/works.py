@@ -29,7 +29,7 @@ def test_the_works_of_streams_give_equal_results(
 ) -> None:
     monkeypatch.setenv("BENCH_PORT", str(port_base))
     monkeypatch.setenv("ESS_RUNTIME_DIR", str(tmp_path / "server"))
-    work = WORKS[key](Data(tmp_path, 2000, small_files=5, stream_files=5))
+    work = WORKS[key](Data(tmp_path, 2000, small_files=5, many_files=6, stream_files=5))
     outcome = run_work(
         work, folder=tmp_path / "out", runs=0, patience=60, environment={"TZ": "UTC"}, say=lambda text: None
     )

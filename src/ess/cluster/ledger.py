@@ -17,7 +17,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,9 @@ class Ledger:
                 **({"object": outcome.written.key, "object_bytes": outcome.written.size} if outcome.written else {}),
                 "rows": rows,
                 "seconds": round(ended.seconds, 3),
-                "tools": [asdict(tool) for tool in ended.tools],
+                "tools": [
+                    {"tool": tool.tool, "counts": vars(tool.counts), "imports": tool.imports} for tool in ended.tools
+                ],
             }
         )
 

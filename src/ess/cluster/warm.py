@@ -99,6 +99,7 @@ class WarmTools:
         self._lock = threading.Lock()
         self._folder: Path | None = None
         self._server: Running | None = None
+        self._socket: Path | None = None
         self._started = 0.0
         self._abandoned = 0
         self._useless = environment().get("ESS_WARM") == "0"
@@ -152,7 +153,9 @@ class WarmTools:
                 self._ensure()
                 if self._folder is None or self._server is None:
                     return
-                found = next(self._folder.glob("*.sock"), None)
+                if self._socket is None or not os.path.exists(self._socket):  # noqa: PTH110 - for each file
+                    self._socket = next(self._folder.glob("*.sock"), None)
+                found = self._socket
             if found is not None:
                 yield ToolServer(found, {"ESS_WARM": "1", "ESS_RUNTIME_DIR": str(self._folder)})
                 return

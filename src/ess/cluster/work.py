@@ -7,6 +7,7 @@ as well as in a worker.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -175,7 +176,7 @@ class _Names:
         """The messages."""
         return self.folder / f"{self.stem}.err"
 
-    @property
+    @functools.cached_property
     def counts(self) -> Path:
         """The counts of its commands.
 
@@ -332,11 +333,11 @@ def _ways(
     command = substitute(marked, place, file)
     pipeline = program = None
     plain = job.setting.starts_plainly
-    if plain and programs and not preprocess and marked == job.command:
-        program = plain_program(command, environment)
     if plain and served:
         first = substitute(preprocess, place, file)
         pipeline = tool_pipeline(substitute(job.command, place, file), first, environment, job.id)
+    if plain and programs and not preprocess and pipeline is None and marked == job.command:
+        program = plain_program(command, environment)
     if preprocess:
         # Braces keep a list of commands together; the newline ends a comment.
         command = f"{{ {substitute(mark(preprocess, 'p').text, place, file)}\n}} | {{ {command}\n}}"
