@@ -24,6 +24,7 @@ from ess.tools.warm import client, protocol
 from ess.udb.admin import admin
 from ess.udb.server.server import UdbServer
 from ess.udb.wire.access import make_access, read_server_access
+from tests.tools.tool_servers import Forked, ToolServers
 from tests.waiting import PATIENCE, stop, until
 
 LAUNCHER = [str(Path(sys.executable).with_name("aq_pp"))]
@@ -62,7 +63,19 @@ def shared_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def server(shared_runtime: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A running tool server, which the tests leave alive."""
-    yield from _serve()
+    process = subprocess.Popen(SERVER)
+    until(lambda: Path(protocol.socket_path()).exists())
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[ToolServers]:
+    """Starts the tool servers of single tests."""
+    made = ToolServers()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -76,17 +89,11 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def own_server(runtime: Path) -> Iterator[subprocess.Popen[bytes]]:
+def own_server(runtime: Path, servers: ToolServers) -> Iterator[Forked]:
     """A running tool server for one test."""
-    yield from _serve()
-
-
-def _serve() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(SERVER)
-    until(lambda: Path(protocol.socket_path()).exists())
-    yield process
-    process.kill()
-    process.wait()
+    with servers.started() as forked:
+        until(lambda: Path(protocol.socket_path()).exists())
+        yield forked
 
 
 def _reading(command: list[str]) -> subprocess.Popen[bytes]:
@@ -215,7 +222,7 @@ def test_killed_client_takes_its_command_with_it(command: list[str], server: sub
     assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
 
 
-def test_lost_server_is_an_error_and_leaves_no_command(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
+def test_lost_server_is_an_error_and_leaves_no_command(command: list[str], own_server: Forked) -> None:
     client = _reading(command)
     (process,) = _commands(own_server.pid)
     own_server.kill()
@@ -252,9 +259,7 @@ def test_a_server_that_dies_before_the_command_begins_and_after_that(
     assert errors.count(b"\n") == (client.returncode != 0)
 
 
-def test_a_server_that_is_killed_before_it_looks_at_the_command(
-    command: list[str], own_server: subprocess.Popen[bytes]
-) -> None:
+def test_a_server_that_is_killed_before_it_looks_at_the_command(command: list[str], own_server: Forked) -> None:
     stop(own_server.pid)
     client = subprocess.Popen(
         [*command, "-d", "i:a", "-o,notitle", "-"],
@@ -331,15 +336,14 @@ def test_first_command_runs_directly_and_starts_a_server_that_ends_when_idle(
     until(lambda: not path.exists())
 
 
-def test_folder_of_others_is_not_trusted(
-    command: list[str], runtime: Path, own_server: subprocess.Popen[bytes]
-) -> None:
+def test_folder_of_others_is_not_trusted(command: list[str], runtime: Path, own_server: Forked) -> None:
     runtime.chmod(0o755)
     stranger = _reading(command)
     assert not _commands(own_server.pid)
     assert stranger.communicate(b"2\n", timeout=PATIENCE) == (b"2\n", b"")
 
 
+@pytest.mark.parametrize("command", [LAUNCHER])
 def test_changed_program_replaces_the_server(
     command: list[str], runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -419,7 +423,7 @@ def test_byte_that_is_no_signal_harms_no_command(server: subprocess.Popen[bytes]
 
 
 def test_a_process_serves_commands_that_were_started_alike(
-    command: list[str], own_server: subprocess.Popen[bytes], tmp_path: Path
+    command: list[str], own_server: Forked, tmp_path: Path
 ) -> None:
     for number in range(3):  # what changes with every command of a stream does not matter
         counts = str(tmp_path / f"counts{number}")
@@ -439,7 +443,7 @@ def test_a_process_serves_commands_that_were_started_alike(
     ids=" ".join,
 )
 def test_a_process_that_failed_or_ran_foreign_code_serves_no_other(
-    own_server: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    own_server: Forked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     (tmp_path / "own.py").write_text("import threading\ndef row(row):\n    return None\n")
     monkeypatch.chdir(tmp_path)
@@ -502,7 +506,7 @@ def test_niceness_processors_and_ignored_signals_are_the_callers(
     assert client.returncode == 0
 
 
-def test_limit_on_processor_time_is_for_one_command(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
+def test_limit_on_processor_time_is_for_one_command(command: list[str], own_server: Forked) -> None:
     script = 'ulimit -t 60; "$@" -d i:a -o,notitle -'
     done = subprocess.run(["bash", "-c", script, "bash", *command], input=b"1\n", capture_output=True, check=True)
     assert done.stdout == b"1\n"
@@ -594,7 +598,7 @@ def test_nothing_is_said_beside_the_error_about_a_foreign_server(
 
 
 def test_imports_one_after_the_other_share_a_process_and_its_connections(
-    own_server: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_server: Forked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("ESS_IMPORT_ID", "ESS_IMPORT_SEQ", "ESS_UDB_NODE", "ESS_UDB_PORT", "ESS_COUNTS"):
         monkeypatch.delenv(variable, raising=False)
@@ -669,7 +673,7 @@ def test_what_is_packed_comes_back() -> None:
         protocol.unpack(protocol.pack(sections)[4:-1])
 
 
-def test_a_stopped_server_is_done_without(command: list[str], own_server: subprocess.Popen[bytes]) -> None:
+def test_a_stopped_server_is_done_without(command: list[str], own_server: Forked) -> None:
     assert _run(command, "-d", "i:a", "-o,notitle", "-")[1] == b"1\n"
     stop(own_server.pid)
     assert _run(command, "-d", "i:a", "-o,notitle", "-") == (0, b"1\n", b"")
@@ -677,9 +681,7 @@ def test_a_stopped_server_is_done_without(command: list[str], own_server: subpro
 
 
 @pytest.mark.parametrize("which", ["server", "command"])
-def test_a_process_that_is_stopped_under_a_command_is_named(
-    command: list[str], own_server: subprocess.Popen[bytes], which: str
-) -> None:
+def test_a_process_that_is_stopped_under_a_command_is_named(command: list[str], own_server: Forked, which: str) -> None:
     client = subprocess.Popen(
         [*command, "-d", "i:a", "-o,notitle", "-"],
         stdin=subprocess.PIPE,
