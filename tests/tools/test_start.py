@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import ess
+from tests.places import own_places, ports_in_a_row
 from tests.waiting import PATIENCE
 
 BIN = Path(sys.executable).parent
@@ -23,18 +26,27 @@ COMMANDS = {
 }
 
 
-@pytest.fixture
-def environment(places: dict[str, str], tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Of a user who has a category of four files."""
+    folder = tmp_path_factory.mktemp("start")
+    (folder / "data").mkdir()
+    for day in range(1, 5):
+        (folder / "data" / f"log_2014090{day}.csv").write_text("a,1\n")
+    with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
+        for name, value in own_places(folder, port).items():
+            patch.setenv(name, value)
+        ess.select("local")
+        ess.category_add("logs", f"{folder}/data/*")
+        yield dict(os.environ)
+
+
+@pytest.fixture
+def environment(lake: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Also with a place of its own for a tool server."""
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
-    (tmp_path / "data").mkdir()
-    for day in range(1, 5):
-        (tmp_path / "data" / f"log_2014090{day}.csv").write_text("a,1\n")
-    environment = {**places, "ESS_RUNTIME_DIR": str(runtime), "ESS_WARM": "0", "ESS_WARM_IDLE": "5"}
-    for words in (["select", "local"], ["category", "add", "logs", f"{tmp_path}/data/*"]):
-        subprocess.run([BIN / "ess", *words], env=environment, capture_output=True, check=True)
-    return environment
+    return {**lake, "ESS_RUNTIME_DIR": str(runtime), "ESS_WARM": "0", "ESS_WARM_IDLE": "5"}
 
 
 @pytest.mark.parametrize(
