@@ -55,7 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def here(data: Path, tmp_path: Path) -> Path:
-    """Where the commands of a test say that they have begun, and wait for a file ``go``."""
+    """The folder in which the commands of a test say that they have begun, and wait for a file ``go``."""
     return tmp_path
 
 
