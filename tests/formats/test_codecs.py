@@ -57,6 +57,7 @@ def zstd(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
 
+SKIPPABLE = bytes.fromhex("5f2a4d18 06000000") + b"public"
 STREAMS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
     "gzip": gzip.compress,
@@ -97,6 +98,10 @@ def test_streams_and_members_that_follow_each_other(name: str, tmp_path: Path) -
         (b"BZh9 is no bzip2\n", b"BZh9 is no bzip2\n"),
         (gzip.compress(b""), b""),
         (PACKED + bytes(512), TEXT),
+        (PACKED + bytes(5000) + gzip.compress(b"x\n") + bytes(1), TEXT + b"x\n"),
+        (SKIPPABLE + zstd(TEXT), TEXT),
+        (zstd(TEXT) + SKIPPABLE + zstd(b"x\n") + SKIPPABLE, TEXT + b"x\n"),
+        (SKIPPABLE, b""),
     ],
     ids=[
         "tar",
@@ -113,10 +118,25 @@ def test_streams_and_members_that_follow_each_other(name: str, tmp_path: Path) -
         "BZh text",
         "empty gzip",
         "padded gzip",
+        "padding between gzip",
+        "zstd after skipped data",
+        "zstd with skipped data in it",
+        "skipped data alone",
     ],
 )
 def test_archives_and_look_alikes(packed: bytes, content: bytes) -> None:
     assert open_decompressed(io.BytesIO(packed)).read() == content
+
+
+@pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "zstd"])
+@pytest.mark.parametrize("trailing", [b"garbage, and more of it", b"\x1f", b"\0\0\0\0x"])
+def test_other_bytes_after_compressed_data_are_told(name: str, trailing: bytes) -> None:
+    packed = STREAMS[name](TEXT)
+    got, error = read_until_error(packed + trailing)
+    assert got == TEXT
+    at = len(packed) + len(trailing) - len(trailing.lstrip(b"\0"))
+    shown = ascii(trailing.lstrip(b"\0")[:16])[1:]
+    assert f"after its {name} data, from byte {at}, come other bytes: {shown}; what came before" in str(error)
 
 
 def read_until_error(data: bytes) -> tuple[bytes, InputReadError | None]:

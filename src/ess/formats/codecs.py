@@ -45,6 +45,8 @@ _SOURCE_READ = 1 << 18
 _PIECE = 1024
 #: ... and the last bytes, where the check sums stand, are given to it one by one.
 _HELD_BACK = 32
+#: So many bytes of what follows compressed data are shown.
+_SHOWN = 16
 _SPOOL_IN_MEMORY = 8 << 20
 #: How long a pipe may be silent, in seconds, before what it brought so far is handed on.
 _PAUSE = 0.1
@@ -58,8 +60,16 @@ class _Codec:
     magic: bytes
     make: Callable[[], Decompressor]
     damage: tuple[type[Exception], ...]
+    #: The beginnings of parts that have no content.
+    skipped: tuple[bytes, ...] = ()
+
+    @property
+    def magics(self) -> tuple[bytes, ...]:
+        """The beginnings of its data."""
+        return (self.magic, *self.skipped)
 
 
+_SKIPPABLE = tuple(bytes([0x50 + number, 0x2A, 0x4D, 0x18]) for number in range(16))
 _CODECS = (
     _Codec(
         "gzip",
@@ -69,7 +79,7 @@ _CODECS = (
     ),
     _Codec("bzip2", b"BZh", lambda: cast(Decompressor, bz2.BZ2Decompressor()), (OSError, ValueError, EOFError)),
     _Codec("xz", b"\xfd7zXZ\x00", lambda: cast(Decompressor, lzma.LZMADecompressor()), (lzma.LZMAError, EOFError)),
-    _Codec("zstd", b"\x28\xb5\x2f\xfd", Zstd, (zstandard.ZstdError,)),
+    _Codec("zstd", b"\x28\xb5\x2f\xfd", Zstd, (zstandard.ZstdError,), _SKIPPABLE),
 )
 _BZIP2_BLOCK = (b"1AY&SY", b"\x17rE8P\x90")
 #: How ``bin`` and ``aq`` data begin, which have no lines.
@@ -93,7 +103,7 @@ def compression_of(head: bytes) -> str:
 
 def _codec_of(head: bytes) -> _Codec | None:
     for codec in _CODECS:
-        if head.startswith(codec.magic) and (codec.name != "bzip2" or head[4:10] in _BZIP2_BLOCK):
+        if head.startswith(codec.magics) and (codec.name != "bzip2" or head[4:10] in _BZIP2_BLOCK):
             return codec
     return None
 
@@ -275,13 +285,19 @@ def _sniff(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 def _decompressed(pieces: Iterator[bytes], codec: _Codec, label: str) -> Iterator[bytes]:
     decompressor = codec.make()
     offset = 0
-    for piece in _small_pieces(pieces):
+    waiting = b""
+    small = _small_pieces(pieces)
+    for piece in small:
         begin, rest = offset, piece
         offset += len(piece)
         while rest:
             if decompressor.eof:
                 # Between members: another one, or the zeros that pad a tape block.
-                if not rest.strip(b"\0"):
+                rest, waiting = waiting + rest if waiting else rest.lstrip(b"\0"), b""
+                if not rest.startswith(codec.magics):
+                    if not any(magic.startswith(rest[: len(magic)]) for magic in codec.magics):
+                        raise _trailing(rest, small, offset - len(rest), codec, label)
+                    waiting = rest
                     break
                 decompressor = codec.make()
             try:
@@ -299,12 +315,25 @@ def _decompressed(pieces: Iterator[bytes], codec: _Codec, label: str) -> Iterato
                     hint="what came before it was read; get the file again",
                 ) from None
             rest = decompressor.unused_data if decompressor.eof else b""
+    if waiting:
+        raise _trailing(waiting, small, offset - len(waiting), codec, label)
     if not decompressor.eof:
         raise InputReadError(
             f"the {codec.name} data breaks off at byte {offset}",
             where=label,
             hint="what came before it was read; get the file again",
         )
+
+
+def _trailing(first: bytes, pieces: Iterator[bytes], offset: int, codec: _Codec, label: str) -> InputReadError:
+    """The error that other bytes follow compressed data from ``offset`` on: the first ones, and the pieces after."""
+    while len(first) < _SHOWN and (piece := next(pieces, b"")):
+        first += piece
+    return InputReadError(
+        f"after its {codec.name} data, from byte {offset}, come other bytes: {ascii(first[:_SHOWN])[1:]}",
+        where=label,
+        hint="what came before them was read; cut them off, or get the file again",
+    )
 
 
 def _small_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
