@@ -238,3 +238,27 @@ def test_the_spelling_of_the_key_wins_in_a_long_value(first: str, second: str, m
     monkeypatch.setattr("ess.formats.nested.json_records._LIMITS", 0)
     long = '{"pad":[' + ",".join(["1"] * 10_000) + f'],"{first}":"{first}","{second}":"{second}"}}'
     assert read(long.encode(), ["bz=1000"], "s:a:id", size=1 << 10) == ([(b"id",)], [])
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "specs", "notes"),
+    [
+        (b'{"count":1}\n' * 9, [], "i:n:cuont", ("no record has the key cuont of column n; is count meant?",)),
+        (b'{"a":{"name":1}}', [], "i:n:a.nam i:m:a.name", ()),
+        (b'{"a":{"name":1}}', ["base=a"], "i:n:nam", ("no record has the key a.nam of column n; is a.name meant?",)),
+        (b'{"l":[{"id":1}]}', [], "i:n:l[0].idx", ("no record has the key l[0].idx of column n; is l[*].id meant?",)),
+        (b'{"count":1}\n{"cuont":null}', [], "i:n:cuont i:COUNT:COUNT", ()),
+        (b'{"count":1}', [], "s:error:error", ()),
+        (b'{"count":1}', ["qui"], "i:n:cuont", ()),
+        (b"", [], "i:n:cuont", ()),
+    ],
+)
+@pytest.mark.parametrize("size", [40, 1 << 20])
+def test_a_mistyped_key_is_told_once(
+    data: bytes, words: list[str], specs: str, notes: tuple[str, ...], size: int
+) -> None:
+    attributes = parse_input_attributes(["jsn", *words], where="-f")
+    columns = parse_input_columns(specs.split(), attributes, where="-d").columns
+    batches = [*read_input(["-"], attributes, columns, stdin=io.BytesIO(data), batch_bytes=size)]
+    assert tuple(note for batch in batches for note in batch.notes) == notes
+    assert len({tuple(batch.frame.schema.items()) for batch in batches}) <= 1

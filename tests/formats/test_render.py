@@ -17,7 +17,7 @@ from ess.errors import OptionError
 from ess.formats.attributes import OutputAttributes, parse_input_attributes, parse_output_attributes
 from ess.formats.output.columns import OutputColumn
 from ess.formats.output.print_format import parse_print_format
-from ess.formats.output.render import Renderer
+from ess.formats.output.render import Renderer, json_string
 from ess.formats.output.render_fast import rendered
 from ess.formats.reader import read_input
 from ess.schema.batch import Batch, make_batch
@@ -154,7 +154,7 @@ FRUIT = [
         (
             "jsn",
             b'{"Name":"big \\"red\\" apple","Price":1.4099999999999999,"Count":3}\n'
-            b'{"Name":"","Price":null,"Count":-40}\n{"Name":"\xff\xfe,pear","Price":-2,"Count":0}\n',
+            b'{"Name":"","Price":null,"Count":-40}\n{"Name":"\xef\xbf\xbd\xef\xbf\xbd,pear","Price":-2,"Count":0}\n',
         ),
     ],
 )
@@ -192,6 +192,11 @@ def test_a_negative_length_keeps_the_last_bytes() -> None:
     assert render("fix", columns, batch) == b'abel  N\n x"y234\ncdef  5\n'
     columns = [OutputColumn("a", "Label", ColumnType.S, length=-2)]
     assert render("sep=;,esc", columns, batch) == b"el\n y\nef\n"
+
+
+@given(st.binary(max_size=30))
+def test_json_is_utf_8(text: bytes) -> None:
+    assert json.loads(json_string(text).decode()) == text.decode("utf-8", "replace")
 
 
 def test_json_is_json() -> None:

@@ -21,6 +21,7 @@ from ess.schema.columns import Column
 if TYPE_CHECKING:
     from ess.formats.known.definition import KnownFormat
     from ess.formats.known.reading import KnownColumns
+    from ess.formats.nested.json_records import JsonParser
 
 #: A block of fewer bytes is parsed record by record: that takes less time than loading the fast path ...
 _SMALL = 1 << 19
@@ -208,12 +209,16 @@ def _read_stream(
         yield from _read_binary(stream, file, layout, to_skip)
         return
     parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
+    told: JsonParser | None = None
     if parse_titled is not None:
         parse = parse_titled
     elif attributes.format is Format.JSON:
         from ess.formats.nested.json_records import JsonParser
 
-        parse = JsonParser(layout).parse
+        found = JsonParser(layout)
+        parse = found.parse
+        if attributes.known is None and not attributes.quiet:  # a format with a name has keys that few records have
+            told = found
     elif attributes.format is Format.XML:
         from ess.formats.nested.xml_records import XmlParser
 
@@ -244,6 +249,8 @@ def _read_stream(
         if block.records:
             yield _batch(block, records, file, name_of or partial(_column_name, layout=layout))
             records += block.records
+    if told is not None and (notes := told.notes()):
+        yield InputBatch(told.nothing(), 0, (), file, notes)
 
 
 def _read_binary(stream: ByteSource, file: str, layout: Layout, to_skip: int) -> Iterator[InputBatch]:

@@ -203,6 +203,7 @@ class LongValue:
         container.expects = _Expects.NEXT
         if wanted is not None:
             for column in wanted.columns:
+                self._found.met[column] = 1
                 self._found.now[column] = text[position : position + KEPT_OF_A_STRING].encode(
                     "utf-8", "surrogateescape"
                 )

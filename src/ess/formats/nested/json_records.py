@@ -19,9 +19,11 @@ from ess.formats.nested.json_keys import KeyNode
 from ess.formats.nested.json_long import LongValue
 from ess.formats.nested.json_values import SHOWN, BrokenRecordError, LongValueError, decode, text_of, walk
 from ess.formats.nested.key_rows import KeyRows
+from ess.formats.nested.mistyped import Mistyped
 from ess.formats.parse_exact import Block
 from ess.formats.records import Layout
 from ess.formats.values import shown
+from ess.schema.batch import Batch
 
 #: A value that is longer than this many record limits (4 MB by default) is not held as a whole ...
 _LIMITS = 64
@@ -40,6 +42,7 @@ class JsonParser:
         self._limit = max(layout.attributes.record_limit * _LIMITS, _LEAST_LONG)
         self._to_skip = layout.attributes.skip if layout.attributes.skip_unit == "r" else 0
         self._found = KeyRows(layout.columns)
+        self._mistyped = Mistyped(layout.columns, layout.attributes.base)
         root = keys.root
         # The values of an outermost array are records of their own, unless keys tell them apart by number.
         self._streams_arrays = not root.items and (root.every is None or not root.members)
@@ -53,6 +56,14 @@ class JsonParser:
         position = self._scan(text, raw.final, self._found)
         consumed = start + (position if text.isascii() else len(text[:position].encode("utf-8", "surrogateescape")))
         return self._found.take(consumed)
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about keys that no record of the file had, and that are perhaps mistyped."""
+        return self._mistyped.notes(self._found.met)
+
+    def nothing(self) -> Batch:
+        """The rows of no records."""
+        return self._found.take(0).frame
 
     def _scan(self, text: str, final: bool, found: KeyRows) -> int:
         """Parse record after record; returns where the first unfinished one begins."""
@@ -92,6 +103,7 @@ class JsonParser:
             if self._to_skip:
                 self._to_skip -= 1
                 continue
+            self._mistyped.look(value)
             try:
                 self._extract(value, found)
             except RecursionError:

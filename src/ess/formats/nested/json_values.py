@@ -74,6 +74,7 @@ def walk(value: Any, node: KeyNode, found: KeyRows) -> bool:
     """Take what ``node`` wants from ``value``; whether that made rows."""
     for column in node.columns:
         found.now[column] = text_of(value)
+        found.met[column] = 1
     made = False
     if isinstance(value, dict):
         if node.members:

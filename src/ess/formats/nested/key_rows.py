@@ -31,6 +31,8 @@ class KeyRows:
         self.rows = 0
         self.to_skip = to_skip
         self.now = [b""] * self._width
+        #: For each column, 1 once its key was found.
+        self.met = bytearray(self._width)
 
     def add(self) -> None:
         """Make a row of what is known now, or reject it."""

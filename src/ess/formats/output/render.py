@@ -160,11 +160,13 @@ class Renderer:
 
 
 def json_string(text: bytes) -> bytes:
-    r"""``text`` as a JSON string; bytes that are not UTF-8 stay as they are.
+    r"""``text`` as a JSON string; bytes that are not UTF-8 become U+FFFD, since JSON is UTF-8.
 
-    >>> print(json_string(b'a"b').decode())
-    "a\"b"
+    >>> print(json_string(b'a"b\xff').decode())
+    "a\"b�"
     """
+    if not text.isascii():
+        text = text.decode("utf-8", "replace").encode()
     return b'"' + _JSON_UNSAFE.sub(_json_escape, text) + b'"'
 
 
