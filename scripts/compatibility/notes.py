@@ -9,7 +9,6 @@ from __future__ import annotations
 _OLD_ACTION = "removed in 1.2.4: the action's name without _usr or _all, and DbName without TabName"
 _OLD_GROUP = "removed in 1.2.2: the same options without pp_"
 
-_ONE_DISK = "the nodes are processes of this machine so far, and see its files: cp and mkdir"
 
 #: (page, heading, name) -> why it is not here, and what to write instead.
 GAPS: dict[tuple[str, str, str], str] = {
@@ -35,9 +34,6 @@ GAPS: dict[tuple[str, str, str], str] = {
         "-spec",
     ): "removed in 1.2.4: the attribute spec=UdbSpec of the action",
     ("ChangeLog-1.2.4", "removed", "noq of a column"): "removed in 1.2.4: -f,div with sep: specs",
-    ("ess file", "ess file", "push"): _ONE_DISK,
-    ("ess file", "ess file", "get"): _ONE_DISK,
-    ("ess file", "ess file", "mkdir"): _ONE_DISK,
     ("objcnv", "command", "objcnv"): "retired in 1.2.4: aq_pp -f,jsn or aq_pp -f,xml, with the same -d",
     (
         "ChangeLog-1.2.4",

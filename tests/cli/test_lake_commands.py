@@ -310,7 +310,6 @@ def test_probe_and_repository_and_purge(ess: Command, logs: Path) -> None:
         ("category add x /nosuch/* --archive *", "no file matches '/nosuch/*'"),
         ("category change name pkey x", "write: ess category change WHAT CATEGORY VALUE; WHAT is one of: alls, allx"),
         ("category browse *browse*", "to make a category: ess category add NAME PATTERN"),
-        ("file push x", "the nodes of a cluster see the files of this machine: use cp and mkdir"),
         ("summary nobody", "no category 'nobody'"),
         ("summary --short", "--short: it needs --scan"),
         ("summary a colour", "'colour' is not one of 'pkey'"),

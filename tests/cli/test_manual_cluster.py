@@ -48,7 +48,7 @@ def test_the_page(data: Path) -> None:
             command, _, expected = step.partition("\n")
             assert run(command, data) == expected, command
             steps += 1
-    assert steps == 13
+    assert steps == 17
 
 
 def test_the_table_of_substitutions() -> None:

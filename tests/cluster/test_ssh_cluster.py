@@ -184,6 +184,24 @@ def test_a_file_that_is_gone_is_named(whole: User) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (here.returncode, here.stdout, here.stderr)
 
 
+def test_files_are_pushed_and_fetched(whole: User) -> None:
+    own = whole.site.own.folder
+    (own / "table.csv").write_bytes(b"7,gold\n")
+    (own / ODD).write_bytes(os.urandom(1 << 20))
+    whole.run("file", "mkdir", "tables/here")
+    whole.run("file", "push", "table.csv", ODD, "--dest", "tables")
+    for host in whole.site.hosts:
+        assert sorted(each.name for each in (host.folder / "tables").iterdir()) == sorted([ODD, "here", "table.csv"])
+    whole.run("exec", "echo %node_id > of-%node_id.txt")
+    fetched = whole.run("file", "get", "of-*.txt", f"tables/{ODD}", f"{HOME}/tables/table.csv")
+    assert len(fetched.stdout.splitlines()) == 6
+    for number in (0, 1):
+        assert (own / f"worker-{number}" / f"of-{number}.txt").read_text() == f"{number}\n"
+        assert (own / f"worker-{number}" / ODD).read_bytes() == (own / ODD).read_bytes()
+    refused = whole.run("file", "get", "of-0.txt", check=False)
+    assert (refused.returncode, "worker-1: there is no 'of-0.txt'" in refused.stderr) == (11, True)
+
+
 def test_a_cluster_is_stopped_and_started(whole: User) -> None:
     whole.run("cluster", "stop")
     assert {state for _, state, _ in whole.states()} == {"stopped"}

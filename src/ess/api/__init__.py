@@ -11,7 +11,8 @@ Nothing heavy is imported here: every ``aq_*`` command starts by importing this 
   ``questions``: those that are often asked of them.
 - ``listings``: those of many files.
 - ``jobs``: commands over files.
-- ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``commands``: options of commands.
+- ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``node_files``: files on its nodes.
+- ``commands``: options of commands.
 - ``workspaces``: several users in one process; ``handles``: jobs in the background.
 - ``messages``: what a message must not show.
 - ``results``: what is returned; ``arguments``: arguments of a wrong type.
@@ -70,6 +71,7 @@ from ess.api.lake import (
     probe_output,
 )
 from ess.api.listings import ls_index
+from ess.api.node_files import file_get, file_mkdir, file_push
 from ess.api.questions import answer, columns, columns_of, head, hist, per_day, question, sessions, top
 from ess.api.rows import read, rows
 from ess.api.summaries import category, contents, days, summary
@@ -120,6 +122,9 @@ __all__ = [
     "exec",
     "execute",
     "export",
+    "file_get",
+    "file_mkdir",
+    "file_push",
     "files",
     "head",
     "hist",

@@ -51,13 +51,13 @@ INTERRUPTED = 130
 PARTS = {
     "lake": ("select", "summary", "repository", "probe", "purge", "ls", "cat", "lsa", "category"),
     "questions": ("top", "hist", "days", "sessions", "head", "schema"),
-    "cluster": ("stream", "exec", "cluster"),
+    "cluster": ("stream", "exec", "file", "cluster"),
     "udb": ("create", "drop", "use", "server", "udbd"),
     "completion": ("completion",),
 }
 
 #: Commands of the manual that are not built yet.
-_NOT_YET = ("file", "query", "redshift")
+_NOT_YET = ("query", "redshift")
 
 #: The day of the version in pyproject.toml.
 _RELEASED = "2026-11-30"
@@ -261,8 +261,6 @@ def _usage_error(error: typer.TyperException, arguments: list[str]) -> OptionErr
         wrong = what.split("'")[1] if "'" in what else ""
         if not where and wrong in _NOT_YET:
             hint = "the commands are in: ess --help"
-            if wrong == "file":
-                hint = "the nodes of a cluster see the files of this machine: use cp and mkdir"
             return OptionError("the command is not available yet", where=wrong, hint=hint)
         what, known = f"unknown command '{wrong}'", sorted(context.command.commands) if context is not None else []
         close = difflib.get_close_matches(wrong, known, n=1)

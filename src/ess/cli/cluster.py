@@ -13,11 +13,12 @@ from ess import api
 from ess.api.messages import concealed
 from ess.cli import stream
 from ess.cli.render import table
-from ess.errors import EssError, OptionError
+from ess.errors import EssError, OptionError, printable
 
 if TYPE_CHECKING:
     from ess.cluster.providers import ClusterStatus
 
+file = typer.Typer(help="Copy files to the nodes of a cluster, and from them.", no_args_is_help=False)
 cluster = typer.Typer(help="Make, watch and end a cluster of worker nodes.", no_args_is_help=False)
 
 
@@ -33,7 +34,30 @@ def add_commands(app: typer.Typer) -> None:
     """Add ``stream``, ``exec`` and ``cluster`` to ``ess``."""
     app.command("stream")(stream.stream)
     app.command("exec")(stream.execute)
+    app.add_typer(file, name="file")
     app.add_typer(cluster, name="cluster")
+
+
+@file.command()
+def push(
+    files: Annotated[list[str], typer.Argument(help="files and folders of this machine")],
+    dest: Annotated[str, typer.Option(help="folder on the nodes that takes them; made if it is missing")] = "",
+) -> None:
+    """Copy files to all nodes."""
+    api.file_push(files, dest=dest)
+
+
+@file.command("get")
+def fetch(name: Annotated[list[str], typer.Argument(help="files and folders on the nodes, or patterns")]) -> None:
+    """Fetch files from all nodes, each node's into the folder worker-N."""
+    for path in api.file_get(name):
+        print(printable(path))
+
+
+@file.command()
+def mkdir(name: Annotated[str, typer.Argument(help="folder to make")]) -> None:
+    """Make a folder on all nodes."""
+    api.file_mkdir(name)
 
 
 _CredentialsFile = Annotated[str | None, typer.Option(help="file with keys of a cloud account (not available yet)")]

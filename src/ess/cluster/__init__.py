@@ -5,6 +5,7 @@ The modules, from what a user asks for down to processes:
 The jobs:
     - ``stream``: ``ess stream``, a command on each file (:mod:`ess.cli.stream` reads the command line).
     - ``scanning``: finds what is in the files of a category, by such a stream.
+    - ``node_files``: ``ess file``, files pushed to the nodes and fetched from them.
     - ``execute``: ``ess exec``, a command on each node; ``database_calls``: which commands run once instead.
     - ``report``: sums, failures and interruptions, and the lines that tell of them.
     - ``ledger``: the file that says which files are done, for ``--resume``.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar, cast
 
 from ess import settings
 from ess.cluster import state
@@ -56,6 +58,24 @@ class Host(Protocol):
             stdin: Its input.
         """
 
+    def exchange(
+        self,
+        words: Sequence[str],
+        *,
+        write: Callable[[BinaryIO], None] | None = None,
+        read: Callable[[BinaryIO], None] | None = None,
+    ) -> Ran:
+        """Run a program whose input or output may be large.
+
+        Args:
+            words: The program and its arguments; no shell reads them.
+            write: Writes its input.
+            read: Reads its output; what it leaves is dropped.
+
+        Returns:
+            Its end, without output.
+        """
+
     def environment(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
         """The environment there for a program that has ``wanted`` here."""
 
@@ -82,6 +102,47 @@ def in_parallel(calls: Sequence[Callable[[], _R]]) -> list[_R | EssError]:
         return [caught(call) for call in calls]
     with ThreadPoolExecutor(min(AT_A_TIME, len(calls))) as threads:
         return [each.result() for each in [threads.submit(carried(partial(caught, call))) for call in calls]]
+
+
+def exchanged(
+    words: Sequence[str], write: Callable[[BinaryIO], None] | None, read: Callable[[BinaryIO], None] | None
+) -> Ran:
+    """Run a program, writing its input in another thread while its output is read; see :meth:`Host.exchange`."""
+    with (
+        tempfile.TemporaryFile() as messages,
+        subprocess.Popen(
+            list(words),
+            stdin=subprocess.DEVNULL if write is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            cwd="/",
+            start_new_session=True,
+        ) as process,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        writing = None if write is None else threads.submit(carried(partial(_written, process, write)))
+        assert process.stdout is not None
+        try:
+            if read is not None:
+                read(cast(BinaryIO, process.stdout))
+            while process.stdout.read(1 << 20):
+                pass
+            if writing is not None:
+                writing.result()
+        except BaseException:
+            process.kill()
+            raise
+        exit_code = process.wait()
+        messages.seek(0)
+        return Ran(exit_code, b"", messages.read())
+
+
+def _written(process: subprocess.Popen[bytes], write: Callable[[BinaryIO], None]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # the exit code of the program says why
+        write(cast(BinaryIO, process.stdin))
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 class ThisMachine:
@@ -111,6 +172,19 @@ class ThisMachine:
         except OSError as error:
             raise InitializationError(f"cannot start it ({error.strerror})", where=words[0]) from error
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def exchange(
+        self,
+        words: Sequence[str],
+        *,
+        write: Callable[[BinaryIO], None] | None = None,
+        read: Callable[[BinaryIO], None] | None = None,
+    ) -> Ran:
+        """Run a program in a session of its own."""
+        try:
+            return exchanged(words, write, read)
+        except OSError as error:
+            raise InitializationError(f"cannot start it ({error.strerror})", where=words[0]) from error
 
     def environment(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
         """The same."""

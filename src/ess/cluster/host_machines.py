@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -289,7 +290,7 @@ def send_program(host: SshHost, python: str, ours: Program, folder: str) -> None
     path = ours.archive()
     words = [python, "-I", "-c", program.UNPACK, folder, ours.id, program.archive_hash(path), program.prefix()]
     with path.open("rb") as file:
-        done = host.feed(words, file)
+        done = host.exchange(words, write=lambda out: shutil.copyfileobj(file, out, 1 << 20))
     if done.exit_code:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
         raise SystemFailure(

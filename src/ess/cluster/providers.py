@@ -11,6 +11,7 @@ from pathlib import Path
 from ess import settings
 from ess.cluster import state
 from ess.cluster.daemons import Daemons
+from ess.cluster.host import Host, ThisMachine
 from ess.cluster.host_machines import HostMachines, reservation
 from ess.cluster.lifecycle import Desired, EndWorker, Health, steps
 from ess.cluster.machines import LocalMachines, Machines, machines_of
@@ -64,6 +65,22 @@ def nodes() -> list[Node]:
     if known.desired is None:
         return [Node(0, LocalMachines.master.address)]
     return [Node(machine.number, machine.address) for machine in machines_of(known.mode).list(str(known.id))]
+
+
+def hosts_of_nodes() -> list[tuple[Node, Host]]:
+    """The nodes that commands run on, and the ways to their hosts.
+
+    Raises:
+        InitializationError: If there is a cluster that is stopped.
+    """
+    known = state.read_cluster()
+    if known.desired is None:
+        return [(Node(0, LocalMachines.master.address), ThisMachine())]
+    if not known.desired.running:
+        raise _stopped()
+    source = machines_of(known.mode)
+    machines = source.list(str(known.id))
+    return [(Node(machine.number, machine.address), source.host(machine)) for machine in machines]
 
 
 def set_mode(mode: str) -> ClusterState:
@@ -278,15 +295,19 @@ def ensure_running() -> ClusterState | None:
     if known.desired is None:
         return None
     if not known.desired.running:
-        raise InitializationError(
-            "the cluster is stopped", where="cluster", hint="run: ess cluster start, or use --master"
-        )
+        raise _stopped()
     if steps(known.desired, _daemons(known).observe()):
         with settings.lock(state.cluster_folder(), seconds=120):
             problems = _reconcile(state.read_cluster())
         if problems:
             raise problems[0]
     return known
+
+
+def _stopped() -> InitializationError:
+    return InitializationError(
+        "the cluster is stopped", where="cluster", hint="run: ess cluster start, or use --master"
+    )
 
 
 def replace_worker(cluster_id: str, node_id: int, lost: str) -> None:

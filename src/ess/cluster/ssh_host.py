@@ -13,17 +13,16 @@ import os
 import re
 import secrets
 import shlex
-import shutil
 import subprocess
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from ess import settings
 from ess.cluster import state
-from ess.cluster.host import Ran
+from ess.cluster.host import Ran, exchanged
 from ess.cluster.user_environment import of_another_machine
 from ess.errors import EssError, InitializationError, OptionError, SystemFailure, printable
 from ess.surroundings import environment, expand_user
@@ -136,26 +135,35 @@ class SshHost:
             raise _no_client(error) from error
         return self._ended(words, mark, done.returncode, done.stdout, done.stderr)
 
-    def feed(self, words: Sequence[str], source: BinaryIO) -> Ran:
-        """Run a program whose input is a file, of whatever size."""
+    def exchange(
+        self,
+        words: Sequence[str],
+        *,
+        write: Callable[[BinaryIO], None] | None = None,
+        read: Callable[[BinaryIO], None] | None = None,
+    ) -> Ran:
+        """Run a program with much to read or to write."""
         mark = secrets.token_hex(8)
+        begun: list[bytes] = []
+
+        def give(out: BinaryIO) -> None:
+            out.write(_first_line(words, None, mark))
+            if write is not None:
+                write(out)
+
+        def take(source: BinaryIO) -> None:
+            for line in source:
+                begun.append(line)
+                if line == mark.encode() + b"\n":
+                    if read is not None:
+                        read(source)
+                    return
+
         try:
-            with subprocess.Popen(
-                [*self._client(), self.name, _RUN],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd="/",
-                start_new_session=True,
-            ) as process:
-                assert process.stdin is not None
-                with contextlib.suppress(BrokenPipeError):  # its exit code says why
-                    process.stdin.write(_first_line(words, None, mark))
-                    shutil.copyfileobj(source, process.stdin, 1 << 20)
-                stdout, stderr = process.communicate()
+            done = exchanged([*self._client(), self.name, _RUN], give, take)
         except OSError as error:
             raise _no_client(error) from error
-        return self._ended(words, mark, process.returncode, stdout, stderr)
+        return self._ended(words, mark, done.exit_code, b"".join(begun), done.stderr)
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file there."""
