@@ -25,7 +25,7 @@ _TAKE = r"""
 import os, shutil, sys, tarfile, tempfile
 folder, name = sys.argv[1:3]
 os.chdir(folder or os.path.expanduser("~"))
-place = os.path.join(os.getcwd(), name)
+place = os.path.abspath(name)
 os.makedirs(place, exist_ok=True)
 work = tempfile.mkdtemp(prefix=".ess-push-", dir=place)
 try:
