@@ -12,7 +12,7 @@ from tests.differential.garbage import garbage_failure, make_garbage
 from tests.differential.regressions import CASES
 
 #: How many generated cases a test run takes; ``make fuzz`` goes on from there.
-SHARES, CASES_A_SHARE, COMMANDS_A_SHARE = 8, 30, 8
+SHARES, CASES_A_SHARE, COMMANDS_A_SHARE = 8, 20, 5
 
 
 @pytest.mark.parametrize("share", range(SHARES))

@@ -122,7 +122,7 @@ def test_several_servers_hold_whole_keys_and_the_same_rows(start_server: Any, wr
 sorts = st.sampled_from([("n",), ("time", "n"), ("user",), ("price",), ("totals.count", "user")])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_sorted_and_cut_results_do_not_depend_on_the_number_of_servers(
     four_servers: list[Any], write_spec: Any, data: st.DataObject
@@ -278,9 +278,9 @@ def test_many_clients_at_once_lose_nothing(start_server: Any, write_spec: Any) -
     def work(number: int) -> int:
         return put(servers, "log", [(b"u%d" % (n % 5), number, n, 0.0, b"") for n in range(20)])
 
-    with ThreadPoolExecutor(40) as threads:
-        assert sum(threads.map(work, range(80))) == 1600
-    assert len(set(get(servers, "log"))) == 1600
+    with ThreadPoolExecutor(20) as threads:
+        assert sum(threads.map(work, range(40))) == 800
+    assert len(set(get(servers, "log"))) == 800
 
 
 # Transactions ---------------------------------------------------------------------------------------------------------

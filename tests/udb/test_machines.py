@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,17 +13,13 @@ PORT = 10010
 ROWS = "".join(f"user{n},{n}\n" for n in range(1000))
 
 
-@pytest.fixture(autouse=True)
-def _needs_namespaces() -> None:
-    need_namespaces()
-
-
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[tuple[Machine, Machine, Machine]]:
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Machine, Machine]]:
     """The user's machine, and two with a server each, started as the manual says."""
-    with machines(tmp_path, 2) as (own, first, second):
-        spec = f"@Server: {first.address}:{PORT}\n@Server: {second.address}:{PORT}\n\n@Table:log s,pkey:user i:n\n"
-        (first.folder / "shop.spec").write_text(spec)
+    need_namespaces()
+    with machines(tmp_path_factory.mktemp("machines"), 2) as (own, first, second):
+        spec = f"@Server: {first.address}:{PORT}\n@Server: {second.address}:{PORT}\n\n"
+        (first.folder / "shop.spec").write_text(spec + "@Table:log s,pkey:user i:n\n@Table:last s,pkey:user i:n\n")
         first.run("ess", "udbd", "start")
         for other in (second, own):
             shutil.copy2(first.folder / "shop.spec", other.folder)
@@ -77,11 +72,11 @@ def test_udbd_starts_what_is_here_and_asks_the_others(pool: tuple[Machine, Machi
 
 def test_a_machine_that_is_cut_off_is_named_and_loses_nothing(pool: tuple[Machine, Machine, Machine]) -> None:
     own, _first, second = pool
-    own.run("aq_pp", "-f", "-", "-d", "s:user", "i:n", "-imp", "shop:log", stdin=ROWS)
+    own.run("aq_pp", "-f", "-", "-d", "s:user", "i:n", "-imp", "shop:last", stdin=ROWS)
     second.run("ip", "link", "set", "wire", "down")
-    refused = own.run("aq_udb", "-cnt", "shop:log", check=False)
+    refused = own.run("aq_udb", "-cnt", "shop:last", check=False)
     assert (refused.returncode, refused.stdout) == (31, "")
     assert refused.stderr.startswith(f"aq_udb: server {second.address}:{PORT}: the server ")
     second.run("ip", "link", "set", "wire", "up")
     second.run("ip", "route", "add", "default", "via", "10.99.2.1")
-    assert own.run("aq_udb", "-cnt", "shop:log").stdout == '"field","count"\n"pkey",1000\n"row",1000\n'
+    assert own.run("aq_udb", "-cnt", "shop:last").stdout == '"field","count"\n"pkey",1000\n"row",1000\n'

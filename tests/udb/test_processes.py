@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -66,7 +66,23 @@ def rows() -> bytes:
     return b"".join(b"u%d,%d,%d.5\n" % (n % 7, 100 - n, n) for n in range(50))
 
 
-IMPORT = ("-f", "-", "-d", "s:user", "i:time", "f:price")
+COLUMNS = ("-d", "s:user", "i:time", "f:price")
+IMPORT = ("-f", "-", *COLUMNS)
+
+
+@pytest.fixture
+def imports(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Imports the rows in this process; the exit code and what is said."""
+    (tmp_path / "rows.csv").write_bytes(rows())
+    command = ["-f", str(tmp_path / "rows.csv"), *COLUMNS]
+
+    def run(*targets: str) -> tuple[int, str]:
+        capfd.readouterr()
+        words = [word for target in targets for word in ("-imp", target)]
+        code = exit_code("aq_pp", functools.partial(aq_pp.main, [*command, *words]))
+        return code, capfd.readouterr().err
+
+    return run
 
 
 def test_the_tools_work_together_and_nothing_is_left(servers: int, capfd: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +128,7 @@ def test_a_client_killed_in_the_middle_of_an_import_leaves_nothing(
     code = "from ess.tools.aq_pp import command; command()"
     child = subprocess.Popen([sys.executable, "-c", code, *IMPORT, "-imp", "db:log"], stdin=subprocess.PIPE)
     assert child.stdin is not None
-    child.stdin.write(b"".join(b"u%d,%d,1\n" % (n % 1000, n) for n in range(1_500_000)))
+    child.stdin.write(b"".join(b"u%d,%d,1\n" % (n % 1000, n) for n in range(800_000)))
     child.stdin.flush()
     until(lambda: any(udb_folder().rglob("rows-*")))  # a large import has a file of its own, from its first rows on
     child.send_signal(signal.SIGKILL)
@@ -121,9 +137,9 @@ def test_a_client_killed_in_the_middle_of_an_import_leaves_nothing(
 
 
 def test_a_server_killed_is_an_error_until_it_is_started_again_with_all_it_had(
-    servers: int, capfd: pytest.CaptureFixture[str]
+    servers: int, imports: Callable[..., tuple[int, str]], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert tool("aq_pp", *IMPORT, "-imp", "db:log", "-imp", "db:sums", stdin=rows()).returncode == 0
+    assert imports("db:log", "db:sums") == (0, "")
     assert udb(capfd, "-scn", "db:log", "-filt", "time > 90", "-eval", "price", "1")[0] == 0
     before = udb(capfd, "-exp", "db:log")
     os.kill(processes.state(udb_folder(), servers + 1).pid, signal.SIGKILL)
@@ -131,8 +147,7 @@ def test_a_server_killed_is_an_error_until_it_is_started_again_with_all_it_had(
     gone = f"aq_udb: {server} cannot be reached; start it with: ess udbd start\n"
     assert udb(capfd, "-exp", "db:log") == (31, "", gone)
     assert udb(capfd, "-cnt", "db") == (31, "", gone)
-    refused = tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows())
-    assert (refused.returncode, refused.stderr.decode()) == (31, gone.replace("aq_udb", "aq_pp"))
+    assert imports("db:log") == (31, gone.replace("aq_udb", "aq_pp"))
     status = list(service.status(udb_folder(), [servers, servers + 1]))
     assert status[1] == f"(-) udbd-{servers + 1} not running."
 
@@ -145,13 +160,16 @@ def test_a_server_killed_is_an_error_until_it_is_started_again_with_all_it_had(
 
 
 def test_a_volatile_server_that_ended_has_lost_its_rows_and_that_is_said(
-    places: dict[str, str], port_base: int, capfd: pytest.CaptureFixture[str]
+    places: dict[str, str],
+    port_base: int,
+    imports: Callable[..., tuple[int, str]],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     admin.create_database("db", ports=2, volatile=True)
     admin.create_table("log", ["s,pkey:user", "i,tkey:time", "f:price"])
     try:
         list(admin.udbd("start"))
-        assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
+        assert imports("db:log") == (0, "")
         os.kill(processes.state(udb_folder(), port_base + 1).pid, signal.SIGKILL)
         server = f"server 127.0.0.1:{port_base + 1}: the server"
         code, _, says = udb(capfd, "-exp", "db:log")
@@ -164,8 +182,7 @@ def test_a_volatile_server_that_ended_has_lost_its_rows_and_that_is_said(
         )
         for arguments in (("-exp", "db:log"), ("-cnt", "db"), ("-inf", "db"), ("-crt", "db"), ("-probe", "db")):
             assert udb(capfd, *arguments) == (34, "", lost), arguments
-        refused = tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows())
-        assert (refused.returncode, refused.stderr.decode()) == (34, lost.replace("aq_udb:", "aq_pp:"))
+        assert imports("db:log") == (34, lost.replace("aq_udb:", "aq_pp:"))
         assert udb(capfd, "-clr", "db")[0] == 0
         assert udb(capfd, "-crt", "db")[0] == 0
         assert udb(capfd, "-cnt", "db:log") == (0, '"field","count"\n"pkey",0\n"row",0\n', "")
@@ -173,25 +190,19 @@ def test_a_volatile_server_that_ended_has_lost_its_rows_and_that_is_said(
         list(admin.udbd("stop"))
 
 
-def test_starting_again_leaves_what_runs_and_its_data_alone(servers: int, capfd: pytest.CaptureFixture[str]) -> None:
-    assert tool("aq_pp", *IMPORT, "-imp", "db:log", stdin=rows()).returncode == 0
+def test_what_runs_is_left_alone_knows_what_is_created_and_is_for_its_owner(
+    servers: int, imports: Callable[..., tuple[int, str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert imports("db:log") == (0, "")
     assert all("is running already" in line for line in list(admin.udbd("start")))
     assert '"row",50' in udb(capfd, "-cnt", "db:log")[1]
     assert " MB, databases: db" in next(iter(admin.udbd("ckmem")))
-
-
-def test_what_is_created_while_the_servers_run_is_known_to_them(
-    servers: int, capfd: pytest.CaptureFixture[str]
-) -> None:
     admin.create_table("more", ["s,pkey:user", "i:n"])
     assert udb(capfd, "-exp", "db:more") == (0, '"user","n"\n', "")
     admin.create_database("other", ports=2)
     admin.create_variable(["i:n"])
     admin.create_vector("sums", ["s,pkey:user", "i:n"])
     assert udb(capfd, "-exp", "other:sums") == (0, '"user","n"\n', "")
-
-
-def test_files_are_for_the_owner_only(servers: int) -> None:
     for path in [*udb_folder().iterdir(), *access_folder().iterdir()]:
         assert path.stat().st_mode & 0o077 == 0, path
 

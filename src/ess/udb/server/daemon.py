@@ -30,13 +30,7 @@ SNAPSHOT_AT_END = 16 << 20
 
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM or SIGINT. A failure is the last line of stderr, the server's log."""
-    gc.disable()  # what is loaded now stays
-    from ess.udb.server.memory import MemoryLimit
-    from ess.udb.server.server import UdbServer
-
-    gc.enable()
     arguments = _parse(argv)
-    os.umask(0o077)  # whatever that of the user is: what a server writes is for its owner
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     signals = {signal.SIGTERM, signal.SIGINT}
     # Blocked before any thread is made, so that only sigwait below ever gets them.
@@ -46,6 +40,12 @@ def main(argv: list[str]) -> int:
     try:
         _raise_descriptor_limit(arguments.all_descriptors)
         with _only_server(pid_file.with_suffix(".lock"), arguments.host, arguments.port):
+            gc.disable()  # what is loaded now stays
+            from ess.udb.server.memory import MemoryLimit
+            from ess.udb.server.server import UdbServer
+
+            gc.enable()
+            os.umask(0o077)  # whatever that of the user is: what a server writes is for its owner
             access = read_server_access(Path(arguments.access))
             memory = MemoryLimit(arguments.memory << 10, arguments.margin << 10)
             folder = Path(arguments.data) if arguments.data else None
