@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -331,8 +332,20 @@ class Groups:
         self._ours.close()
         if (status := status_of(self._reaper.pid)) is not None and status.is_stopped:
             self._reaper.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._reaper.wait(timeout=10)
+        _wait(self._reaper, seconds=10)
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for a process for so long; ``Popen.wait`` with a limit would look again and again, with pauses."""
+    with contextlib.suppress(OSError):
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(seconds * 1000)
+        finally:
+            os.close(descriptor)
+    process.poll()
 
 
 def _start_reaper() -> tuple[socket.socket, subprocess.Popen[bytes]]:

@@ -242,6 +242,8 @@ def clear_output(folder: Path) -> None:
 def clear_leftovers() -> None:
     """Delete the output of jobs whose process is gone, and the ledgers of old jobs."""
     for number, folder in enumerate(_folders()):
+        if number < KEPT_JOBS and _is_clear(folder):
+            continue
         history = read_history(folder, files=False)
         if history is not None and alive(history.owner):
             continue
@@ -251,6 +253,17 @@ def clear_leftovers() -> None:
             shutil.rmtree(folder, ignore_errors=True)
         else:
             clear_output(folder)
+
+
+def _is_clear(folder: Path) -> bool:
+    """True if a job's folder has nothing but a ledger with a header; all of a ledger may take long to read."""
+    try:
+        if os.listdir(folder) != [_NAME]:  # noqa: PTH208 - for each job
+            return False
+        with (folder / _NAME).open("rb") as file:
+            return file.read(len(_OF_THE_JOB[0])) == _OF_THE_JOB[0].encode("ascii")
+    except OSError:
+        return False
 
 
 def _folders() -> Sequence[Path]:

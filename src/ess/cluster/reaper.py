@@ -33,6 +33,8 @@ def kill_sessions(*sessions: int) -> None:
     Process groups go first, each in one system call: the commands of a pipeline must not see
     each other end. Other groups of the sessions (a shell with job control) follow.
     """
+    if not sessions:
+        return  # to look at all processes of a machine takes milliseconds
     for session in sessions:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(session, signal.SIGKILL)
