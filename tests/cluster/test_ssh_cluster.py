@@ -202,6 +202,43 @@ def test_files_are_pushed_and_fetched(whole: User) -> None:
     assert (refused.returncode, "worker-1: there is no 'of-0.txt'" in refused.stderr) == (11, True)
 
 
+def test_a_database_has_servers_on_all_hosts(whole: User) -> None:
+    own, hosts = whole.site.own, whole.site.hosts
+    whole.run("create", "database", "shop", "--ports", "1")
+    whole.run("create", "table", "log", "i,pkey:n", "s:line")
+    started = whole.run("udbd", "start").stdout
+    assert [line.split(": ")[0] for line in started.splitlines() if line.endswith("started.")] == ["node-0", "node-1"]
+    for host in hosts:
+        assert not [*host.folder.glob(".essentia/custom-*/work/udb/access/authority.key")]
+        assert any("--access" in words for words in host.processes())
+    try:
+        whole.run("stream", "days", "*", "*", "aq_pp -f - -d i:n -eval s:line '\"x\"' -imp shop:log")
+        assert whole.run("exec", "aq_udb -cnt shop:log -o,notitle -").stdout == '"pkey",8\n"row",36\n'
+        # In a longer command each node sees its own share.
+        shares = whole.run("exec", "aq_udb -cnt shop:log -o,notitle - | tail -1").stdout.split()
+        assert sum(int(share.partition(",")[2]) for share in shares) == 36
+        assert len(shares) == 2
+        status = whole.run("udbd", "status").stdout
+        assert all(f"{host.address}: (+) udbd-10010 running." in status for host in hosts)
+        refused = whole.run("cluster", "remove", "node-1", check=False)
+        assert (refused.returncode, "database shop has servers on the hosts" in refused.stderr) == (2, True)
+        # A host that was off has what was committed.
+        hosts[1].kill()
+        hosts[1].start()
+        lost = whole.run("exec", "aq_udb -cnt shop:log", check=False)
+        assert (lost.returncode, lost.stdout) == (31, ""), lost.stderr
+        whole.run("udbd", "start")
+        assert whole.run("exec", "aq_udb -cnt shop:log -o,notitle -").stdout == '"pkey",8\n"row",36\n'
+        # What is defined later is known to the hosts with the next job.
+        whole.run("create", "vector", "sums", "i,pkey:n", "i,+add:count")
+        whole.run("stream", "days", "*", "*", "aq_pp -f - -d i:n -eval i:count 1 -imp shop:sums")
+        assert own.run("aq_udb", "-cnt", "shop:sums", "-o,notitle", "-").stdout == '"pkey",8\n"row",8\n'
+    finally:
+        whole.run("drop", "database", "shop")
+        whole.run("udbd", "stop")
+    assert not any("--access" in words for host in hosts for words in host.processes())
+
+
 def test_a_cluster_is_stopped_and_started(whole: User) -> None:
     whole.run("cluster", "stop")
     assert {state for _, state, _ in whole.states()} == {"stopped"}

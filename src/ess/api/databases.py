@@ -130,9 +130,11 @@ def server_summary(name: str | None = None) -> list[DatabaseSummary]:
 
 def server_commit() -> list[str]:
     """Check the database definitions and make them known to the workers; returns what was done, in lines."""
+    from ess.cluster import node_databases
     from ess.udb.admin import admin
 
-    return admin.server_commit()
+    hosts = node_databases.far_hosts()
+    return node_databases.commit(hosts) if hosts else admin.server_commit()
 
 
 def server_restart(*, say: Callable[[str], None] | None = None) -> list[str]:
@@ -181,6 +183,11 @@ def udbd(verb: str, *, port: int | None = None, say: Callable[[str], None] | Non
         if verb != "stop":
             raise OptionError("a port is for stop", where="port")
         return _said(service.stop_port(port), say)
+    if verb in ("start", "stop", "restart", "cklog"):
+        from ess.cluster import node_databases
+
+        if hosts := node_databases.far_hosts():
+            return _said(node_databases.on_hosts(verb, hosts), say)
     return _said(admin.udbd(verb, _hosts()), say)
 
 

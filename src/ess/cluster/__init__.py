@@ -36,6 +36,7 @@ Running one command, on whatever node:
 
 The machines:
     - ``providers``: create, stop, start and terminate a cluster; ``lifecycle``: what to do for it, as pure decisions.
+    - ``node_databases``: database servers on hosts, and what they have to know.
     - ``machines``: who makes, lists and ends machines; ``host``: a machine as seen from here (run, put, get), and
       ``host_processes``: its processes; ``ssh_host``: one that SSH reaches, ``host_machines``: those as nodes,
       ``program``: this program as a file for them; ``inputs``: files of this disk on the way to them; ``daemons``:

@@ -45,6 +45,10 @@ exit 0
 """
 
 
+#: Ends the database servers of a cluster, and removes its files.
+_CLEAN = '[ ! -d "$0/work/udb" ] || "$1" stop >&2; rm -rf -- "$0"'
+
+
 @dataclass(frozen=True)
 class Look:
     """The facts about a host.
@@ -251,7 +255,12 @@ class HostMachines:
     def _clean(self, known: Known) -> None:
         host = SshHost(known.machine.id, known.place, identity=self._identity)
         try:
-            host.run(["rm", "-rf", "--", known.place.folder.rpartition("/")[0]])
+            root = known.place.folder.rpartition("/")[0]
+            environment = {**known.place.variables, "ESS_WARM": "0"}
+            host.run(
+                ["/bin/sh", "-c", _CLEAN, root, f"{known.place.python.rpartition('/')[0]}/udbd"],
+                environment=environment,
+            )
         finally:
             host.let_go()
 

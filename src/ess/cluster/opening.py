@@ -29,6 +29,10 @@ def open_runtime(folder: Path, *, threads: int | None, master: bool = False) -> 
     found = ensure_running()
     if found is None:  # it was terminated a moment ago
         return EmbeddedRuntime(folder, threads or usable_processors())
+    if found.mode != "local":
+        from ess.cluster.node_databases import far_hosts, share_definitions
+
+        share_definitions(far_hosts())
     assert found.id is not None
     assert found.desired is not None
     from ess.cluster.runtime import DaskRuntime  # takes half a second, which a run without a cluster need not spend

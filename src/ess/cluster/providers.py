@@ -175,6 +175,9 @@ def remove_hosts(names: Sequence[str]) -> None:
             raise OptionError(
                 "there is no cluster of hosts", where="ess cluster remove", hint="see: ess cluster status"
             )
+        from ess.cluster.node_databases import require_no_servers  # loads what databases need
+
+        require_no_servers("ess cluster remove")
         have = [machine.id for machine in source.list(str(known.id))]
         for name in names:
             if name not in have:
