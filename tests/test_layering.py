@@ -221,6 +221,7 @@ MAY_ASK_THE_PROCESS = {
     "pipeline/counts.py": "a tool is a process of its own",
     "cluster/daemon.py": "a daemon is a process of its own",
     "cluster/node.py": "a worker on another machine knows what its user has there",
+    "cluster/node_databases.py": "what a node runs to take definitions is a process of its own",
     "cluster/node_files.py": "what a node runs to take and give files is a process of its own",
     "cluster/program.py": "what another machine runs to unpack it is a process of its own",
     "udb/server/daemon.py": "a daemon is a process of its own",
