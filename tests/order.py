@@ -16,7 +16,6 @@ LONGEST = (
     "tests/cluster/test_store_streams.py",
     "tests/udb/test_processes.py",
     "tests/udb/test_network.py",
-    "tests/published/test_word_count.py",
     "tests/differential/test_differential.py",
     "tests/tools/test_warm.py",
     "tests/udb/test_cancellation.py",

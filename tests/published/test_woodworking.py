@@ -1,4 +1,5 @@
-"""The shop of the public tutorial: what the reference system printed for it, on one machine and on two workers."""
+"""The shop and the word count of the public tutorial: what the reference system printed, on one machine and on two
+workers."""
 
 from __future__ import annotations
 
@@ -86,3 +87,15 @@ def rounded(table: bytes) -> list[tuple[bytes, bytes, str]]:
     """Rows with the last column cut to 12 significant digits: sums depend on the order of their parts."""
     rows = [line.split(b",") for line in table.splitlines()[1:]]
     return [(user, article, f"{float(total):.12g}") for user, article, total in rows]
+
+
+def test_the_most_frequent_words_are_the_published_ones(sales: Shell, shared: Path) -> None:
+    # On the servers of the shop: a database more.
+    sales.run("ess create database mapreduce")
+    sales.run("ess create vector wordcount s,pkey:word i,+add:count")
+    text = shared / "published/wordcount/pg98.txt"
+    sales.run(
+        f"tr -s '[[:punct:][:space:]]' '\\n' < '{text}' | aq_pp -d s:word -eval i:count 1 -imp mapreduce:wordcount"
+    )
+    best = sales.run("aq_udb -exp mapreduce:wordcount -sort,dec count -top 10")
+    assert best == (shared / "published/wordcount/top10.csv").read_bytes()
