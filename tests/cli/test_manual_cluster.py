@@ -31,7 +31,7 @@ def data(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def run(command: str, folder: Path) -> str:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ESS_WARM": "0"}
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", command], env=environment, capture_output=True, text=True, cwd=folder, check=False
     )
