@@ -234,11 +234,11 @@ def test_an_export_sees_whole_imports_while_they_go_on(start_server: Any, write_
         while not ended.is_set():
             put("log", [(b"u%d" % n, 0, 0, 0.0, b"") for n in range(20)])
 
-    threads = [threading.Thread(target=importing) for _ in range(3)]
+    threads = [threading.Thread(target=importing) for _ in range(2)]
     for thread in threads:
         thread.start()
     try:
-        heights = [export_batch("db:log")[0].height for _ in range(12)]
+        heights = [export_batch("db:log")[0].height for _ in range(8)]
         from ess.udb.command.perform import perform
 
         changed = perform(operation("-scn", "db:log", filt="n == 0"))

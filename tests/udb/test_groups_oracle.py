@@ -269,7 +269,7 @@ def as_shard(world: World) -> Shard:
 @pytest.mark.parametrize("rows_at_once", [1, 5, 1000])
 def test_a_plain_interpreter_gives_the_same(rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyed_scan, "ROWS_AT_ONCE", rows_at_once)
-    for number in range(120):
+    for number in range(80):
         source = random.Random(f"{rows_at_once} {number}")
         world, program = make_world(source), make_program(source)
         request, shard = as_request(program), as_shard(world)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from functools import cmp_to_key
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -18,6 +18,7 @@ NUMBER = TableColumn("number", ColumnType.IS)
 REAL = TableColumn("real", ColumnType.F)
 
 
+@cache
 def frame(rows: int, longest: int) -> pl.DataFrame:
     draw = random.Random(rows)
     return pl.DataFrame(
@@ -38,20 +39,15 @@ def frame(rows: int, longest: int) -> pl.DataFrame:
 def expected(
     rows: pl.DataFrame, by: list[TableColumn], *, descending: bool, ignore_case: bool, first: str = ""
 ) -> list[int]:
-    def value(row: dict[str, Any], column: TableColumn) -> Any:
-        found = row[column.key]
+    def value(found: Any, column: TableColumn) -> Any:
         if column is REAL:
             return (found != found, 0.0 if found != found else found)
         return found.lower() if ignore_case and isinstance(found, bytes) else found
 
-    def compare(left: dict[str, Any], right: dict[str, Any]) -> int:
-        if first and left[first] != right[first]:
-            return -1 if left[first] < right[first] else 1
-        a = [value(left, column) for column in by]
-        b = [value(right, column) for column in by]
-        return (a > b) - (a < b) if not descending else (a < b) - (a > b)
-
-    return [row["place"] for row in sorted(rows.to_dicts(), key=cmp_to_key(compare))]
+    columns = [[value(found, column) for found in rows[column.key]] for column in by]
+    keys = list(zip(*columns, strict=True))
+    places = sorted(range(rows.height), key=keys.__getitem__, reverse=descending)
+    return sorted(places, key=rows[first].to_list().__getitem__) if first else places
 
 
 @pytest.mark.parametrize("rows", [0, 1, 700, 3_000])

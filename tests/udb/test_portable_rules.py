@@ -39,8 +39,8 @@ from tests.differential.chain import build_program
 from tests.differential.fuzz import make_case
 from tests.udb.fuzz_rules import RuleDamage
 
-PROGRAMS = 300
-HARMED = int(os.environ.get("UDB_FUZZ_RULES", "1500"))
+PROGRAMS = 200
+HARMED = int(os.environ.get("UDB_FUZZ_RULES", "900"))
 SEED = os.environ.get("UDB_FUZZ_SEED", "1")
 
 DEFINITION = """

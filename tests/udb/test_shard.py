@@ -221,7 +221,7 @@ NUMBERS = ["l,+add:n", "l,+bor:n", "is,+min:n", "i,+max,+nozero:n", "is,+min,+no
 REALS = ["f,+add:r", "f,+min:r", "f,+max,+nozero:r", "f,+first,+nozero:r"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.sampled_from(NUMBERS), st.sampled_from(REALS), st.booleans(), st.integers(0, 2**32 - 1))
 def test_thousands_of_rows_merge_bit_by_bit_as_one_by_one(number: str, real: str, extra: bool, seed: int) -> None:
     kind = "@Table:t s,pkey:k i,+key:x" if extra else "@Vector:t s,pkey:k"

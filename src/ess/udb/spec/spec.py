@@ -226,10 +226,12 @@ def make_table(name: str, kind: Kind, columns: Sequence[str], *, where: str) -> 
         OptionError: For a wrong spec, a column named twice, or attributes that do not go together.
     """
     made: list[TableColumn] = []
+    known: set[str] = set()
     for spec in columns:
         column = _make_column(spec, kind, where)
-        if any(other.key == column.key for other in made):
+        if column.key in known:
             raise OptionError(f"column '{column.name}' is defined twice", where=where)
+        known.add(column.key)
         made.append(column)
     if len(made) > MAX_COLUMNS:
         raise OptionError(f"more than {MAX_COLUMNS} columns", where=where)

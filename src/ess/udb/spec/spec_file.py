@@ -305,10 +305,12 @@ def _table(section: _Section) -> Table:
             hint="a name has 1 to 31 letters, digits and '_', does not begin with a digit, and is not 'var' or 'pkey'",
         )
     columns: list[TableColumn] = []
+    known: set[str] = set()
     for word in section.words:
         column = make_table(name, kind, [word.text], where=word.where).columns[0]
-        if any(other.key == column.key for other in columns):
+        if column.key in known:
             raise OptionError(f"column '{column.name}' is defined twice", where=word.where)
+        known.add(column.key)
         columns.append(column)
     if not columns:
         raise OptionError(f"{kind.value.lower()} '{name}' has no column", where=section.where)
