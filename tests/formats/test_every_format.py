@@ -51,6 +51,7 @@ SAMPLES: dict[Format, tuple[list[str], bytes]] = {
     ),
     Format.BINARY: (["s:name", "i:count"], printed(Format.BINARY)),
     Format.AQ: (["s:name", "i:count"], printed(Format.AQ)),
+    Format.PARQUET: (["s:name", "i:count"], printed(Format.PARQUET)),
     Format.LOGFMT: (["s:name", "i:count"], b"name=ann count=7\ncount=12 name=bob\nx=1 name=zoe count=3\n"),
     Format.PATTERN: (["s:name", "i:count"], b"ann 7\nbob 12\nzoe 3\n"),
 }

@@ -13,7 +13,8 @@ Reading, in the order in which bytes become rows:
   values to ``values``.
   ``digits`` makes numbers of plain digits, ``lazy_sequence`` the reasons of rejected records.
 * ``known`` has the formats with a name and columns of their own.
-* ``nested`` reads ``jsn`` and ``xml``, ``table_rows`` reads ``tab``; ``binary`` reads and writes ``bin``.
+* ``nested`` reads ``jsn`` and ``xml``, ``table_rows`` reads ``tab``; ``binary`` reads and writes ``bin``,
+  ``parquet`` reads Parquet.
 * ``raw`` reads records without columns; ``dialect`` guesses the layout of a file, ``delimiters`` its
   delimiter, ``json_columns`` the columns of JSON, ``value_forms`` what its values are, ``titles`` names in its title.
 * ``reader`` is the entry: files, attributes and columns in, batches and rejected records out.

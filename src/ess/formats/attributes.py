@@ -36,11 +36,17 @@ class Format(enum.Enum):
     AQ = "aq"  #: the same, read without column specs
     PATTERN = "rx"  #: lines by a regular expression
     LOGFMT = "logfmt"  #: lines of key=value
+    PARQUET = "parquet"  #: files of Apache Parquet
 
     @property
     def is_arrow(self) -> bool:
         """True for an Arrow stream, False for text."""
         return self in (Format.BINARY, Format.AQ)
+
+    @property
+    def is_text(self) -> bool:
+        """True if a record is a piece of text of its own."""
+        return not self.is_arrow and self is not Format.PARQUET
 
     @property
     def has_keys(self) -> bool:
@@ -134,6 +140,7 @@ INPUT_ATTRIBUTES: dict[str, str] = {
     "xml": "XML elements; the column specs say where a column stands, e.g. s:name:list.user[*].name",
     "bin": "what another tool wrote with -o,bin; the columns must be the same",
     "aq": "what another tool wrote with -o,aq; it brings its columns, so there is no -d",
+    "parquet": "files of Apache Parquet, which bring their columns; -d picks some, e.g. s:user f:price:order.price",
     "Name": "lines of that format, which brings its columns, e.g. combined, alb, s3access; see the page on formats",
     "apache=LogFormat": "lines as the LogFormat of an Apache says, e.g. apache='%h %l %u %t \"%r\" %>s %b'",
     "nginx=log_format": "lines as the log_format of an nginx says, e.g. nginx='$remote_addr [$time_local] $status'",
@@ -159,6 +166,7 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
     "jsn": "one JSON object a line",
     "bin": "for another tool's -f,bin",
     "aq": "for another tool's -f,aq, which then knows the columns",
+    "parquet": "a file of Apache Parquet",
     "notitle": "no line of column labels",
     "fmt_g": "print floats with %g instead of 17 digits",
     "esc": 'a backslash before the separator, " and the backslash',
@@ -168,8 +176,8 @@ OUTPUT_ATTRIBUTES: dict[str, str] = {
 
 #: Attributes whose value may hold commas, so it reaches to the end but for plain attributes there.
 TEXT_ATTRIBUTES = ("apache=", "nginx=", "rx=", "vpcflow=")
-_INPUT_FORMATS = frozenset({"fix", "div", "tab", "jsn", "xml", "bin", "aq"})
-_OUTPUT_FORMATS = frozenset({"fix", "jsn", "bin", "aq"})
+_INPUT_FORMATS = frozenset({"fix", "div", "tab", "jsn", "xml", "bin", "aq", "parquet"})
+_OUTPUT_FORMATS = frozenset({"fix", "jsn", "bin", "aq", "parquet"})
 _SKIP = re.compile(r"\+([0-9]+)([brl]?)\Z")
 _EOK = re.compile(r"eok=([0-9]+)(?:/([1-9][0-9]*))?\Z")
 _ESCAPES = {"\\t": b"\t", "\\b": b"\b", "\\f": b"\f", "\\v": b"\v", "\\0": b"\0", "\\\\": b"\\"}
@@ -242,8 +250,10 @@ def parse_input_attributes(words: list[str], *, where: str, extra: frozenset[str
         known = below_titles(format_, where)
     if base and not format_.has_keys:
         raise OptionError("'base=' is for 'jsn' and 'xml' inputs only", where=where, hint="leave it out")
-    if format_.is_arrow and encoding:
+    if not format_.is_text and encoding:
         raise OptionError(f"'enc=' is not for '{format_.value}' inputs", where=where, hint="leave it out")
+    if format_ is Format.PARQUET and (skip or escape or titled):
+        raise OptionError("'parquet' inputs have no lines to skip, no titles and no escapes", where=where)
     if format_ is Format.AQ and skip and skip_unit == "b":
         raise OptionError("bytes of an 'aq' input cannot be skipped", where=where, hint="skip records, e.g. +1r")
     return InputAttributes(
@@ -284,6 +294,8 @@ def parse_output_attributes(words: list[str], *, where: str, extra: frozenset[st
         else:
             others.append(_other(lowered, word, where, extra, OUTPUT_ATTRIBUTES))
     format_, quoted = _format_of(formats, separator, where)
+    if format_ is Format.PARQUET and "app" in flags:
+        raise OptionError("nothing can be appended to 'parquet'", where=where, hint="write another file beside it")
     return OutputAttributes(
         format=format_,
         separator=separator or b",",

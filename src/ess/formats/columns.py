@@ -58,6 +58,7 @@ def parse_input_columns(
     has_keys = attributes.format.has_keys
     if has_keys:
         extra |= {_BASE}
+    with_path = has_keys or attributes.format is Format.PARQUET
     for word in words:
         if word[:4].lower() == "sep:":
             if not divided:
@@ -68,7 +69,7 @@ def parse_input_columns(
                 raise OptionError(f"'{word}' is out of place", where=where, hint="one separator between two columns")
             separators[-1] = word[4:].encode("utf-8", "surrogateescape")
             continue
-        column = parse_column(word, where=where, extra=extra, with_path=has_keys, stray="files go after -f")
+        column = parse_column(word, where=where, extra=extra, with_path=with_path, stray="files go after -f")
         if column.wanted and column.key in names:
             raise OptionError(f"column '{column.name}' is given twice", where=where, hint="give it another name")
         if column.wanted:

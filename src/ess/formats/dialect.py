@@ -49,8 +49,8 @@ _MARK = b"\xef\xbb\xbf"
 _FIELD = re.compile(r'"[^"]*"|[^ ]+')
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 
-#: The format of JSON objects, as ``-f`` has it.
-JSON = "jsn"
+#: The formats of JSON objects and Parquet, as ``-f`` has them.
+JSON, PARQUET = "jsn", "parquet"
 
 #: Why no columns were found in files of these formats, and what to try.
 _NO_COLUMNS = {

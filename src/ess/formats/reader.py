@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ess.formats.attributes import Format, InputAttributes
 from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
+from ess.formats.endpoints import open_source
 from ess.formats.lazy_sequence import Later
 from ess.formats.parse_exact import Block, parse_block_exactly
 from ess.formats.records import Layout, line_at, make_layout, parse_record
@@ -101,7 +103,7 @@ def read_input(
             source = stdin if stdin is not None else sys.stdin.buffer
             yield from read(open_decompressed(source, name="standard input"), file)
         else:
-            with open_decompressed(file) as stream:
+            with open_source(file) if is_parquet(file, attributes) else open_decompressed(file) as stream:
                 yield from read(stream, file)
 
 
@@ -120,10 +122,41 @@ def _file_reader(
     attributes: InputAttributes, columns: Sequence[Column], separators: Sequence[bytes], batch_bytes: int, where: str
 ) -> Callable[[ByteSource, str], Iterator[InputBatch]]:
     """Return what reads a file that is open and decompressed."""
+    if attributes.format is Format.PARQUET:
+        return partial(_read_parquet, columns)
     if attributes.known is not None:
         return partial(_read_named, attributes, attributes.known, columns, batch_bytes=batch_bytes, where=where)
     layout = make_layout(attributes, tuple(columns), tuple(separators), where=where)
     return lambda stream, file: _read_stream(stream, file, layout, batch_bytes)
+
+
+def is_parquet(file: str, attributes: InputAttributes) -> bool:
+    """True if a file is to be read as Parquet and is plain, so that it can be read where its columns are."""
+    if attributes.format is not Format.PARQUET:
+        return False
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.seekable() and opened.read(4) == b"PAR1"
+    except (OSError, ValueError):
+        return False  # what opens it tells why
+
+
+def _read_parquet(columns: Sequence[Column], stream: ByteSource, file: str) -> Iterator[InputBatch]:
+    """The rows of a Parquet file."""
+    from ess.formats.parquet import ParquetInput, seekable
+
+    with seekable(stream) as opened:
+        found = ParquetInput(opened, "standard input" if file == "-" else file)
+        before = 0
+        for rows in found.rows(columns):
+            rejects = tuple(
+                Reject(row - number, before + row + 1, column.name, reason)
+                for number, (row, column, reason) in enumerate(rows.bad)
+            )
+            before += rows.read
+            yield InputBatch(rows.frame, rows.read, rejects, file)
+        if notes := found.missing(columns):
+            yield InputBatch(found.nothing(columns), 0, (), file, notes)
 
 
 def _read_named(

@@ -113,7 +113,7 @@ def make_layout(
                     where=where,
                     hint="put sep:Text between them, or give the column a length n=Len",
                 )
-    elif attributes.format is Format.TABLE or attributes.format.has_keys or attributes.format.is_arrow:
+    elif attributes.format is Format.TABLE or attributes.format.has_keys or not attributes.format.is_text:
         _refuse_bytes(attributes, columns, where)
     elif attributes.format is Format.PATTERN and any(column.attributes.extract_length for column in columns):
         raise OptionError("n=Len is not for lines with a pattern", where=where, hint="leave it out")

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ess.errors import EssError, InputReadError, OptionError
-from ess.formats.dialect import Dialect, find_dialect, first_record
+from ess.formats.dialect import PARQUET, Dialect, find_dialect, first_record
 from ess.formats.text_source import TextSource
 from ess.lake.categories import shown_delimiter
 from ess.lake.command_environment import command_environment
@@ -114,7 +114,8 @@ def probe_files(
     found = {_compression_of(entry, source) for entry in sampled}
     name = compression or (found.pop() if len(found) == 1 else "mixed")
     ends = [sample.complete(preprocess) for sample in samples]
-    dialect = find_dialect(ends, delimiter=delimiter, by_name=by_name)
+    dialect = _parquet(sampled, source) if _are_parquet(samples, preprocess) else None
+    dialect = dialect or find_dialect(ends, delimiter=delimiter, by_name=by_name)
     differing = {sampled[number].path: titles for number, titles in dialect.differing}
     others = [] if preprocess else _between([entry for entry in filled if entry not in sampled])
     differing |= {
@@ -127,6 +128,24 @@ def probe_files(
         tuple((path, _joined(titles, dialect)) for path, titles in differing.items()),
         len(sampled) + len(others),
     )
+
+
+def _are_parquet(samples: Sequence[_Sample], preprocess: str) -> bool:
+    return not preprocess and all(sample.content.startswith(b"PAR1") for sample in samples)
+
+
+def _parquet(files: Sequence[FileEntry], source: Access) -> Dialect | None:
+    """The columns of some Parquet files, each once; None if they are compressed as a whole, too."""
+    from ess.formats.parquet import ParquetInput  # loads pyarrow
+
+    specs: dict[str, None] = {}
+    for entry in files:
+        with open_raw(entry, source) as file:
+            if not (file.seekable() and file.read(4) == b"PAR1"):
+                return None
+            found = ParquetInput(file, entry.path).columns
+        specs.update((f"{column.type.name}:{column.name}:{column.path}", None) for column in found)
+    return Dialect(PARQUET, "", False, tuple(specs), known=PARQUET)
 
 
 def _between(files: Sequence[FileEntry]) -> list[FileEntry]:

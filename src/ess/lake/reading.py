@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 from ess.errors import InputDataError, OptionError
 from ess.formats.attributes import InputAttributes, parse_input_attributes
 from ess.formats.columns import InputColumns, parse_input_columns
+from ess.formats.dialect import PARQUET
 from ess.formats.reader import InputBatch, read_opened
 from ess.lake.categories import Category, shown_delimiter
-from ess.lake.content import keeping_archives, open_data
+from ess.lake.content import keeping_archives, open_data, open_raw
 from ess.lake.datastores import datastore
 from ess.lake.entry import FileEntry
 from ess.lake.record_format import attributes_of, read_by_title
+from ess.stores.kinds import Access
 
 
 def input_columns(category: Category) -> InputColumns:
@@ -71,10 +74,21 @@ def _read_each(
 
 def _batches(entry: FileEntry, category: Category, columns: InputColumns) -> Iterator[InputBatch]:
     source = datastore(category.datastore).access
-    with open_data(entry, category.compression, source) as opened:
+    with _opened(entry, category, source) as opened:
         yield from read_opened(
             opened, entry.path, _attributes(category), columns.columns, separators=columns.separators
         )
+
+
+def _opened(entry: FileEntry, category: Category, source: Access) -> BinaryIO:
+    """The content of a file; Parquet as it is stored, so that no more is read than is needed."""
+    if category.format == PARQUET:
+        file = open_raw(entry, source)
+        if file.seekable() and file.read(4) == b"PAR1":
+            file.seek(0)
+            return file
+        file.close()
+    return open_data(entry, category.compression, source)
 
 
 def input_words(category: Category) -> tuple[str, ...]:

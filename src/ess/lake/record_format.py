@@ -36,7 +36,7 @@ def attributes_of(word: str, *, where: str) -> InputAttributes:
         OptionError: If it is not the name or description of one that brings its columns.
     """
     attributes = parse_input_attributes([word], where=where)
-    if attributes.known is None and attributes.format is not Format.JSON:
+    if attributes.known is None and attributes.format not in (Format.JSON, Format.PARQUET):
         raise OptionError(
             f"'{word}' does not bring its columns",
             where=where,
@@ -56,7 +56,7 @@ def columns_of(word: str, specs: tuple[str, ...], *, where: str) -> tuple[str, .
     """
     attributes = attributes_of(word, where=where)
     if attributes.known is None and not specs:
-        return ()  # the keys are
+        return ()  # they are found in the files
     columns = parse_input_columns(specs, attributes, where=where).columns
     return specs or tuple(f"{column.type.name}:{column.name}" for column in columns)
 

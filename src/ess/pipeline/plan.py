@@ -193,7 +193,7 @@ def _require_other_files(inputs: Sequence[InputPlan], outputs: Sequence[RowOutpu
 def _require_text(outputs: Sequence[RowOutput], shared: frozenset[str]) -> None:
     """Only formats that are one record after the other can take turns."""
     for output in outputs:
-        if output.attributes.format.is_arrow and target_identity(output.target) in shared:
+        if not output.attributes.format.is_text and target_identity(output.target) in shared:
             raise OptionError(
                 f"the format '{output.attributes.format.value}' cannot share '{output.target}' with another output",
                 where="-o",

@@ -108,6 +108,8 @@ def plan_input(uses: Sequence[Use], *, required: bool = True) -> InputPlan:
     elif definition is None and source is not None and required and attributes.format is Format.SEPARATED:
         attributes = _titled_by_itself(source, attributes)
     specs = definition.arguments if definition else ()
+    if not specs and attributes.format is Format.PARQUET:
+        return _started(files, attributes)
     if not specs and attributes.known is not None and attributes.known.titles is not Titles.NONE:
         return _started(files, attributes)
     brings = attributes.known is not None
@@ -186,6 +188,8 @@ def input_of_files(
             raise OptionError(_BRINGS_COLUMNS, where=where, hint=f"leave out {' '.join(arguments[count:])}")
         return _started(tuple(arguments), attributes)
     specs = tuple(arguments[count:]) or default
+    if not specs and attributes.format is Format.PARQUET:
+        return _started(tuple(arguments), attributes)
     if not specs and attributes.known is not None and attributes.known.titles is not Titles.NONE:
         return _started(tuple(arguments), attributes)
     if not specs and attributes.known is None:

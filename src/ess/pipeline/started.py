@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from ess.formats.attributes import Format, InputAttributes
 from ess.formats.codecs import open_decompressed
+from ess.formats.endpoints import open_source
 from ess.schema.columns import Column
 
 if TYPE_CHECKING:
-    from ess.formats.attributes import InputAttributes
     from ess.formats.binary import Replayed
     from ess.formats.blocks import ByteSource
     from ess.formats.reader import InputBatch
@@ -31,15 +32,26 @@ class StartedFile:
     """
 
     def __init__(self, file: str, attributes: InputAttributes) -> None:
+        where = "standard input" if file == "-" else file
+        self.file = file
+        self._stream: BinaryIO | Replayed | None
+        if attributes.format is Format.PARQUET:
+            from ess.formats.parquet import ParquetInput, seekable
+            from ess.formats.reader import is_parquet
+
+            plain = is_parquet(file, attributes)
+            source = open_source(file) if plain else open_decompressed(sys.stdin.buffer if file == "-" else file)
+            self._stream = seekable(source)
+            self.columns = ParquetInput(self._stream, where).columns
+            self._stream.seek(0)
+            return
         from ess.formats.binary import Replayed
 
-        where = "standard input" if file == "-" else file
         stream = open_decompressed(sys.stdin.buffer, name=where) if file == "-" else open_decompressed(file)
         self.columns, data = _beginning(stream, attributes, where)
-        self.file = file
-        self._stream: Replayed | None = Replayed(data, stream)
+        self._stream = Replayed(data, stream)
 
-    def take(self, file: str) -> Replayed | None:
+    def take(self, file: str) -> BinaryIO | Replayed | None:
         """The stream from its first byte, if ``file`` is this one and nobody has taken it yet."""
         if file != self.file:
             return None
@@ -61,7 +73,7 @@ def _beginning(stream: ByteSource, attributes: InputAttributes, where: str) -> t
 
 
 def read_started(
-    stream: Replayed, file: str, attributes: InputAttributes, columns: tuple[Column, ...]
+    stream: BinaryIO | Replayed, file: str, attributes: InputAttributes, columns: tuple[Column, ...]
 ) -> Iterator[InputBatch]:
     """The batches of a stream that was taken; it is closed after them."""
     from ess.formats.reader import read_opened

@@ -358,7 +358,7 @@ def _count(plan: _Plan, intake: Intake) -> None:
             keys = [(f"#key {i}", found[id(key)]) for i, key in enumerate(plan.keys) if _is_named(key)]
             table = _summary(groups, None if of_groups is None else of_groups.result(), rows, keys)
         if table.height:
-            if report.attributes.format.is_arrow:
+            if not report.attributes.format.is_text:
                 _require_64_bits(table)
             writer.write(table)
         writer.close()

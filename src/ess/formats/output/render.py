@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ess.errors import OptionError
 from ess.formats.attributes import Format, OutputAttributes
@@ -18,6 +18,9 @@ from ess.formats.values import address_text
 from ess.schema.batch import Batch
 from ess.schema.columns import valid_name
 from ess.schema.types import ColumnType
+
+if TYPE_CHECKING:
+    from ess.formats.output.parquet import ParquetOutput
 
 #: Up to this many rows in all Python is faster than loading what prints more of them ...
 _FEW_ROWS = 4000
@@ -52,6 +55,11 @@ class Renderer:
         )
         self._fast = attributes.format is Format.SEPARATED and all(column.length is None for column in columns)
         self._printed = 0  # how many rows so far
+        self._parquet: ParquetOutput | None = None
+        if attributes.format is Format.PARQUET:
+            from ess.formats.output.parquet import ParquetOutput  # loads pyarrow
+
+            self._parquet = ParquetOutput([(c.key, c.label, c.type) for c in self.columns], where=where)
 
     def title(self) -> bytes:
         """The line of labels, or what else an output begins with; no bytes where there is none."""
@@ -59,6 +67,8 @@ class Renderer:
             from ess.formats.binary import stream_head
 
             return stream_head([(name, c.type) for name, c in zip(self._names, self.columns, strict=True)])
+        if self._parquet is not None:
+            return b""
         if not self.attributes.title or self.attributes.format is Format.JSON or not self.columns:
             return b""
         labels = [_bytes_of(column.label) for column in self.columns]
@@ -69,6 +79,8 @@ class Renderer:
         """The rows as pieces of bytes; the columns are found by their keys."""
         if not batch.height:
             return []
+        if self._parquet is not None:
+            return self._parquet.rows(batch)
         if self.attributes.format.is_arrow:
             from ess.formats.binary import stream_rows
 
@@ -86,7 +98,7 @@ class Renderer:
             from ess.formats.binary import END
 
             return END
-        return b""
+        return b"" if self._parquet is None else b"".join(self._parquet.end())
 
     def records(self, batch: Batch) -> list[bytes]:
         """The rows one by one, each with its line end.
@@ -94,7 +106,7 @@ class Renderer:
         Raises:
             OptionError: If the format has no rows of their own.
         """
-        if self.attributes.format.is_arrow:
+        if not self.attributes.format.is_text:
             raise OptionError(
                 f"outputs in the '{self.attributes.format.value}' format cannot share a target",
                 where="-o",
