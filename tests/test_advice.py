@@ -52,6 +52,8 @@ LATE = "tests/cluster/test_s3out_faults.py::test_an_attempt_that_was_lost_and_wr
 NOT_WRITTEN = "tests/cluster/test_once_together.py::test_a_file_whose_output_cannot_be_written_is_done_again"
 
 CLOUD = "tests/cluster/cloud/test_machines.py::"
+NODES = "tests/cluster/cloud/test_nodes.py::"
+HOSTS = "tests/cluster/test_hosts.py::"
 
 #: What stands in a sentence -> the test that does what it says.
 TRIED = {
@@ -86,6 +88,8 @@ TRIED = {
     "ess cluster start, or the next job, replaces them": ADVISED,
     "run: ess cluster start": ADVISED,
     "run it again; the console of EC2 shows what holds them": f"{CLOUD}test_what_cannot_be_ended_is_named",
+    "end it with: ess cluster terminate": f"{NODES}test_another_key_than_on_the_console_is_refused",
+    "make one with: ess cluster start": f"{HOSTS}test_a_node_without_a_machine_gets_one_at_the_start",
     "ess cluster terminate --all ends what it was about": f"{CLOUD}test_a_damaged_record_keeps_nothing_alive",
     "run: ess cluster stop, then: ess cluster start": ADVISED,
     "ess cluster reset clears it": ADVISED,

@@ -61,12 +61,11 @@ SETTINGS: dict[str, Setting] = {
     for setting in (
         Setting("ESS_CACHE_DIR", "~/.ess", "folder of the datastore and category settings"),
         Setting("ESS_WORK_DIR", "./.conf", "folder of the database and cluster settings"),
-        Setting("ESS_AWS_DIR", "~/.aws", "folder of key files for cloud clusters, which are not available yet"),
+        Setting("ESS_AWS_DIR", "~/.aws", "not used: keys of cloud clusters are below ESS_CACHE_DIR"),
         Setting(
             "ESS_CLUSTER_FROM",
             "",
-            "addresses or blocks that commands to a cloud cluster come from; else what checkip.amazonaws.com says "
-            "(not available yet)",
+            "addresses or blocks that may log in to cloud machines by SSH; else the private address of this machine",
         ),
         Setting("ESS_UDB_PORT", "10010", "first port of the database servers"),
         Setting("ESS_ENGINE", "auto", "how aq_* commands compute: auto, row or columnar"),

@@ -120,9 +120,15 @@ def test_what_fails_in_the_same_way_is_told_once(logs: Path, ess: Ess) -> None:
         ("stream nolog * *", "ess: "),
         ("stream log 2014-09-40 *", "ess: "),
         ("stream log * * cat --threads 0", "ess: --threads: bad number of threads 0; give a number from 1 to 1000"),
-        ("cluster set cloud", "ess: ess cluster set cloud: clusters of EC2 instances are not available yet;"),
         ("cluster create --number 0", "ess: --number: bad number of workers 0; give a number from 1 to 64"),
-        ("cluster create --type m3.medium", "ess: --type: clusters in the cloud are not available yet;"),
+        (
+            "cluster create --type m3.medium",
+            "ess: ess cluster create: the next cluster is not one of the cloud; run first:",
+        ),
+        (
+            "cluster create --aws_access_key x",
+            "ess: --aws_access_key, --aws_secret_access_key: one is missing; give both",
+        ),
         ("cluster start", "ess: cluster: there is no cluster; run: ess cluster create --number 2"),
         ("cluster create --add --number 1", "ess: --add: there is no cluster to add to; leave out --add"),
         ("cluster terminate --all", "ess: --all: this has to be confirmed; add -y"),

@@ -13,6 +13,7 @@ import pytest
 
 from ess import settings
 from ess.cluster import host_processes, providers, state
+from ess.cluster.cloud.nodes import CloudNodes
 from ess.cluster.host import Host, Ran, ThisMachine
 from ess.cluster.host_machines import HostMachines
 from ess.cluster.lifecycle import Health
@@ -20,7 +21,7 @@ from ess.cluster.machines import PROVIDERS, LocalMachines, Machine, Machines, ma
 from ess.cluster.processes import ProcessId
 from ess.cluster.ssh_host import Place, SshHost
 from ess.cluster.stream import Source, StreamOptions, stream_source
-from ess.errors import EssError, OptionError
+from ess.errors import EssError
 from tests.cluster.running import listening, make_files, marked, wait_until
 from tests.hosts.sshd import sshd
 
@@ -128,6 +129,12 @@ class TwoMachines:
     def make(self, tag: str, numbers: Sequence[int]) -> None:
         self._made.setdefault(tag, set()).update(numbers)
 
+    def start(self, tag: str) -> None:
+        pass
+
+    def stop(self, tag: str) -> None:
+        pass
+
     def end(self, tag: str) -> None:
         self._made.pop(tag, None)
 
@@ -152,12 +159,11 @@ def test_machines_are_made_listed_and_ended_by_tag(kind: str, places: dict[str, 
     assert source.list("a") == []
 
 
-def test_every_provider_that_can_be_chosen_is_there_or_says_so() -> None:
+def test_every_provider_that_can_be_chosen_is_there() -> None:
     assert set(PROVIDERS) == set(state.MODES)
     assert isinstance(machines_of("local"), LocalMachines)
     assert isinstance(machines_of("custom"), HostMachines)
-    with pytest.raises(OptionError, match="EC2.*not available yet"):
-        machines_of("cloud")
+    assert isinstance(machines_of("cloud"), CloudNodes)
 
 
 # A cluster of machines that share nothing -----------------------------------------------------------------------------
@@ -170,6 +176,17 @@ def two(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     yield source
     providers.terminate(everything=True)
     wait_until(lambda: not marked(f"{tmp_path}/machine-"))
+
+
+def test_a_node_without_a_machine_gets_one_at_the_start(two: TwoMachines, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = two.make
+    monkeypatch.setattr(two, "make", lambda tag, numbers: whole(tag, [0]))
+    problems = providers.create(2)
+    assert [str(each) for each in problems] == ["worker-1: it has no machine; make one with: ess cluster start"]
+    assert [node.id for node in providers.nodes()] == [0]
+    monkeypatch.setattr(two, "make", whole)
+    assert providers.start() == []
+    assert [node.health for node in providers.status().nodes] == [Health.RUNNING] * 3
 
 
 def test_a_stream_over_machines_that_share_no_folder(two: TwoMachines, tmp_path: Path) -> None:

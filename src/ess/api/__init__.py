@@ -11,16 +11,18 @@ Nothing heavy is imported here: every ``aq_*`` command starts by importing this 
   ``questions``: those that are often asked of them.
 - ``listings``: those of many files.
 - ``jobs``: commands over files.
-- ``databases`` and ``tables``: databases; ``clusters``: the cluster; ``node_files``: files on its nodes.
-- ``commands``: options of commands.
+- ``databases`` and ``tables``: databases; ``commands``: options of commands.
+- ``clusters``: the cluster; ``node_files``: files on its nodes; ``cloud``: machines of EC2.
 - ``workspaces``: several users in one process; ``handles``: jobs in the background.
 - ``messages``: what a message must not show.
 - ``results``: what is returned; ``arguments``: arguments of a wrong type.
 """
 
+from ess.api.cloud import cloud_keys, cloud_leftovers, cloud_machines, cloud_order, cloud_sweep
 from ess.api.clusters import (
     cluster_add,
     cluster_create,
+    cluster_mode,
     cluster_nodes,
     cluster_remove,
     cluster_reset,
@@ -96,8 +98,14 @@ __all__ = [
     "category_delete",
     "category_export",
     "category_import",
+    "cloud_keys",
+    "cloud_leftovers",
+    "cloud_machines",
+    "cloud_order",
+    "cloud_sweep",
     "cluster_add",
     "cluster_create",
+    "cluster_mode",
     "cluster_nodes",
     "cluster_remove",
     "cluster_reset",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "cluster_add",
     "cluster_create",
+    "cluster_mode",
     "cluster_nodes",
     "cluster_remove",
     "cluster_reset",
@@ -28,13 +29,13 @@ def cluster_set(mode: str) -> ClusterState:
     """Choose where the nodes of the next cluster come from.
 
     Args:
-        mode: ``local``, or ``custom`` for hosts that are reached by SSH; ``cloud`` is not available yet.
+        mode: ``local``, ``custom`` for hosts that are reached by SSH, or ``cloud`` for instances of EC2.
 
     Returns:
         The present cluster; its ``desired`` is None without one.
 
     Raises:
-        OptionError: If the mode is not known or not available yet, or there is a cluster of another one.
+        OptionError: If the mode is not known, or there is a cluster of another one.
     """
     from ess.cluster import providers
     from ess.errors import OptionError
@@ -42,6 +43,22 @@ def cluster_set(mode: str) -> ClusterState:
     if mode not in ("local", "cloud", "custom"):
         raise OptionError(f"unknown mode '{mode}'", where="cluster set", hint="use local, cloud or custom")
     return providers.set_mode(mode)
+
+
+def cluster_mode() -> str:
+    """The place where the nodes of the present cluster, or the next one, come from.
+
+    >>> import ess
+    >>> ess.cluster_mode()
+    'local'
+    """
+    from ess.cluster import state
+    from ess.errors import InitializationError
+
+    try:
+        return state.read_cluster().mode
+    except InitializationError:
+        return "local"
 
 
 def cluster_create(number: int = 1, *, add: bool = False, hosts: Sequence[str] = ()) -> ClusterStatus:
@@ -64,6 +81,10 @@ def cluster_create(number: int = 1, *, add: bool = False, hosts: Sequence[str] =
 
     from ess.cluster import providers
 
+    if cluster_mode() == "cloud":
+        from ess.cluster.cloud.overview import ordered
+
+        ordered()
     problems = providers.create(number, add=add, hosts=hosts)
     return replace(providers.status(), problems=tuple(problems))
 
@@ -133,6 +154,10 @@ def cluster_stop() -> None:
     """End the processes of the cluster and what they run; :func:`cluster_start` brings it back."""
     from ess.cluster import providers
 
+    if cluster_mode() == "cloud":
+        from ess.cluster.cloud.overview import require_stoppable
+
+        require_stoppable()
     providers.stop()
 
 

@@ -16,6 +16,8 @@ from ess.cli.render import table
 from ess.errors import EssError, OptionError, printable
 
 if TYPE_CHECKING:
+    from ess.cluster.cloud.belongings import Thing
+    from ess.cluster.cloud.overview import Overview
     from ess.cluster.providers import ClusterStatus
 
 file = typer.Typer(help="Copy files to the nodes of a cluster, and from them.", no_args_is_help=False)
@@ -60,18 +62,23 @@ def mkdir(name: Annotated[str, typer.Argument(help="folder to make")]) -> None:
     api.file_mkdir(name)
 
 
-_CredentialsFile = Annotated[str | None, typer.Option(help="file with keys of a cloud account (not available yet)")]
-_AccessKey = Annotated[str | None, typer.Option("--aws_access_key", help="key of a cloud account (not available yet)")]
-_SecretKey = Annotated[
-    str | None, typer.Option("--aws_secret_access_key", help="secret key of a cloud account (not available yet)")
+_CredentialsFile = Annotated[
+    str | None, typer.Option(metavar="FILE", help="CSV file of Amazon's console with an access key, for the cloud")
 ]
+_AccessKey = Annotated[
+    str | None, typer.Option("--aws_access_key", metavar="KEY", help="access key; others can see it while ess runs")
+]
+_SecretKey = Annotated[
+    str | None, typer.Option("--aws_secret_access_key", metavar="SECRET", help="secret of that key; can be seen, too")
+]
+_Region = Annotated[str | None, typer.Option(metavar="REGION", help="region of AWS; with --all also: all")]
 
 
 @cluster.command("set")
 def set_mode(
     mode: Annotated[
         Mode,
-        typer.Argument(help="local: this machine; custom: hosts reached by SSH; cloud: not available yet"),
+        typer.Argument(help="local: this machine; custom: hosts reached by SSH; cloud: instances of EC2"),
     ],
 ) -> None:
     """Choose where nodes come from."""
@@ -84,7 +91,7 @@ def set_mode(
 def create(
     number: Annotated[int, typer.Option(metavar="N", help="number of worker nodes")] = 1,
     instance_type: Annotated[
-        str | None, typer.Option("--type", help="kind of cloud machine (not available yet)")
+        str | None, typer.Option("--type", metavar="TYPE", help="type of cloud machines; m7i.large if nothing is said")
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="add this number of workers to the cluster")] = False,
     credentials: _CredentialsFile = None,
@@ -97,17 +104,64 @@ def create(
     error_return_code: Annotated[
         bool, typer.Option("--error_return_code", help="fail if some of the workers did not start")
     ] = False,
+    region: Annotated[str | None, typer.Option(metavar="REGION", help="region of cloud machines")] = None,
+    image: Annotated[str | None, typer.Option(metavar="AMI", help="their image; else Amazon Linux 2023")] = None,
+    subnet: Annotated[
+        list[str] | None, typer.Option(metavar="SUBNET", help="a subnet to try; can be given several times")
+    ] = None,
+    spot: Annotated[bool, typer.Option("--spot", help="buy them on the spot market")] = False,
+    disk: Annotated[int | None, typer.Option(metavar="GB", help="size of their disks")] = None,
+    role: Annotated[str | None, typer.Option(metavar="PROFILE", help="instance profile that they get")] = None,
+    idle: Annotated[
+        int | None, typer.Option(metavar="MINUTES", help="they stop after so long without work; 30, or 0 for never")
+    ] = None,
+    max_age: Annotated[float | None, typer.Option(metavar="HOURS", help="they end after so long")] = None,
+    budget: Annotated[float | None, typer.Option(metavar="DOLLARS", help="they end when they have cost that")] = None,
+    price: Annotated[
+        float | None, typer.Option(metavar="DOLLARS", help="what one costs in an hour, if no price list can be read")
+    ] = None,
 ) -> None:
     """Start worker nodes."""
-    _refuse_cloud(instance_type, credentials, aws_access_key, aws_secret_access_key)
-    _say_running(api.cluster_create(number, add=add, hosts=hosts or ()), fail=error_return_code)
+    ordered = (instance_type, region, image, subnet, spot or None, disk, role, idle, max_age, budget, price)
+    with api.cloud_keys(credentials, aws_access_key, aws_secret_access_key):
+        if any(each is not None for each in ordered):
+            api.cloud_order(
+                region=region,
+                type=instance_type,
+                image=image,
+                subnets=subnet or (),
+                spot=spot,
+                disk=disk,
+                role=role,
+                idle=idle,
+                max_age=max_age,
+                budget=budget,
+                price=price,
+            )
+        _say_running(api.cluster_create(number, add=add, hosts=hosts or ()), fail=error_return_code)
 
 
 @cluster.command()
-def status() -> None:
+def status(
+    everything: Annotated[
+        bool, typer.Option("--all", help="also what has the tag of a cluster in the cloud and was forgotten")
+    ] = False,
+    region: _Region = None,
+    credentials: _CredentialsFile = None,
+    aws_access_key: _AccessKey = None,
+    aws_secret_access_key: _SecretKey = None,
+) -> None:
     """Show the processes of the cluster."""
-    for line in status_lines(api.cluster_status()):
+    found = api.cluster_status()
+    for line in status_lines(found):
         print(line)
+    with api.cloud_keys(credentials, aws_access_key, aws_secret_access_key):
+        if found.state.mode == "cloud" and found.state.id is not None:
+            for line in machine_lines(api.cloud_machines()):
+                print(line)
+        if everything:
+            for line in leftover_lines(api.cloud_leftovers(region)):
+                print(line)
 
 
 @cluster.command()
@@ -115,8 +169,8 @@ def start(
     credentials: _CredentialsFile = None, aws_access_key: _AccessKey = None, aws_secret_access_key: _SecretKey = None
 ) -> None:
     """Start a stopped cluster again, and replace workers that were lost."""
-    _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
-    _report(api.cluster_start(partly=True).problems, fail=True)
+    with api.cloud_keys(credentials, aws_access_key, aws_secret_access_key):
+        _report(api.cluster_start(partly=True).problems, fail=True)
 
 
 @cluster.command()
@@ -124,26 +178,36 @@ def stop(
     credentials: _CredentialsFile = None, aws_access_key: _AccessKey = None, aws_secret_access_key: _SecretKey = None
 ) -> None:
     """End the processes of the cluster, and what they run; ess cluster start brings it back."""
-    _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
-    api.cluster_stop()
+    with api.cloud_keys(credentials, aws_access_key, aws_secret_access_key):
+        api.cluster_stop()
 
 
 @cluster.command()
 def terminate(
-    everything: Annotated[bool, typer.Option("--all", help="delete its certificates and logs as well")] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="delete its certificates and logs as well; in the cloud, end all that you have made there"
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("-y", help="do not ask for confirmation of --all")] = False,
+    region: _Region = None,
     credentials: _CredentialsFile = None,
     aws_access_key: _AccessKey = None,
     aws_secret_access_key: _SecretKey = None,
 ) -> None:
     """End the cluster, and what it runs, and forget it."""
-    _refuse_cloud(None, credentials, aws_access_key, aws_secret_access_key)
     if everything and not yes:
         if not sys.stdin.isatty():
             raise OptionError("this has to be confirmed", where="--all", hint="add -y")
         typer.confirm("Delete the cluster with its certificates and logs?", abort=True)
-    if not api.cluster_terminate(everything=everything):
-        _say("there is no cluster")
+    with api.cloud_keys(credentials, aws_access_key, aws_secret_access_key):
+        sweeps = everything and (region is not None or api.cluster_mode() == "cloud")
+        if not api.cluster_terminate(everything=everything) and not sweeps:
+            _say("there is no cluster")
+        if sweeps:
+            for thing in api.cloud_sweep(region):
+                print(f"ended: {thing.kind} {thing.id} of {thing.cluster} in {thing.region}")
 
 
 @cluster.command()
@@ -193,23 +257,54 @@ def status_lines(status: ClusterStatus) -> list[str]:
     return [f"Summary for cluster {status.state.id}", "", *lines, *notes]
 
 
+def machine_lines(found: Overview) -> list[str]:
+    """A table of the machines in the cloud, and what they cost."""
+    headings = ("machine", "state", "publicIP", "privateIP", "type", "reservation", "since")
+    rows = [
+        (
+            each.instance.id,
+            each.instance.status.value,
+            each.instance.public or "-",
+            each.instance.private or "-",
+            each.instance.type,
+            each.instance.reservation or "-",
+            each.instance.launched.strftime("%Y-%m-%d %H:%M"),
+        )
+        for each in found.machines
+    ]
+    lines = table(headings, rows, [False] * len(headings))
+    costs = f"cost: {_dollars(found.bill.hourly)} an hour, {_dollars(found.bill.so_far)} so far, without disks"
+    return ["", *lines, costs, *([found.bill.warning] if found.bill.warning else [])]
+
+
+def leftover_lines(found: Sequence[Thing]) -> list[str]:
+    """A table of what has the tag of a cluster."""
+    if not found:
+        return ["", "Nothing in the cloud has the tag of a cluster."]
+    headings = ("cluster", "what", "ID", "state", "region", "owner")
+    rows = [
+        (
+            each.cluster,
+            each.kind.value,
+            each.id,
+            each.instance.status.value if each.instance is not None else "-",
+            each.region,
+            each.owner,
+        )
+        for each in found
+    ]
+    return ["", *table(headings, rows, [False] * len(headings))]
+
+
+def _dollars(amount: float | None) -> str:
+    return "unknown" if amount is None else f"${amount:.2f}" if amount >= 1 else f"${amount:.3f}"
+
+
 def _say_running(status: ClusterStatus, *, fail: bool) -> None:
     wanted = status.state.desired.workers if status.state.desired else 0
     _report(status.problems, fail=fail)
     where = "this machine" if status.state.mode == "local" else "their hosts"
     print(f"cluster {status.state.id}: {wanted - len(status.problems)} of {wanted} workers are running on {where}")
-
-
-def _refuse_cloud(instance_type: str | None, credentials: str | None, access: str | None, secret: str | None) -> None:
-    given = {
-        "--type": instance_type,
-        "--credentials": credentials,
-        "--aws_access_key": access,
-        "--aws_secret_access_key": secret,
-    }
-    for option, value in given.items():
-        if value is not None:
-            raise OptionError("clusters in the cloud are not available yet", where=option, hint="leave the option out")
 
 
 def _report(problems: Sequence[EssError], *, fail: bool) -> None:

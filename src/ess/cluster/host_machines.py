@@ -165,6 +165,28 @@ class HostMachines:
         self._identity = identity or self._identity
         self._write()
 
+    def settle(self, tag: str, names: Mapping[int, str], *, identity: Path) -> None:
+        """Say which host each node is from now on; one that was another is forgotten.
+
+        Args:
+            tag: The cluster.
+            names: The names of the hosts by the number of their nodes, which need not be without gaps.
+            identity: The key that lets us in.
+        """
+        kept = self._known if tag == self._tag else []
+        self._known = [known for known in kept if names.get(known.machine.number) == known.machine.id]
+        self._wanted = [names.get(number, "") for number in range(max(names, default=-1) + 1)]
+        self._tag, self._identity = tag, identity
+        self._write()
+
+    def forget(self, tag: str) -> None:
+        """Forget the hosts of a cluster, which are gone."""
+        if tag == self._tag:
+            for known in self._known:
+                SshHost(known.machine.id, known.place, identity=self._identity).let_go()
+            self._known, self._wanted, self._tag = [], [], ""
+            _file().unlink(missing_ok=True)
+
     def withdraw(self) -> None:
         """Forget what was proposed and not made."""
         self._wanted = [known.machine.id for known in self._known]
@@ -196,6 +218,12 @@ class HostMachines:
         in_parallel([partial(self._clean, known) for known in self._known])
         self._known, self._wanted, self._tag = [], [], ""
         _file().unlink(missing_ok=True)
+
+    def start(self, tag: str) -> None:
+        """Nothing: they run."""
+
+    def stop(self, tag: str) -> None:
+        """Nothing: the hosts run on."""
 
     def take_out(self, number: int) -> list[EssError]:
         """Remove a host; the last one takes its number, so that no number is missing.

@@ -13,7 +13,6 @@ from typing import Protocol
 from ess import settings
 from ess.cluster import state
 from ess.cluster.host import Host, ThisMachine
-from ess.errors import OptionError
 
 VERSION = 1
 
@@ -49,6 +48,12 @@ class Machines(Protocol):
     def make(self, tag: str, numbers: Sequence[int]) -> None:
         """Make the machines of these nodes; one that exists already is left alone."""
 
+    def start(self, tag: str) -> None:
+        """Switch on the machines of a cluster that are off, if the provider can."""
+
+    def stop(self, tag: str) -> None:
+        """Switch off the machines of a cluster, if the provider can; they keep what is on their disks."""
+
     def end(self, tag: str) -> None:
         """End all machines of a cluster, and forget them."""
 
@@ -73,6 +78,12 @@ class LocalMachines:
         every = sorted({*numbers, *(machine.number for machine in self.list(tag))})
         settings.write_state(state.cluster_folder() / "machines.json", VERSION, {"tag": tag, "numbers": every})
 
+    def start(self, tag: str) -> None:
+        """Nothing: it runs."""
+
+    def stop(self, tag: str) -> None:
+        """Nothing: it runs on."""
+
     def end(self, tag: str) -> None:
         """Forget them; the machine stays."""
         (state.cluster_folder() / "machines.json").unlink(missing_ok=True)
@@ -88,27 +99,16 @@ def _custom() -> Machines:
     return HostMachines()
 
 
-#: The providers by the words of ``ess cluster set``; None for those that do not exist yet.
-PROVIDERS: Mapping[str, Callable[[], Machines] | None] = {
-    "local": LocalMachines,
-    "cloud": None,
-    "custom": _custom,
-}
+def _cloud() -> Machines:
+    from ess.cluster.cloud.nodes import CloudNodes  # which few clusters need
 
-_NAMES = {"cloud": "EC2 instances"}
+    return CloudNodes()
+
+
+#: The providers by the words of ``ess cluster set``.
+PROVIDERS: Mapping[str, Callable[[], Machines]] = {"local": LocalMachines, "cloud": _cloud, "custom": _custom}
 
 
 def machines_of(mode: str) -> Machines:
-    """The provider that ``ess cluster set`` chose.
-
-    Raises:
-        OptionError: If it is not available yet.
-    """
-    make = PROVIDERS[mode]
-    if make is None:
-        raise OptionError(
-            f"clusters of {_NAMES[mode]} are not available yet",
-            where=f"ess cluster set {mode}",
-            hint="use: ess cluster set local",
-        )
-    return make()
+    """The provider that ``ess cluster set`` chose."""
+    return PROVIDERS[mode]()

@@ -29,6 +29,7 @@ _watch: Watch | None = None
 _inputs: NodeInputs | None = None
 _stopped: set[str] = set()
 _running: set[str] = set()
+_begun = 0
 _worker: Worker | None = None
 
 
@@ -69,7 +70,7 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
     """
     if _groups is None or _warm is None:
         raise InitializationError("this process is no worker", where="cluster")
-    global _worker
+    global _worker, _begun
     worker = _worker = get_worker()
     key = str(worker.get_current_task())
 
@@ -78,6 +79,7 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
         return run_id in _stopped or task is None or task.state not in ("executing", "long-running")
 
     _running.add(key)
+    _begun += 1
     folder = make_private_folder(output_folder(worker, key))
     prefetch = Prefetch(1)
     inputs = _inputs
@@ -100,6 +102,11 @@ def run(job: Job, tasks: list[Task], place: Place, attempt: int, run_id: str) ->
 def stop(run_id: str) -> None:
     """Have the bundles of a runtime stop, now and in future."""
     _stopped.add(run_id)
+
+
+def activity() -> int:
+    """A number that is another one when something has run here since it was asked for, or runs."""
+    return _begun * 2 + bool(_running)
 
 
 def running(run_id: str) -> int:

@@ -13,7 +13,7 @@ from ess.cluster import state
 from ess.cluster.daemons import Daemons
 from ess.cluster.host import Host, ThisMachine
 from ess.cluster.host_machines import HostMachines, reservation
-from ess.cluster.lifecycle import Desired, EndWorker, Health, steps
+from ess.cluster.lifecycle import Desired, EndWorker, Health, StartWorker, steps
 from ess.cluster.machines import LocalMachines, Machines, machines_of
 from ess.cluster.state import ClusterState
 from ess.errors import EssError, EssWarning, InitializationError, OptionError
@@ -87,7 +87,7 @@ def set_mode(mode: str) -> ClusterState:
     """Choose the provider of the next cluster.
 
     Raises:
-        OptionError: If it is not available yet, or a cluster of another provider is there.
+        OptionError: If a cluster of another provider is there.
     """
     machines_of(mode)
     with settings.lock(state.cluster_folder()):
@@ -251,7 +251,7 @@ def terminate(*, everything: bool = False) -> bool:
         try:
             known = state.read_cluster()
         except InitializationError:
-            known = ClusterState()
+            known = _in_the_cloud() or ClusterState()
             everything = True  # a damaged file must not keep processes alive
         daemons = _daemons(known)
         _end(known, everything=everything)
@@ -262,10 +262,24 @@ def terminate(*, everything: bool = False) -> bool:
     return known.id is not None
 
 
+def _in_the_cloud() -> ClusterState | None:
+    """The cluster in the cloud that a record tells of."""
+    from ess.cluster.cloud import record  # which few clusters need
+
+    known = record.read()
+    return ClusterState("cloud", known.tag, Desired(1)) if known is not None and known.tag else None
+
+
 def _end(known: ClusterState, *, everything: bool) -> None:
     """End the daemons and machines of a cluster, and forget it."""
-    _warn(_daemons(known).remove_all())
-    machines_of(known.mode).end(str(known.id))
+    source = machines_of(known.mode)
+    if known.mode == "cloud":  # what runs there ends with the machines, which may be off
+        if known.id is not None:
+            source.end(known.id)
+        _warn(_daemons(known).remove_all())
+    else:
+        _warn(_daemons(known).remove_all())
+        source.end(str(known.id))
     state.clear(everything=everything)
 
 
@@ -301,7 +315,8 @@ def ensure_running() -> ClusterState | None:
         raise _stopped()
     if steps(known.desired, _daemons(known).observe()):
         with settings.lock(state.cluster_folder(), seconds=120):
-            problems = _reconcile(state.read_cluster())
+            # Machines that are paid for are made when the user asks for them.
+            problems = _reconcile(state.read_cluster(), make=known.mode != "cloud")
         if problems:
             raise problems[0]
     return known
@@ -327,17 +342,36 @@ def _want(running: bool) -> list[EssError]:
         if known.desired is None:
             raise OptionError("there is no cluster", where="cluster", hint="run: ess cluster create --number 2")
         known = replace(known, desired=replace(known.desired, running=running))
+        source = machines_of(known.mode)
+        if running:
+            source.start(str(known.id))
         state.write_cluster(known)
-        return _reconcile(known)
+        problems = _reconcile(known)
+        if not running:
+            source.stop(str(known.id))
+        return problems
 
 
-def _reconcile(known: ClusterState) -> list[EssError]:
+def _reconcile(known: ClusterState, *, make: bool = True) -> list[EssError]:
     if known.desired is None:
         return []
-    if known.desired.running:
-        machines_of(known.mode).make(str(known.id), range(known.desired.workers))
+    source = machines_of(known.mode)
+    if known.desired.running and make:
+        source.make(str(known.id), range(known.desired.workers))
     daemons = _daemons(known)
-    return daemons.apply(steps(known.desired, daemons.observe()))
+    have = {machine.number for machine in machines_of(known.mode).list(str(known.id))}
+    problems: list[EssError] = []
+    taken = []
+    for step in steps(known.desired, daemons.observe()):
+        if isinstance(step, StartWorker) and step.node_id not in have:
+            problems.append(
+                InitializationError(
+                    "it has no machine", where=f"worker-{step.node_id}", hint="make one with: ess cluster start"
+                )
+            )
+        else:
+            taken.append(step)
+    return [*problems, *daemons.apply(taken)]
 
 
 def _line(daemons: Daemons, name: str, health: Health, address: str) -> NodeStatus:

@@ -105,6 +105,16 @@ class Ec2:
         #: Those whose zones have our type.
         self.subnets: list[str] = sorted(each["SubnetId"] for each in found if each["AvailabilityZone"] in offered)
 
+        image = self.api.describe_images(Filters=[{"Name": "architecture", "Values": ["x86_64"]}])["Images"][0][
+            "ImageId"
+        ]
+        own = self.api.run_instances(
+            ImageId=image, InstanceType="m7i.large", MinCount=1, MaxCount=1, SubnetId=self.subnets[0]
+        )["Instances"][0]
+        interface = own["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        #: A machine in the default network, which commands are given on.
+        self.master = Place(own["InstanceId"], REGION, self.vpc, self.subnets[0], own["PrivateIpAddress"], interface)
+
     def instances(self) -> list[dict[str, Any]]:
         """All with the tag of a cluster that have not ended."""
         found = self.api.describe_instances(Filters=[{"Name": "tag-key", "Values": [CLUSTER]}])["Reservations"]

@@ -15,17 +15,11 @@ from ess.cluster.cloud import belongings, record
 from ess.cluster.cloud.belongings import Kind
 from ess.cluster.cloud.limits import Limits
 from ess.cluster.cloud.machines import CloudMachines
-from ess.cluster.cloud.place import Place
 from ess.cluster.cloud.shapes import Status
 from ess.errors import EssError, EssWarning, OptionError
 from tests.cluster.cloud.ec2 import REGION, Ec2, account, answer, machines, order, refusal, refuse, watch
 
 CLUSTER = "cloud-1a2b3c4d"
-
-
-def inside(cloud: Ec2) -> Place:
-    """This machine, as if it were in the default network."""
-    return Place("i-0123456789abcdef0", REGION, cloud.vpc, cloud.subnets[0], "172.31.0.9")
 
 
 @pytest.mark.filterwarnings("ignore::ess.errors.EssWarning")
@@ -142,17 +136,25 @@ def test_from_a_master_machines_go_into_its_subnet_and_admit_its_private_address
     cloud: Ec2, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ESS_CLUSTER_FROM")
-    source = machines(place=inside(cloud))
+    source = machines(place=cloud.master)
     source.order(order())
     source.make(CLUSTER, [0])
     [machine] = source.list(CLUSTER)
     assert machine.instance.subnet == cloud.subnets[0]
-    assert source.master.address == "172.31.0.9"
+
+    def groups() -> set[str]:
+        found = cloud.api.describe_network_interfaces(NetworkInterfaceIds=[cloud.master.interface])
+        return {group["GroupName"] for group in found["NetworkInterfaces"][0]["Groups"]}
+
+    assert groups() == {"default", f"essentia-{CLUSTER}"}
     [group] = cloud.api.describe_security_groups(Filters=[{"Name": "tag-key", "Values": ["essentia-cluster"]}])[
         "SecurityGroups"
     ]
-    assert [block for rule in group["IpPermissions"] for block in rule["IpRanges"]] == [{"CidrIp": "172.31.0.9/32"}]
+    assert [block for rule in group["IpPermissions"] for block in rule["IpRanges"]] == [
+        {"CidrIp": f"{cloud.master.private}/32"}
+    ]
     source.end(CLUSTER)
+    assert groups() == {"default"}
 
 
 @pytest.mark.filterwarnings("ignore::ess.errors.EssWarning")

@@ -12,6 +12,8 @@ What asks AWS:
     - ``account``: who asks, in which region; ``prices``: the price list.
     - ``network``: where machines are put, and who may reach them; ``place``: this machine, if it is an instance.
     - ``machines``: the provider: make, list, stop, start and end; ``making``: the steps of a launch.
+    - ``nodes``: these machines as hosts that are reached by SSH, which is what a cluster takes.
     - ``belongings``: everything that has the tag of a cluster, also forgotten ones, and its end.
+    - ``overview``: all this as ``ess cluster`` shows and orders it.
     - ``record``: what this machine knows of its cluster; it holds no secret.
 """

@@ -26,10 +26,11 @@ class Account:
     """The account of the user.
 
     Args:
-        region: The region; blank for that of the settings, the profile, or this machine.
+        region: The region; blank for that of the settings or the profile.
+        otherwise: The region if these name none.
     """
 
-    def __init__(self, region: str = "") -> None:
+    def __init__(self, region: str = "", *, otherwise: str = "") -> None:
         import boto3
 
         self._own = own_credentials("s3")
@@ -41,7 +42,7 @@ class Account:
         }
         if bool(given["aws_access_key_id"]) != bool(given["aws_secret_access_key"]):
             raise OptionError("half a key", where="AWS", hint="give both, the key and its secret")
-        self.region = region or configured_region(self._own)
+        self.region = region or configured_region(self._own) or otherwise
         if not self.region:
             raise no_region()
         if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", self.region):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ess.cluster.cloud import network
 from ess.cluster.cloud.account import Account, Refused
 from ess.cluster.cloud.shapes import CLUSTER, CREATED, OWNER, THERE, Instance, Status, instances_in, tags_of
 from ess.errors import InitializationError
@@ -139,6 +140,7 @@ def _end_some(account: Account, found: Sequence[Thing], region: str) -> None:
         if thing.kind is Kind.VOLUME and thing.free:
             _try(account, "delete_volume", {"VolumeId": thing.id}, region)
         elif thing.kind is Kind.GROUP:
+            network.leave(account, thing.id, region)
             _try(account, "delete_security_group", {"GroupId": thing.id}, region)
         elif thing.kind is Kind.KEY:
             _try(account, "delete_key_pair", {"KeyName": thing.id}, region)

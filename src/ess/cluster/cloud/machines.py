@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from ess.cluster import state
@@ -16,9 +17,8 @@ from ess.cluster.cloud.limits import deadlines, warning
 from ess.cluster.cloud.place import Place, this_place
 from ess.cluster.cloud.record import Record
 from ess.cluster.cloud.shapes import Instance, Order, Status
-from ess.cluster.host import Host
 from ess.cluster.machines import Machine
-from ess.errors import EssWarning, InitializationError
+from ess.errors import EssWarning, InitializationError, OptionError
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,19 @@ class CloudMachines:
         pause: Callable[[float], None] = time.sleep,
         patience: float = belongings.PATIENCE,
     ) -> None:
-        known = record.read()
-        self._account = account or Account(known.order.region if known else "")
-        self._place = place()
+        self._given, self._find_place = account, place
         self._pause, self._patience = pause, patience
+
+    @cached_property
+    def _place(self) -> Place | None:
+        return self._find_place()
+
+    @cached_property
+    def _account(self) -> Account:
+        known = record.read()
+        if self._given is not None:
+            return self._given
+        return Account(known.order.region if known else "", otherwise=self._place.region if self._place else "")
 
     @property
     def key_file(self) -> Path:
@@ -81,9 +90,21 @@ class CloudMachines:
         return [CloudMachine(instance.id, number, instance.private, instance) for number, instance in found.items()]
 
     def order(self, wanted: Order) -> None:
-        """Write down what the next machines shall be."""
+        """Write down what the next machines shall be; those of a cluster are all in one region.
+
+        Raises:
+            OptionError: If it makes no sense.
+        """
         wanted.limits.check()
         known = record.read()
+        if known is not None and known.tag and wanted.region not in ("", known.order.region):
+            raise OptionError(
+                f"the machines of the cluster are in {known.order.region}", where="--region", hint="leave it out"
+            )
+        if known is not None and known.tag:
+            wanted = replace(wanted, region=known.order.region)
+        elif not wanted.region:
+            wanted = replace(wanted, region=self._account.region)
         record.write(replace(known, order=wanted) if known else Record(wanted))
 
     def make(self, tag: str, numbers: Sequence[int]) -> None:
@@ -155,6 +176,8 @@ class CloudMachines:
     def end(self, tag: str) -> None:
         """End the machines and all that belongs to the cluster, and forget it once it is confirmed gone."""
         known = record.read()
+        if known is not None and known.tag != tag:
+            return  # nothing has been asked of AWS for it
         doubt = known is not None and known.open
         belongings.end(self._account, tag, doubt=doubt, patience=self._patience, pause=self._pause)
         record.forget()
@@ -180,23 +203,18 @@ class CloudMachines:
             warned = warning(limits, int(now.timestamp()), ran)
         return Bill(costs.per_hour(found, hourly), costs.so_far(found, earlier, hourly, now), warned)
 
-    @property
-    def master(self) -> Machine:
-        """This machine, if it is in the network of the others; else the first of them, which commands reach."""
-        known = record.read()
-        tag = known.tag if known else ""
-        if tag:
-            machines = self.list(tag)
-            inside = self._inside(tag)
-            if inside is None and machines:
-                return machines[0]
-        if self._place is None:
-            raise InitializationError("there are no machines", where="cluster", hint="run: ess cluster create")
-        return Machine(self._place.id, 0, self._place.private)
+    def require_inside(self) -> None:
+        """Refuse to make machines that this one could not work with.
 
-    def host(self, machine: Machine) -> Host:
-        """Not yet: machines are reached by SSH."""
-        raise InitializationError("machines of EC2 cannot be reached yet", where=machine.id)
+        Raises:
+            OptionError: If this machine is no instance of the region.
+        """
+        if self._place is None or self._place.region != self._account.region:
+            raise OptionError(
+                f"this machine is no EC2 instance of {self._account.region}: from outside it is not available yet",
+                where="ess cluster create",
+                hint="give the command on an instance in the network that the machines shall be in",
+            )
 
     # Waiting ---------------------------------------------------------------------------------------------------------
 

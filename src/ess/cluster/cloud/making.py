@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
@@ -77,9 +78,13 @@ def _prepare(
     subnets = plan.order_subnets(found.subnets, kind, near=found.near, chosen=order.subnets, outside=found.outside)
     if not known.generation:
         warnings.warn(found.said, EssWarning, stacklevel=3)
+    if place is not None and not found.outside:
+        plan.require_processor(kind, platform.machine())
     tags = plan.tags(known.tag, known.owner, known.created)
     name = f"essentia-{known.tag}"
     group = network.make_group(account, found.vpc, name, tags)
+    if place is not None and not found.outside:
+        network.join(account, group, place.interface)
     network.admit(account, known.tag, None if found.outside else place)
     network.make_key(account, key_file, name, tags)
     site = launching.Site(

@@ -135,6 +135,28 @@ def admit(account: Account, cluster: str, place: Place | None) -> None:
             account.call("ec2", "revoke_security_group_ingress", gone)
 
 
+def join(account: Account, group: str, interface: str) -> None:
+    """Put this machine into the group of its cluster: its scheduler and the workers reach each other then."""
+    for found in _interfaces(account, {"NetworkInterfaceIds": [interface]}):
+        groups = [each["GroupId"] for each in found.get("Groups", ())]
+        if group not in groups:
+            wanted = {"NetworkInterfaceId": interface, "Groups": [*groups, group]}
+            account.call("ec2", "modify_network_interface_attribute", wanted)
+
+
+def leave(account: Account, group: str, region: str = "") -> None:
+    """Take all machines that are in other groups, too, out of a group that is to be deleted."""
+    for found in _interfaces(account, {"Filters": _filters({"group-id": group})}, region):
+        others = [each["GroupId"] for each in found.get("Groups", ()) if each["GroupId"] != group]
+        if others:
+            wanted = {"NetworkInterfaceId": found["NetworkInterfaceId"], "Groups": others}
+            account.call("ec2", "modify_network_interface_attribute", wanted, region=region)
+
+
+def _interfaces(account: Account, asked: dict[str, Any], region: str = "") -> list[dict[str, Any]]:
+    return list(account.pages("ec2", "describe_network_interfaces", asked, "NetworkInterfaces", region=region))
+
+
 def make_key(account: Account, file: Path, name: str, tags: dict[str, str]) -> None:
     """Make a key pair here, and give its public half to EC2. The private half stays in ``file``, for its owner."""
     public = make_key_file(file)

@@ -57,6 +57,7 @@ STATEMENTS = (
             "ec2:DescribeInstanceTypes",
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
+            "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeRegions",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSpotPriceHistory",
@@ -99,6 +100,11 @@ STATEMENTS = (
         ("ec2:CreateTags",),
         (f"{_EC2}*",),
         {"StringEquals": {"ec2:CreateAction": ["CreateSecurityGroup", "ImportKeyPair", "RunInstances"]}},
+    ),
+    Statement(
+        "JoinAndLeaveTheGroup",
+        ("ec2:ModifyNetworkInterfaceAttribute",),
+        (f"{_EC2}network-interface/*", f"{_EC2}security-group/*"),
     ),
     Statement(
         "ChangeAndEnd",

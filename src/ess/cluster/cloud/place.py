@@ -21,13 +21,14 @@ _SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Place:
-    """An instance of EC2: where it is in the network of its account."""
+    """An instance of EC2: where it is in the network of its account, and its network interface there."""
 
     id: str
     region: str
     vpc: str
     subnet: str
     private: str
+    interface: str
 
 
 def this_place() -> Place | None:
@@ -50,6 +51,7 @@ def this_place() -> Place | None:
             _ask(connection, "GET", f"{card}/vpc-id", with_token).strip(),
             _ask(connection, "GET", f"{card}/subnet-id", with_token).strip(),
             str(about["privateIp"]),
+            _ask(connection, "GET", f"{card}/interface-id", with_token).strip(),
         )
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None

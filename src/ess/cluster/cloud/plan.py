@@ -46,6 +46,20 @@ def architecture_of(supported: Sequence[str], name: str) -> str:
     )
 
 
+def require_processor(kind: InstanceType, here: str) -> None:
+    """Refuse machines that cannot run what this one sends them; ``here`` as ``uname -m`` has it.
+
+    Raises:
+        OptionError: If they have another processor.
+    """
+    if {"aarch64": "arm64"}.get(here, here) != kind.architecture:
+        raise OptionError(
+            f"{kind.name} machines are {kind.architecture}, and this one, whose program they get, is {here}",
+            where="--type",
+            hint="give a type with the processor of this machine",
+        )
+
+
 def tags(cluster: str, owner: str, created: int) -> dict[str, str]:
     """The tags of all that belongs to a cluster: which one, whose, and since when."""
     when = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -188,10 +202,15 @@ def can_stop(instances: Iterable[Instance]) -> list[Instance]:
     """
     running = [instance for instance in instances if instance.status in (Status.PENDING, Status.RUNNING)]
     if any(instance.spot for instance in running):
-        raise OptionError(
-            "machines of the spot market cannot be stopped", where="cluster", hint="use: ess cluster terminate"
-        )
+        raise not_stopped()
     return running
+
+
+def not_stopped() -> OptionError:
+    """The error for stopping machines of the spot market."""
+    return OptionError(
+        "machines of the spot market cannot be stopped", where="cluster", hint="use: ess cluster terminate"
+    )
 
 
 @dataclass(frozen=True)
