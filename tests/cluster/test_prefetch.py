@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import threading
+from collections import deque
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ess.cluster import prefetch
 from ess.cluster.commands import Setting
+from ess.cluster.dispatch import Slot
 from ess.cluster.embedded import EmbeddedRuntime
 from ess.cluster.held_input import HeldInput, held_file
 from ess.cluster.prefetch import Prefetch
@@ -55,6 +58,25 @@ def test_the_next_file_is_opened_while_the_first_one_runs(
     result = stream_source(waiting, command, stdout=stdout, stderr=stderr, options=StreamOptions(threads=1))
     assert (result.exit_code, stderr.getvalue()) == (0, b"")
     assert stdout.getvalue().replace(b'"', b"") == b"0\n1\n2\n"
+
+
+def test_what_waits_does_not_change_while_a_thread_goes_through_it(tmp_path: Path) -> None:
+    runtime = EmbeddedRuntime(tmp_path, 1)
+    free: list[bool] = []
+
+    class Waiting(deque[Any]):
+        def append(self, bundle: object, /) -> None:
+            free.append(not runtime._lock.locked())
+            super().append(bundle)
+
+    runtime._waiting = Waiting()
+    try:
+        [entry] = make_files(tmp_path, [b"1\n"])
+        runtime.start(Slot(0, 0), 0, 1, JOB, [Task(0, entry)])
+        wait_until(lambda: bool(runtime.wait(1)))
+    finally:
+        runtime.close()
+    assert free == [False]
 
 
 def test_no_more_wait_than_allowed_and_all_are_closed(tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ class EmbeddedRuntime:
 
     def start(self, slot: Slot, bundle: int, attempt: int, job: Job, tasks: list[Task]) -> None:
         """Have the bundle run by the next thread that is free."""
-        self._waiting.append(_Bundle(slot, bundle, attempt, job, tasks))
+        with self._lock:  # a thread may be going through it
+            self._waiting.append(_Bundle(slot, bundle, attempt, job, tasks))
         self._calls.put(True)
         if self._begun < len(self._threads):
             self._threads[self._begun].start()
