@@ -68,7 +68,7 @@ def _rows(draw: st.DrawFn, types: Sequence[ColumnType], name: str) -> pl.DataFra
 
 
 @pytest.mark.parametrize("few_rows", [0, lookup._FEW_ROWS])
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=_cases())
 def test_both_engines_find_the_same(few_rows: int, case: tuple[Program, pl.DataFrame]) -> None:
     program, rows = case

@@ -46,7 +46,7 @@ def _tables(draw: st.DrawFn) -> tuple[pl.DataFrame, list[Slot]]:
     return parts, [Slot(f"c{number}", f"c{number}", kind) for number, kind in enumerate(kinds)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_tables(), st.booleans(), st.booleans(), st.integers(1, 40))
 def test_the_order_is_that_of_the_values(
     table: tuple[pl.DataFrame, list[Slot]], descending: bool, ignore_case: bool, size: int

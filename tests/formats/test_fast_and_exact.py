@@ -65,7 +65,7 @@ def comparable(block: Block) -> tuple[object, ...]:
     return block.frame.columns, block.frame.dtypes, block.frame.height, rows, tuple(block.rejects), block.consumed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     dirty(),
     st.sampled_from(SPECS),
@@ -114,7 +114,7 @@ LINE_SPECS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.lists(st.sampled_from([*ATOMS, b"aa", b"a", b"1", b"xx", b";;"]), max_size=12).map(b"".join), max_size=10
@@ -171,7 +171,7 @@ def read_all(data: bytes, options: str, spec: str, size: int, small: int) -> tup
     return rows, rejects
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     dirty(),
     st.sampled_from(SPECS),

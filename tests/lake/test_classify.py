@@ -42,7 +42,7 @@ PARTS = st.one_of(
 NAMES = st.lists(PARTS, min_size=1, max_size=8).map("".join)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(NAMES, min_size=1, max_size=12), st.integers(0, 12))
 @example(["a-2026-W48-1.gz", "a-2026-W48-8.gz", "a-2026-W49-1.gz"], 0)
 @example(["2014\u017fep01", "2014sep01", "2014SEP02"], 0)
@@ -89,7 +89,7 @@ def one_at_a_time(key: str, groups: list[Group]) -> list[tuple[int, FileDate]]:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.lists(GLOBS.map("".join), min_size=1, max_size=3), st.none() | GLOBS.map("".join)),
@@ -113,7 +113,7 @@ def test_keys_have_the_categories_that_list_them(rules: list[tuple[list[str], st
         assert sorted(classifier.of(root + key), key=lambda each: each[0]) == one_at_a_time(root + key, groups)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(GLOBS.map("".join), st.none() | GLOBS.map("".join)), min_size=1, max_size=5),
     st.lists(KEYS.map("".join).filter(lambda key: key != ""), max_size=15),

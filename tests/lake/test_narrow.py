@@ -147,7 +147,7 @@ BOUNDS = st.none() | st.sampled_from(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(TREES, BOUNDS, BOUNDS)
 def test_a_look_at_some_dates_finds_what_a_look_at_all_finds(
     keys: list[str], start: datetime | None, end: datetime | None

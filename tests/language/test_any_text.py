@@ -90,19 +90,19 @@ def run(text: str) -> None:
     assert result.final.height + len(result.rejections) == 1
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=125, deadline=None)
 @given(GRAMMAR)
 def test_expressions_from_the_grammar(text: str) -> None:
     run(text)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=125, deadline=None)
 @given(mutations())
 def test_examples_that_were_damaged(text: str) -> None:
     run(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(max_size=30) | st.lists(NOISE | OPERATORS | ATOMS, max_size=8).map("".join))
 def test_any_text(text: str) -> None:
     run(text)

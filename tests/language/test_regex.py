@@ -139,7 +139,7 @@ PIECES = st.sampled_from(OPERATORS.split() + OTHERS.split())
 WORDS = st.sampled_from([[], ["rx_extended"], ["pcre"], ["utf", "ungreedy"], ["notempty", "alt_bsux", "extended"]])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(PIECES, max_size=8).map("".join).map(str.encode) | st.binary(max_size=8), WORDS)
 def test_any_pattern_compiles_or_is_refused(pattern: bytes, words: list[str]) -> None:
     try:
@@ -284,7 +284,7 @@ def test_what_matches_nothing_is_found_where_the_c_library_finds_it(posix: Posix
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="compares with glibc")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(PATTERNS, st.text("abc", max_size=6))
 def test_the_longest_match_is_that_of_the_c_library(posix: Posix, pattern: str, value: str) -> None:
     regex = compile_regex(pattern.encode(), ["rx_extended"])

@@ -212,7 +212,7 @@ class Interpreter:
         return True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(STEPS, st.lists(st.integers(0, 6), max_size=8), st.integers(1, 8))
 def test_chains_do_what_the_interpreter_does(steps: list[Step], numbers: list[int], size: int) -> None:
     chain = Chain("ls:x")

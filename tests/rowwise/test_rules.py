@@ -239,7 +239,7 @@ def value_of(tree: Tree, row: dict[str, int]) -> int:
     return values.wrap(row[tree]) if isinstance(tree, str) else tree
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TREES, st.sampled_from(["l", "ls", "i", "is"]), st.tuples(*[st.sampled_from(EDGES) | st.integers()] * 4))
 def test_integers_wrap_as_if_after_every_step(tree: Tree, kind: str, numbers: tuple[int, ...]) -> None:
     kinds = ("l", "ls", "i", "is")
