@@ -24,7 +24,8 @@ SHAPES = {
 }
 #: When one of these is gone, another command comes to the gate.
 RETRIED = frozenset({"client", "worker", "workers"})
-EMBEDDED = ("client", "tool server", "aq_pp", "command", "server", "reaper")
+EMBEDDED = ("client", "tool server", "aq_pp", "command", "server", "one server", "reaper")
+SERVERS = frozenset({"server", "one server"})
 CLUSTER = (*EMBEDDED, "worker", "workers", "scheduler")
 
 
@@ -49,7 +50,7 @@ def round_of(
     client = made.start(command, "--threads", "2")
     gate.await_somebody()
     made.kill(kinds, client, how)
-    if "server" in kinds:
+    if SERVERS.intersection(kinds):
         made.start_servers()
     if twice and RETRIED.intersection(kinds):
         if "client" in kinds:
@@ -59,7 +60,7 @@ def round_of(
             client = made.start(command, "--threads", "2", "--resume")
         gate.await_somebody()
         made.kill(kinds, client, how)
-        if "server" in kinds:
+        if SERVERS.intersection(kinds):
             made.start_servers()
     gate.open()
     told = made.end(client)

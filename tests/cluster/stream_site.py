@@ -122,10 +122,10 @@ class Site:
         folder.mkdir()
         return Gate(folder)
 
-    def start(self, command: str, *options: str) -> subprocess.Popen[str]:
-        """Begin to stream all files through a command."""
+    def start(self, command: str, *options: str, direct: bool = False) -> subprocess.Popen[str]:
+        """Begin to stream all files through a command; ``direct``: as a process of its own, also if it is served."""
         process = subprocess.Popen(
-            [BIN / ("ess" if self.served else "ess-main"), "stream", "log", "*", "*", command, *options],
+            [BIN / ("ess" if self.served and not direct else "ess-main"), "stream", "log", "*", "*", command, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -147,8 +147,8 @@ class Site:
 
     def pids(self, kind: str) -> list[int]:
         """The processes of a kind that run now, but for the client."""
-        if kind == "server":
-            return self.server_pids()
+        if kind in ("server", "one server"):
+            return self.server_pids()[: None if kind == "server" else 1]
         if kind in ("worker", "workers", "scheduler"):
             numbers = range(self.nodes if kind == "workers" else 1)
             names = ["scheduler"] if kind == "scheduler" else [f"worker-{number}" for number in numbers]
@@ -190,13 +190,13 @@ def parent_of(pid: int) -> int:
 
 
 @contextlib.contextmanager
-def site_of_a_module(folders: pytest.TempPathFactory, files: int) -> Iterator[Site]:
+def site_of_a_module(folders: pytest.TempPathFactory, files: int, *, served: bool = False) -> Iterator[Site]:
     """A site for all tests of a module, with settings and ports of its own."""
     folder = folders.mktemp("site")
     with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
         for name, value in own_places(folder, port).items():
             patch.setenv(name, value)
-        with Site(folder, files) as made:
+        with Site(folder, files, served=served) as made:
             yield made
 
 

@@ -21,7 +21,7 @@ DDEF = "aq_pp -f - -d %cols -imp,ddef shop:t"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site_of_a_module(tmp_path_factory, files=2) as made:
+    with site_of_a_module(tmp_path_factory, files=2, served=True) as made:
         yield made
 
 
@@ -42,7 +42,7 @@ def test_a_stream_that_is_killed_between_a_commit_and_the_end_of_its_command(
     gate = site.gate()
     command = f"{IMPORT}; {gate.words}"
     monkeypatch.setenv("ESS_WARM", before)
-    first = site.start(command, "--threads", "1")
+    first = site.start(command, "--threads", "1", direct=True)
     gate.await_somebody()
     first.send_signal(how)
     assert site.end(first).code != 0
@@ -130,6 +130,7 @@ def test_an_import_that_is_killed_makes_its_file_fail(site: Site, shape: str, mo
     assert told.code != 0
     assert told.err.count("an import ended before it was done") == 1, told.err
     assert len(site.stored()) == site.rows - 2
+    monkeypatch.setenv("ESS_WARM", "1")
     assert site.stream(command, "--resume").code == 0
     assert site.stored() == site.keys
 
@@ -166,7 +167,7 @@ def test_the_advice_after_a_database_server_was_killed(site: Site) -> None:
     command = f"{IMPORT}; {gate.words}"
     stream = site.start(command, "--threads", "1")  # the other file comes after the kill
     gate.await_somebody()
-    site.kill(["server"], stream)
+    os.kill(site.server_pids()[0], signal.SIGKILL)
     gate.open()
     told = site.end(stream)
     assert told.code in (31, 32)

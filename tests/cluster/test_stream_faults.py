@@ -6,31 +6,41 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
+from ess.cluster import providers
 from tests.cluster.stream_rounds import CLUSTER, SHAPES, round_of
-from tests.cluster.stream_site import Site
+from tests.cluster.stream_site import Site, site_of_a_module
 
 #: Of the test run: who is killed, in which command, how a client ends, and whether its retry is killed too.
-PLANNED = [
-    (("client",), 0, signal.SIGKILL, True),
-    (("tool server", "aq_pp"), 3, signal.SIGKILL, False),
-    (("server",), 4, signal.SIGKILL, False),
-    (("client", "server", "reaper", "command"), 2, signal.SIGINT, False),
-]
-PLANNED_ON_A_CLUSTER = [
-    (("worker",), 0, signal.SIGKILL, True),
-    (("scheduler", "server"), 5, signal.SIGKILL, False),
-    (CLUSTER, 1, signal.SIGKILL, False),
-]
+PLANNED = {
+    0: [
+        (("client",), 0, signal.SIGKILL, True),
+        (("tool server", "aq_pp"), 3, signal.SIGKILL, False),
+        (("one server",), 4, signal.SIGKILL, False),
+        (("client", "server", "reaper", "command"), 2, signal.SIGINT, False),
+    ],
+    2: [
+        (("worker",), 0, signal.SIGKILL, True),
+        (("scheduler", "one server"), 5, signal.SIGKILL, False),
+        (CLUSTER, 1, signal.SIGKILL, False),
+    ],
+}
 
 
-@pytest.mark.usefixtures("places", "no_terminal")
-@pytest.mark.parametrize("nodes", [0, 2])
-def test_each_row_is_there_once_whoever_is_killed(tmp_path: Path, nodes: int) -> None:
-    shapes = list(SHAPES)
-    with Site(tmp_path, 4, nodes) as made:
-        for kinds, shape, how, twice in PLANNED_ON_A_CLUSTER if nodes else PLANNED:
-            round_of(made, kinds, shapes[shape], how, f"{kinds} {shape}", twice=twice)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of_a_module(tmp_path_factory, files=4) as made:
+        yield made
+
+
+@pytest.mark.usefixtures("no_terminal")
+@pytest.mark.parametrize("nodes", PLANNED)
+def test_each_row_is_there_once_whoever_is_killed(site: Site, nodes: int) -> None:
+    if nodes:
+        assert providers.create(nodes) == []
+        site.nodes = nodes
+    for kinds, shape, how, twice in PLANNED[nodes]:
+        round_of(site, kinds, list(SHAPES)[shape], how, f"{kinds} {shape}", twice=twice)
