@@ -15,12 +15,13 @@ PATIENCE = 300.0
 def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Look again and again until something is so."""
     deadline = time.monotonic() + seconds
-    looked = time.thread_time()
+    looked = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        # To look through all processes takes milliseconds, and others need the processor for it to happen.
-        time.sleep(max(0.02, 5 * (time.thread_time() - looked)))
-        looked = time.thread_time()
+        now = time.monotonic()
+        assert now < deadline, "it did not happen"
+        # A look costs something, through all processes or at a server, and others need the processor to get there.
+        time.sleep(max(0.02, 3 * (now - looked)))
+        looked = time.monotonic()
 
 
 def stop(pid: int) -> None:

@@ -47,16 +47,12 @@ def test_what_is_advised_about_a_cluster(ess: Ess, tmp_path: Path) -> None:
         ess("cluster", "start")
         assert ess(*job) == "node 0\n"
 
-        ess("cluster", "stop")
-        assert "run: ess cluster start, or use --master" in ess(*job, code=3)
-        assert ess(*job, "--master") == "node 0\n"
-        ess("cluster", "start")
-        assert ess(*job) == "node 0\n"
-
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(asking, "versions", lambda: {"essentia": "another"})
             assert "run: ess cluster stop, then: ess cluster start" in ess(*job, code=3)
         ess("cluster", "stop")
+        assert "run: ess cluster start, or use --master" in ess(*job, code=3)
+        assert ess(*job, "--master") == "node 0\n"
         ess("cluster", "start")
         assert ess(*job) == "node 0\n"
 
@@ -66,7 +62,7 @@ def test_what_is_advised_about_a_cluster(ess: Ess, tmp_path: Path) -> None:
         assert "ess cluster reset clears it" in ess(*job, code=3)
         ess("cluster", "reset")
         assert ess(*job) == "node 0\n"  # this machine
-        assert "use: ess cluster terminate" in ess("cluster", "remove", "r", code=2)
+        assert "there is no cluster of hosts" in ess("cluster", "remove", "r", code=2)
         assert "there is no cluster" in ess("cluster", "terminate")
     finally:
         ess("cluster", "reset")

@@ -27,7 +27,9 @@ from ess.cluster.stream import Source, StreamOptions, stream_source
 from ess.cluster.versions import code_hash, versions
 from ess.errors import InitializationError, OptionError
 from ess.lake.entry import FileEntry
+from ess.udb.admin import admin
 from tests.cluster.running import listening, make_files, marked, wait_until
+from tests.places import own_places, ports_in_a_row
 from tests.waiting import PATIENCE
 
 DEFAULT = StreamOptions()
@@ -37,13 +39,13 @@ DEFAULT = StreamOptions()
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cluster of two workers, with settings of its own; starting one takes seconds, so the tests share it."""
     folder = tmp_path_factory.mktemp("cluster")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESS_CACHE_DIR", str(folder / "ess"))
-        patch.setenv("ESS_WORK_DIR", str(folder / "conf"))
+    with pytest.MonkeyPatch.context() as patch, ports_in_a_row() as port:
+        for name, value in own_places(folder, port).items():
+            patch.setenv(name, value)
         assert providers.create(2) == []
         yield folder
         assert providers.terminate()
-        assert marked(str(folder)) == []
+        wait_until(lambda: marked(str(folder)) == [])
 
 
 @pytest.fixture
@@ -160,23 +162,6 @@ def test_a_bundle_that_kills_its_workers_is_given_up(whole: Path, tmp_path: Path
     assert result.exit_code == 4
     assert "3 nodes were lost" in str(result.failures[0])
     assert entries[0].path in str(result.failures[0])
-
-
-def test_terminating_under_a_running_job_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ESS_CACHE_DIR", str(tmp_path / "ess"))
-    assert providers.create(1) == []
-    entries = make_files(tmp_path, [b"x"] * 2)
-
-    def terminate() -> None:
-        wait_until((tmp_path / "begun").exists)
-        providers.terminate()
-
-    thread = threading.Thread(target=terminate)
-    thread.start()
-    with pytest.raises(InitializationError):
-        run(entries, f": > {tmp_path}/begun; sleep 300")
-    thread.join()
-    wait_until(lambda: not marked(str(tmp_path)))
 
 
 def test_a_lost_scheduler_is_an_error_and_the_next_job_mends_it(whole: Path, tmp_path: Path) -> None:
@@ -305,7 +290,7 @@ def test_nothing_is_left_of_a_cluster_that_cannot_be_made(tmp_path: Path, monkey
     monkeypatch.setenv("ESS_CACHE_DIR", str(tmp_path / "ess"))
     monkeypatch.setattr("ess.cluster.daemons.START_SECONDS", 0.2)
     with pytest.raises(InitializationError, match=r"scheduler: not ready after .*; see .*scheduler\.log"):
-        providers.create(2)
+        providers.create(1)
     assert marked(str(tmp_path)) == []
     assert providers.status().state.id is None
     assert [node.id for node in providers.nodes()] == [0]
@@ -363,3 +348,46 @@ stream_source(Source([FileEntry(sys.argv[1], 1, 1.0)]), sys.argv[2], stdout=io.B
     job.kill()
     job.wait()
     wait_until(lambda: not waiting_output())
+
+
+ROWS = [[(f"key{row % 7}", 100 * number + row) for row in range(20)] for number in range(3)]
+
+
+def rows(command: str) -> list[str]:
+    out = io.BytesIO()
+    assert execute(command, stdout=out, stderr=io.BytesIO()).exit_code == 0
+    return sorted(out.getvalue().decode().splitlines())
+
+
+def test_a_worker_that_is_killed_while_it_imports_changes_no_row(whole: Path, tmp_path: Path) -> None:
+    """The servers of the database end with the cluster, in the end of this module."""
+    admin.create_database("db", nodes=[node.host for node in providers.nodes()])
+    admin.create_table("table", ["s,pkey:k", "i:v"])
+    list(admin.udbd("start"))
+    contents = ["".join(f"{key},{value}\n" for key, value in part) + "key1,TBD\n" for part in ROWS]
+    entries = make_files(tmp_path, [content.encode() for content in contents])
+    before = state.read_daemon("worker-0")
+    assert before is not None
+
+    def kill() -> None:
+        wait_until((tmp_path / "begun_0").exists)
+        os.kill(before.process.pid, signal.SIGKILL)
+        (tmp_path / "killed").touch()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    # All rows are on their way, the input has not ended: the worst moment.
+    wait = f"until [ -e {tmp_path}/killed ]; do sleep 0.02; done"
+    command = f"(cat; : > {tmp_path}/begun_%node_id; {wait}) | aq_pp -f,eok,qui - -d %cols -imp db:table"
+    source = Source(entries, columns=("s:k", "i:v"), name=command)
+    result = stream_source(source, command, stdout=io.BytesIO(), stderr=io.BytesIO(), options=StreamOptions())
+    thread.join()
+    assert state.read_daemon("worker-0") != before
+    assert result.exit_code == 0
+    (stage,) = result.stages
+    assert (stage.counts.read, stage.counts.imported, stage.counts.rejected) == (63, 60, 3)
+    expected = sorted(f'"{key}",{value}' for part in ROWS for key, value in part)
+    assert rows("aq_udb -exp db:table -o,notitle -") == expected
+    # Each node has a share of the keys, and the shares add up.
+    assert rows("aq_udb -exp db:table -o,notitle - | cat") == expected
+    assert len(listening(marked(str(whole)))) == 5  # scheduler, two workers, two database servers

@@ -16,7 +16,7 @@ import pytest
 import ess
 from ess.cli import app
 from ess.cluster import providers, state
-from tests.cluster.running import wait_until
+from tests.cluster.running import marked, wait_until
 from tests.places import own_places, ports_in_a_row
 from tests.waiting import PATIENCE
 
@@ -225,6 +225,7 @@ def test_a_cluster_that_ends_under_a_stream_is_one_line(cluster: Path, how: str)
         assert app.run(["cluster", how]) == 0
     out, err = running.communicate(timeout=PATIENCE)
     assert (running.returncode, out, err.count(b"\n")) == (3, b"", 1)
+    wait_until(lambda: marked(f"{cluster}/begun") == [])
     ended = how == "terminate"
     advice = "repeat with --resume, which runs on this machine" if ended else "run: ess cluster start, then repeat with"
     assert advice in err.decode()

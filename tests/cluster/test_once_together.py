@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ess.cluster import providers
 from tests.cluster.stream_site import LOADED, Gate, Site, site_of_a_module, told_rows
 from tests.waiting import until
 
@@ -16,7 +17,7 @@ IMPORT = "aq_pp -f - -d %cols -imp,ddef shop:t"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site_of_a_module(tmp_path_factory, files=3) as made:
+    with site_of_a_module(tmp_path_factory, files=4, served=True) as made:
         yield made
 
 
@@ -32,7 +33,7 @@ def held(gate: Gate) -> str:
 
 def test_the_files_of_a_command_are_imported_once(site: Site) -> None:
     gate = site.gate()
-    first = site.start(held(gate), "--bulk")
+    first = site.start(held(gate), "--bulk", direct=True)
     gate.await_somebody()
     first.send_signal(signal.SIGKILL)
     assert site.end(first).code != 0
@@ -49,35 +50,13 @@ def test_the_files_of_a_command_are_imported_once(site: Site) -> None:
     # The advice: to put it back ...
     kept.rename(path)
     gate.open()
-    told = site.stream(held(gate), "--bulk", "--resume", "--threads", "3")
+    told = site.stream(held(gate), "--bulk", "--resume", "--threads", "4")
     assert (told.code, site.stored()) == (0, site.keys)
     assert told_rows(told.err) == (site.rows, 0, site.rows)
     # ... or to clear, and leave out --resume.
     site.clear()
     assert site.stream(held(gate), "--bulk").code == 0
     assert site.stored() == site.keys
-
-
-@pytest.mark.usefixtures("places")
-def test_a_lost_node_and_another_number_of_nodes_import_nothing_twice(tmp_path: Path) -> None:
-    with Site(tmp_path, files=6, nodes=2) as site:
-        for resumed in (False, True):
-            site.clear()
-            gate = site.gate()
-            command = held(gate).replace("-imp,ddef", f"{LOADED} -imp,ddef")  # each run has other values
-            stream = site.start(command, "--bulk")
-            until(lambda: site.stored() == site.keys)  # those of both nodes, which are held
-            if resumed:
-                site.kill(["client"], stream)
-                site.end(stream)
-                gate.open()
-                told = site.stream(command, "--bulk", "--resume", "--master")
-            else:
-                site.kill(["worker"], stream)
-                gate.open()
-                told = site.end(stream)
-            assert (told.code, site.stored()) == (0, site.keys), told.err
-            assert sum(told_rows(told.err)[1:]) == site.rows
 
 
 def test_a_file_whose_output_cannot_be_written_is_done_again(site: Site) -> None:
@@ -93,4 +72,26 @@ def test_a_file_whose_output_cannot_be_written_is_done_again(site: Site) -> None
     told = site.stream(*words, "--resume")
     assert (told.code, site.stored()) == (0, site.keys)
     assert told_rows(told.err) == (site.rows, 0, site.rows)
-    assert len(list(Path(target).iterdir())) == 3
+    assert len(list(Path(target).iterdir())) == 4
+
+
+def test_a_lost_node_and_another_number_of_nodes_import_nothing_twice(site: Site) -> None:
+    assert providers.create(2) == []
+    site.nodes = 2
+    for resumed in (False, True):
+        site.clear()
+        gate = site.gate()
+        command = held(gate).replace("-imp,ddef", f"{LOADED} -imp,ddef")  # each run has other values
+        stream = site.start(command, "--bulk", direct=True)
+        until(lambda: site.stored() == site.keys)  # those of both nodes, which are held
+        if resumed:
+            site.kill(["client"], stream)
+            site.end(stream)
+            gate.open()
+            told = site.stream(command, "--bulk", "--resume", "--master")
+        else:
+            site.kill(["worker"], stream)
+            gate.open()
+            told = site.end(stream)
+        assert (told.code, site.stored()) == (0, site.keys), told.err
+        assert sum(told_rows(told.err)[1:]) == site.rows

@@ -51,7 +51,10 @@ def scratch_of_dask(folder: Path, victims: Path, kind: str) -> None:
             os.mkfifo(scratch / name, 0o666)
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+# Without the sticky bit the kernel follows links, and opens pipes, of others.
+@pytest.mark.parametrize(
+    ("temporary", "kind"), [(0o777, "link"), (0o777, "pipe"), (0o1777, "folder")], indirect=["temporary"]
+)
 def test_dasks_scratch_folder(temporary: Path, tmp_path: Path, kind: str) -> None:
     victims = tmp_path / "victims"
     victims.write_text(PRECIOUS)
