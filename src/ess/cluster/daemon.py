@@ -9,7 +9,6 @@ The HTTP servers that Dask would open beside are left out.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import resource
 import sys
@@ -29,6 +28,7 @@ from ess.cluster.security import security
 from ess.cluster.strangers import bound_strangers
 from ess.errors import EssError, InitializationError
 from ess.logs import keep_small
+from ess.udb.server.activity import ACTIVE, touch
 
 #: The most bundles a worker can run at a time; how many it does is up to each job.
 MOST_THREADS = 256
@@ -36,8 +36,7 @@ MOST_THREADS = 256
 #: The connections and files that the scheduler can have, if the system allows.
 _DESCRIPTORS = 8192
 
-#: Touched while something runs, if it is there, so that a machine does not stop as idle (ess.cluster.cloud.timer).
-_ACTIVE = "/run/essentia/active"
+#: How often the timer of a machine is told that something runs (ess.cluster.cloud.timer), in seconds.
 _TOUCH_SECONDS = 20.0
 
 _CONFIGURATION = {
@@ -119,14 +118,13 @@ async def _run_worker(node_id: int, address: str, *, far: bool) -> None:
         awake.cancel()
 
 
-async def _keep_awake(path: str = _ACTIVE, seconds: float = _TOUCH_SECONDS) -> None:
+async def _keep_awake(path: str = ACTIVE, seconds: float = _TOUCH_SECONDS) -> None:
     """Tell the timer of the machine what runs here."""
     before = node.activity()
     while True:
         now = node.activity()
         if now != before or now % 2:
-            with contextlib.suppress(OSError):
-                os.utime(path)
+            touch(path)
         before = now
         await asyncio.sleep(seconds)
 

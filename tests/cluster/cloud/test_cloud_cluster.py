@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -106,11 +108,16 @@ def test_the_seed_page_from_create_to_terminate(tmp_path: Path) -> None:
         assert cloud.run("cluster", "set", "cloud").stderr == ""
         lacking = cloud.run("cluster", "create", "--region", "us-east-1", check=False)
         assert "AWS: there is no key; give --credentials FILE.csv" in lacking.stderr and lacking.returncode == 2
-        made = cloud.run(
-            "cluster", "create", "--number", "2", "--type", "m7i.large", "--disk", "40", "--price", "0.1", *key
-        )
-        assert made.stdout.endswith(": 2 of 2 workers are running on their hosts\n"), made
+        made = cloud.run("cluster", "create", "--type", "m7i.large", "--disk", "40", "--price", "0.1", *key)
+        assert made.stdout.endswith(": 1 of 1 workers are running on their hosts\n"), made
         assert "the network of this machine; --subnet chooses another" in made.stderr
+        # The second one has the program from before, and nothing is sent.
+        [first] = cloud.host_of.values()
+        other = next(host for host in cloud.site.hosts if host is not first)
+        programs = (first.folder / ".essentia" / "programs", other.folder / ".essentia" / "programs")
+        shutil.copytree(*programs, symlinks=True, copy_function=os.link)
+        made = cloud.run("cluster", "create", "--add", *key)
+        assert made.stdout.endswith(": 2 of 2 workers are running on their hosts\n"), made
 
         shown = cloud.run("cluster", "status", *key).stdout
         assert shown.count("running") == 5 and "m7i.large" in shown
@@ -124,14 +131,24 @@ def test_the_seed_page_from_create_to_terminate(tmp_path: Path) -> None:
         cloud.run("category", "add", "days", f"{own}/days/d-*.txt", "--dateformat", "auto")
         assert cloud.run("stream", "days", "*", "*", "wc -l").stdout == "1\n2\n3\n4\n"
 
-        first, second = sorted(cloud.host_of)
+        cloud.run("create", "database", "shop")
+        cloud.run("create", "table", "days", "i,pkey:day")
+        cloud.run("udbd", "start")
+        cloud.run("stream", "days", "*", "*", "aq_pp -f - -d i:day -imp shop:days")
+        count = ["exec", "aq_udb -exp shop:days -o,notitle - -sort day", "--master"]
+        rows = cloud.run(*count).stdout
+        assert sorted(rows.split()) == ["1", "2", "2", "3", "3", "3", "4", "4", "4", "4"]
+
+        instances = sorted(cloud.host_of)
         cloud.run("cluster", "stop", *key)
         until(lambda: not any(host.processes() for host in cloud.site.hosts))
         stopped = cloud.run("stream", "days", "*", "*", "wc -l", check=False)
         assert "run: ess cluster start" in stopped.stderr
         cloud.run("cluster", "start", *key)
         assert cloud.run("stream", "days", "*", "*", "wc -l").stdout == "1\n2\n3\n4\n"
-        assert sorted(cloud.host_of) == [first, second]
+        assert sorted(cloud.host_of) == instances
+        cloud.run("udbd", "start")
+        assert cloud.run(*count).stdout == rows
 
         ended = cloud.run("cluster", "terminate", *key)
         assert ended.stderr == ""

@@ -21,6 +21,7 @@ from ess.cluster.host import Ran
 from ess.cluster.ssh_host import known_hosts
 from ess.errors import EssError, EssWarning, InitializationError, OptionError
 from ess.settings import setting
+from ess.udb.server.activity import touch
 from tests.cluster.cloud.ec2 import Ec2, machines, order
 
 MACHINE = CloudMachine("i-1", 0, "10.0.0.5", Instance("i-1", 0, Status.RUNNING))
@@ -145,3 +146,13 @@ def test_a_key_among_the_options_is_taken_with_a_warning(places: dict[str, str])
         pass
     with pytest.raises(OptionError, match="exclude each other"), api.cloud_keys("file", "AKIA2", "x"):
         pass
+
+
+def test_a_server_that_is_asked_touches_it_too(tmp_path: Path) -> None:
+    active = tmp_path / "active"
+    touch(str(active))  # where there is no timer, there is nothing to touch
+    assert not active.exists()
+    active.touch()
+    os.utime(active, (1, 1))
+    touch(str(active))
+    assert active.stat().st_mtime > 1

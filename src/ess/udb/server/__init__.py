@@ -6,4 +6,5 @@
 - ``conversations``: streams of imports and sessions; ``validation``: what a peer's rows must be.
 - ``verdicts``: asks another server how a commit was decided; ``cancellation``: ends work that nobody waits for.
 - ``memory``: the memory limit; ``strangers``: bounds on connections without the token.
+- ``activity``: tells a machine that is paid for that it is not idle.
 """

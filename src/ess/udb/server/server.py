@@ -25,6 +25,7 @@ from ess.errors import EssError, OutOfMemory, UdbAuthenticationError, UdbRequest
 from ess.schema.columns import valid_name
 from ess.udb.scan.reading import changes_nothing
 from ess.udb.scan.scan import Scan
+from ess.udb.server.activity import touch
 from ess.udb.server.cancellation import while_wanted
 from ess.udb.server.catalog import Catalog, housekeeping
 from ess.udb.server.conversations import Conversation, require_names
@@ -146,11 +147,16 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         self._ended.close()
         super().shutdown()
 
+    def _called(self, context: flight.ServerCallContext) -> None:
+        """Note that somebody who has the token asks for something."""
+        self._strangers.has_called(context.peer())
+        touch()
+
     # What Flight calls --------------------------------------------------------------------------------------------
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> list[bytes]:
         """Answer a request."""
-        self._strangers.has_called(context.peer())
+        self._called(context)
         with _errors_for_client(action.type):
             if action.type == "count":
                 return [json.dumps(self._count(bytes(action.body), context)).encode()]
@@ -161,7 +167,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.FlightDataStream:
         """Send rows."""
-        self._strangers.has_called(context.peer())
+        self._called(context)
         with _errors_for_client("export"):
             request = decode(ScanRequest, ticket.ticket)
             rows = self._scan(request, Scan.export, context).to_arrow()
@@ -177,7 +183,7 @@ class UdbServer(flight.FlightServerBase):  # type: ignore[misc]
         writer: flight.MetadataRecordBatchWriter,
     ) -> None:
         """Take an import, or hold a session."""
-        self._strangers.has_called(context.peer())
+        self._called(context)
         with _errors_for_client("import or session"):
             fields = read_object(bytes(descriptor.command or b""))
             if "attempt" not in fields:
