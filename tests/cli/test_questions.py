@@ -19,8 +19,12 @@ from statistics import fmean
 import pytest
 
 import ess
+from ess import api
 from ess.cli.tables import table
-from ess.errors import OptionError, SystemFailure
+from ess.errors import EssWarning, OptionError, SystemFailure
+
+#: Rows that are left out are told; one test looks at it.
+pytestmark = pytest.mark.filterwarnings("ignore::ess.errors.EssWarning")
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "manual" / "questions.md"
 START = 1772323200
@@ -113,6 +117,7 @@ def test_top_is_what_python_counts(orders: list[Row]) -> None:
     counted = Counter(row[0] for row in orders)
     expected = sorted(counted.items(), key=lambda each: (each[1], each[0].encode()), reverse=True)
     assert ess.top("orders", "who", n=100).rows() == expected
+    assert ess.top("orders", "who,who", n=100).rows() == expected
     assert ess.top("orders", "who", n=2).rows() == expected[:2]
     assert ess.top("orders", "who", "2026-03-02", "2026-03-02", n=100)["count"].sum() == 60
 
@@ -213,6 +218,44 @@ def test_head_stops_when_it_has_enough(orders: list[Row], commands: dict[str, st
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_quotes_have_their_meaning_with_any_delimiter(commands: dict[str, str], tmp_path: Path, delimiter: str) -> None:
+    rows = [["id", "note", "city"], *([str(n), f"a{delimiter}b", f"R{n % 2}me\nx"] for n in range(9))]
+    with (tmp_path / "notes.csv").open("w", newline="") as out:
+        csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
+    ess.select("local")
+    ess.category_add("notes", f"{tmp_path}/notes*")
+    assert ess.top("notes", "note,city").rows() == [(f"a{delimiter}b", "R0me\nx", 5), (f"a{delimiter}b", "R1me\nx", 4)]
+
+
+def test_lines_with_blanks_and_quotes_are_read_as_they_were_probed(commands: dict[str, str], tmp_path: Path) -> None:
+    line = '203.0.113.{n} [30/May/2026:00:00:0{n} +0200] "GET /p{n} HTTP/1.1" 200 0.{n}\n'
+    (tmp_path / "mini.log").write_text("".join(line.format(n=n) for n in range(1, 9)))
+    ess.select("local")
+    ess.category_add("mini", f"{tmp_path}/mini*")
+    name = ess.columns("mini")["column"][-1]
+    assert ess.head("mini", columns=name)[name].to_list() == [n / 10 for n in range(1, 9)]
+
+
+def test_bins_of_tenths_hold_their_bounds(commands: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("f\n" + "".join(f"{n / 100}\n" for n in range(-100, 100)))
+    ess.select("local")
+    ess.category_add("f", f"{tmp_path}/f.csv")
+    assert ess.hist("f", "f", bin=0.1).rows() == [(n / 10, 10) for n in range(-10, 10)]
+    assert ess.hist("f", "f", bin=0.3)["count"].sum() == 200
+    with pytest.raises(OptionError, match="must be a number"):
+        ess.hist("f", "f", bin="x")  # type: ignore[arg-type]
+
+
+def test_rejected_rows_are_a_warning_in_python(orders: list[Row]) -> None:
+    with pytest.warns(EssWarning, match="ess.top: 4 files: 244 rows read = 240 out . 0 filtered . 4 rejected"):
+        ess.top("orders", "item")
+
+
+def test_each_file_gives_no_more_rows_than_are_wanted(orders: list[Row]) -> None:
+    assert "-top 3 -o,notitle" in api.question("head", "orders", "*", "*", {"n": 3}).command
+
+
 def test_the_shown_line_gives_the_same(orders: list[Row], commands: dict[str, str]) -> None:
     for words in (
         ["top", "orders", "who", "--by", "max(price)", "--where", "who != 'ann' && item != \"s\""],
@@ -244,6 +287,7 @@ def test_the_shown_line_gives_the_same(orders: list[Row], commands: dict[str, st
         ("days orders --time who+item", "'who+item' gives no number"),
         ("days orders", "say how a row gives seconds: --time COLUMN"),
         ("top nothing who", "no category 'nothing'"),
+        ("top orders ,", "no column is given"),
     ],
 )
 def test_a_mistake_is_told_before_a_file_is_read(
@@ -264,6 +308,8 @@ def test_a_failing_file_is_told_and_an_error_in_python(
     assert "orders 20260305.csv" in done.stderr
     with pytest.raises(SystemFailure, match="orders 20260305.csv"):
         ess.top("orders", "item")
+    done = subprocess.run(["ess", "hist", "orders", "count"], env=commands, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (12, 20)
 
 
 def test_tables_fit_the_terminal() -> None:

@@ -142,7 +142,8 @@ def test_formats(sample: bytes, kind: str) -> None:
         ('{"a": 1}\n{"a": "x"}\n{"a": null}\n', "S:a:a"),
         ('{"id": "007", "ip": "192.0.2.1", "n": "7"}\n', "S:id:id IP:ip:ip S:n:n"),
         ('{"a": {"b": {"c": 1}, "d": {}}, "e": [1]}\n', "I:a_b_c:a.b.c S:a_d:a.d S:e:e"),
-        ('{"a-b": 1, "A b": 2, "c.d": 3, "": 4}\n', "I:a_b:a-b I:A_b_2:A b"),
+        ('{"a-b": 1, "A b": 2, "c.d": 3, "": 4}\n', "I:a_b:a-b"),
+        ('{"a": "\u2013", "b": "\u65e5", "c": "\\ud83d", "d": "\\ud83d\\ude00"}\n', "S:a:a S:b:b S:c:c S:d:d"),
         ('{\n "a": 1,\n "b": {"c": 2}\n}\n{"a": 3}{"d": 4}\n', "I:a:a I:b_c:b.c I:d:d"),
         ('{"a": 1}\nno json\n{"b": 2}\n{"c": "cut', "I:a:a I:b:b"),
         ('[{"a": 1}, {"b": {"c": 2}}]', "I:a:[*].a I:b_c:[*].b.c"),
@@ -156,6 +157,12 @@ def test_columns_of_json(text: str, columns: str) -> None:
     assert (found.format, found.known, " ".join(found.columns)) == ("json", "jsn" if columns else "", columns)
     assert ("no columns were found" in found.doubt) == (not columns)
     assert find_dialect([text.encode()], by_name=False).columns == ()
+
+
+def test_json_with_other_bytes_than_utf_8_and_odd_keys() -> None:
+    found = find_dialect([b'{"a":"\xff","b c":1,"x":{"y.z":2,"w":3}}\n'])
+    assert found.columns == ("S:a:a", "I:x_w:x.w")
+    assert found.notes == ("no column spec can hold the names of these keys, which are left out: 'b c', 'x.y.z'",)
 
 
 def test_a_byte_order_mark_is_not_part_of_a_name() -> None:

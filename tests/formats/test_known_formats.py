@@ -419,3 +419,12 @@ def test_one_broken_line_of_a_few_is_allowed() -> None:
     for good, bad, found in ((3, 1, "combined"), (2, 1, None), (8, 2, None), (18, 2, "combined"), (17, 3, None)):
         known = recognised([*[line] * good, *["something else"] * bad])
         assert (known and known.name) == found, (good, bad)
+
+
+def test_a_virtual_host_without_a_port_is_no_client() -> None:
+    rest = '203.0.113.1 - {} [30/May/2026:00:02:18 +0200] "GET /l HTTP/1.0" 200 4 "-" "c"'
+    for user in ("-", "ann", "john smith"):
+        known = recognised([rest.format(user)] * 3)
+        assert known is not None
+        assert known.name == "combined"
+        assert recognised([f"www.a.org {rest.format(user)}"] * 3) is None

@@ -56,7 +56,7 @@ def top(
             ``label``: the datastore, if not the selected one.
 
     Returns:
-        A row for each value. Bad records are left out.
+        A row for each value. Bad records are left out; a warning (``ess.errors.EssWarning``) tells how many.
 
     Raises:
         OptionError: If an argument is not valid.
@@ -292,13 +292,17 @@ def _frame(
     arguments: Mapping[str, Any],
     asked: Asked,
 ) -> pl.DataFrame:
-    from ess.errors import SystemFailure
+    import warnings
+
+    from ess.errors import EssWarning, SystemFailure
 
     found = answer(question(verb, category, lower, upper, arguments, **asked))
     if found.exit_code:
         told = found.messages.decode("utf-8", "replace").splitlines()
         failures = [*(found.result.failure_lines if found.result else []), *told]
         raise SystemFailure(f"not all could be read: {failures[0] if failures else 'a command failed'}", where=verb)
+    if found.result is not None and any(stage.counts.rejected for stage in found.result.stages):
+        warnings.warn(f"ess.{verb}: {found.result.reconciliation[0]}", EssWarning, stacklevel=3)
     return found.frame
 
 
@@ -312,7 +316,7 @@ def _top(
 
 
 def _hist(source: Source, files: Range, where: str, *, column: str, bin: float | None = None) -> Question:  # noqa: A002
-    from ess.errors import SystemFailure
+    from ess.errors import OptionError, SystemFailure
     from ess.questions import asked
     from ess.questions.bins import bin_width
 
@@ -321,10 +325,13 @@ def _hist(source: Source, files: Range, where: str, *, column: str, bin: float |
         return asked.by_value(source, files, column, where=where)
     if bin is None:
         ends = answer(asked.extremes(source, files, column, where=where))
-        if ends.exit_code:
+        found = next(ends.frame.iter_rows(), None) if ends.output else None
+        if found is None and ends.exit_code:
             raise SystemFailure("the range of its numbers cannot be found", where=column, hint="give it: --bin WIDTH")
-        least, most = next(ends.frame.iter_rows(), (0, 0))
+        least, most = found or (0, 0)
         bin = bin_width(least, most, is_whole=kind.is_integer)  # noqa: A001
+    if isinstance(bin, bool) or not isinstance(bin, int | float):
+        raise OptionError("it must be a number", where="--bin", hint="e.g. 100")
     return asked.by_bin(source, files, column, width=bin, where=where)
 
 
@@ -359,7 +366,7 @@ def _head(source: Source, files: Range, where: str, *, columns: str | Sequence[s
 
 def _words(columns: str | Sequence[str]) -> list[str]:
     """One name, names with commas between them, or several names."""
-    return [name for name in columns.split(",") if name] if isinstance(columns, str) else list(columns)
+    return [name.strip() for name in columns.split(",") if name.strip()] if isinstance(columns, str) else list(columns)
 
 
 def _some(rows: int) -> int:

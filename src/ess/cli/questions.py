@@ -105,7 +105,7 @@ def sessions(
         str,
         typer.Option(metavar="COLUMN", help="Column that says whose row it is, or several with commas between them."),
     ] = ...,  # type: ignore[assignment]
-    gap: Annotated[str, typer.Option(help="Longest pause within a session: 90s, 30m, 2h, 1d.")] = "30m",
+    gap: Annotated[str, typer.Option(help="Longest pause within a session: seconds, or 30m, 2h, 1d.")] = "30m",
     time: Time = None,
     let: Let = None,
     where: Where = "",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ess.schema.columns import Column
 
 _MOST_JOINED_LINES = 50
+_MOST_SHOWN = 5
 _MOST_RECORDS_TO_SPLIT = 2000
 #: Up to this share of odd values in a column is dirt; with more it is just a string column.
 _MOST_DIRT = 0.2
@@ -147,9 +148,9 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_n
     if named and (known := _known(samples)) is not None:
         return known_dialect(known, lines, samples)
     if kind == "json" and by_name and delimiter is None:
-        columns = json_columns(samples, lambda values: _column_type(values)[0])
+        columns, left_out = json_columns(samples, lambda values: _column_type(values)[0])
         if columns:
-            return Dialect(kind, "", False, columns, lines, known=JSON)
+            return Dialect(kind, "", False, columns, lines, notes=_note_of_keys(left_out), known=JSON)
     if kind != "text":
         return Dialect(kind, delimiter or "", False, (), lines, doubt=_NO_COLUMNS[kind])
     texts = [_logical_lines(sample.decode("latin-1")) for sample in samples]
@@ -292,6 +293,13 @@ def _escaped_columns(lines: Sequence[str], width: int) -> frozenset[int]:
         if len(fields) == width:
             found.update(number for number, field in enumerate(fields) if field.startswith('"'))
     return frozenset(found)
+
+
+def _note_of_keys(left_out: Sequence[str]) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    shown = ", ".join(repr(key) for key in left_out[:_MOST_SHOWN]) + (", ..." if len(left_out) > _MOST_SHOWN else "")
+    return (f"no column spec can hold the names of these keys, which are left out: {shown}",)
 
 
 def _note_of_escapes(columns: Sequence[str]) -> str:

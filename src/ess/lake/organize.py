@@ -117,7 +117,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         columns=columns,
         lines=found.lines,
         remarks=(
-            *(probed.remarks if found.format == "text" or not columns else ()),
+            *(probed.remarks if found.format == "text" or not columns or columns == found.columns else ()),
             *(map(str, found.remarks) if columns == found.columns else ()),
         ),
     )

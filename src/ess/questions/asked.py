@@ -12,23 +12,21 @@ from ess.schema import Column, ColumnType
 
 #: Names of columns have at most 31 bytes; some are left to tell them apart.
 _LONGEST = 28
+_NEARLY = 1e-9
 
 
 def head(source: Source, files: Range, *, columns: Sequence[str] = (), where: str = "", rows: int) -> Question:
     """The first rows: those columns, or all."""
-    chosen = [source.column(name, where="head") for name in columns] or list(source.columns.values())
-    return Question(
-        source.category,
-        [_rows(source, chosen, where)],
-        [_last(chosen, rows)],
-        chosen,
-        files,
-    )
+    chosen = _columns(source, columns, where="head") if columns else list(source.columns.values())
+    if not chosen:
+        raise OptionError(f"category {source.category} has no column", where="head", hint="see: ess summary")
+    # Each file gives no more than are wanted, so that none is read to its end for nothing.
+    return Question(source.category, [_rows(source, chosen, where, limit=rows)], [_last(chosen, rows)], chosen, files)
 
 
 def top(source: Source, files: Range, columns: Sequence[str], *, by: Aggregate, where: str = "", rows: int) -> Question:
     """The groups of rows of equal values in the columns that have the most of something."""
-    keys = [source.column(name, where="top") for name in columns]
+    keys = _columns(source, columns, where="top")
     answer = [*keys, *_results(source, keys, by)]
     stages, merging = _grouped(source, keys, by, where)
     order = ["aq_ord", "-f", "-", "-d", *specs(answer), "-sort,dec", *_names(answer[len(keys) : len(keys) + 1])]
@@ -64,13 +62,21 @@ def _lower_bound(number: Column, width: float, source: Source) -> tuple[Column, 
     is_whole = number.type.is_integer and width == int(width)
     size, name = str(int(width)) if width == int(width) else repr(width), number.name
     if not is_whole:
-        kind, bound = ColumnType.F, f"Floor({name} / {size}) * {size}"
+        kind, bound = ColumnType.F, _floored(name, width)
     elif number.type in (ColumnType.L, ColumnType.I):
         kind, bound = ColumnType.L, f"{name} - ({name} % {size})"
     else:  # a remainder has the sign of the number, and no operator binds tighter than another
         kind, bound = ColumnType.LS, f"{name} - ((({name} % {size}) + {size}) % {size})"
     start = _made("from", kind, source.columns)
     return start, ["-eval", *specs([start]), bound]
+
+
+def _floored(name: str, width: float) -> str:
+    """The lower bound of a floating point number's range; one that is a bound but for its last digits is in its own."""
+    parts = round(1 / width)
+    if parts > 1 and abs(parts * width - 1) < _NEARLY:  # 7 / 10 is 0.7, and 7 * 0.1 is not
+        return f"Floor(({name} * {parts}) + {_NEARLY}) / {parts}"
+    return f"Floor(({name} / {width!r}) + {_NEARLY}) * {width!r}"
 
 
 def extremes(source: Source, files: Range, column: str, *, where: str = "") -> Question:
@@ -99,7 +105,7 @@ def sessions(
     source: Source, files: Range, *, user: Sequence[str], gap: int, time: str | None, where: str = ""
 ) -> Question:
     """The sessions of each user: events without a pause longer than ``gap`` seconds."""
-    keys = [source.column(name, where="--user") for name in user]
+    keys = _columns(source, user, where="--user")
     when = _made("seconds", ColumnType.LS, source.columns)
     rule = ["-eval", *specs([when]), source.seconds(time, where="sessions")]
     events = [*keys, when]
@@ -117,10 +123,20 @@ def sessions(
     return Question(source.category, [_rows(source, events, where, rule)], then, answer, files)
 
 
-def _rows(source: Source, columns: Sequence[Column], where: str, rule: Command = ()) -> Command:
+def _columns(source: Source, names: Sequence[str], *, where: str) -> list[Column]:
+    """The columns of these names, each once, at least one."""
+    found = list(dict.fromkeys(source.column(name, where=where) for name in names))
+    if not found:
+        raise OptionError("no column is given", where=where, hint=f"see: ess schema {source.category}")
+    return found
+
+
+def _rows(
+    source: Source, columns: Sequence[Column], where: str, rule: Command = (), *, limit: int | None = None
+) -> Command:
     """The tool that prints those columns of the rows."""
-    condition = ["-filt", where] if where else []
-    return ["aq_pp", *source.words, *source.rules, *condition, *rule, "-o,notitle", "-", "-c", *_names(columns)]
+    conditions = [*(["-filt", where] if where else ()), *(["-top", str(limit)] if limit is not None else ())]
+    return ["aq_pp", *source.words, *source.rules, *conditions, *rule, "-o,notitle", "-", "-c", *_names(columns)]
 
 
 def _grouped(

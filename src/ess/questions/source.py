@@ -22,6 +22,7 @@ _TYPES = {
     ValueType.FLOAT: ColumnType.F,
     ValueType.IP: ColumnType.IP,
 }
+_OF_A_DATE = "\"GmDateToTime(COLUMN, 'Y-m-d H:M:S')\""
 #: The columns of formats with a name that hold the time, and the expressions that give seconds.
 _TIMES = {"epoch": "epoch", "epoch_ms": "Floor(epoch_ms / 1000)"}
 
@@ -109,7 +110,8 @@ class Source:
             raise OptionError(
                 f"column {found.name} does not hold numbers",
                 where=where,
-                hint=f"give it a type of numbers: ess category change columnspec {self.category} ...",
+                hint=f"make numbers of its text, e.g. --let 'number=ToF({found.name})'; if it holds nothing else,"
+                f" give it a type of numbers: ess category change columnspec {self.category} ...",
             )
         return found
 
@@ -125,14 +127,14 @@ class Source:
                 raise OptionError(
                     f"category {self.category} has no column that is known to hold the time",
                     where=where,
-                    hint="say how a row gives seconds: --time COLUMN, or --time \"DateToTime(COLUMN, 'Y-m-d H:M:S')\"",
+                    hint=f"say how a row gives seconds: --time COLUMN, or --time {_OF_A_DATE}",
                 )
             return found
         if expression.lower() in self.columns:
-            return self.number(expression, where=where).name
+            expression = self.columns[expression.lower()].name
         if check_expression(expression, self._scope(), where="--time").type not in (ValueType.INTEGER, ValueType.FLOAT):
             raise OptionError(
-                f"'{expression}' gives no number", where="--time", hint="make one of a date: DateToTime(COLUMN, FORMAT)"
+                f"'{expression}' gives no number", where="--time", hint=f"make one of a date: {_OF_A_DATE}"
             )
         return expression
 
@@ -145,9 +147,9 @@ def source_of(category: Category) -> Source:
     """
     columns = {column.key: column for column in input_columns(category).columns if column.wanted}
     words = input_words(category)
-    return Source(
-        category.name, tuple(w for w in words if w not in ("csv", "sep=,", "title")), "title" in words, columns
-    )
+    if words[:2] == ("csv", "sep=,"):
+        words = words[2:]
+    return Source(category.name, tuple(word for word in words if word != "title"), "title" in words, columns)
 
 
 def specs(columns: Sequence[Column]) -> list[str]:

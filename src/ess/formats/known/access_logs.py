@@ -10,7 +10,8 @@ _APACHE = "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html"
 _NGINX = "https://nginx.org/en/docs/http/ngx_http_log_module.html"
 
 #: What a line of all of them has in the middle, for recognition; the request may hold anything, escaped.
-_HOST = r"\S+ \S+ [^\[]+"
+# A user that begins with a lone dash is that of a line with something in front of the host.
+_HOST = r"\S+ \S+ (?!- [^\[])[^\[]+"
 _TIME = r"\[[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:[0-9:]{8} [+-][0-9]{4}\]"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _TEXT = r'"((?:[^"\\]|\\.)*+)"'
