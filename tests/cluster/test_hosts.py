@@ -21,7 +21,7 @@ from ess.cluster.machines import PROVIDERS, LocalMachines, Machine, Machines, ma
 from ess.cluster.processes import ProcessId
 from ess.cluster.ssh_host import Place, SshHost
 from ess.cluster.stream import Source, StreamOptions, stream_source
-from ess.errors import EssError
+from ess.errors import EssError, EssWarning, InitializationError
 from tests.cluster.running import listening, make_files, marked, wait_until
 from tests.hosts.sshd import sshd
 
@@ -35,12 +35,15 @@ class OtherMachine(ThisMachine):
         self.name = f"machine {number}"
         self._folder = folder
         self.programs: list[str] = []
+        self.is_cut_off = False
 
     @property
     def folder(self) -> str:
         return str(self._folder / "cluster")
 
     def run(self, words: Sequence[str], *, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ran:
+        if self.is_cut_off:
+            raise InitializationError("it cannot be reached", where=self.name)
         self.programs.append(words[0])
         return super().run(words, environment=environment, stdin=stdin)
 
@@ -219,3 +222,19 @@ def test_a_stream_over_machines_that_share_no_folder(two: TwoMachines, tmp_path:
     out = io.BytesIO()
     assert stream_source(Source(entries), "cat", stdout=out, stderr=err, options=StreamOptions()).exit_code == 0
     assert out.getvalue() == b"0\n1\n2\n3\n4\n5\n6\n7\n"
+
+
+def test_a_machine_that_cannot_be_reached_holds_no_other_up(two: TwoMachines, tmp_path: Path) -> None:
+    assert providers.create(2) == []
+    two.hosts[1].is_cut_off, two.hosts[1].shares_files = True, False
+    assert [line.health for line in providers.status().nodes] == [Health.RUNNING, Health.RUNNING, Health.LOST]
+    with pytest.raises(InitializationError, match="^machine 1: it cannot be reached$"):
+        providers.ensure_running()
+    with pytest.warns(EssWarning, match="^machine 1: it cannot be reached$"):
+        providers.stop()
+    assert not marked(f"{tmp_path}/machine-0")
+    with pytest.warns(EssWarning, match="^machine 1: it cannot be reached$"):
+        assert providers.terminate()
+    assert state.read_cluster().id is None
+    # Its worker ends by itself: it has no scheduler any more.
+    wait_until(lambda: not marked(f"{tmp_path}/machine-1"))

@@ -107,15 +107,15 @@ def whole(user: User) -> User:
     return user
 
 
-def test_the_hosts_have_a_worker_each_on_their_own_address(whole: User) -> None:
-    first, second = whole.site.hosts
-    assert whole.states() == [
+def test_the_hosts_have_a_worker_each_on_their_own_address(user: User) -> None:
+    first, second = user.site.hosts
+    assert user.states() == [
         ("scheduler", "running", "10.99.1.1"),
         ("worker-0", "running", first.address),
         ("worker-1", "running", second.address),
     ]
-    assert whole.run("cluster", "iplist", "--private").stdout == f"{first.address}\n{second.address}\n"
-    for host in whole.site.hosts:
+    assert user.run("cluster", "iplist", "--private").stdout == f"{first.address}\n{second.address}\n"
+    for host in user.site.hosts:
         listening = subprocess.run(
             [*inside(host.holder), "ss", "-Hltn"], capture_output=True, text=True, check=True
         ).stdout
@@ -123,11 +123,11 @@ def test_the_hosts_have_a_worker_each_on_their_own_address(whole: User) -> None:
         assert "--far" in "".join(host.processes())
 
 
-def test_what_runs_is_what_was_sent_and_the_environment_is_the_hosts(whole: User) -> None:
+def test_what_runs_is_what_was_sent_and_the_environment_is_the_hosts(user: User) -> None:
     script = (
         'pwd; echo $HOME %node_id; command -v aq_pp; python -c "import ess; print(ess.__file__)"; umask; echo $LANG'
     )
-    done = whole.run("exec", script)
+    done = user.run("exec", script)
     shown = done.stdout.splitlines()
     program = f"{HOME}/.essentia/programs/"
     for number, lines in enumerate((shown[:6], shown[6:])):
@@ -138,8 +138,8 @@ def test_what_runs_is_what_was_sent_and_the_environment_is_the_hosts(whole: User
     assert done.stderr == ""
 
 
-def test_files_of_the_masters_disk_are_sent_to_the_nodes(whole: User) -> None:
-    folder = whole.site.own.folder / "mixed"
+def test_files_of_the_masters_disk_are_sent_to_the_nodes(user: User) -> None:
+    folder = user.site.own.folder / "mixed"
     if not folder.exists():
         folder.mkdir()
         (folder / "a.txt").write_bytes(b"plain\xff\n")
@@ -149,103 +149,92 @@ def test_files_of_the_masters_disk_are_sent_to_the_nodes(whole: User) -> None:
         with zipfile.ZipFile(folder.with_name("inside.zip"), "w") as archive:
             archive.writestr("in/one.txt", "1\n")
             archive.writestr("two.txt", "2\n")
-        whole.run("category", "add", "mixed", f"{folder}/*", "--dateformat", "none")
-        whole.run("category", "add", "inside", f"{folder}/../inside.zip", "--dateformat", "none", "--archive", "*")
-    command = "cksum; echo %FILE; case %FILE in b*|one*) exit 7; esac"
-    for category in ("mixed", "inside"):
-        there = whole.run("stream", category, "*", "*", command, check=False)
-        here = whole.run("stream", category, "*", "*", command, "--master", check=False)
-        assert (there.returncode, there.stdout) == (7, here.stdout)
-        assert there.stdout.count("\n") == (9 if category == "mixed" else 4)
-    assert whole.run("stream", "mixed", "*", "*", "wc -c", "--bulk").stdout.count("\n") == 2
-    assert not [*whole.site.own.folder.rglob("pwned")]
-    for host in whole.site.hosts:
+        user.run("category", "add", "mixed", f"{folder}/*", "--dateformat", "none")
+        user.run("category", "add", "inside", f"{folder}/../inside.zip", "--dateformat", "none", "--archive", "*")
+    command = "wc -c; echo %FILE; case %FILE in b*|one*) exit 7; esac"
+    for category, printed in (
+        ("mixed", f"4\n{ODD}\n7\na.txt\n{3 << 20}\nb.gz\n0\nempty.txt\n"),
+        ("inside", "2\none.txt\n2\ntwo.txt\n"),
+    ):
+        there = user.run("stream", category, "*", "*", command, check=False)
+        assert (there.returncode, there.stdout) == (7, printed)
+    assert user.run("stream", "mixed", "*", "*", "wc -c", "--bulk").stdout.count("\n") == 2
+    assert not [*user.site.own.folder.rglob("pwned")]
+    for host in user.site.hosts:
         assert not [*host.folder.glob("pwned")]
         eventually(partial(_copies_on, host), [])
 
 
-def test_both_nodes_take_part_and_rows_are_counted(whole: User) -> None:
+def test_both_nodes_take_part_and_rows_are_counted(user: User) -> None:
     command = "aq_pp -f - -d i:n -filt 'n > 2' -o,notitle -"
-    done = whole.run("stream", "days", "*", "*", command, "--debug")
+    done = user.run("stream", "days", "*", "*", command, "--debug")
     assert done.stdout == "".join(f"{day}\n" * day for day in range(3, 9))
     assert "36 rows read = 33 out + 3 filtered + 0 rejected" in done.stderr
     assert set(re.findall(r": node ([0-9]), attempt 1, exit code 0", done.stderr)) == {"0", "1"}
 
 
-def test_a_file_that_is_gone_is_named(whole: User) -> None:
-    folder = whole.site.own.folder / "some"
-    folder.mkdir(exist_ok=True)
-    for name in "ab":
-        (folder / f"{name}.txt").write_text(name)
-    whole.run("category", "add", "some", f"{folder}/*.txt", "--dateformat", "none", "--overwrite")
-    (folder / "a.txt").unlink()
-    done = whole.run("stream", "some", "*", "*", "cat", check=False)
-    here = whole.run("stream", "some", "*", "*", "cat", "--master", check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (here.returncode, here.stdout, here.stderr)
-
-
-def test_files_are_pushed_and_fetched(whole: User) -> None:
-    own = whole.site.own.folder
+def test_files_are_pushed_and_fetched(user: User) -> None:
+    own = user.site.own.folder
     (own / "table.csv").write_bytes(b"7,gold\n")
     (own / ODD).write_bytes(os.urandom(1 << 20))
-    whole.run("file", "mkdir", "tables/here")
-    whole.run("file", "push", "table.csv", ODD, "--dest", "tables")
-    for host in whole.site.hosts:
+    user.run("file", "mkdir", "tables/here")
+    user.run("file", "push", "table.csv", ODD, "--dest", "tables")
+    for host in user.site.hosts:
         assert sorted(each.name for each in (host.folder / "tables").iterdir()) == sorted([ODD, "here", "table.csv"])
-    whole.run("exec", "echo %node_id > of-%node_id.txt")
-    fetched = whole.run("file", "get", "of-*.txt", f"tables/{ODD}", f"{HOME}/tables/table.csv")
+    user.run("exec", "echo %node_id > of-%node_id.txt")
+    fetched = user.run("file", "get", "of-*.txt", f"tables/{ODD}", f"{HOME}/tables/table.csv")
     assert len(fetched.stdout.splitlines()) == 6
     for number in (0, 1):
         assert (own / f"worker-{number}" / f"of-{number}.txt").read_text() == f"{number}\n"
         assert (own / f"worker-{number}" / ODD).read_bytes() == (own / ODD).read_bytes()
-    refused = whole.run("file", "get", "of-0.txt", check=False)
+    refused = user.run("file", "get", "of-0.txt", check=False)
     assert (refused.returncode, "worker-1: there is no 'of-0.txt'" in refused.stderr) == (11, True)
 
 
-def test_a_database_has_servers_on_all_hosts(whole: User) -> None:
-    own, hosts = whole.site.own, whole.site.hosts
-    whole.run("create", "database", "shop", "--ports", "1")
-    whole.run("create", "table", "log", "i,pkey:n", "s:line")
-    started = whole.run("udbd", "start").stdout
+def test_a_database_has_servers_on_all_hosts(user: User) -> None:
+    own, hosts = user.site.own, user.site.hosts
+    user.run("create", "database", "shop", "--ports", "1")
+    user.run("create", "table", "log", "i,pkey:n", "s:line")
+    started = user.run("udbd", "start").stdout
     assert [line.split(": ")[0] for line in started.splitlines() if line.endswith("started.")] == ["node-0", "node-1"]
     for host in hosts:
         assert not [*host.folder.glob(".essentia/custom-*/work/udb/access/authority.key")]
         assert any("--access" in words for words in host.processes())
     try:
-        whole.run("stream", "days", "*", "*", "aq_pp -f - -d i:n -eval s:line '\"x\"' -imp shop:log")
-        assert whole.run("exec", "aq_udb -cnt shop:log -o,notitle -").stdout == '"pkey",8\n"row",36\n'
+        user.run("stream", "days", "*", "*", "aq_pp -f - -d i:n -eval s:line '\"x\"' -imp shop:log")
+        assert user.run("exec", "aq_udb -cnt shop:log -o,notitle -").stdout == '"pkey",8\n"row",36\n'
         # In a longer command each node sees its own share.
-        shares = whole.run("exec", "aq_udb -cnt shop:log -o,notitle - | tail -1").stdout.split()
+        shares = user.run("exec", "aq_udb -cnt shop:log -o,notitle - | tail -1").stdout.split()
         assert sum(int(share.partition(",")[2]) for share in shares) == 36
         assert len(shares) == 2
-        status = whole.run("udbd", "status").stdout
+        status = user.run("udbd", "status").stdout
         assert all(f"{host.address}: (+) udbd-10010 running." in status for host in hosts)
-        refused = whole.run("cluster", "remove", "node-1", check=False)
+        refused = user.run("cluster", "remove", "node-1", check=False)
         assert (refused.returncode, "database shop has servers on the hosts" in refused.stderr) == (2, True)
         # A host that was off has what was committed.
         hosts[1].kill()
         hosts[1].start()
-        lost = whole.run("exec", "aq_udb -cnt shop:log", check=False)
+        lost = user.run("exec", "aq_udb -cnt shop:log", check=False)
         assert (lost.returncode, lost.stdout) == (31, ""), lost.stderr
-        whole.run("udbd", "start")
-        assert whole.run("exec", "aq_udb -cnt shop:log -o,notitle -").stdout == '"pkey",8\n"row",36\n'
+        user.run("udbd", "start")
+        assert user.run("exec", "aq_udb -cnt shop:log -o,notitle -").stdout == '"pkey",8\n"row",36\n'
         # What is defined later is known to the hosts with the next job.
-        whole.run("create", "vector", "sums", "i,pkey:n", "i,+add:count")
-        whole.run("stream", "days", "*", "*", "aq_pp -f - -d i:n -eval i:count 1 -imp shop:sums")
+        user.run("create", "vector", "sums", "i,pkey:n", "i,+add:count")
+        user.run("stream", "days", "*", "*", "aq_pp -f - -d i:n -eval i:count 1 -imp shop:sums")
         assert own.run("aq_udb", "-cnt", "shop:sums", "-o,notitle", "-").stdout == '"pkey",8\n"row",8\n'
     finally:
-        whole.run("drop", "database", "shop")
-        whole.run("udbd", "stop")
+        user.run("drop", "database", "shop")
+        user.run("udbd", "stop")
     assert not any("--access" in words for host in hosts for words in host.processes())
 
 
-def test_a_cluster_is_stopped_and_started(whole: User) -> None:
-    whole.run("cluster", "stop")
-    assert {state for _, state, _ in whole.states()} == {"stopped"}
-    assert [host.processes() for host in whole.site.hosts] == [[], []]
-    assert whole.run("exec", "true", check=False).returncode == 3
-    whole.run("cluster", "start")
-    assert whole.run("exec", "echo %node_id").stdout == "0\n1\n"
+def test_a_cluster_is_stopped_and_started(user: User) -> None:
+    user.run("cluster", "stop")
+    assert {state for _, state, _ in user.states()} == {"stopped"}
+    assert [host.processes() for host in user.site.hosts] == [[], []]
+    assert user.run("exec", "true", check=False).returncode == 3
+    user.run("cluster", "start")
+    assert user.run("exec", "echo %node_id").stdout == "0\n1\n"
 
 
 def test_a_killed_worker_is_replaced_and_the_result_is_the_same(whole: User) -> None:

@@ -108,7 +108,9 @@ def _piece(file: Sent, offset: int) -> tuple[bytes, tuple[str, ...]]:
         with Disk().open(file.path.removeprefix("/"), offset=offset) as opened:
             return opened.read(PIECE), ()
     except EssError as error:
-        return b"", (type(error).__name__, error.what, error.where, error.hint)
+        # Of the tree of errors, as the node makes it again: the class decides the exit code.
+        kind = next(each.__name__ for each in type(error).__mro__ if each.__module__ == errors.__name__)
+        return b"", (kind, error.what, error.where, error.hint)
     except OSError as error:
         return b"", (InputReadError.__name__, f"cannot read ({error.strerror})", file.path, "")
 

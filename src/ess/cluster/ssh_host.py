@@ -28,10 +28,6 @@ from ess.errors import EssError, InitializationError, OptionError, SystemFailure
 from ess.surroundings import environment, expand_user
 from ess.tools.warm import protocol
 
-#: How long a host may take to let us in, and to answer later on, in seconds.
-CONNECT_SECONDS = 10
-ANSWER_SECONDS = 12
-
 #: How long a connection stays open for further commands, in seconds.
 KEPT_SECONDS = 60
 
@@ -272,11 +268,12 @@ def _configuration() -> Path:
     socket = _socket()
     kept = ["ControlMaster auto", f"ControlPath {_quoted(socket, '-%C')}", f"ControlPersist {KEPT_SECONDS}"]
     home = expand_user("~")
+    seconds = max(1, round(settings.answer_timeout()))
     lines = [
         "# Made by ess: it is written anew when it differs.",
         "BatchMode yes",
-        f"ConnectTimeout {CONNECT_SECONDS}",
-        f"ServerAliveInterval {ANSWER_SECONDS // 4}",
+        f"ConnectTimeout {seconds}",
+        f"ServerAliveInterval {max(1, seconds // 3)}",
         "ServerAliveCountMax 3",
         "StrictHostKeyChecking accept-new",
         f"UserKnownHostsFile {_quoted(str(known_hosts()))}",
