@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import shlex
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from ess.errors import EssError
-from ess.formats import reader
+from ess.formats import block_pairs, reader
 from ess.formats.attributes import OutputAttributes
+from ess.formats.reader import InputBatch
 from ess.language.tree import Slot
 from ess.pipeline import outputs, run
 from ess.pipeline.beside import Behind, read_ahead
@@ -111,6 +112,13 @@ def test_dropped_work_is_not_waited_for() -> None:
     assert behind.drop()
 
 
+def _with_blocks_of(read: Callable[..., Iterator[InputBatch]], size: int) -> Callable[..., Iterator[InputBatch]]:
+    def in_blocks(stream: object, file: str, layout: object, _size: int, *, in_pairs: bool) -> Iterator[InputBatch]:
+        return read(stream, file, layout, size, in_pairs=in_pairs)
+
+    return in_blocks
+
+
 @pytest.mark.parametrize("engine", ["row", "columnar"])
 @pytest.mark.parametrize("attributes", ["+1,eok,qui", "+1,eok=2,qui", "+1"])
 @pytest.mark.parametrize("rules", ["", "-filt 'n != 4'", "-if -filt 'n == 7' -quit -endif", "-top 5"])
@@ -126,9 +134,8 @@ def test_a_run_in_threads_does_the_same(
     for large, size in [(10**9, 1 << 20), (1, 1 << 20), (1, 1), (1, 9)]:
         monkeypatch.setattr(run, "_LARGE", large)
         monkeypatch.setattr(outputs, "_LARGE", large)
-        monkeypatch.setattr(
-            reader, "_read_stream", lambda stream, file, layout, _, size=size: read_stream(stream, file, layout, size)
-        )
+        monkeypatch.setattr(block_pairs, "MANY_BYTES", large)
+        monkeypatch.setattr(reader, "_read_stream", _with_blocks_of(read_stream, size))
         out = tmp_path / "out.csv"
         words = [f"-f,{attributes}", str(tmp_path / "in.csv"), str(tmp_path / "in.csv"), "-d", "i:n", "s:t"]
         try:

@@ -4,7 +4,8 @@ Reading, in the order in which bytes become rows:
 
 * ``endpoints`` opens files, pipes and sockets; ``codecs`` undoes compression with ``decompressors``, and reads archives
   with ``zip_archive``, ``zip_recovery``, ``tar_archive`` and ``archive_names``; ``gzip_files`` unpacks a gzip file at
-  one go; ``text_source`` makes UTF-8 of what a file holds; ``blocks`` cuts at line ends.
+  one go; ``text_source`` makes UTF-8 of what a file holds; ``blocks`` cuts at line ends, and ``block_pairs`` has two
+  of a file parsed at a time.
 * ``attributes`` is the table of what may follow ``-f`` and ``-o``; ``columns`` parses ``-d`` for a format.
 * ``records`` and ``values`` are the definition of records and of field values, one at a time;
   ``parse_exact`` makes a batch with them.

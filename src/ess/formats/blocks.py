@@ -25,7 +25,7 @@ class RawBlock:
     """Bytes that end with a LF, or with the input (``final``).
 
     The taker sets ``consumed`` to where the first unfinished record begins; what follows is put
-    in front of the next block.
+    in front of the next block. It may also put bytes in front of ``data``, which it counts then.
     """
 
     data: bytes
@@ -68,7 +68,7 @@ def blocks(stream: ByteSource, size: int, record_limit: int, *, lines: bool = Tr
         if end:
             block = RawBlock(data, end, final=False)
             yield block
-            rest = data[block.consumed :]
+            rest = block.data[block.consumed :]
         else:
             rest = data
     if rest:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ess.formats.attributes import Format, InputAttributes
+from ess.formats.block_pairs import parsed
 from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
 from ess.formats.endpoints import open_source
@@ -101,10 +104,10 @@ def read_input(
     for file in files or ("-",):
         if file == "-":
             source = stdin if stdin is not None else sys.stdin.buffer
-            yield from read(open_decompressed(source, name="standard input"), file)
+            yield from read(open_decompressed(source, name="standard input"), file, in_pairs=_is_whole(source))
         else:
             with open_source(file) if is_parquet(file, attributes) else open_decompressed(file) as stream:
-                yield from read(stream, file)
+                yield from read(stream, file, in_pairs=_is_whole(file))
 
 
 def read_opened(
@@ -115,19 +118,35 @@ def read_opened(
     separators: Sequence[bytes] = (),
 ) -> Iterator[InputBatch]:
     """The records of a file that is open and decompressed already; otherwise as `read_input`."""
-    return _file_reader(attributes, columns, separators, 2 << 20, "-f")(stream, file)
+    return _file_reader(attributes, columns, separators, 2 << 20, "-f")(stream, file, in_pairs=False)
+
+
+class _FileReader(Protocol):
+    """Reads a file that is open and decompressed."""
+
+    def __call__(self, stream: ByteSource, file: str, *, in_pairs: bool) -> Iterator[InputBatch]:
+        """Its records; with ``in_pairs`` two blocks of it may be worked on at a time."""
+        ...
+
+
+def _is_whole(source: BinaryIO | str) -> bool:
+    """True if nothing has to be waited for: a file on a disk or in memory, and a processor for each of two threads."""
+    try:
+        state = Path(source).stat() if isinstance(source, str) else os.fstat(source.fileno())
+        return stat.S_ISREG(state.st_mode) and len(os.sched_getaffinity(0)) > 1
+    except (OSError, ValueError, AttributeError):  # no such file, no file of the system, no Linux
+        return False
 
 
 def _file_reader(
     attributes: InputAttributes, columns: Sequence[Column], separators: Sequence[bytes], batch_bytes: int, where: str
-) -> Callable[[ByteSource, str], Iterator[InputBatch]]:
-    """Return what reads a file that is open and decompressed."""
+) -> _FileReader:
     if attributes.format is Format.PARQUET:
         return partial(_read_parquet, columns)
     if attributes.known is not None:
         return partial(_read_named, attributes, attributes.known, columns, batch_bytes=batch_bytes, where=where)
     layout = make_layout(attributes, tuple(columns), tuple(separators), where=where)
-    return lambda stream, file: _read_stream(stream, file, layout, batch_bytes)
+    return lambda stream, file, *, in_pairs: _read_stream(stream, file, layout, batch_bytes, in_pairs=in_pairs)
 
 
 def is_parquet(file: str, attributes: InputAttributes) -> bool:
@@ -141,8 +160,8 @@ def is_parquet(file: str, attributes: InputAttributes) -> bool:
         return False  # what opens it tells why
 
 
-def _read_parquet(columns: Sequence[Column], stream: ByteSource, file: str) -> Iterator[InputBatch]:
-    """The rows of a Parquet file."""
+def _read_parquet(columns: Sequence[Column], stream: ByteSource, file: str, *, in_pairs: bool) -> Iterator[InputBatch]:
+    """The rows of a Parquet file, whose parts need no pairs."""
     from ess.formats.parquet import ParquetInput, seekable
 
     with seekable(stream) as opened:
@@ -168,6 +187,7 @@ def _read_named(
     *,
     batch_bytes: int,
     where: str,
+    in_pairs: bool,
 ) -> Iterator[InputBatch]:
     """The rows of a file whose format has a name."""
     from ess.formats.known.definition import Titles
@@ -178,8 +198,7 @@ def _read_named(
         yield from _read_titled(attributes, known, named, stream, file, batch_bytes)
         return
     layout = make_layout(attributes, named.read, known.separators, where=where)
-    for batch in _read_stream(stream, file, layout, batch_bytes, named.name):
-        yield InputBatch(named.rows(batch.frame), batch.read, batch.rejects, file)
+    yield from _read_stream(stream, file, layout, batch_bytes, named.name, made=named.rows, in_pairs=in_pairs)
 
 
 def _read_titled(
@@ -228,6 +247,9 @@ def _read_stream(
     batch_bytes: int,
     name_of: Callable[[int], str] | None = None,
     parse_titled: Callable[[RawBlock, int], Block] | None = None,
+    *,
+    made: Callable[[Batch], Batch] | None = None,
+    in_pairs: bool = False,
 ) -> Iterator[InputBatch]:
     attributes = layout.attributes
     to_skip = attributes.skip
@@ -241,7 +263,8 @@ def _read_stream(
     if attributes.format.is_arrow:
         yield from _read_binary(stream, file, layout, to_skip)
         return
-    parse: Callable[[RawBlock, int], Block] = partial(_parse_block, layout=layout)
+    plain = partial(_parse_block, layout=layout)
+    parse: Callable[[RawBlock, int], Block] = plain
     told: JsonParser | None = None
     if parse_titled is not None:
         parse = parse_titled
@@ -266,8 +289,21 @@ def _read_stream(
         parse = PatternParser(layout, attributes.known.expression, attributes.known.groups).parse
     if not by_lines:
         to_skip = to_skip if attributes.skip_unit == "l" else 0
+    raws = _behind_skipped(blocks(stream, batch_bytes, attributes.record_limit, lines=by_lines), to_skip, layout)
+    # The others keep something from one block to the next.
+    in_pairs = in_pairs and parse is plain
     records = 0
-    for raw in blocks(stream, batch_bytes, attributes.record_limit, lines=by_lines):
+    for block in parsed(raws, parse if made is None else partial(_parse_and_make, parse, made), in_pairs=in_pairs):
+        if block.records:
+            yield _batch(block, records, file, name_of or partial(_column_name, layout=layout))
+            records += block.records
+    if told is not None and (notes := told.notes()):
+        yield InputBatch(told.nothing(), 0, (), file, notes)
+
+
+def _behind_skipped(raws: Iterator[RawBlock], to_skip: int, layout: Layout) -> Iterator[tuple[RawBlock, int]]:
+    """The blocks behind the lines or records that are skipped, each with the place where it goes on."""
+    for raw in raws:
         start = 0
         while to_skip and start < raw.end:
             after = _after_skipped(raw, start, layout)
@@ -276,14 +312,15 @@ def _read_stream(
             start, to_skip = after, to_skip - 1
         if to_skip or start == raw.end:
             raw.consumed = start
-            continue
-        block = parse(raw, start)
-        raw.consumed = block.consumed
-        if block.records:
-            yield _batch(block, records, file, name_of or partial(_column_name, layout=layout))
-            records += block.records
-    if told is not None and (notes := told.notes()):
-        yield InputBatch(told.nothing(), 0, (), file, notes)
+        else:
+            yield raw, start
+
+
+def _parse_and_make(
+    parse: Callable[[RawBlock, int], Block], made: Callable[[Batch], Batch], raw: RawBlock, start: int
+) -> Block:
+    block = parse(raw, start)
+    return replace(block, frame=made(block.frame))
 
 
 def _read_binary(stream: ByteSource, file: str, layout: Layout, to_skip: int) -> Iterator[InputBatch]:

@@ -34,7 +34,7 @@ class KnownColumns:
         """The rows of some records, with the columns that are used."""
         picture = self._picture
         if not picture.keys:
-            return records.select(picture.keys)
+            return pl.DataFrame(height=records.height)
         # Queries of Polars would take longer than what there is to do.
         columns = {column.name: column for column in records.get_columns()}
         for column, rule, keys in picture.made:
