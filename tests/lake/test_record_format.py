@@ -97,3 +97,12 @@ def test_w3c_logs_are_recognised_with_the_titles_of_all_samples(places: dict[str
     (tmp_path / "v_20261101.log").write_text("a,b\n")
     with pytest.raises(OptionError, match="no titles of the format 'cloudfront' are found"):
         ess.category_add("bad", f"{tmp_path}/v*", format="cloudfront")
+
+
+def test_keys_are_found_where_the_format_is_given(places: dict[str, str], tmp_path: Path) -> None:
+    ess.select("local")
+    (tmp_path / "b_20261101.log").write_text("level=info dur=5 retry\nlevel=warn dur=6\nretry level=info dur=7\n")
+    assert ess.category_add("b", f"{tmp_path}/b*").format == ""
+    made = ess.category_add("b", f"{tmp_path}/b*", format="logfmt", overwrite=True)
+    assert (made.format, made.columns) == ("logfmt", ("S:level", "I:dur", "S:retry"))
+    assert ess.read("b").rows() == [("info", 5, "true"), ("warn", 6, ""), ("info", 7, "true")]

@@ -129,7 +129,9 @@ class Dialect:
     known: str = ""
 
 
-def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_name: bool = True) -> Dialect:
+def find_dialect(
+    samples: Sequence[bytes], *, delimiter: str | None = None, by_name: bool = True, named: str = ""
+) -> Dialect:
     r"""The dialect of some files of one kind.
 
     Args:
@@ -137,6 +139,7 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_n
             are others. The first decides about delimiter and header, all about the types.
         delimiter: The delimiter, if it is known; no format is recognised then.
         by_name: Whether formats that have a name are recognised.
+        named: The name of the format, if it is known.
 
     >>> find_dialect([b"day,count\n2014-09-01,7\n2014-09-02,TBD\n"]).columns
     ('S:day', 'S:count')
@@ -144,8 +147,8 @@ def find_dialect(samples: Sequence[bytes], *, delimiter: str | None = None, by_n
     samples = [sample.removeprefix(_MARK) for sample in samples]
     lines = _first_lines(samples[0]) if samples else ()
     kind = _format(samples[0]) if samples else "empty"
-    named = by_name and delimiter is None and kind in ("text", "json")
-    if named and (known := _known(samples)) is not None:
+    looked = by_name and delimiter is None and kind in ("text", "json")
+    if looked and (known := _with_keys(named) or _known(samples)) is not None:
         return known_dialect(known, lines, samples)
     if kind == "json" and by_name and delimiter is None:
         columns, left_out = json_columns(samples, lambda values: _column_type(values)[0])
@@ -240,6 +243,17 @@ def _typed_keys(columns: Sequence[Column], samples: Sequence[bytes]) -> tuple[Co
             for key, value in pairs_of(line) or ():
                 values.setdefault(key.decode("utf-8", "surrogateescape"), []).append(value.decode("latin-1"))
     return tuple(replace(column, type=_column_type(values.get(column.path or "", []))[0]) for column in columns)
+
+
+def _with_keys(name: str) -> KnownFormat | None:
+    """The format of that name, if its records name their columns: these are found whatever form most lines have."""
+    if not name:
+        return None
+    from ess.formats.known.definition import Titles
+    from ess.formats.known.table import known_format
+
+    known = known_format(name)
+    return known if known is not None and known.titles is Titles.KEYS else None
 
 
 def _known(samples: Sequence[bytes]) -> KnownFormat | None:

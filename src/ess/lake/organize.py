@@ -223,6 +223,7 @@ def _probe(category: Category, files: Sequence[FileEntry], sample_bytes: int, *,
         delimiter=(not category.format and category.delimiter) or None,
         preprocess=category.preprocess,
         by_name=by_name,
+        named=category.format,
         sample_bytes=sample_bytes,
         source=datastore(category.datastore).access,
     )

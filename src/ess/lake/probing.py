@@ -78,6 +78,7 @@ def probe_files(
     delimiter: str | None = None,
     preprocess: str = "",
     by_name: bool = True,
+    named: str = "",
     sample_bytes: int = SAMPLE_BYTES,
     source: Access = THIS_DISK,
 ) -> ProbeResult:
@@ -89,6 +90,7 @@ def probe_files(
         delimiter: The delimiter, if it is known.
         preprocess: A shell command that the data goes through first.
         by_name: Whether formats that have a name are recognised.
+        named: The name of the format, if it is known.
         sample_bytes: How much of each file's content to read.
         source: Where the files are.
 
@@ -115,7 +117,7 @@ def probe_files(
     name = compression or (found.pop() if len(found) == 1 else "mixed")
     ends = [sample.complete(preprocess) for sample in samples]
     dialect = _parquet(sampled, source) if _are_parquet(samples, preprocess) else None
-    dialect = dialect or find_dialect(ends, delimiter=delimiter, by_name=by_name)
+    dialect = dialect or find_dialect(ends, delimiter=delimiter, by_name=by_name, named=named)
     differing = {sampled[number].path: titles for number, titles in dialect.differing}
     others = [] if preprocess else _between([entry for entry in filled if entry not in sampled])
     differing |= {
