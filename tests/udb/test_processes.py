@@ -203,7 +203,7 @@ def test_what_runs_is_left_alone_knows_what_is_created_and_is_for_its_owner(
     admin.create_variable(["i:n"])
     admin.create_vector("sums", ["s,pkey:user", "i:n"])
     assert udb(capfd, "-exp", "other:sums") == (0, '"user","n"\n', "")
-    for path in [*udb_folder().iterdir(), *access_folder().iterdir()]:
+    for path in [*udb_folder().rglob("*"), *access_folder().iterdir()]:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
