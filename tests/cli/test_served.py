@@ -124,12 +124,12 @@ def test_a_session_is_the_same(twins: Twins) -> None:
     assert codes["ls 'logs/*'"] == codes["summary logs"] == codes["create table sales s,pkey:user i,+add:n"] == 0
 
 
-@pytest.mark.parametrize("words", ["repository", "--help", "cat logs/log_20140901.csv", "ls --wrong"])
-def test_streams_that_are_full(twins: Twins, words: str) -> None:
-    twins.same(
-        f"ess select local; ess {words} >/dev/full; echo $?; ess {words} 2>/dev/full; echo $?;"
-        f"ess {words} >/dev/full 2>&1; echo $?"
-    )
+def test_streams_that_are_full(twins: Twins) -> None:
+    twins.same("ess select local")
+    for words in ("repository", "--help", "cat logs/log_20140901.csv", "ls --wrong"):
+        twins.same(
+            f"ess {words} >/dev/full; echo $?; ess {words} 2>/dev/full; echo $?; ess {words} >/dev/full 2>&1; echo $?"
+        )
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
@@ -271,7 +271,8 @@ def test_a_terminal_is_a_terminal(twins: Twins, launcher: Path, words: list[str]
         environment = twins.environment(name, {"TERM": "xterm-256color"})
         del environment["COLUMNS"]
         (twins[name] / "logs" / "log.gz").write_bytes(b"\x1f\x8b\x08\0")
-        subprocess.run([command, "select", "local"], cwd=twins[name], env=environment, check=True, capture_output=True)
+        if "cat" in words:
+            subprocess.run([command, "select", "local"], cwd=twins[name], env=environment, check=True)
         results.append([_at_a_terminal([str(command), *words], twins[name], environment, width) for width in (60, 100)])
     assert results[0] == results[1]
     if "--help" in words:

@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -27,6 +26,7 @@ from ess.udb.command.query import export_batch
 from ess.udb.spec.target import find_target
 from ess.udb.wire import watch
 from ess.udb.wire.protocol import DatabaseRequest, ScanRequest
+from tests.places import own_places, ports_in_a_row
 from tests.udb.fault_processes import Servers
 from tests.udb.faults import operation, put
 from tests.waiting import PATIENCE, stop
@@ -34,23 +34,32 @@ from tests.waiting import PATIENCE, stop
 DEFINITION = "\n@Table:log s,pkey:user i:n\n"
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Two servers that all tests share: each leaves them as they were, which is the point."""
+    folder = tmp_path_factory.mktemp("network")
+    with ports_in_a_row() as port, pytest.MonkeyPatch.context() as patch:
+        for name, value in own_places(folder, port).items():
+            patch.setenv(name, value)
+        found = Servers((port, port + 1))
+        (folder / "conf").mkdir()
+        lines = "".join(f"@Server: 127.0.0.1:{each}\n" for each in found.ports)
+        (folder / "conf" / "db.spec").write_text(lines + DEFINITION)
+        try:
+            found.start()
+            yield found
+        finally:
+            found.stop()
+
+
 @pytest.fixture
-def servers(
-    places: dict[str, str], tmp_path: Path, port_base: int, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Servers]:
-    """Two servers with ten rows; a silent one is given up after some seconds."""
+def servers(running: Servers, monkeypatch: pytest.MonkeyPatch) -> Servers:
+    """The servers with ten rows; a silent one is given up after some seconds."""
     monkeypatch.setattr(watch, "ASK_EVERY_SECONDS", 0.2)
     monkeypatch.setattr(watch, "ANSWER_SECONDS", 1.0)
-    found = Servers((port_base, port_base + 1))
-    (tmp_path / "conf").mkdir()
-    lines = "".join(f"@Server: 127.0.0.1:{port}\n" for port in found.ports)
-    (tmp_path / "conf" / "db.spec").write_text(lines + DEFINITION)
-    try:
-        found.start()
-        put("log", [(b"u%d" % n, n) for n in range(10)])
-        yield found
-    finally:
-        found.stop()
+    perform(operation("-clr", "db"))
+    put("log", [(b"u%d" % n, n) for n in range(10)])
+    return running
 
 
 def open_import() -> Import:
