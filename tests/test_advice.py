@@ -7,6 +7,7 @@ here, until there is a test that does what it says, and looks whether it was rig
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,15 +155,20 @@ NO_ADVICE = (
 )
 
 
-def messages() -> Iterator[tuple[str, str]]:
+@functools.cache
+def messages() -> tuple[tuple[str, str], ...]:
     """The place of each text of the program, and the text, with ``{}`` for its values."""
+    return tuple(_messages())
+
+
+def _messages() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "src" / "ess").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        passed = {id(statement.value) for statement in ast.walk(tree) if isinstance(statement, ast.Expr)}  # docstrings
-        for joined in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        passed = {id(statement.value) for statement in nodes if isinstance(statement, ast.Expr)}  # docstrings
+        for joined in nodes:
             if isinstance(joined, ast.JoinedStr):
                 passed.update(id(value) for value in joined.values)
-        for node in ast.walk(tree):
+        for node in nodes:
             if id(node) in passed:
                 continue
             if isinstance(node, ast.JoinedStr):

@@ -6,6 +6,7 @@ Imports inside functions count too: they save start-up time, they do not change 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -86,18 +87,36 @@ def part_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
+def statements(path: Path) -> tuple[ast.AST, ...]:
+    """The module of a file and all its statements, also those inside others; expressions hold none."""
+    module = ast.parse(path.read_text("utf-8"), str(path))
+    return (module, *_below(module))
+
+
+def _below(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from _below(child)
+
+
+@functools.cache
+def imported(path: Path) -> tuple[tuple[int, str], ...]:
     """Every import of a file as (line, absolute dotted name), wherever it stands, ``TYPE_CHECKING`` apart."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
     package = ["ess", *path.relative_to(SOURCE).parts[:-1]]
-    tree = ast.parse(path.read_text("utf-8"), str(path))
+    whole = statements(path)
     for_types_only = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in whole
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
         for statement in node.body
-        for inner in ast.walk(statement)
+        for inner in (statement, *_below(statement))
     }
-    for node in ast.walk(tree):
+    for node in whole:
         if id(node) in for_types_only:
             continue
         if isinstance(node, ast.Import):
@@ -201,7 +220,7 @@ def test_no_docstring_opens_with_a_question_word(folder: str) -> None:
     """Write "The rows that ...", "Return ...", "True if ...", not "What ...", "How ..." or "Whether ..."."""
     found: list[str] = []
     for path in sorted((SOURCE.parent.parent / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in statements(path):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 opening = re.match(r"\W*(What|Whether|Where|How|Who|Which|Why)\b", ast.get_docstring(node) or "")
                 if opening:
