@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from ess.formats.columns import parse_input_columns
 from ess.formats.dialect import find_dialect
 from ess.formats.known.head import read_titles
 from ess.formats.known.table import known_format
-from ess.formats.reader import InputBatch, read_input
+from ess.formats.reader import InputBatch, read_input, read_opened
 from ess.schema.batch import join_batches
 
 IIS = (
@@ -125,6 +126,13 @@ def test_titles_are_found_in_any_order_and_spelling(tmp_path: Path) -> None:
         "it has no column missing, which is blank; its titles are user_count, Price (EUR), USER",
     )
     assert batches[-1].read == 0
+    attributes = parse_input_attributes(["title"], where="-f")
+    given = parse_input_columns(specs, attributes, where="-d").columns
+    unused = [replace(column, used=column.key != "missing") for column in given]
+    told = read_opened(io.BytesIO(b"USER,user_count\nann,7\n"), "x", attributes, unused)
+    assert [note for batch in told for note in batch.notes] == [
+        "it has no column Price (EUR), which is blank; its titles are USER, user_count"
+    ]
     assert rows(read(["tsv", "title", "+1"], b"# by hand\na\tb\n1\t2\n", tmp_path, ("b",))) == [{"b": b"2"}]
 
 

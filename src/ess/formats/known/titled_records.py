@@ -116,7 +116,8 @@ class TitledParser:
             return ()
         notes: list[str] = []
         titles = [target.path or target.name for target in self._targets]
-        missing = [title for title in titles if title not in self.found]
+        wanted = [target.path or target.name for target in self._targets if target.used]
+        missing = [title for title in wanted if title not in self.found]
         if missing:
             what = f"column {missing[0]}, which is" if len(missing) == 1 else f"columns {_listed(missing)}, which are"
             notes.append(f"it has no {what} blank; its titles are {_listed(self.seen)}")
