@@ -181,6 +181,28 @@ def two(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     wait_until(lambda: not marked(f"{tmp_path}/machine-"))
 
 
+def test_a_machine_of_the_cloud_that_has_stopped_by_itself_is_no_riddle(
+    two: TwoMachines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROVIDERS, "cloud", lambda: two)
+    providers.set_mode("cloud")
+    assert providers.create(1) == []
+    answers = OtherMachine.run
+
+    def off(host: OtherMachine, *_: object, **__: object) -> Ran:
+        raise InitializationError("it cannot be reached", where=host.name)
+
+    monkeypatch.setattr(OtherMachine, "run", off)
+    made = two.list(str(state.read_cluster().id))
+    monkeypatch.setattr(two, "make", lambda *_: pytest.fail("a machine is made without being asked for"))
+    with pytest.raises(EssError, match="its machine may have stopped by itself, or is gone; run: ess cluster start"):
+        providers.ensure_running()
+    monkeypatch.setattr(OtherMachine, "run", answers)
+    monkeypatch.setattr(two, "make", lambda *_: None)
+    assert providers.start() == []
+    assert two.list(str(state.read_cluster().id)) == made
+
+
 def test_a_node_without_a_machine_gets_one_at_the_start(two: TwoMachines, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = two.make
     monkeypatch.setattr(two, "make", lambda tag, numbers: whole(tag, [0]))

@@ -224,8 +224,12 @@ def iplist(
     """List the addresses of the nodes, a line each: public and private."""
     if private and public:
         raise OptionError("give one of them", where="--private and --public", hint="or none for both addresses")
+    outside: dict[int, str] = {}
+    if not private and api.cluster_mode() == "cloud":
+        outside = {each.number: each.instance.public or "-" for each in api.cloud_machines().machines}
     for node in api.cluster_nodes():
-        print(node.host if private or public else f"{node.host} {node.host}")
+        address = outside.get(node.id, node.host)
+        print(node.host if private else address if public else f"{address} {node.host}")
 
 
 @cluster.command()

@@ -317,6 +317,12 @@ def ensure_running() -> ClusterState | None:
         with settings.lock(state.cluster_folder(), seconds=120):
             # Machines that are paid for are made when the user asks for them.
             problems = _reconcile(state.read_cluster(), make=known.mode != "cloud")
+        if problems and known.mode == "cloud":
+            raise InitializationError(
+                f"{problems[0].what}: its machine may have stopped by itself, or is gone",
+                where=problems[0].where,
+                hint="run: ess cluster start",
+            )
         if problems:
             raise problems[0]
     return known

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,10 @@ class Region:
             if change["state"] in ("shutting-down", "terminated"):
                 self.host_of.pop(change["id"])
 
-    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.site.own.run("ess", *words, check=check, variables=self.variables)
+    def run(
+        self, *words: str, check: bool = True, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return self.site.own.run("ess", *words, check=check, variables={**self.variables, **(variables or {})})
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -105,6 +107,7 @@ def test_the_seed_page_from_create_to_terminate(tmp_path: Path) -> None:
     with region(tmp_path, 2) as cloud:
         own = cloud.site.own.folder
         key = ["--credentials", f"{own}/key.csv"]
+        given = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "a-secret-key"}
         assert cloud.run("cluster", "set", "cloud").stderr == ""
         lacking = cloud.run("cluster", "create", "--region", "us-east-1", check=False)
         assert "AWS: there is no key; give --credentials FILE.csv" in lacking.stderr and lacking.returncode == 2
@@ -122,6 +125,8 @@ def test_the_seed_page_from_create_to_terminate(tmp_path: Path) -> None:
         shown = cloud.run("cluster", "status", *key).stdout
         assert shown.count("running") == 5 and "m7i.large" in shown
         assert "cost: $0.200 an hour, $0.00" in shown
+        addresses = [line.split() for line in cloud.run("cluster", "iplist", variables=given).stdout.splitlines()]
+        assert all(private.startswith("10.99.") and public != private for public, private in addresses)
         where = cloud.run("exec", "pwd; echo %node_id").stdout.split()
         assert where == [HOME, "0", HOME, "1"]
         (own / "days").mkdir()

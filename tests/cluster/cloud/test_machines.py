@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ess.cluster.cloud import belongings, record
+from ess import api
+from ess.cluster.cloud import belongings, plan, record
 from ess.cluster.cloud.belongings import Kind
 from ess.cluster.cloud.limits import Limits
 from ess.cluster.cloud.machines import CloudMachines
@@ -340,6 +341,24 @@ def test_forgotten_clusters_are_found_by_tag_and_ended_but_not_those_of_others(c
     assert [thing.id for thing in belongings.look(used)] == [foreign]
     assert REGION in belongings.regions(used)
     cloud.api.delete_security_group(GroupId=foreign)
+
+
+@pytest.mark.filterwarnings("ignore::ess.errors.EssWarning")
+def test_leftovers_are_sought_in_all_regions_or_in_one(cloud: Ec2, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = "ca-central-1"
+    monkeypatch.setattr(belongings, "regions", lambda _: [REGION, elsewhere])
+    group = {
+        "GroupName": f"left-by-{REGION}",
+        "Description": "x",
+        "TagSpecifications": plan.tagging(["security-group"], plan.tags("cloud-left", account().owner, 0)),
+    }
+    for region in (REGION, elsewhere):
+        account().call("ec2", "create_security_group", group, region=region)
+    here = {thing.region for thing in api.cloud_leftovers() if thing.cluster == "cloud-left"}
+    everywhere = {thing.region for thing in api.cloud_leftovers("all") if thing.cluster == "cloud-left"}
+    assert (here, everywhere) == ({REGION}, {REGION, elsewhere})
+    assert {thing.region for thing in api.cloud_sweep(elsewhere)} == {elsewhere}
+    assert {thing.region for thing in api.cloud_sweep("all")} == {REGION}
 
 
 @pytest.mark.filterwarnings("ignore::ess.errors.EssWarning")
