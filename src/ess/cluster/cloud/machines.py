@@ -74,9 +74,12 @@ class CloudMachines:
 
     @cached_property
     def _account(self) -> Account:
-        known = record.read()
         if self._given is not None:
             return self._given
+        try:
+            known = record.read()
+        except InitializationError:
+            known = None  # a damaged file must keep nothing alive
         return Account(known.order.region if known else "", otherwise=self._place.region if self._place else "")
 
     @property
@@ -175,10 +178,13 @@ class CloudMachines:
 
     def end(self, tag: str) -> None:
         """End the machines and all that belongs to the cluster, and forget it once it is confirmed gone."""
-        known = record.read()
+        try:
+            known = record.read()
+            doubt = known is not None and known.open
+        except InitializationError:
+            known, doubt = None, True  # a damaged file must keep nothing alive
         if known is not None and known.tag != tag:
             return  # nothing has been asked of AWS for it
-        doubt = known is not None and known.open
         belongings.end(self._account, tag, doubt=doubt, patience=self._patience, pause=self._pause)
         record.forget()
         for file in (self.key_file, self.key_file.with_name("key.pub")):
