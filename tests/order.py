@@ -5,6 +5,7 @@ from __future__ import annotations
 #: The files that take longest, which begin first: a file runs as a whole, and one that began late would end alone.
 LONGEST = (
     "tests/cluster/test_ssh_cluster.py",
+    "tests/cluster/cloud/test_cloud_cluster.py",
     "tests/test_demo.py",
     "tests/cluster/test_stream_faults.py",
     "tests/udb/test_faults.py",
@@ -21,6 +22,8 @@ LONGEST = (
     "tests/tools/test_warm.py",
     "tests/udb/test_cancellation.py",
     "tests/cluster/test_full_disk.py",
+    "tests/cluster/cloud/test_machines.py",
+    "tests/cluster/cloud/test_crashes.py",
     "tests/cluster/test_cluster.py",
 )
 

@@ -18,7 +18,16 @@ from ess.cluster.cloud.shapes import CLUSTER, Order
 from tests import shared_servers
 from tests.store_servers import WORKER, _moto
 
-REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1", "sa-east-1")
+REGIONS = (
+    "us-east-1",
+    "us-west-2",
+    "eu-west-1",
+    "eu-central-1",
+    "ap-southeast-1",
+    "ap-northeast-1",
+    "sa-east-1",
+    "eu-west-2",
+)
 REGION = REGIONS[int(WORKER or 0) % len(REGIONS)]
 
 #: What the price list says of a machine, but for what is not read.
