@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup azurite swift demo test newest memory works check fmt pages conformance bench fuzz fuzzudb fault lock clean
+.PHONY: help setup azurite swift demo test newest hosts memory works check fmt pages conformance bench fuzz fuzzudb fault lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -49,6 +49,9 @@ newest: $(STAMP) ## the tests on the newest supported Python that this machine h
 
 memory: $(STAMP) ## what commands and servers hold, measured on a machine that does nothing else
 	@for tests in tests/alone/memory_*.py; do $(BIN)/python -m pytest -q -p no:xdist $$tests || exit 1; done
+
+hosts: $(STAMP) ## clusters of hosts and of EC2, from create to terminate, on machines that are namespaces (needs root, ip and sshd)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/cluster/ssh_clusters.py tests/cluster/cloud/ec2_clusters.py
 
 works: $(STAMP) ## the works of the benchmark, at tiny sizes: all contestants give equal results
 	@$(BIN)/python -m pytest -q -p no:xdist tests/alone/works.py

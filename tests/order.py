@@ -4,8 +4,6 @@ from __future__ import annotations
 
 #: The files that take longest, which begin first: a file runs as a whole, and one that began late would end alone.
 LONGEST = (
-    "tests/cluster/test_ssh_cluster.py",
-    "tests/cluster/cloud/test_cloud_cluster.py",
     "tests/test_demo.py",
     "tests/cluster/test_stream_faults.py",
     "tests/udb/test_faults.py",

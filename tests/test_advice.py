@@ -85,7 +85,7 @@ TRIED = {
     "ess cluster terminate, then: ess cluster create": DAMAGED_CLUSTER,
     "ess cluster terminate ends it": ADVISED,
     "run first: ess cluster terminate": ADVISED,
-    "use: ess cluster terminate": "tests/cluster/test_ssh_cluster.py::test_hosts_are_taken_out_and_added",
+    "use: ess cluster terminate": "tests/cluster/ssh_clusters.py::test_hosts_are_taken_out_and_added",
     "ess cluster start, or the next job, replaces them": ADVISED,
     "run: ess cluster start": ADVISED,
     "run it again; the console of EC2 shows what holds them": f"{CLOUD}test_what_cannot_be_ended_is_named",

@@ -1,4 +1,4 @@
-"""``ess file``: files pushed to the nodes and fetched from them. On hosts reached by SSH: test_ssh_cluster.py."""
+"""``ess file``: files pushed to the nodes and fetched from them. On hosts reached by SSH: ssh_clusters.py."""
 
 from __future__ import annotations
 
