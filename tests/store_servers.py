@@ -124,10 +124,10 @@ def _moto(folder: Path) -> tuple[int, dict[str, Any]]:
 
 
 class Moto(OfS3):
-    def __init__(self) -> None:
+    def __init__(self, server: str = "moto") -> None:
         import boto3
 
-        told = shared_servers.use("moto", _moto)
+        told = shared_servers.use(server, _moto)
         url = f"http://127.0.0.1:{told['port']}"
         self.secret = told["secret"]
         self.environment = {

@@ -1,4 +1,4 @@
-"""EC2 and what goes with it, as moto has it: the same server as for S3, a region for each process of a test run.
+"""EC2 and what goes with it, as moto has it: a server for each process of a run, as one mixes up what comes at once.
 
 Moto lets pass much that AWS refuses; what it would have said is put in place of an answer (``refuse``).
 """
@@ -18,17 +18,7 @@ from ess.cluster.cloud.shapes import CLUSTER, Order
 from tests import shared_servers
 from tests.store_servers import WORKER, _moto
 
-REGIONS = (
-    "us-east-1",
-    "us-west-2",
-    "eu-west-1",
-    "eu-central-1",
-    "ap-southeast-1",
-    "ap-northeast-1",
-    "sa-east-1",
-    "eu-west-2",
-)
-REGION = REGIONS[int(WORKER or 0) % len(REGIONS)]
+REGION = "us-east-1"
 
 #: What the price list says of a machine, but for what is not read.
 PRICE_LIST = [
@@ -79,10 +69,13 @@ def refusal(code: str, message: str, status: int = 400) -> AWSResponse:
 class Ec2:
     """The account of the tests: everything may be done with its key."""
 
+    #: The name of its server, see ``shared_servers``.
+    server = f"ec2-{WORKER or 0}"
+
     def __init__(self) -> None:
         import boto3
 
-        told = shared_servers.use("moto", _moto)
+        told = shared_servers.use(self.server, _moto)
         self.environment = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{told['port']}",
             "AWS_ACCESS_KEY_ID": told["key"],

@@ -183,8 +183,9 @@ def _environment() -> dict[str, str]:
 
 
 def test_nodes_may_read_and_write_the_files_of_the_bucket_and_nothing_else(
-    cloud: Ec2, s3: Moto, monkeypatch: pytest.MonkeyPatch
+    cloud: Ec2, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    s3 = Moto(cloud.server)
     s3.put("in", b"content")
     with as_user(cloud, f"node-{REGION}", statements_of_nodes(), monkeypatch):
         assert use_files() == []
