@@ -153,7 +153,11 @@ PRINTED: tuple[tuple[str, str, str], ...] = (
     ("`aq_udb -exp`", "keys in the order of their hashes", "keys in the order in which they were first seen"),
     ("`aq_udb -exp -lim_key 1`", "numbers in `extra_column`", "blank: no command of the page has filled it by then"),
     ("`loginf -f File`", "`Process Time` 0.000", "the time it took"),
-    ("`ess cluster status`", "`cpu` and `disk`", "`pid`, and memory in MB: the nodes are processes of this machine"),
+    (
+        "`ess cluster status`",
+        "`cpu` and `disk`",
+        "`pid`, and memory in MB of the machine; on EC2 also its state, addresses, cost, and when it stops by itself",
+    ),
 )
 
 
