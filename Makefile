@@ -5,9 +5,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 AZURITE := $(VENV)/azurite/node_modules/.package-lock.json
 SWIFT := $(VENV)/swift/.set-up
-# Compiled modules are kept, whatever the environment says: each process of pytest compiles all tests otherwise.
-export PYTHONDONTWRITEBYTECODE :=
-
 # Without the compiled files each of the many processes that the tests start would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 

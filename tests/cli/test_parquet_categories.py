@@ -46,6 +46,15 @@ def test_columns_are_found_and_rows_are_read(logs: Path) -> None:
     assert (found.read, found.rejected, found.columns[1].distinct) == (200, 0, 100)
 
 
+def test_a_column_has_a_type_that_takes_what_all_files_have(logs: Path) -> None:
+    for day, values in enumerate((pl.Series([1, 2], dtype=pl.UInt8), pl.Series([-1, 2**40]), pl.Series(["x"])), 1):
+        pl.DataFrame({"n": values}).write_parquet(logs / f"n_{day}.parquet")
+    assert ess.category_add("two", f"{logs}/n_[12].parquet").columns == ("LS:n:n",)
+    assert ess.read("two")["n"].to_list() == [1, 2, -1, 2**40]
+    assert ess.category_add("all", f"{logs}/n_*.parquet").columns == ("S:n:n",)
+    assert ess.read("all")["n"].to_list() == ["1", "2", "-1", str(2**40), "x"]
+
+
 def test_a_stream_makes_parquet_of_parquet(logs: Path) -> None:
     ess.category_add("logs", f"{logs}/log_2026030[12]*")
     command = "aq_pp -f,parquet,eok - -d %cols -filt 'bytes >= 50' -o,parquet %file.out -c user bytes:size"

@@ -20,7 +20,7 @@ import pytest
 
 import ess
 from ess import api
-from ess.cli.tables import table
+from ess.cli.tables import fitted
 from ess.errors import EssWarning, OptionError, SystemFailure
 
 #: Rows that are left out are told; one test looks at it.
@@ -243,6 +243,7 @@ def test_bins_of_tenths_hold_their_bounds(commands: dict[str, str], tmp_path: Pa
     ess.category_add("f", f"{tmp_path}/f.csv")
     assert ess.hist("f", "f", bin=0.1).rows() == [(n / 10, 10) for n in range(-10, 10)]
     assert ess.hist("f", "f", bin=0.3)["count"].sum() == 200
+    assert ess.hist("f", "f", bin=1e-320)["count"].sum() == 200
     with pytest.raises(OptionError, match="must be a number"):
         ess.hist("f", "f", bin="x")  # type: ignore[arg-type]
 
@@ -271,7 +272,7 @@ def test_the_shown_line_gives_the_same(orders: list[Row], commands: dict[str, st
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("top orders wo", "no column 'wo'; do you mean who?"),
+        ("top orders wo", "no column 'wo'; did you mean 'who'?"),
         ("top orders who --by sum(item)", "column item does not hold numbers"),
         (
             "top orders who --by median(count)",
@@ -314,18 +315,19 @@ def test_a_failing_file_is_told_and_an_error_in_python(
 
 def test_tables_fit_the_terminal() -> None:
     rows = [["/a/very/long/path/to/a/page", "1200"], ["/b", "600"], ["/c", "0"]]
-    lines = table(["url", "count"], rows, width=24, numbers=[False, True])
+    lines = fitted(["url", "count"], rows, width=24, numbers=[False, True])
     assert lines == [
         "url                count",
+        "-----------------  -----",
         "/a/very/long/pat…   1200",
         "/b                   600",
         "/c                     0",
     ]
-    drawn = table(["day", "n"], [["1", "1200"], ["2", "600"], ["3", "0"]], width=25, numbers=[False, True], bars=True)
-    assert drawn == ["day     n", "1    1200  ██████████████", "2     600  ███████", "3       0"]
-    plain = table(["day", "n"], [["1", "2"], ["2", "1"]], width=20, numbers=[False, True], bars=True, blocks=False)
-    assert plain == ["day  n", "1    2  ############", "2    1  ######"]
-    assert all(len(line) <= 30 for line in table(["a", "b"], [["x" * 50, "y" * 60]], width=30))
+    drawn = fitted(["day", "n"], [["1", "1200"], ["2", "600"], ["3", "0"]], width=25, numbers=[False, True], bars=True)
+    assert drawn == ["day     n", "---  ----", "1    1200  ██████████████", "2     600  ███████", "3       0"]
+    plain = fitted(["day", "n"], [["1", "2"], ["2", "1"]], width=20, numbers=[False, True], bars=True, blocks=False)
+    assert plain == ["day  n", "---  -", "1    2  ############", "2    1  ######"]
+    assert all(len(line) <= 30 for line in fitted(["a", "b"], [["x" * 50, "y" * 60]], width=30))
 
 
 def test_schema_tells_what_a_format_says(commands: dict[str, str], tmp_path: Path) -> None:

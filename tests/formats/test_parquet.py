@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,7 @@ from ess.formats.attributes import parse_input_attributes, parse_output_attribut
 from ess.formats.columns import parse_input_columns
 from ess.formats.output.columns import OutputColumn
 from ess.formats.output.writer import open_output
-from ess.formats.parquet import ParquetInput
+from ess.formats.parquet import ParquetInput, columns_of
 from ess.formats.reader import InputBatch, read_input
 from ess.schema.batch import make_batch
 from ess.schema.columns import parse_column
@@ -40,7 +41,7 @@ def rows(batches: list[InputBatch]) -> list[tuple[object, ...]]:
 
 def brought(path: Path) -> str:
     with path.open("rb") as opened:
-        found = ParquetInput(opened, str(path)).columns
+        found = columns_of([ParquetInput(opened, str(path)).types])
     return " ".join(f"{column.type.name}:{column.name}:{column.path}" for column in found)
 
 
@@ -132,6 +133,39 @@ def test_a_column_that_is_not_there_is_blank_and_told(table: Path) -> None:
     assert (
         batches[-1].notes[0].startswith("it has no column nobody, which is blank; its columns are User Name, n, small")
     )
+
+
+def test_files_with_other_types_have_one_that_takes_all() -> None:
+    types = ColumnType
+    for one, other, both in (
+        (types.I, types.IS, types.LS),
+        (types.I, types.L, types.L),
+        (types.IS, types.LS, types.LS),
+        (types.L, types.LS, types.S),
+        (types.I, types.F, types.F),
+        (types.LS, types.F, types.S),
+        (types.I, types.S, types.S),
+    ):
+        for pair in ((one, other), (other, one)):
+            (column,) = columns_of([{"a": kind} for kind in pair])
+            assert column.type is both, pair
+
+
+def test_a_column_that_is_not_used_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": [1, 2], "b": ["x" * 999, "y" * 999], "c": [3, 4]}), path, compression="none")
+    chunk = pq.read_metadata(path).row_group(0).column(1)
+    begin = chunk.dictionary_page_offset or chunk.data_page_offset
+    content = bytearray(path.read_bytes())
+    content[begin : begin + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
+    path.write_bytes(content)
+    columns = [
+        replace(c, used=c.key != "b")
+        for c in parse_input_columns(["ls:a", "s:b", "ls:c"], ATTRIBUTES, where="-d").columns
+    ]
+    assert rows(list(read_input([str(path)], ATTRIBUTES, columns))) == [(1, 3), (2, 4)]
+    with pytest.raises(InputReadError):
+        read(path, "ls:a s:b")
 
 
 def test_the_standard_input_is_read_too(table: Path) -> None:

@@ -24,7 +24,7 @@ Command = Callable[..., None]
 
 def with_category_options(command: Command) -> Command:
     """A command whose ``**options`` are those of ``ess category add``."""
-    return _with_parameters(command, [_option(row) for row in category_options()])
+    return with_parameters(command, [_option(row) for row in category_options()])
 
 
 def change_of(row: OptionRow) -> Command:
@@ -46,8 +46,8 @@ def change_of(row: OptionRow) -> Command:
 
     category = Parameter("category", Parameter.KEYWORD_ONLY, annotation=name)
     if row.is_switch and not row.off:
-        return _with_parameters(turn_on, [category, label])
-    return _with_parameters(change, [category, _new_value(row), label])
+        return with_parameters(turn_on, [category, label])
+    return with_parameters(change, [category, _new_value(row), label])
 
 
 def _option(row: OptionRow) -> Parameter:
@@ -66,7 +66,7 @@ def _new_value(row: OptionRow) -> Parameter:
     return Parameter(row.name, Parameter.KEYWORD_ONLY, annotation=Annotated[str, value])
 
 
-def _with_parameters(command: Command, more: list[Parameter]) -> Command:
+def with_parameters(command: Command, more: list[Parameter]) -> Command:
     """The command with these parameters in place of its ``**options``, as the parser of command lines reads them."""
     own = [
         each for each in inspect.signature(command, eval_str=True).parameters.values() if each.kind.name[:3] != "VAR"

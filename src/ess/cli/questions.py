@@ -5,26 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from inspect import signature
 from typing import Annotated, Any
 
 import typer
 
 from ess import api
 from ess.cli import tables, terminal
+from ess.cli.category_options import with_parameters
 from ess.cli.stream import tell_failures, tell_sums
 
 Category = Annotated[str, typer.Argument(metavar="CATEGORY", help="Name of the category.", show_default=False)]
 Columns = Annotated[
     str, typer.Argument(metavar="COLUMN", help="Column, or several with commas between them.", show_default=False)
 ]
-Lower = Annotated[str, typer.Argument(help="First date, or '*'.")]
-Upper = Annotated[str, typer.Argument(help="Last date, or '*'.")]
 By = Annotated[
     str, typer.Option(help="count, sum(COLUMN), avg(COLUMN), min, max, stddev, or distinct: how many different values.")
-]
-Where = Annotated[str, typer.Option(metavar="EXPRESSION", help="Only rows for which it holds, as -filt takes it.")]
-Let = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=EXPRESSION", help="A further column. May be given several times.")
 ]
 Time = Annotated[
     str | None,
@@ -33,109 +29,74 @@ Time = Annotated[
     ),
 ]
 Rows = Annotated[int, typer.Option("-n", help="The most rows.")]
-Exclude = Annotated[str | None, typer.Option(help="Leave out files that match this pattern.")]
-Limit = Annotated[int | None, typer.Option(help="The maximum number of files.")]
 Label = Annotated[str | None, typer.Option(metavar="LABEL", help="Datastore to use.")]
-Show = Annotated[bool, typer.Option("--show", help="Print the line of commands that this stands for, and run nothing.")]
 
 
-def top(
-    category: Category,
-    columns: Columns,
-    lower: Lower = "*",
-    upper: Upper = "*",
-    by: By = "count",
-    n: Rows = 10,
-    let: Let = None,
-    where: Where = "",
-    exclude: Exclude = None,
-    limit: Limit = None,
+def _of_all(
+    lower: Annotated[str, typer.Argument(help="First date, or '*'.")] = "*",
+    upper: Annotated[str, typer.Argument(help="Last date, or '*'.")] = "*",
+    let: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=EXPRESSION", help="A further column. May be given several times.")
+    ] = None,
+    where: Annotated[
+        str, typer.Option(metavar="EXPRESSION", help="Only rows for which it holds, as -filt takes it.")
+    ] = "",
+    exclude: Annotated[str | None, typer.Option(help="Leave out files that match this pattern.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The maximum number of files.")] = None,
     label: Label = None,
-    show: Show = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the line of commands that this stands for, and run nothing.")
+    ] = False,
 ) -> None:
+    """The parameters that all questions take."""
+
+
+def top(category: Category, columns: Columns, by: By = "count", n: Rows = 10, **asked: Any) -> None:
     """Print the values of a column that occur most often, or have the most of something."""
-    _answer(
-        "top", category, lower, upper, {"columns": columns, "by": by, "n": n}, let, where, exclude, limit, label, show
-    )
+    _answer("top", category, {"columns": columns, "by": by, "n": n}, **asked)
 
 
 def hist(
     category: Category,
     column: Annotated[str, typer.Argument(metavar="COLUMN", help="Column.", show_default=False)],
-    lower: Lower = "*",
-    upper: Upper = "*",
     bin: Annotated[  # noqa: A002 - the option
         float | None, typer.Option(metavar="WIDTH", help="Width of the ranges; else about twenty are made.")
     ] = None,
-    let: Let = None,
-    where: Where = "",
-    exclude: Exclude = None,
-    limit: Limit = None,
-    label: Label = None,
-    show: Show = False,
+    **asked: Any,
 ) -> None:
     """Count the rows of each value of a column, or of each range of its numbers."""
-    arguments = {"column": column, "bin": bin}
-    _answer("hist", category, lower, upper, arguments, let, where, exclude, limit, label, show, bars="count")
+    _answer("hist", category, {"column": column, "bin": bin}, bars=True, **asked)
 
 
-def days(
-    category: Category,
-    lower: Lower = "*",
-    upper: Upper = "*",
-    by: By = "count",
-    time: Time = None,
-    let: Let = None,
-    where: Where = "",
-    exclude: Exclude = None,
-    limit: Limit = None,
-    label: Label = None,
-    show: Show = False,
-) -> None:
+def days(category: Category, by: By = "count", time: Time = None, **asked: Any) -> None:
     """Count the rows of each day, in UTC, or sum up something of them."""
-    arguments = {"by": by, "time": time}
-    _answer("days", category, lower, upper, arguments, let, where, exclude, limit, label, show, bars="day")
+    _answer("days", category, {"by": by, "time": time}, bars=True, **asked)
 
 
 def sessions(
     category: Category,
-    lower: Lower = "*",
-    upper: Upper = "*",
     user: Annotated[
         str,
         typer.Option(metavar="COLUMN", help="Column that says whose row it is, or several with commas between them."),
-    ] = ...,  # type: ignore[assignment]
+    ],
     gap: Annotated[str, typer.Option(help="Longest pause within a session: seconds, or 30m, 2h, 1d.")] = "30m",
     time: Time = None,
-    let: Let = None,
-    where: Where = "",
-    exclude: Exclude = None,
-    limit: Limit = None,
-    label: Label = None,
-    show: Show = False,
+    **asked: Any,
 ) -> None:
     """Find the sessions of each user: rows without a long pause between them."""
-    arguments = {"user": user, "gap": gap, "time": time}
-    _answer("sessions", category, lower, upper, arguments, let, where, exclude, limit, label, show)
+    _answer("sessions", category, {"user": user, "gap": gap, "time": time}, **asked)
 
 
 def head(
     category: Category,
-    lower: Lower = "*",
-    upper: Upper = "*",
     columns: Annotated[
         str, typer.Option("-c", "--columns", metavar="COLUMNS", help="Columns with commas between them, if not all.")
     ] = "",
     n: Rows = 10,
-    let: Let = None,
-    where: Where = "",
-    exclude: Exclude = None,
-    limit: Limit = None,
-    label: Label = None,
-    show: Show = False,
+    **asked: Any,
 ) -> None:
     """Print the first rows."""
-    _answer("head", category, lower, upper, {"columns": columns, "n": n}, let, where, exclude, limit, label, show)
+    _answer("head", category, {"columns": columns, "n": n}, **asked)
 
 
 def schema(category: Category, label: Label = None) -> None:
@@ -143,7 +104,7 @@ def schema(category: Category, label: Label = None) -> None:
     rows = [[each.name, each.type, each.help] for each in api.columns_of(category, label=label)]
     titles = ["column", "type", "holds"]
     if sys.stdout.isatty():
-        _print(tables.table(titles, rows, width=terminal.columns()))
+        _print(tables.fitted(titles, rows, width=terminal.columns()))
     else:
         csv.writer(sys.stdout, lineterminator="\n").writerows([titles, *rows])
 
@@ -151,24 +112,20 @@ def schema(category: Category, label: Label = None) -> None:
 def _answer(
     verb: str,
     category: str,
+    arguments: dict[str, Any],
+    *,
     lower: str,
     upper: str,
-    arguments: dict[str, Any],
     let: list[str] | None,
-    where: str,
-    exclude: str | None,
-    limit: int | None,
     label: str | None,
     show: bool,
-    *,
-    bars: str = "",
+    bars: bool = False,
+    **files: Any,
 ) -> None:
     """Ask, and print the answer: a table on a terminal, CSV elsewhere."""
     from ess.cli.progress import ProgressDisplay
 
-    question = api.question(
-        verb, category, lower, upper, arguments, let=let or (), where=where, exclude=exclude, limit=limit, label=label
-    )
+    question = api.question(verb, category, lower, upper, arguments, let=let or (), label=label, **files)
     if show:
         print(question.line)
         return
@@ -191,9 +148,8 @@ def _answer(
         rows = list(csv.reader(text))
         numbers = [column.type.is_numeric for column in question.columns]
         size, blocks = terminal.columns(), terminal.can_show("█▏…")
-        _print(
-            tables.table(rows[0], rows[1:], width=size, numbers=numbers, bars=bool(bars), blocks=blocks) if rows else []
-        )
+        if rows:
+            _print(tables.fitted(rows[0], rows[1:], width=size, numbers=numbers, bars=bars, blocks=blocks))
     if found.result is not None:
         tell_failures(found.result.failure_lines)
         tell_sums(found.result, category, lower, upper, label, first_only=True)
@@ -207,5 +163,7 @@ def _print(lines: list[str]) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands of this module to ``ess``."""
-    for command in (top, hist, days, sessions, head, schema):
-        app.command(command.__name__, rich_help_panel="Questions")(command)
+    shared = [each.replace(kind=each.KEYWORD_ONLY) for each in signature(_of_all, eval_str=True).parameters.values()]
+    for command in (top, hist, days, sessions, head):
+        app.command(command.__name__, rich_help_panel="Questions")(with_parameters(command, shared))
+    app.command("schema", rich_help_panel="Questions")(schema)

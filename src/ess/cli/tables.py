@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from ess.cli.render import shown
+from ess.cli.render import shown, table
 
 _BETWEEN = "  "
 _LEAST_BAR, _LONGEST_BAR = 8, 40
 _BLOCKS = "▏▎▍▌▋▊▉█"
 
 
-def table(
+def fitted(
     titles: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
@@ -21,7 +21,7 @@ def table(
     bars: bool = False,
     blocks: bool = True,
 ) -> list[str]:
-    """The rows below their titles, in columns that begin below each other.
+    """A table (:func:`ess.cli.render.table`) that fits the terminal.
 
     Args:
         titles: The titles.
@@ -31,30 +31,24 @@ def table(
         bars: Whether the first column of numbers behind the first column is drawn as a bar, too.
         blocks: Whether the terminal has block characters.
 
-    >>> table(["url", "count"], [["/", "12"], ["/a", "3"]], width=80, numbers=[False, True])
-    ['url  count', '/       12', '/a       3']
+    >>> fitted(["url", "count"], [["/", "12"], ["/a", "3"]], width=80, numbers=[False, True])
+    ['url  count', '---  -----', '/       12', '/a       3']
     """
     cells = [[shown(value) for value in row] for row in (titles, *rows)]
     right = [bool(each) for _, each in zip_longest(titles, numbers, fillvalue=False)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     room = width - sum(widths) - len(_BETWEEN) * (len(widths) - 1)
-    while (
-        room < 0
-        and (widest := max((n for n, each in enumerate(right) if not each), key=widths.__getitem__, default=-1)) >= 0
-    ):
+    texts = [number for number, is_number in enumerate(right) if not is_number]
+    while room < 0 and texts:
+        widest = max(texts, key=widths.__getitem__)
         if widths[widest] <= max(_LEAST_BAR, len(titles[widest])):
             break
         widths[widest] -= 1
         room += 1
+    cut = [[_cut(value, size, blocks) for value, size in zip(row, widths, strict=True)] for row in cells]
+    lines = table(cut[0], cut[1:], right)
     drawn = _bars([row[_drawn(right)] for row in rows], room - len(_BETWEEN), blocks) if bars and rows else []
-    lines = [
-        _BETWEEN.join(
-            value.rjust(size) if to_the_right else _cut(value, size, blocks).ljust(size)
-            for value, size, to_the_right in zip(row, widths, right, strict=True)
-        )
-        for row in cells
-    ]
-    return [f"{line}{_BETWEEN}{bar}".rstrip() for line, bar in zip_longest(lines, ["", *drawn], fillvalue="")]
+    return [f"{line}{_BETWEEN}{bar}".rstrip() for line, bar in zip_longest(lines, ["", "", *drawn], fillvalue="")]
 
 
 def _drawn(right: Sequence[bool]) -> int:

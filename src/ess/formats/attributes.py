@@ -54,6 +54,10 @@ class Format(enum.Enum):
         return self in (Format.JSON, Format.XML)
 
 
+#: The bytes that a file of Apache Parquet begins with.
+PARQUET_MAGIC = b"PAR1"
+
+
 @dataclass(frozen=True)
 class InputAttributes:
     """The attributes of an input, ``-f,...``.

@@ -1,8 +1,9 @@
 """Reading ``parquet`` inputs: files of Apache Parquet, whose footer names the columns and their types.
 
-A column is found by its name, or by a path of names with dots between them in nested ones; only the columns that are
-used are read. A value becomes what the column's type takes of its text, so that the same table as CSV gives the same
-rows: null is blank, a time ``2026-03-12 10:15:32``, and lists, maps and nested values compact JSON.
+A column is found by its name, or by a path of names with dots between them in nested ones. Only the columns that are
+used are read, and those whose values may not fit the type that was given. A value becomes what the column's type takes
+of its text, so that the same table as CSV gives the same rows: null is blank, a time ``2026-03-12 10:15:32``, and
+lists, maps and nested values compact JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
 
@@ -23,19 +24,19 @@ import pyarrow.parquet as pq
 
 from ess.errors import InputReadError
 from ess.formats.blocks import ByteSource
-from ess.formats.titles import CATEGORY
+from ess.formats.titles import CATEGORY, lacking
 from ess.formats.values import STRING_LIMIT, BadValueError, Value, converter
 from ess.schema.batch import PHYSICAL, Batch, make_batch
 from ess.schema.columns import Column
 from ess.schema.types import INTEGER_RANGES, ColumnType
 
-MAGIC = b"PAR1"
 _ROWS = 1 << 16
 _PIECE = 1 << 20
-_MOST_SHOWN = 40
 _DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _SIGNED = {8: ColumnType.IS, 16: ColumnType.IS, 32: ColumnType.IS, 64: ColumnType.LS}
 _UNSIGNED = {8: ColumnType.I, 16: ColumnType.I, 32: ColumnType.I, 64: ColumnType.L}
+#: The types whose values a double holds without loss.
+_IN_A_FLOAT = {ColumnType.F, ColumnType.I, ColumnType.IS}
 _ZEROS = re.compile(rb"\.([0-9]*?)0+(?=[Z+-]|\Z)")
 
 
@@ -80,13 +81,9 @@ class ParquetInput:
             raise self._damaged(error) from None
 
     @property
-    def columns(self) -> tuple[Column, ...]:
-        """All columns, with the types of the file."""
-        names = CATEGORY.names([".".join(path).encode().decode("latin-1") for path, _ in self._paths])
-        return tuple(
-            Column(name, _column_type(kind), path=".".join(path))
-            for name, (path, kind) in zip(names, self._paths, strict=True)
-        )
+    def types(self) -> dict[str, ColumnType]:
+        """The paths of all columns, with the types of the file."""
+        return {".".join(path): _column_type(kind) for path, kind in self._paths}
 
     def rows(self, columns: Sequence[Column]) -> Iterator[Rows]:
         """The records, with the values of the columns that are used.
@@ -106,13 +103,9 @@ class ParquetInput:
 
     def missing(self, columns: Sequence[Column]) -> tuple[str, ...]:
         """A sentence about columns that the file has not, if there are any."""
-        missing = [column.path or column.name for column in columns if column.wanted and self._path(column) is None]
-        if not missing:
-            return ()
-        known = [".".join(path) for path, _ in self._paths]
-        listed = ", ".join(known[:_MOST_SHOWN]) + (", ..." if len(known) > _MOST_SHOWN else "")
-        what = f"column {missing[0]}, which is" if len(missing) == 1 else f"columns {', '.join(missing)}, which are"
-        return (f"it has no {what} blank; its columns are {listed}",)
+        asked = [column for column in columns if column.wanted and column.used]
+        missing = [column.path or column.name for column in asked if self._path(column) is None]
+        return (lacking(missing, [".".join(path) for path, _ in self._paths], "columns"),) if missing else ()
 
     def _rows_of(
         self,
@@ -150,12 +143,40 @@ class ParquetInput:
         return _found(tuple(path for path, _ in self._paths), wanted) or _nested(self._schema, wanted)
 
     def _can_fail(self, column: Column, path: tuple[str, ...]) -> bool:
+        """True if the file's type has values that the column's type does not take."""
         kind = next((kind for found, kind in self._paths if found == path), None)
-        return column.type is not ColumnType.S or not (kind is not None and pa.types.is_primitive(kind))
+        return column.type is not ColumnType.S and (kind is None or column.type is not _column_type(kind))
 
     def _damaged(self, error: Exception) -> InputReadError:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         return InputReadError(f"it is no Parquet, or damaged ({text})", where=self._label, hint="get the file again")
+
+
+def columns_of(types: Sequence[Mapping[str, ColumnType]]) -> tuple[Column, ...]:
+    """The columns of some files together, each with a type that takes what all of them have.
+
+    >>> I, L, S = ColumnType.I, ColumnType.L, ColumnType.S
+    >>> [(column.name, column.type.name) for column in columns_of([{"a b": I, "c": I}, {"a b": L, "c": S, "d": S}])]
+    [('a_b', 'L'), ('c', 'S'), ('d', 'S')]
+    """
+    found: dict[str, ColumnType] = {}
+    for each in types:
+        for path, kind in each.items():
+            found[path] = _common(found.get(path, kind), kind)
+    names = CATEGORY.names([path.encode().decode("latin-1") for path in found])
+    return tuple(Column(name, kind, path=path) for name, (path, kind) in zip(names, found.items(), strict=True))
+
+
+def _common(one: ColumnType, other: ColumnType) -> ColumnType:
+    """The type that takes the values of both; text if no number does without loss."""
+    if one is other:
+        return one
+    if one in INTEGER_RANGES and other in INTEGER_RANGES:
+        least, most = (pick(INTEGER_RANGES[one][end], INTEGER_RANGES[other][end]) for end, pick in ((0, min), (1, max)))
+        for kind in (ColumnType.L, ColumnType.LS):
+            if INTEGER_RANGES[kind][0] <= least and most <= INTEGER_RANGES[kind][1]:
+                return kind
+    return ColumnType.F if {one, other} <= _IN_A_FLOAT else ColumnType.S
 
 
 def _leaves(fields: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], pa.DataType]]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from ess.formats.attributes import Format, InputAttributes
+from ess.formats.attributes import PARQUET_MAGIC, Format, InputAttributes
 from ess.formats.block_pairs import parsed
 from ess.formats.blocks import ByteSource, RawBlock, blocks
 from ess.formats.codecs import open_decompressed
@@ -155,7 +155,7 @@ def is_parquet(file: str, attributes: InputAttributes) -> bool:
         return False
     try:
         with Path(file).open("rb") as opened:
-            return opened.seekable() and opened.read(4) == b"PAR1"
+            return opened.seekable() and opened.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
     except (OSError, ValueError):
         return False  # what opens it tells why
 

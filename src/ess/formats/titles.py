@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LONGEST_NAME = 31
+_MOST_SHOWN = 40
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 #: A title has a letter, or is a sign that means a word; it may have any characters but control characters.
 _TITLE = re.compile(r"[^\x00-\x1f\x7f]*[A-Za-z_#@$%\x80-\xff][^\x00-\x1f\x7f]*\Z")
@@ -14,6 +15,21 @@ _TITLE = re.compile(r"[^\x00-\x1f\x7f]*[A-Za-z_#@$%\x80-\xff][^\x00-\x1f\x7f]*\Z
 _MISSING = frozenset(("null", "(null)", "none", "(none)", "<none>", "n/a", "nan", "nil", "\\n", "undefined", "tbd"))
 #: The form of a column's title where no column of numbers tells titles from values.
 _WORDS = re.compile(r"[A-Za-z_][\w .()%#&/?'+-]{0,40}\Z", re.ASCII)
+
+
+def listed(titles: Sequence[str]) -> str:
+    """The first of some titles, for a message."""
+    return ", ".join(titles[:_MOST_SHOWN]) + (", ..." if len(titles) > _MOST_SHOWN else "")
+
+
+def lacking(missing: Sequence[str], known: Sequence[str], what: str) -> str:
+    """A sentence about columns that a file has not, with its ``what`` (titles, columns).
+
+    >>> lacking(["a"], ["b", "c"], "titles")
+    'it has no column a, which is blank; its titles are b, c'
+    """
+    which = f"column {missing[0]}, which is" if len(missing) == 1 else f"columns {listed(missing)}, which are"
+    return f"it has no {which} blank; its {what} are {listed(known)}"
 
 
 def is_title(field: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from ess.errors import InputReadError
+from ess.formats.attributes import PARQUET_MAGIC
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
 from ess.stores.seekable import SeekableObject
@@ -56,6 +57,16 @@ def open_raw(entry: FileEntry, source: Access = THIS_DISK) -> BinaryIO:
         raise changed(entry.path)
     raw: io.RawIOBase = SeekableObject(store, known)
     return io.BufferedReader(raw, READ_AHEAD)
+
+
+def open_parquet(entry: FileEntry, source: Access = THIS_DISK) -> BinaryIO | None:
+    """A Parquet file as it is stored, so that no more is read than is needed; None if it is none, or compressed."""
+    file = open_raw(entry, source)
+    if file.seekable() and file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
+        file.seek(0)
+        return file
+    file.close()
+    return None
 
 
 def open_data(entry: FileEntry, compression: str = "", source: Access = THIS_DISK) -> BinaryIO:

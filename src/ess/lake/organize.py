@@ -20,7 +20,7 @@ from ess.lake.listing import Listing, list_files, list_level
 from ess.lake.patterns import absolute, compile_exclude, parse_patterns, quote_pattern
 from ess.lake.probing import SAMPLE_BYTES, ProbeResult, check_compression, output_of_sample, probe_files
 from ess.lake.ranges import DateRange, parse_modified, parse_range
-from ess.lake.record_format import NONE, check_format, columns_of
+from ess.lake.record_format import NONE, check_format, columns_of, have_keys
 from ess.lake.select import check_limit, files_in_use, look, part_of, remember, scan, span_of, with_new_files
 from ess.schema import parse_column
 from ess.stores.store import Entry, NoSuchObject, Store
@@ -113,7 +113,7 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
         found_compression=probed.compression,
         delimiter=new.delimiter or found.delimiter,
         header=found.header,
-        format=new.format or found.known or (JSON if found.format == "json" and _have_keys(columns) else ""),
+        format=new.format or found.known or (JSON if found.format == "json" and have_keys(columns) else ""),
         columns=columns,
         lines=found.lines,
         remarks=(
@@ -121,11 +121,6 @@ def _with_layout(new: Category, probed: ProbeResult, options: CategoryOptions) -
             *(map(str, found.remarks) if columns == found.columns else ()),
         ),
     )
-
-
-def _have_keys(columns: Sequence[str]) -> bool:
-    parsed = [parse_column(spec, where="columns", with_path=True) for spec in columns]
-    return bool(parsed) and all(column.path for column in parsed if column.wanted)
 
 
 def _all_as(columns: Sequence[str], letter: str) -> tuple[str, ...]:

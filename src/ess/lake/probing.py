@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ess.errors import EssError, InputReadError, OptionError
+from ess.formats.attributes import PARQUET_MAGIC
 from ess.formats.dialect import PARQUET, Dialect, find_dialect, first_record
 from ess.formats.text_source import TextSource
 from ess.lake.categories import shown_delimiter
 from ess.lake.command_environment import command_environment
-from ess.lake.content import COMPRESSIONS, THIS_DISK, compression_of, open_data, open_raw
+from ess.lake.content import COMPRESSIONS, THIS_DISK, compression_of, open_data, open_parquet, open_raw
 from ess.lake.entry import FileEntry
 from ess.stores.kinds import Access
 from ess.surroundings import current_folder, umask
@@ -133,21 +134,22 @@ def probe_files(
 
 
 def _are_parquet(samples: Sequence[_Sample], preprocess: str) -> bool:
-    return not preprocess and all(sample.content.startswith(b"PAR1") for sample in samples)
+    return not preprocess and all(sample.content.startswith(PARQUET_MAGIC) for sample in samples)
 
 
 def _parquet(files: Sequence[FileEntry], source: Access) -> Dialect | None:
-    """The columns of some Parquet files, each once; None if they are compressed as a whole, too."""
-    from ess.formats.parquet import ParquetInput  # loads pyarrow
+    """The columns of some Parquet files together; None if they are compressed as a whole, too."""
+    from ess.formats.parquet import ParquetInput, columns_of  # loads pyarrow
 
-    specs: dict[str, None] = {}
+    types = []
     for entry in files:
-        with open_raw(entry, source) as file:
-            if not (file.seekable() and file.read(4) == b"PAR1"):
-                return None
-            found = ParquetInput(file, entry.path).columns
-        specs.update((f"{column.type.name}:{column.name}:{column.path}", None) for column in found)
-    return Dialect(PARQUET, "", False, tuple(specs), known=PARQUET)
+        opened = open_parquet(entry, source)
+        if opened is None:
+            return None
+        with opened:
+            types.append(ParquetInput(opened, entry.path).types)
+    specs = tuple(f"{column.type.name}:{column.name}:{column.path}" for column in columns_of(types))
+    return Dialect(PARQUET, "", False, specs, known=PARQUET)
 
 
 def _between(files: Sequence[FileEntry]) -> list[FileEntry]:

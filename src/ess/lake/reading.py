@@ -11,7 +11,7 @@ from ess.formats.columns import InputColumns, parse_input_columns
 from ess.formats.dialect import PARQUET
 from ess.formats.reader import InputBatch, read_opened
 from ess.lake.categories import Category, shown_delimiter
-from ess.lake.content import keeping_archives, open_data, open_raw
+from ess.lake.content import keeping_archives, open_data, open_parquet
 from ess.lake.datastores import datastore
 from ess.lake.entry import FileEntry
 from ess.lake.record_format import attributes_of, read_by_title
@@ -81,14 +81,9 @@ def _batches(entry: FileEntry, category: Category, columns: InputColumns) -> Ite
 
 
 def _opened(entry: FileEntry, category: Category, source: Access) -> BinaryIO:
-    """The content of a file; Parquet as it is stored, so that no more is read than is needed."""
-    if category.format == PARQUET:
-        file = open_raw(entry, source)
-        if file.seekable() and file.read(4) == b"PAR1":
-            file.seek(0)
-            return file
-        file.close()
-    return open_data(entry, category.compression, source)
+    """The content of a file."""
+    plain = open_parquet(entry, source) if category.format == PARQUET else None
+    return plain or open_data(entry, category.compression, source)
 
 
 def input_words(category: Category) -> tuple[str, ...]:

@@ -61,6 +61,12 @@ def columns_of(word: str, specs: tuple[str, ...], *, where: str) -> tuple[str, .
     return specs or tuple(f"{column.type.name}:{column.name}" for column in columns)
 
 
+def have_keys(columns: tuple[str, ...]) -> bool:
+    """True if all columns that are wanted say where in a record they stand."""
+    parsed = [parse_column(spec, where="columns", with_path=True) for spec in columns]
+    return bool(parsed) and all(column.path for column in parsed if column.wanted)
+
+
 def read_by_title(category: Category) -> bool:
     """True if the columns of a category still have the names that the titles of its first file make.
 

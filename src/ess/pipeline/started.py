@@ -36,13 +36,13 @@ class StartedFile:
         self.file = file
         self._stream: BinaryIO | Replayed | None
         if attributes.format is Format.PARQUET:
-            from ess.formats.parquet import ParquetInput, seekable
+            from ess.formats.parquet import ParquetInput, columns_of, seekable
             from ess.formats.reader import is_parquet
 
             plain = is_parquet(file, attributes)
             source = open_source(file) if plain else open_decompressed(sys.stdin.buffer if file == "-" else file)
             self._stream = seekable(source)
-            self.columns = ParquetInput(self._stream, where).columns
+            self.columns = columns_of([ParquetInput(self._stream, where).types])
             self._stream.seek(0)
             return
         from ess.formats.binary import Replayed

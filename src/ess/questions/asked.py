@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ess.errors import OptionError
 from ess.questions.aggregates import STATISTICS, Aggregate
 from ess.questions.question import Command, Question, Range
-from ess.questions.source import Source, plain, specs
+from ess.questions.source import Source, specs
 from ess.schema import Column, ColumnType
 
 #: Names of columns have at most 31 bytes; some are left to tell them apart.
@@ -59,9 +59,8 @@ def by_bin(source: Source, files: Range, column: str, *, width: float, where: st
 
 def _lower_bound(number: Column, width: float, source: Source) -> tuple[Column, Command]:
     """The column of lower bounds, and the rule that makes it. Whole numbers are never divided as floating point."""
-    is_whole = number.type.is_integer and width == int(width)
-    size, name = str(int(width)) if width == int(width) else repr(width), number.name
-    if not is_whole:
+    name, size = number.name, int(width)
+    if not number.type.is_integer or size != width:
         kind, bound = ColumnType.F, _floored(name, width)
     elif number.type in (ColumnType.L, ColumnType.I):
         kind, bound = ColumnType.L, f"{name} - ({name} % {size})"
@@ -73,7 +72,7 @@ def _lower_bound(number: Column, width: float, source: Source) -> tuple[Column, 
 
 def _floored(name: str, width: float) -> str:
     """The lower bound of a floating point number's range; one that is a bound but for its last digits is in its own."""
-    parts = round(1 / width)
+    parts = round(1 / width) if width > _NEARLY else 0
     if parts > 1 and abs(parts * width - 1) < _NEARLY:  # 7 / 10 is 0.7, and 7 * 0.1 is not
         return f"Floor(({name} * {parts}) + {_NEARLY}) / {parts}"
     return f"Floor(({name} / {width!r}) + {_NEARLY}) * {width!r}"
@@ -85,8 +84,8 @@ def extremes(source: Source, files: Range, column: str, *, where: str = "") -> Q
     group = _made("every", ColumnType.I, source.columns)
     rule = ["-eval", *specs([group]), "1"]
     stages, merging = _grouped(source, [group], Aggregate("min", number.name), where, rule)
-    found = [plain("group", ColumnType.I), plain("count", ColumnType.L), *_statistics(number)]
-    answer = [plain("min", number.type), plain("max", number.type)]
+    found = [Column("group", ColumnType.I), Column("count", ColumnType.L), *_statistics(number)]
+    answer = [Column("min", number.type), Column("max", number.type)]
     last = ["aq_pp", "-f", "-", "-d", *specs(found), "-c", *_names(answer)]
     return Question(source.category, stages, [merging[0], last], answer, files)
 
@@ -193,7 +192,7 @@ def _statistics(value: Column) -> list[Column]:
     if total.is_integer:
         total = ColumnType.LS if total in (ColumnType.IS, ColumnType.LS) else ColumnType.L
     kinds = {"sum": total, "avg": ColumnType.F, "stddev": ColumnType.F, "min": value.type, "max": value.type}
-    return [plain(name, kinds[name]) for name in STATISTICS]
+    return [Column(name, kinds[name]) for name in STATISTICS]
 
 
 def _sorted(columns: Sequence[Column], by: Sequence[Column]) -> Command:
@@ -215,4 +214,4 @@ def _made(name: str, kind: ColumnType, taken: Iterable[str]) -> Column:
     name = name[:_LONGEST]
     while name.lower() in known:
         name += "_"
-    return plain(name, kind)
+    return Column(name, kind)

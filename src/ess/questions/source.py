@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from ess.errors import OptionError
 from ess.lake.categories import Category
 from ess.lake.reading import input_columns, input_words
 from ess.language.checker import check_expression, check_filter
+from ess.language.nearest import nearest
 from ess.language.scope import Scope
 from ess.language.tree import ValueType
 from ess.schema import Column, ColumnType
@@ -64,7 +64,7 @@ class Source:
             raise OptionError(
                 f"category {self.category} has a column '{name}'", where="--let", hint="choose another name"
             )
-        made = plain(name, _TYPES[check_expression(expression, self._scope(), where="--let").type])
+        made = Column(name, _TYPES[check_expression(expression, self._scope(), where="--let").type])
         rules = (*self.rules, "-eval", *specs([made]), expression)
         return replace(self, columns={**self.columns, made.key: made}, rules=rules)
 
@@ -90,12 +90,13 @@ class Source:
         """
         found = self.columns.get(name.lower())
         if found is None:
-            close = get_close_matches(name.lower(), self.columns, n=1)
-            meant = f"do you mean {self.columns[close[0]].name}? " if close else ""
+            names = [column.name for column in self.columns.values()]
+            near = nearest(name, names)
+            meant = f"did you mean '{near}'? " if near else ""
             raise OptionError(
                 f"category {self.category} has no column '{name}'",
                 where=where,
-                hint=f"{meant}its columns: {' '.join(column.name for column in self.columns.values())}",
+                hint=f"{meant}its columns: {' '.join(names)}",
             )
         return found
 
@@ -155,8 +156,3 @@ def source_of(category: Category) -> Source:
 def specs(columns: Sequence[Column]) -> list[str]:
     """The columns as words of ``-d`` behind another tool."""
     return [f"{column.type.name}:{column.name}" for column in columns]
-
-
-def plain(name: str, kind: ColumnType) -> Column:
-    """A column that a tool makes."""
-    return Column(name, kind)

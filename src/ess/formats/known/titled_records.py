@@ -20,22 +20,17 @@ from ess.formats.known.titles import find_title
 from ess.formats.parse_exact import Block, BlockReject
 from ess.formats.raw import split_fields
 from ess.formats.records import Layout, line_at, parse_record
-from ess.formats.titles import CATEGORY
+from ess.formats.titles import CATEGORY, lacking, listed
 from ess.schema.batch import Batch, complete, join_batches
 from ess.schema.columns import Column
 from ess.schema.types import ColumnType
 
 _FIELDS = re.compile(rb"#\s*fields\s*:\s*", re.IGNORECASE)
 _UNWANTED = Column("", ColumnType.S, wanted=False, used=False)
-_MOST_SHOWN = 40
 _NO_TITLES = "no #Fields line stands before it"
 
 #: Parses the records of a block from a place, all of one layout.
 BlockParser = Callable[[RawBlock, int, Layout], Block]
-
-
-def _listed(titles: Sequence[str]) -> str:
-    return ", ".join(titles[:_MOST_SHOWN]) + (", ..." if len(titles) > _MOST_SHOWN else "")
 
 
 class TitledParser:
@@ -119,11 +114,10 @@ class TitledParser:
         wanted = [target.path or target.name for target in self._targets if target.used]
         missing = [title for title in wanted if title not in self.found]
         if missing:
-            what = f"column {missing[0]}, which is" if len(missing) == 1 else f"columns {_listed(missing)}, which are"
-            notes.append(f"it has no {what} blank; its titles are {_listed(self.seen)}")
+            notes.append(lacking(missing, self.seen, "titles"))
         extra = [title for title in self.seen if find_title(title, titles) is None]
         if extra and self._attributes.every_title:
-            notes.append(f"it also has {_listed(extra)}, left out as the first file has no such column; see -d,title")
+            notes.append(f"it also has {listed(extra)}, left out as the first file has no such column; see -d,title")
         return tuple(notes)
 
     def nothing(self) -> Batch:
